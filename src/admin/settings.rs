@@ -1,0 +1,20 @@
+//! Where the operator's door is.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What the admin door is told at start.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Settings {
+    /// Where to listen; empty turns the door off.
+    pub listen: Vec<Address>,
+}
+
+/// One place to listen. Plain HTTP, so nothing but loopback and unix sockets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Address {
+    /// A loopback address.
+    Tcp(SocketAddr),
+    /// A unix socket, made with mode 0660.
+    Unix(PathBuf),
+}

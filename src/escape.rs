@@ -1,0 +1,71 @@
+//! Foreign text made safe to show: in a log line, on a terminal, in a message.
+//!
+//! Text that a stranger chose (a certificate's subject, a path, a server name) is kept as it came
+//! and escaped only where it is shown. Control characters, bidirectional overrides and other
+//! invisible characters come out as `\u{..}`; what is longer than [`SHOWN_CHARS_MAX`] is cut.
+
+use std::fmt;
+
+/// How many characters of a foreign text are shown before it is cut.
+pub const SHOWN_CHARS_MAX: usize = 512;
+
+/// A text that prints itself escaped and cut.
+#[derive(Clone, Copy)]
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (shown, c) in self.0.chars().enumerate() {
+            if shown == SHOWN_CHARS_MAX {
+                return write!(f, "… ({} bytes)", self.0.len());
+            }
+            if is_plain(c) { fmt::Write::write_char(f, c)? } else { write!(f, "{}", c.escape_unicode())? }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// Bytes of unknown encoding, shown like [`Escaped`]: what is not UTF-8 appears as U+FFFD.
+pub fn escaped_bytes(bytes: &[u8]) -> String {
+    // Cut first: a character is at most four bytes, and no more than SHOWN_CHARS_MAX are shown.
+    let shown = &bytes[..bytes.len().min(4 * SHOWN_CHARS_MAX + 4)];
+    Escaped(&String::from_utf8_lossy(shown)).to_string()
+}
+
+fn is_plain(c: char) -> bool {
+    !(c.is_control()
+        || matches!(c,
+            '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{FEFF}'
+            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_act_on_a_terminal_is_spelled_out() {
+        assert_eq!(Escaped("a\x1b[2Jb\nc").to_string(), r"a\u{1b}[2Jb\u{a}c");
+        assert_eq!(Escaped("evil\u{202e}txt").to_string(), r"evil\u{202e}txt");
+        assert_eq!(Escaped("Ação é çã").to_string(), "Ação é çã");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        let shown = Escaped(&"x".repeat(600)).to_string();
+        assert!(shown.ends_with("… (600 bytes)"), "{shown}");
+        assert_eq!(shown.chars().filter(|c| *c == 'x').count(), SHOWN_CHARS_MAX);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_shown_all_the_same() {
+        assert_eq!(escaped_bytes(b"/a\xff\x00"), "/a\u{fffd}\\u{0}");
+    }
+}

@@ -1,0 +1,14 @@
+//! What a certificate says of its holder: facts, not judgement.
+//!
+//! Everything here is built from DER and from nothing else. What a certificate says is only
+//! *claimed* until an anchor has vouched for it and the handshake has proved possession of its key.
+
+mod certificate;
+mod fingerprint;
+mod issuer;
+mod name;
+
+pub use certificate::{Identity, UnreadableCertificate, Version};
+pub use fingerprint::{Fingerprint, SpkiPin};
+pub use issuer::CannotIssue;
+pub use name::{CommonName, UnreadableCommonName};

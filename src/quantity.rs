@@ -1,0 +1,142 @@
+//! Quantities as people write them: `"1 MiB"`, `"30s"`.
+//!
+//! A fault says what would have been accepted.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A number of bytes, written `"512 KiB"`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ByteSize(pub u64);
+
+/// A length of time, written `"30s"`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Span(pub Duration);
+
+/// A text that is not a quantity of the kind asked for.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum QuantityError {
+    /// No number stands at the start.
+    #[error("`{0}` does not start with a whole number")]
+    NoNumber(String),
+    /// The number and its unit together do not fit 64 bits.
+    #[error("`{0}` is too large")]
+    TooLarge(String),
+    /// The unit is missing or not known.
+    #[error("`{unit}` is not a unit; {accepted}")]
+    Unit {
+        /// What stood where a unit was expected.
+        unit: String,
+        /// What would have been accepted.
+        accepted: &'static str,
+    },
+}
+
+const SIZES: &[(&str, u64)] = &[
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
+const SIZES_ACCEPTED: &str = "write `B`, `KiB`, `MiB` or `GiB` (or `kB`, `MB`, `GB`), as in \"1 MiB\"";
+
+const TIMES: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const TIMES_ACCEPTED: &str = "write `ms`, `s`, `m`, `h` or `d`, as in \"30s\"";
+
+impl FromStr for ByteSize {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text, SIZES, SIZES_ACCEPTED).map(Self)
+    }
+}
+
+impl FromStr for Span {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text, TIMES, TIMES_ACCEPTED).map(|millis| Self(Duration::from_millis(millis)))
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, factor) = SIZES[..3]
+            .iter()
+            .find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0)
+            .unwrap_or(&("B", 1));
+        write!(f, "{} {unit}", self.0 / factor)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let (unit, factor) = TIMES
+            .iter()
+            .find(|(_, factor)| millis >= u128::from(*factor) && millis % u128::from(*factor) == 0)
+            .unwrap_or(&("ms", 1));
+        write!(f, "{}{unit}", millis / u128::from(*factor))
+    }
+}
+
+fn parse(text: &str, units: &[(&str, u64)], accepted: &'static str) -> Result<u64, QuantityError> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    if number.is_empty() {
+        return Err(QuantityError::NoNumber(text.to_owned()));
+    }
+    let unit = unit.strip_prefix(' ').unwrap_or(unit);
+    let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
+        return Err(QuantityError::Unit { unit: unit.to_owned(), accepted });
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(*factor))
+        .ok_or_else(|| QuantityError::TooLarge(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sizes_and_times_as_people_write_them() {
+        let size = |s: &str| s.parse::<ByteSize>().map(|b| b.0);
+        assert_eq!(size("1 MiB"), Ok(1 << 20));
+        assert_eq!(size("256MiB"), Ok(256 << 20));
+        assert_eq!(size("0 B"), Ok(0));
+        assert!(matches!(size("1"), Err(QuantityError::Unit { .. })));
+        assert!(matches!(size("1 mib"), Err(QuantityError::Unit { .. })));
+        assert!(matches!(size("-1 MiB"), Err(QuantityError::NoNumber(_))));
+        assert!(matches!(size("99999999999999 GiB"), Err(QuantityError::TooLarge(_))));
+
+        let time = |s: &str| s.parse::<Span>().map(|s| s.0.as_millis());
+        assert_eq!(time("30s"), Ok(30_000));
+        assert_eq!(time("5m"), Ok(300_000));
+        assert_eq!(time("200ms"), Ok(200));
+        assert!(matches!(time("30"), Err(QuantityError::Unit { .. })));
+        assert!(matches!(time("1.5s"), Err(QuantityError::Unit { .. })));
+        assert!(matches!(time("30  s"), Err(QuantityError::Unit { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_back(bytes in 0..u64::MAX / 2, millis in 0..u64::MAX / 2) {
+            let (size, span) = (ByteSize(bytes), Span(Duration::from_millis(millis)));
+            prop_assert_eq!(size.to_string().parse(), Ok(size));
+            prop_assert_eq!(span.to_string().parse(), Ok(span));
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = (text.parse::<ByteSize>(), text.parse::<Span>());
+        }
+    }
+}

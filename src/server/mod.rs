@@ -1,0 +1,5 @@
+//! The door for senders: sockets, handshakes, HTTP connections.
+
+mod settings;
+
+pub use settings::Settings;

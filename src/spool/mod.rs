@@ -1,0 +1,5 @@
+//! The spool: a delivery is wholly there or not there at all.
+
+mod settings;
+
+pub use settings::Settings;

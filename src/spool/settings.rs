@@ -1,0 +1,16 @@
+//! What the spool is told when it is opened.
+
+use std::path::PathBuf;
+
+use crate::quantity::ByteSize;
+
+/// Where the spool is and how it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// Its folder; made when it is missing.
+    pub directory: PathBuf,
+    /// A group (gid) whose members may consume: directories 2770, files 0660.
+    pub group: Option<u32>,
+    /// Below this much free space deliveries are refused before the disk is full.
+    pub min_free: ByteSize,
+}
