@@ -1,1 +1,182 @@
-//! stub
+//! The envelope: what is recorded of a delivery, in the first line of its entry.
+//!
+//! This is the contract with consumers: keys are only ever added. Version 1, as `docs/formats.md`
+//! describes it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The version that this program writes.
+pub const ENVELOPE_VERSION: u32 = 1;
+
+/// The name of an entry: a UUIDv7 (RFC 9562), ordered by time and never reused.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct EntryId(Uuid);
+
+impl EntryId {
+    /// A new name, greater than all that this process made before.
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for EntryId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
+impl Serialize for EntryId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// SHA-256 of a payload, taken while its pieces arrive.
+#[derive(Clone)]
+pub struct PayloadDigest(Context);
+
+impl Default for PayloadDigest {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl PayloadDigest {
+    /// Adds a piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest in lower-case hex.
+    pub fn finish(self) -> String {
+        self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What is recorded of a delivery.
+#[derive(Clone, Debug, Serialize)]
+pub struct Envelope<'a> {
+    /// [`ENVELOPE_VERSION`].
+    pub version: u32,
+    /// The entry's name.
+    pub id: EntryId,
+    /// When the request's headers were complete, RFC 3339 in UTC with microseconds.
+    pub received_at: String,
+    /// The endpoint's name.
+    pub endpoint: &'a str,
+    /// As whom the peer delivered.
+    pub sender: &'a str,
+    /// The suffix the request target ended with, without its slash.
+    pub event: Option<&'a str>,
+    /// The request as it came.
+    pub request: RequestFacts<'a>,
+    /// Who delivered.
+    pub peer: PeerFacts<'a>,
+    /// The set of certificates and configuration that judged the peer.
+    pub generation: u64,
+    /// The payload that follows.
+    pub payload: PayloadFacts<'a>,
+}
+
+/// The request as it came. Bytes are written as code points (ISO-8859-1), so that none is lost.
+#[derive(Clone, Debug, Serialize)]
+pub struct RequestFacts<'a> {
+    /// Always `POST` in this version.
+    pub method: &'a str,
+    /// The path, undecoded.
+    pub path: String,
+    /// What follows the question mark.
+    pub query: Option<String>,
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
+    pub http_version: String,
+    /// Names in lower case, values as they came.
+    pub headers: Vec<(&'a str, String)>,
+}
+
+/// Who delivered, as the handshake proved it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerFacts<'a> {
+    /// Address and port.
+    pub address: String,
+    /// RFC 4514.
+    pub subject: &'a str,
+    /// RFC 4514.
+    pub issuer: &'a str,
+    /// Where the certificate has exactly one.
+    pub common_name: Option<&'a str>,
+    /// Lower-case hex.
+    pub serial: &'a str,
+    /// Of the certificate.
+    pub sha256: String,
+    /// Of its key.
+    pub spki_sha256: String,
+    /// RFC 3339.
+    pub not_before: String,
+    /// RFC 3339.
+    pub not_after: String,
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub tls_version: &'a str,
+    /// The IANA name.
+    pub cipher_suite: &'a str,
+}
+
+/// What a reader checks the payload against.
+#[derive(Clone, Debug, Serialize)]
+pub struct PayloadFacts<'a> {
+    /// In bytes.
+    pub length: usize,
+    /// Lower-case hex.
+    pub sha256: String,
+    /// As the sender called it.
+    pub content_type: Option<&'a str>,
+}
+
+/// Bytes as text, one code point a byte (ISO-8859-1): nothing is lost, whatever they were.
+pub fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_lower_case_version_7_and_in_order() {
+        let ids: Vec<_> = (0..10_000).map(|_| EntryId::fresh()).collect();
+        assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]));
+        let text = ids[0].to_string();
+        assert_eq!(text, text.to_lowercase());
+        assert_eq!((text.len(), &text[14..15]), (36, "7"));
+        assert_eq!(text.parse(), Ok(ids[0]));
+    }
+
+    #[test]
+    fn a_digest_does_not_depend_on_the_pieces() {
+        let mut pieces = PayloadDigest::default();
+        pieces.update(b"a");
+        pieces.update(b"bc");
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(pieces.finish(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn every_byte_has_its_code_point() {
+        let all: Vec<u8> = (0..=255).collect();
+        let text = latin1(&all);
+        let back: Vec<u8> = text.chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        assert_eq!(back, all);
+    }
+}

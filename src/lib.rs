@@ -36,6 +36,7 @@ pub mod watch;
 // 4 Assemblies
 pub mod client;
 pub mod live;
+pub mod refusals;
 
 // 5 Work
 pub mod receive;

@@ -1,5 +1,14 @@
 //! Logging that never waits: lines go through a bounded queue, and lines lost are counted and said.
 
+use std::io::{self, IsTerminal};
+
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// Lines that may wait for a slow reader; later ones are dropped and counted.
+const LINES_WAITING_MAX: usize = 16_384;
+
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Format {
@@ -35,4 +44,78 @@ pub struct Settings {
     pub format: Format,
     /// How much; `RUST_LOG` overrides it.
     pub level: Level,
+}
+
+/// Logging cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LoggingError {
+    /// `RUST_LOG` is not a filter.
+    #[error("RUST_LOG is not a filter such as `info` or `hookspool=debug`: {0}")]
+    Filter(#[from] tracing_subscriber::filter::FromEnvError),
+    /// Something else logs already.
+    #[error("logging is set up already")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Keeps the writing thread alive; when dropped, what waits is written.
+#[derive(Debug)]
+pub struct Logging {
+    lost: ErrorCounter,
+    _worker: WorkerGuard,
+}
+
+impl Logging {
+    /// Sets up logging to standard error for the whole process.
+    ///
+    /// # Errors
+    /// When `RUST_LOG` cannot be read as a filter, or logging was set up before.
+    pub fn start(settings: Settings) -> Result<Self, LoggingError> {
+        let (writer, worker) = NonBlockingBuilder::default()
+            .buffered_lines_limit(LINES_WAITING_MAX)
+            .lossy(true)
+            .thread_name("log")
+            .finish(io::stderr());
+        let lost = writer.error_counter();
+        subscribe(settings, writer)?;
+        Ok(Self { lost, _worker: worker })
+    }
+
+    /// Lines lost since the start.
+    pub fn lines_lost(&self) -> u64 {
+        u64::try_from(self.lost.dropped_lines()).unwrap_or(u64::MAX)
+    }
+}
+
+fn subscribe(settings: Settings, writer: NonBlocking) -> Result<(), LoggingError> {
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
+    let filter = match std::env::var_os(EnvFilter::DEFAULT_ENV) {
+        Some(_) => EnvFilter::try_from_default_env()?,
+        None => EnvFilter::new(directives(settings.level)),
+    };
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_span_events(FmtSpan::NONE);
+    let text = match settings.format {
+        Format::Auto => io::stderr().is_terminal(),
+        Format::Json => false,
+        Format::Text => true,
+    };
+    if text {
+        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        lines.with_target(false).with_ansi(colour).finish().try_init()?;
+    } else {
+        lines.json().flatten_event(true).with_target(false).finish().try_init()?;
+    }
+    Ok(())
+}
+
+/// Ours at the level asked for; the libraries below us only when something is wrong.
+fn directives(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "warn,hookspool=info",
+        Level::Debug => "info,hookspool=debug",
+        Level::Trace => "trace",
+    }
 }

@@ -1,1 +1,220 @@
-//! stub
+//! Every number the program publishes: one table of names, labels and help. No sockets.
+//!
+//! Labels come from closed sets, and every series of such a set exists from the start, at 0. No
+//! label ever holds what a stranger chose.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+/// How a delivery can end, as labels.
+pub const OUTCOMES: &[&str] = &[
+    "aborted",
+    "forbidden",
+    "method_not_allowed",
+    "not_found",
+    "stored",
+    "timeout",
+    "too_large",
+    "unavailable",
+];
+
+/// How a handshake can end, as labels.
+pub const HANDSHAKES: &[&str] = &["accepted", "failed", "refused", "timeout"];
+
+/// Why a handshake is refused, as labels.
+pub const REFUSALS: &[&str] =
+    &["expired", "no_certificate", "not_yet_valid", "purpose", "rule", "unknown_ca", "unreadable"];
+
+/// The endpoint label of what reached no endpoint. No endpoint can have this name.
+pub const NO_ENDPOINT: &str = "-";
+
+/// From half a millisecond to ten seconds.
+const SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// The program's metrics, each documented by its help text.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    certificate_not_after: IntGaugeVec,
+    deliveries: IntCounterVec,
+    delivery_seconds: HistogramVec,
+    handshakes: IntCounterVec,
+    refusals: IntCounterVec,
+    /// `hookspool_commit_batch_entries`.
+    pub commit_batch_entries: Histogram,
+    /// `hookspool_commit_seconds`.
+    pub commit_seconds: Histogram,
+    /// `hookspool_connections`.
+    pub connections: IntGauge,
+    /// `hookspool_generation`.
+    pub generation: IntGauge,
+    /// `hookspool_log_lines_dropped_total`.
+    pub log_lines_dropped: IntCounter,
+    /// `hookspool_spool_free_bytes`.
+    pub spool_free_bytes: IntGauge,
+    /// `hookspool_watcher_alive`.
+    pub watcher_alive: IntGauge,
+}
+
+impl Metrics {
+    /// All metrics at 0, with a series for each of these endpoints.
+    pub fn new<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Self {
+        let table = Table(Registry::new());
+        let metrics = Self {
+            certificate_not_after: table.gauges(
+                "hookspool_certificate_not_after_timestamp_seconds",
+                "When a certificate in use expires, in seconds since the epoch",
+                &["role", "name"],
+            ),
+            deliveries: table.counters(
+                "hookspool_deliveries_total",
+                "Deliveries by endpoint and how they ended; endpoint - is a path that is none",
+                &["endpoint", "outcome"],
+            ),
+            delivery_seconds: table.histograms(
+                "hookspool_delivery_seconds",
+                "From a request's headers to its answer",
+                &["endpoint"],
+            ),
+            handshakes: table.counters(
+                "hookspool_handshakes_total",
+                "TLS handshakes by how they ended",
+                &["outcome"],
+            ),
+            refusals: table.counters("hookspool_refusals_total", "Refused handshakes by reason", &["reason"]),
+            commit_batch_entries: table.histogram(
+                "hookspool_commit_batch_entries",
+                "Entries made durable together",
+                BATCHES,
+            ),
+            commit_seconds: table.histogram(
+                "hookspool_commit_seconds",
+                "One pass of durability: write, sync, rename, sync the directories",
+                SECONDS,
+            ),
+            connections: table.gauge("hookspool_connections", "Connections that are open"),
+            generation: table
+                .gauge("hookspool_generation", "Which set of certificates and configuration is in force"),
+            log_lines_dropped: table.counter(
+                "hookspool_log_lines_dropped_total",
+                "Log lines lost because whoever reads them was too slow",
+            ),
+            spool_free_bytes: table
+                .gauge("hookspool_spool_free_bytes", "Free space on the spool's file system"),
+            watcher_alive: table
+                .gauge("hookspool_watcher_alive", "1 while changes of the files in use are noticed"),
+            registry: table.0,
+        };
+        metrics.start_at_zero(endpoints);
+        metrics
+    }
+
+    fn start_at_zero<'a>(&self, endpoints: impl IntoIterator<Item = &'a str>) {
+        for endpoint in endpoints.into_iter().chain([NO_ENDPOINT]) {
+            self.delivery_seconds.with_label_values(&[endpoint]);
+            for outcome in OUTCOMES {
+                self.deliveries.with_label_values(&[endpoint, outcome]);
+            }
+        }
+        for outcome in HANDSHAKES {
+            self.handshakes.with_label_values(&[outcome]);
+        }
+        for reason in REFUSALS {
+            self.refusals.with_label_values(&[reason]);
+        }
+    }
+
+    /// Counts a delivery and how long it took. `outcome` is one of [`OUTCOMES`].
+    pub fn delivery(&self, endpoint: &str, outcome: &str, seconds: f64) {
+        self.deliveries.with_label_values(&[endpoint, outcome]).inc();
+        self.delivery_seconds.with_label_values(&[endpoint]).observe(seconds);
+    }
+
+    /// Counts a handshake. `outcome` is one of [`HANDSHAKES`].
+    pub fn handshake(&self, outcome: &str) {
+        self.handshakes.with_label_values(&[outcome]).inc();
+    }
+
+    /// Counts a refused handshake. `reason` is one of [`REFUSALS`].
+    pub fn refusal(&self, reason: &str) {
+        self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// Says when a certificate in use expires. `name` is one the operator chose.
+    pub fn not_after(&self, role: &str, name: &str, seconds: i64) {
+        self.certificate_not_after.with_label_values(&[role, name]).set(seconds);
+    }
+
+    /// All of it in Prometheus' text format, version 0.0.4.
+    pub fn text(&self) -> String {
+        let mut out = Vec::new();
+        match TextEncoder::new().encode(&self.registry.gather(), &mut out) {
+            Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+            Err(error) => format!("# {error}\n"),
+        }
+    }
+}
+
+/// Makes a metric and enters it, so that none is forgotten.
+struct Table(Registry);
+
+impl Table {
+    #[expect(
+        clippy::expect_used,
+        reason = "names, labels and buckets are constants, and a test makes them all"
+    )]
+    fn enter<C: prometheus::core::Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        let metric = made.expect("the table's names are valid");
+        self.0.register(Box::new(metric.clone())).expect("the table's names differ");
+        metric
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.enter(IntCounter::new(name, help))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.enter(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.enter(IntGauge::new(name, help))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.enter(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        self.enter(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+        self.enter(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_of_a_closed_set_exists_from_the_start() {
+        let text = Metrics::new(["pix"]).text();
+        for endpoint in ["pix", NO_ENDPOINT] {
+            for outcome in OUTCOMES {
+                let series = format!(
+                    "hookspool_deliveries_total{{endpoint=\"{endpoint}\",outcome=\"{outcome}\"}} 0\n"
+                );
+                assert!(text.contains(&series), "{series} is missing from\n{text}");
+            }
+        }
+        for reason in REFUSALS {
+            assert!(text.contains(&format!("hookspool_refusals_total{{reason=\"{reason}\"}} 0\n")));
+        }
+    }
+}

@@ -1,1 +1,11 @@
-//! stub
+//! From a request to a receipt.
+//!
+//! ```text
+//! handshake -> Peer      authorize -> Permit      read -> Payload      commit -> Receipt -> 200
+//! ```
+//!
+//! No step can be forgotten, because the next one asks for its product.
+
+pub mod body;
+pub mod intake;
+pub mod outcome;

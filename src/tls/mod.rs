@@ -4,6 +4,7 @@
 
 pub mod anchors;
 pub mod client;
+pub mod expiry;
 pub mod key_pair;
 pub mod pem;
 pub mod server;

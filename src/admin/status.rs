@@ -1,0 +1,104 @@
+//! The document behind `GET /status`.
+
+use serde::Serialize;
+
+use super::answer::Facts;
+use super::health::{NotReady, not_ready};
+use crate::live::Snapshot;
+use crate::policy::Policy;
+use crate::refusals::RefusedHandshake;
+
+/// Everything an operator asks first. Keys are only ever added.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    generation: u64,
+    loaded_at: String,
+    listen: Vec<String>,
+    ready: bool,
+    not_ready: Vec<NotReady>,
+    certificates: Vec<Certificate>,
+    endpoints: Vec<EndpointStatus>,
+    spool: SpoolStatus,
+    connections: i64,
+    degraded: Vec<String>,
+    refusals: Vec<RefusedHandshake>,
+}
+
+#[derive(Debug, Serialize)]
+struct Certificate {
+    role: &'static str,
+    name: String,
+    file: String,
+    subject: String,
+    not_before: String,
+    not_after: String,
+}
+
+#[derive(Debug, Serialize)]
+struct EndpointStatus {
+    name: String,
+    path: String,
+    suffixes: Vec<String>,
+    senders: Vec<String>,
+    max_body: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct SpoolStatus {
+    directory: String,
+    free_bytes: u64,
+}
+
+impl Status {
+    pub(super) fn of(facts: &Facts) -> Self {
+        let snapshot = facts.live.current();
+        let not_ready = not_ready(&facts.live, facts.spool.health());
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            generation: snapshot.generation,
+            loaded_at: snapshot.loaded_at.to_string(),
+            listen: facts.listen.iter().map(ToString::to_string).collect(),
+            ready: not_ready.is_empty(),
+            not_ready,
+            certificates: certificates(&snapshot),
+            endpoints: endpoints(&snapshot.policy),
+            spool: SpoolStatus {
+                directory: facts.spool_directory.display().to_string(),
+                free_bytes: facts.spool.health().free(),
+            },
+            connections: facts.metrics.connections.get(),
+            degraded: facts.degraded(&snapshot),
+            refusals: facts.refusals.all(),
+        }
+    }
+}
+
+fn certificates(snapshot: &Snapshot) -> Vec<Certificate> {
+    snapshot
+        .certificates
+        .iter()
+        .map(|fact| Certificate {
+            role: fact.role.word(),
+            name: fact.name.clone(),
+            file: fact.file.display().to_string(),
+            subject: fact.subject.clone(),
+            not_before: fact.not_before.to_string(),
+            not_after: fact.not_after.to_string(),
+        })
+        .collect()
+}
+
+fn endpoints(policy: &Policy) -> Vec<EndpointStatus> {
+    policy
+        .endpoints()
+        .iter()
+        .map(|endpoint| EndpointStatus {
+            name: endpoint.name.to_string(),
+            path: endpoint.path.clone(),
+            suffixes: endpoint.suffixes.clone(),
+            senders: endpoint.senders.iter().map(|s| policy.senders()[*s].name.to_string()).collect(),
+            max_body: endpoint.max_body,
+        })
+        .collect()
+}

@@ -1,0 +1,119 @@
+//! A request's body, with a bound on its bytes and on the time it takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_util::{Stream, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use super::outcome::{Outcome, Unavailable};
+use crate::envelope::PayloadDigest;
+use crate::policy::Permit;
+
+/// How much of a refused request's body is read away, so that its sender sees the answer.
+const READ_AWAY_BYTES_MAX: usize = 1 << 20;
+/// How long that may take.
+const READ_AWAY_MAX: Duration = Duration::from_secs(2);
+/// The bytes of all bodies that are being received or written. Beyond it senders get 503.
+const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
+
+/// The memory that all bodies share.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Semaphore>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)))
+    }
+}
+
+impl Budget {
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Outcome> {
+        let crowded = || Outcome::Unavailable(Unavailable::Crowded);
+        let bytes = u32::try_from(bytes).map_err(|_| crowded())?;
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| crowded())
+    }
+}
+
+/// A body that arrived whole.
+#[derive(Debug)]
+pub struct Payload {
+    /// Byte for byte. Copied into one place: a sender of one-byte chunks must not make us keep a
+    /// buffer for each.
+    pub bytes: Vec<u8>,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+    /// Its part of the memory, held until it is on disk.
+    pub memory: Option<OwnedSemaphorePermit>,
+}
+
+/// Reads a body to its end. Only a permit begins this, so nobody else's body is read at all.
+///
+/// # Errors
+/// The outcome, when it is too long, too slow, cut off, or there is no memory for it.
+pub async fn read<S, B, E>(
+    permit: &Permit,
+    body: &mut S,
+    declared: Option<u64>,
+    deadline: Instant,
+    budget: &Budget,
+) -> Result<Payload, Outcome>
+where
+    S: Stream<Item = Result<B, E>> + Unpin,
+    B: Buf,
+{
+    let max = permit.endpoint().max_body;
+    if declared.is_some_and(|declared| declared > max) {
+        return Err(Outcome::TooLarge);
+    }
+    let mut bytes = Vec::new();
+    let mut digest = PayloadDigest::default();
+    let mut memory: Option<OwnedSemaphorePermit> = None;
+    loop {
+        let mut piece = match timeout_at(deadline, body.next()).await {
+            Ok(Some(Ok(piece))) => piece,
+            Ok(Some(Err(_))) => return Err(Outcome::Aborted),
+            Ok(None) => break,
+            Err(_) => return Err(Outcome::Timeout),
+        };
+        if exceeds(bytes.len().saturating_add(piece.remaining()), max) {
+            return Err(Outcome::TooLarge);
+        }
+        let share = budget.take(piece.remaining())?;
+        match &mut memory {
+            Some(all) => all.merge(share),
+            none => *none = Some(share),
+        }
+        while piece.has_remaining() {
+            let chunk = piece.chunk();
+            digest.update(chunk);
+            bytes.extend_from_slice(chunk);
+            let taken = chunk.len();
+            piece.advance(taken);
+        }
+    }
+    Ok(Payload { bytes, sha256: digest.finish(), memory })
+}
+
+fn exceeds(length: usize, max: u64) -> bool {
+    u64::try_from(length).is_ok_and(|length| length > max)
+}
+
+/// Reads the rest of a refused request's body and forgets it: a sender that is still writing when
+/// the connection closes would see a broken pipe instead of its answer.
+pub async fn read_away<S, B, E>(mut body: S)
+where
+    S: Stream<Item = Result<B, E>> + Unpin,
+    B: Buf,
+{
+    let deadline = Instant::now() + READ_AWAY_MAX;
+    let mut seen = 0_usize;
+    while seen < READ_AWAY_BYTES_MAX {
+        match timeout_at(deadline, body.next()).await {
+            Ok(Some(Ok(piece))) => seen = seen.saturating_add(piece.remaining()),
+            Ok(Some(Err(_)) | None) | Err(_) => return,
+        }
+    }
+}

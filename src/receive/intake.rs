@@ -1,0 +1,318 @@
+//! The life of one delivery. The heart; read this first.
+//!
+//! [`Intake::deliver`] routes, authorizes, reads and commits, in that order, and every way out is
+//! an [`Outcome`]. It knows nothing of TLS, sockets or status numbers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap};
+use http::{Method, StatusCode, Uri, Version};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::body::{self, Budget, Payload};
+use super::outcome::{Answer, Outcome, Unavailable};
+use crate::clock::{Clock, Timestamp, rfc3339_micros};
+use crate::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PayloadFacts, PeerFacts, RequestFacts, latin1};
+use crate::escape::Escaped;
+use crate::live::{Live, Snapshot};
+use crate::metrics::{Metrics, NO_ENDPOINT};
+use crate::policy::{Peer, Permit, Policy, Route};
+use crate::spool::{Draft, Receipt, Spool};
+
+/// One connection, as its handshake left it: who it is, and the snapshot that judged so.
+#[derive(Debug)]
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// What was in force when the certificate was judged. Requests are judged by the same.
+    pub snapshot: Arc<Snapshot>,
+    /// Cancelled when no further request shall come over this connection.
+    pub retire: CancellationToken,
+}
+
+/// One request's head.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// What it came over.
+    pub connection: Arc<Connection>,
+    /// `POST`, one hopes.
+    pub method: Method,
+    /// Path and query, undecoded.
+    pub uri: Uri,
+    /// Of HTTP.
+    pub version: Version,
+    /// As they came.
+    pub headers: HeaderMap,
+}
+
+/// Takes deliveries. One for the whole program, shared by all connections.
+#[derive(Debug)]
+pub struct Intake {
+    /// Where entries go.
+    pub spool: Spool,
+    /// What is in force.
+    pub live: Arc<Live>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What time it is.
+    pub clock: Clock,
+    /// From the headers to the last byte of the body.
+    pub body_timeout: Duration,
+    /// The memory for bodies.
+    pub budget: Budget,
+    /// Waits, at a stop, for what must finish although its sender has hung up.
+    pub tasks: TaskTracker,
+}
+
+impl Intake {
+    /// Takes one delivery, from its head to the answer.
+    pub async fn deliver<S, B, E>(self: Arc<Self>, arrival: Arrival, mut body: S) -> Answer
+    where
+        S: Stream<Item = Result<B, E>> + Send + Unpin + 'static,
+        B: Buf + Send + 'static,
+        E: Send + 'static,
+    {
+        let arrived = Arrived { at: self.clock.now(), instant: Instant::now() };
+        let route = arrival.policy().route(arrival.uri.path());
+        let watched = Unfinished { intake: &self, arrival: &arrival, arrived, route, open: true };
+
+        let received = match self.admit(&arrival, route) {
+            Ok(permit) => {
+                self.read(&arrival, &permit, arrived, &mut body).await.map(|payload| (permit, payload))
+            }
+            Err(outcome) => Err(outcome),
+        };
+        let (permit, payload) = match received {
+            Ok(received) => received,
+            Err(outcome) => {
+                watched.end(&outcome);
+                if outcome.leaves_body_unread() && !arrival.headers.contains_key(EXPECT) {
+                    self.tasks.spawn(body::read_away(body));
+                }
+                return outcome.answer(StatusCode::OK, HeaderMap::new());
+            }
+        };
+        // From here on the entry may come to stand whatever the sender does, so a task of its own
+        // sees it through: a hang-up only loses the answer.
+        watched.hand_over();
+        let intake = Arc::clone(&self);
+        let stored = self.tasks.spawn(async move { intake.store(arrival, arrived, permit, payload).await });
+        stored.await.unwrap_or_else(|_| Outcome::Aborted.answer(StatusCode::OK, HeaderMap::new()))
+    }
+
+    /// Everything that can be said before the body: in the order 404, 403, 405, 503.
+    fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
+        let peer = &arrival.connection.peer;
+        if self.clock.now() > peer.admission.not_after {
+            arrival.connection.retire.cancel();
+            return Err(Outcome::Unavailable(Unavailable::Expired));
+        }
+        let route = route.ok_or(Outcome::NotFound)?;
+        let permit = arrival.policy().authorize(peer, &route.endpoint).map_err(Outcome::Forbidden)?;
+        if arrival.method != Method::POST {
+            return Err(Outcome::MethodNotAllowed);
+        }
+        if self.live.is_draining() {
+            return Err(Outcome::Unavailable(Unavailable::Draining));
+        }
+        match self.spool.health().ailments().next() {
+            Some(ailment) => Err(Outcome::Unavailable(Unavailable::Spool(ailment))),
+            None => Ok(permit),
+        }
+    }
+
+    async fn read<S, B, E>(
+        &self,
+        arrival: &Arrival,
+        permit: &Permit,
+        arrived: Arrived,
+        body: &mut S,
+    ) -> Result<Payload, Outcome>
+    where
+        S: Stream<Item = Result<B, E>> + Unpin,
+        B: Buf,
+    {
+        let deadline = arrived.instant + self.body_timeout;
+        body::read(permit, body, arrival.declared_length(), deadline, &self.budget).await
+    }
+
+    async fn store(&self, arrival: Arrival, arrived: Arrived, permit: Permit, payload: Payload) -> Answer {
+        let bytes = payload.bytes.len();
+        // Held until the entry is on disk: what waits for the committer is bounded by it too.
+        let memory = payload.memory;
+        let outcome = match self.commit(&arrival, arrived, &permit, payload.bytes, payload.sha256).await {
+            Ok(receipt) => {
+                log_stored(&arrival, &permit, &receipt, bytes, arrived);
+                Outcome::Stored(receipt)
+            }
+            Err(why) => {
+                let outcome = Outcome::Unavailable(why);
+                log_refused(&arrival, Some(permit.endpoint().name.as_str()), &outcome, arrived);
+                outcome
+            }
+        };
+        drop(memory);
+        self.count(permit.endpoint().name.as_str(), &outcome, arrived);
+        let rule = &permit.endpoint().response;
+        let echo =
+            arrival.headers.iter().filter(|(name, _)| rule.echo_headers.iter().any(|e| e == name.as_str()));
+        outcome.answer(
+            StatusCode::from_u16(rule.status).unwrap_or(StatusCode::OK),
+            echo.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        )
+    }
+
+    async fn commit(
+        &self,
+        arrival: &Arrival,
+        arrived: Arrived,
+        permit: &Permit,
+        payload: Vec<u8>,
+        sha256: String,
+    ) -> Result<Receipt, Unavailable> {
+        let content_type = arrival.headers.get(CONTENT_TYPE).map(|value| latin1(value.as_bytes()));
+        let facts = PayloadFacts { length: payload.len(), sha256, content_type: content_type.as_deref() };
+        let envelope = arrival.envelope(arrived.at, permit, facts);
+        let draft = Draft::new(permit.endpoint().name.clone(), &envelope, payload);
+        Ok(self.spool.commit(draft).await?)
+    }
+
+    fn count(&self, endpoint: &str, outcome: &Outcome, arrived: Arrived) {
+        self.metrics.delivery(endpoint, outcome.word(), arrived.instant.elapsed().as_secs_f64());
+    }
+}
+
+impl Arrival {
+    fn policy(&self) -> &Policy {
+        &self.connection.snapshot.policy
+    }
+
+    fn declared_length(&self) -> Option<u64> {
+        self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
+    fn envelope<'a>(&'a self, at: Timestamp, permit: &'a Permit, payload: PayloadFacts<'a>) -> Envelope<'a> {
+        let Peer { address, identity, session, .. } = &self.connection.peer;
+        let endpoint = permit.endpoint();
+        let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
+        Envelope {
+            version: ENVELOPE_VERSION,
+            id: EntryId::fresh(),
+            received_at: rfc3339_micros(at),
+            endpoint: endpoint.name.as_str(),
+            sender: permit.sender().as_str(),
+            event: endpoint.event(suffix, self.uri.query()),
+            request: RequestFacts {
+                method: self.method.as_str(),
+                path: latin1(self.uri.path().as_bytes()),
+                query: self.uri.query().map(|query| latin1(query.as_bytes())),
+                http_version: format!("{:?}", self.version),
+                headers: self
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), latin1(value.as_bytes())))
+                    .collect(),
+            },
+            peer: PeerFacts {
+                address: address.to_string(),
+                subject: &identity.subject,
+                issuer: &identity.issuer,
+                common_name: identity.common_name.one(),
+                serial: &identity.serial,
+                sha256: identity.sha256.to_string(),
+                spki_sha256: identity.spki_sha256.to_string(),
+                not_before: identity.not_before.to_string(),
+                not_after: identity.not_after.to_string(),
+                tls_version: session.tls_version,
+                cipher_suite: &session.cipher_suite,
+            },
+            generation: self.connection.snapshot.generation,
+            payload,
+        }
+    }
+}
+
+/// When a request's headers were complete.
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    at: Timestamp,
+    instant: Instant,
+}
+
+/// Sees to it that a delivery is counted and logged also when its sender hangs up in the middle,
+/// which drops the future that reads it.
+struct Unfinished<'a> {
+    intake: &'a Intake,
+    arrival: &'a Arrival,
+    arrived: Arrived,
+    route: Option<&'a Route>,
+    open: bool,
+}
+
+impl Unfinished<'_> {
+    fn end(mut self, outcome: &Outcome) {
+        self.record(outcome);
+        self.open = false;
+    }
+
+    /// Another sees to it from here on.
+    fn hand_over(mut self) {
+        self.open = false;
+    }
+
+    fn record(&self, outcome: &Outcome) {
+        let endpoint = self.route.map(|route| route.endpoint.name.as_str());
+        log_refused(self.arrival, endpoint, outcome, self.arrived);
+        self.intake.count(endpoint.unwrap_or(NO_ENDPOINT), outcome, self.arrived);
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.record(&Outcome::Aborted);
+        }
+    }
+}
+
+fn log_stored(arrival: &Arrival, permit: &Permit, receipt: &Receipt, bytes: usize, arrived: Arrived) {
+    let peer = &arrival.connection.peer;
+    tracing::info!(
+        id = %receipt.id(),
+        endpoint = %permit.endpoint().name,
+        sender = %permit.sender(),
+        peer = %peer.address,
+        bytes,
+        milliseconds = milliseconds(arrived),
+        "delivery stored"
+    );
+}
+
+fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arrived: Arrived) {
+    let peer = &arrival.connection.peer;
+    tracing::warn!(
+        stage = "request",
+        reason = outcome.word(),
+        detail = outcome.reason(),
+        endpoint,
+        path = %Escaped(arrival.uri.path()),
+        method = %Escaped(arrival.method.as_str()),
+        senders = ?arrival.policy().names(peer),
+        peer = %peer.address,
+        subject = %Escaped(&peer.identity.subject),
+        issuer = %Escaped(&peer.identity.issuer),
+        serial = %Escaped(&peer.identity.serial),
+        sha256 = %peer.identity.sha256,
+        milliseconds = milliseconds(arrived),
+        "delivery not taken"
+    );
+}
+
+fn milliseconds(arrived: Arrived) -> f64 {
+    (arrived.instant.elapsed().as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,193 @@
+//! Every way a delivery can end: its answer, its word in the metrics, its line in the log.
+
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+
+use crate::policy::Denial;
+use crate::spool::{Ailment, CommitError, Receipt};
+
+/// What a sender that gets 503 is asked to wait, in seconds: long enough for a probe, short enough
+/// that no event is late.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// How a delivery ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The sender hung up before its body was complete.
+    Aborted,
+    /// The endpoint does not list this sender.
+    Forbidden(Denial),
+    /// Anything but POST.
+    MethodNotAllowed,
+    /// The path is no endpoint.
+    NotFound,
+    /// The entry is safe.
+    Stored(Receipt),
+    /// The body stalled or never ended.
+    Timeout,
+    /// The body is longer than the endpoint takes.
+    TooLarge,
+    /// The fault is ours, and passes.
+    Unavailable(Unavailable),
+}
+
+/// Why nothing can be taken right now.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The bodies being received fill the memory set aside for them.
+    #[error("too many bytes of other deliveries are in flight")]
+    Crowded,
+    /// The daemon is on its way out.
+    #[error("the daemon is stopping")]
+    Draining,
+    /// The certificate expired while the connection was open.
+    #[error("the certificate has expired since the handshake")]
+    Expired,
+    /// The spool could not make the entry durable.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The spool is not well.
+    #[error("{0}")]
+    Spool(Ailment),
+}
+
+/// What goes back to the sender.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status line.
+    pub status: StatusCode,
+    /// All headers but those that HTTP itself adds.
+    pub headers: HeaderMap,
+    /// One line of JSON, or nothing.
+    pub body: String,
+}
+
+impl Outcome {
+    /// The outcome as a metric's label, and in a refusal's body.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::Forbidden(_) => "forbidden",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotFound => "not_found",
+            Self::Stored(_) => "stored",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// The reason, for the log alone.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Forbidden(denial) => Some(denial.to_string()),
+            Self::Unavailable(why) => Some(why.to_string()),
+            Self::Aborted
+            | Self::MethodNotAllowed
+            | Self::NotFound
+            | Self::Stored(_)
+            | Self::Timeout
+            | Self::TooLarge => None,
+        }
+    }
+
+    /// Whether the request's body may still be on its way.
+    pub fn leaves_body_unread(&self) -> bool {
+        !matches!(self, Self::Aborted | Self::Stored(_) | Self::Timeout)
+    }
+
+    /// What the sender is told. Success has the endpoint's own status and headers.
+    pub fn answer(&self, success: StatusCode, echo: HeaderMap) -> Answer {
+        match self {
+            Self::Stored(receipt) => stored(receipt, success, echo),
+            Self::Aborted => self.refuse(StatusCode::BAD_REQUEST, &[(CONNECTION, CLOSE)]),
+            Self::Forbidden(_) => self.refuse(StatusCode::FORBIDDEN, &[]),
+            Self::MethodNotAllowed => {
+                self.refuse(StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, HeaderValue::from_static("POST"))])
+            }
+            Self::NotFound => self.refuse(StatusCode::NOT_FOUND, &[]),
+            Self::Timeout => self.refuse(StatusCode::REQUEST_TIMEOUT, &[(CONNECTION, CLOSE)]),
+            Self::TooLarge => self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &[]),
+            Self::Unavailable(Unavailable::Draining | Unavailable::Expired) => self.refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)],
+            ),
+            Self::Unavailable(Unavailable::Crowded | Unavailable::Commit(_) | Unavailable::Spool(_)) => {
+                self.refuse(StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)])
+            }
+        }
+    }
+
+    /// One word for all reasons: what exactly is wrong is nobody's business but the operator's.
+    fn refuse(&self, status: StatusCode, more: &[(HeaderName, HeaderValue)]) -> Answer {
+        let mut headers: HeaderMap = more.iter().cloned().collect();
+        headers.insert(CONTENT_TYPE, JSON);
+        Answer { status, headers, body: format!("{{\"error\":\"{}\"}}\n", self.word()) }
+    }
+}
+
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+fn stored(receipt: &Receipt, status: StatusCode, echo: HeaderMap) -> Answer {
+    let mut headers = echo;
+    if status == StatusCode::NO_CONTENT {
+        return Answer { status, headers, body: String::new() };
+    }
+    headers.insert(CONTENT_TYPE, JSON);
+    Answer { status, headers, body: format!("{{\"id\":\"{}\"}}\n", receipt.id()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::OUTCOMES;
+
+    fn refusals() -> Vec<Outcome> {
+        vec![
+            Outcome::Aborted,
+            Outcome::Forbidden(Denial { presented: Vec::new() }),
+            Outcome::MethodNotAllowed,
+            Outcome::NotFound,
+            Outcome::Timeout,
+            Outcome::TooLarge,
+            Outcome::Unavailable(Unavailable::Crowded),
+            Outcome::Unavailable(Unavailable::Draining),
+            Outcome::Unavailable(Unavailable::Expired),
+            Outcome::Unavailable(Unavailable::Commit(CommitError::Busy)),
+            Outcome::Unavailable(Unavailable::Spool(Ailment::Failing)),
+        ]
+    }
+
+    #[test]
+    fn every_outcome_has_its_series() {
+        for outcome in refusals() {
+            assert!(OUTCOMES.contains(&outcome.word()), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_receipt_is_answered_with_success() {
+        for outcome in refusals() {
+            let answer = outcome.answer(StatusCode::OK, HeaderMap::new());
+            assert!(!answer.status.is_success() && !answer.status.is_redirection(), "{outcome:?}");
+            assert_ne!(answer.status, StatusCode::GONE);
+        }
+    }
+
+    #[test]
+    fn a_fault_that_is_ours_is_never_a_4xx_and_asks_to_come_back() {
+        for outcome in refusals().into_iter().filter(|outcome| outcome.word() == "unavailable") {
+            let answer = outcome.answer(StatusCode::OK, HeaderMap::new());
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{outcome:?}");
+            assert!(answer.headers.contains_key(RETRY_AFTER), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn connection_close_is_not_sent_where_http2_forbids_it() {
+        // hyper strips `connection` on HTTP/2 (RFC 9113, 8.2.2); the header alone decides here.
+        let answer = Outcome::Timeout.answer(StatusCode::OK, HeaderMap::new());
+        assert_eq!(answer.headers.get(CONNECTION), Some(&CLOSE));
+    }
+}

@@ -1,0 +1,163 @@
+//! The loop that takes connections in.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{Common, serve};
+use super::handshake::{NotEstablished, shake};
+use super::routes::routes;
+use super::settings::Settings;
+use crate::clock::Clock;
+use crate::escape::Escaped;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::policy::Refusal;
+use crate::receive::intake::Intake;
+use crate::refusals::{Refusals, RefusedHandshake};
+
+/// How long to wait when the system has no descriptors or memory to give: long enough for a
+/// connection to end, short enough that nobody's connect times out.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
+
+/// The door for senders.
+#[derive(Clone, Debug)]
+pub struct Server {
+    settings: Arc<Settings>,
+    live: Arc<Live>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    refusals: Arc<Refusals>,
+    common: Common,
+    crowd: Arc<Semaphore>,
+}
+
+impl Server {
+    /// A server that hands deliveries to `intake`. Its connections are tasks of `tasks`; it takes
+    /// no more of them once `drain` is cancelled.
+    pub fn new(
+        settings: Settings,
+        intake: Arc<Intake>,
+        refusals: Arc<Refusals>,
+        tasks: TaskTracker,
+        drain: CancellationToken,
+    ) -> Self {
+        let settings = Arc::new(settings);
+        let (live, metrics) = (Arc::clone(&intake.live), Arc::clone(&intake.metrics));
+        let clock = intake.clock.clone();
+        let crowd = Arc::new(Semaphore::new(settings.max_connections));
+        let common = Common {
+            settings: Arc::clone(&settings),
+            clock: clock.clone(),
+            routes: routes(intake),
+            tasks,
+            drain,
+        };
+        Self { settings, live, metrics, clock, refusals, common, crowd }
+    }
+
+    /// Takes connections from one listener until the drain begins.
+    pub async fn accept(self, listener: TcpListener) {
+        let drain = self.common.drain.clone();
+        let _ = drain.run_until_cancelled(self.accept_for_ever(listener)).await;
+    }
+
+    async fn accept_for_ever(self, listener: TcpListener) {
+        loop {
+            // Room first: what there is no room for waits in the backlog, not in our memory.
+            let Ok(place) = Arc::clone(&self.crowd).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, address)) => {
+                    self.common.tasks.spawn(self.clone().connection(stream, address, place));
+                }
+                Err(error) if is_the_peers_fault(&error) => {
+                    tracing::debug!(%error, "a connection was gone before it was accepted");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections; trying again");
+                    sleep(ACCEPT_BACK_OFF).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(self, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+        // Answers are short and final: none should wait for a delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let _open = Open::count(&self.metrics);
+        let shaking = shake(stream, address, &self.live, self.settings.handshake_timeout);
+        // Who has not been let in yet when a stop comes has nothing in flight.
+        let Some(shaken) = self.common.drain.clone().run_until_cancelled_owned(shaking).await else { return };
+        match shaken {
+            Ok(established) => {
+                self.metrics.handshake("accepted");
+                serve(established, self.common).await;
+            }
+            Err(NotEstablished::Failed(error)) => {
+                self.metrics.handshake("failed");
+                tracing::debug!(stage = "handshake", peer = %address, error = %Escaped(&error.to_string()), "handshake failed");
+            }
+            Err(NotEstablished::Refused { refusal, sni }) => {
+                self.metrics.handshake("refused");
+                self.refused(address, sni.as_deref(), &refusal);
+            }
+            Err(NotEstablished::TimedOut) => {
+                self.metrics.handshake("timeout");
+                tracing::debug!(stage = "handshake", peer = %address, "handshake took too long");
+            }
+        }
+        drop(place);
+    }
+
+    fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
+        let refused = RefusedHandshake::new(self.clock.now(), address, sni, refusal);
+        let claimed = refused.claimed.as_ref();
+        self.metrics.refusal(refused.reason);
+        tracing::warn!(
+            stage = "handshake",
+            reason = refused.reason,
+            detail = refused.detail,
+            peer = %address,
+            sni = refused.sni,
+            claimed_subject = claimed.map(|c| &c.subject),
+            claimed_issuer = claimed.map(|c| &c.issuer),
+            claimed_serial = claimed.map(|c| &c.serial),
+            claimed_not_before = claimed.map(|c| &c.not_before),
+            claimed_not_after = claimed.map(|c| &c.not_after),
+            claimed_sha256 = claimed.map(|c| &c.sha256),
+            claimed_spki_sha256 = claimed.map(|c| &c.spki_sha256),
+            "sender refused"
+        );
+        self.refusals.push(refused);
+    }
+}
+
+/// Counts a connection while it lives.
+struct Open<'a>(&'a Metrics);
+
+impl<'a> Open<'a> {
+    fn count(metrics: &'a Metrics) -> Self {
+        metrics.connections.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.connections.dec();
+    }
+}
+
+fn is_the_peers_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}

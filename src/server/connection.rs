@@ -1,0 +1,138 @@
+//! HTTP on one TLS stream, until it is closed or drained.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::handshake::Established;
+use super::pace::{Pace, Paced, Patience};
+use super::routes::{self, Response, Routes};
+use super::settings::Settings;
+use crate::clock::{Clock, Timestamp};
+use crate::receive::intake::Connection;
+
+/// The longest request head on HTTP/1.1, in bytes.
+const HTTP1_HEAD_BYTES_MAX: usize = 64 << 10;
+/// The longest header list on HTTP/2, in bytes.
+const HTTP2_HEADERS_BYTES_MAX: u32 = 64 << 10;
+/// Requests at once on one HTTP/2 connection.
+const HTTP2_STREAMS_MAX: u32 = 128;
+/// What one HTTP/2 request may send before it is read.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// What all requests of one HTTP/2 connection may send before they are read.
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+/// How often a quiet HTTP/2 peer is asked whether it is still there, and how long it may take.
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+
+/// What every connection of the server shares.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Clock,
+    pub(super) routes: Routes,
+    /// Requests of HTTP/2 connections.
+    pub(super) tasks: TaskTracker,
+    /// Cancelled when no further request shall be taken.
+    pub(super) drain: CancellationToken,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(established: Established, common: Common) {
+    let Established { stream, peer, snapshot, is_http2 } = established;
+    let not_after = peer.admission.not_after;
+    let connection = Arc::new(Connection { peer, snapshot, retire: common.drain.child_token() });
+    let retire = connection.retire.clone();
+    let head = (!is_http2).then_some(common.settings.header_timeout);
+    let pace = Pace::new(Patience { head, idle: common.settings.idle_timeout });
+    let io = TokioIo::new(Paced::new(stream, pace.clone()));
+    let expires = until(&common.clock, not_after);
+    let routes = common.routes;
+    let service = service_fn(move |request| answer(routes.clone(), &connection, &pace, request));
+
+    if is_http2 {
+        let http = http2_builder(common.tasks).serve_connection(io, service);
+        let mut http = pin!(http);
+        tokio::select! {
+            _ = http.as_mut() => return,
+            () = retire.cancelled() => {}
+            () = sleep(expires) => {}
+        }
+        http.as_mut().graceful_shutdown();
+        let _ = http.await;
+    } else {
+        let http = http1_builder().serve_connection(io, service);
+        let mut http = pin!(http);
+        tokio::select! {
+            _ = http.as_mut() => return,
+            () = retire.cancelled() => {}
+            () = sleep(expires) => {}
+        }
+        http.as_mut().graceful_shutdown();
+        let _ = http.await;
+    }
+}
+
+/// Hands a request to the filter, and keeps the connection's pace while it is under way.
+fn answer(
+    routes: Routes,
+    connection: &Arc<Connection>,
+    pace: &Pace,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+    let busy = pace.begin();
+    let answered = routes::answer(routes, Arc::clone(connection), request);
+    async move {
+        let response = answered.await;
+        drop(busy);
+        response
+    }
+}
+
+/// How long a certificate is still good for.
+fn until(clock: &Clock, not_after: Timestamp) -> Duration {
+    Duration::try_from(not_after.duration_since(clock.now())).unwrap_or(Duration::ZERO)
+}
+
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Its own timers are off: `Paced` keeps the time.
+    builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HTTP1_HEAD_BYTES_MAX);
+    builder
+}
+
+fn http2_builder(tasks: TaskTracker) -> http2::Builder<Tracked> {
+    let mut builder = http2::Builder::new(Tracked(tasks));
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(HTTP2_HEADERS_BYTES_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .keep_alive_interval(HTTP2_PING_EVERY)
+        .keep_alive_timeout(HTTP2_PING_EVERY);
+    builder
+}
+
+/// Runs the requests of an HTTP/2 connection as tasks that somebody waits for.
+#[derive(Clone, Debug)]
+struct Tracked(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Tracked
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}

@@ -1,0 +1,124 @@
+//! From a TCP stream to a peer whose certificate was verified, under one deadline.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{Error as TlsError, HandshakeKind, ProtocolVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::live::{Live, Snapshot};
+use crate::policy::{Peer, Refusal, RefusalReason, Session};
+use crate::tls::verifier::{Admitted, observed};
+
+/// How long a refused peer may take to read its alert.
+const ALERT_TAKES_MAX: Duration = Duration::from_secs(1);
+/// How much of what it was already sending is read away meanwhile.
+const ALERT_READ_AWAY_BYTES_MAX: u64 = 64 << 10;
+
+/// A handshake that proved who is there.
+#[derive(Debug)]
+pub(super) struct Established {
+    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) peer: Peer,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) is_http2: bool,
+}
+
+/// A handshake that proved nothing.
+#[derive(Debug)]
+pub(super) enum NotEstablished {
+    /// It broke: not TLS, no common version, a hang-up.
+    Failed(io::Error),
+    /// We would not have the peer.
+    Refused { refusal: Refusal, sni: Option<String> },
+    /// It took too long.
+    TimedOut,
+}
+
+/// Shakes hands. The snapshot is read once, when the client has said hello: the certificates we
+/// show, the verifier and the policy that judges requests are of the same moment.
+pub(super) async fn shake(
+    stream: TcpStream,
+    address: SocketAddr,
+    live: &Live,
+    limit: Duration,
+) -> Result<Established, NotEstablished> {
+    let deadline = Instant::now() + limit;
+    let hello = timeout_at(deadline, LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream))
+        .await
+        .map_err(|_| NotEstablished::TimedOut)?
+        .map_err(NotEstablished::Failed)?;
+    let sni = hello.client_hello().server_name().map(ToOwned::to_owned);
+    let snapshot = live.current();
+    let accept = hello.into_stream(Arc::clone(&snapshot.tls)).into_fallible();
+    let (accepted, verdict) =
+        timeout_at(deadline, observed(accept)).await.map_err(|_| NotEstablished::TimedOut)?;
+    match (accepted, verdict) {
+        (Ok(stream), Some(Ok(admitted))) => established(stream, address, admitted, snapshot),
+        (Ok(_), Some(Err(_)) | None) => {
+            Err(NotEstablished::Failed(io::Error::other("the handshake ended without a verdict")))
+        }
+        (Err((_, stream)), Some(Err(refusal))) => {
+            let_alert_be_read(stream).await;
+            Err(NotEstablished::Refused { refusal, sni })
+        }
+        (Err((error, stream)), None) if is_missing_certificate(&error) => {
+            let_alert_be_read(stream).await;
+            let refusal = Refusal { reason: RefusalReason::NoCertificate, claimed: None };
+            Err(NotEstablished::Refused { refusal, sni })
+        }
+        (Err((error, _)), Some(Ok(_)) | None) => Err(NotEstablished::Failed(error)),
+    }
+}
+
+fn established(
+    stream: TlsStream<TcpStream>,
+    address: SocketAddr,
+    admitted: Admitted,
+    snapshot: Arc<Snapshot>,
+) -> Result<Established, NotEstablished> {
+    let (_, tls) = stream.get_ref();
+    // No verdict may come from another time. The configuration allows no resumption; this is the
+    // assertion that it stays so.
+    if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
+        return Err(NotEstablished::Failed(io::Error::other("the session was resumed")));
+    }
+    let session = Session {
+        tls_version: match tls.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLSv1.3",
+        },
+        cipher_suite: tls
+            .negotiated_cipher_suite()
+            .map(|suite| format!("{:?}", suite.suite()))
+            .unwrap_or_default(),
+    };
+    let is_http2 = tls.alpn_protocol() == Some(b"h2");
+    let Admitted { identity, admission } = admitted;
+    let peer = Peer { address, identity, admission, session };
+    Ok(Established { stream, peer, snapshot, is_http2 })
+}
+
+fn is_missing_certificate(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<TlsError>())
+        .is_some_and(|error| matches!(error, TlsError::NoCertificatesPresented))
+}
+
+/// In TLS 1.3 a client may already be sending its request when it is refused. Closing on unread
+/// data would reset the connection and take the alert with it.
+async fn let_alert_be_read(mut stream: TcpStream) {
+    let _ = timeout(ALERT_TAKES_MAX, async {
+        stream.shutdown().await?;
+        let mut rest = stream.take(ALERT_READ_AWAY_BYTES_MAX);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    })
+    .await;
+}

@@ -1,0 +1,74 @@
+//! warp's part: one filter for all endpoints. The only file that names warp.
+//!
+//! The table of endpoints is data, so 404, 403 and 405 are decided in one place, and a change of
+//! the table needs no new filter.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::{HeaderMap, Method, Request, Uri, Version};
+use hyper::body::Incoming;
+use tower_service::Service as _;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use crate::receive::intake::{Arrival, Connection, Intake};
+use crate::receive::outcome::Answer;
+
+/// What the handshake proved and the request line said, on its way through the filter. Without it
+/// warp rejects the request: it fails closed.
+#[derive(Clone, Debug)]
+struct Head {
+    connection: Arc<Connection>,
+    uri: Uri,
+    version: Version,
+}
+
+/// Answers requests.
+pub(super) type Routes = BoxedFilter<(Response,)>;
+/// What hyper sends back.
+pub(super) type Response = warp::reply::Response;
+
+/// The filter that takes deliveries.
+pub(super) fn routes(intake: Arc<Intake>) -> Routes {
+    warp::ext::get::<Head>()
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |head, method, headers, body| deliver(Arc::clone(&intake), head, method, headers, body))
+        .boxed()
+}
+
+/// Answers one request, with the proof beside it of who sent it.
+pub(super) fn answer(
+    routes: Routes,
+    connection: Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> impl Future<Output = Result<Response, Infallible>> {
+    let head = Head { connection, uri: request.uri().clone(), version: request.version() };
+    request.extensions_mut().insert(head);
+    warp::service(routes).call(request)
+}
+
+async fn deliver<S, B, E>(
+    intake: Arc<Intake>,
+    head: Head,
+    method: Method,
+    headers: HeaderMap,
+    body: S,
+) -> Response
+where
+    S: Stream<Item = Result<B, E>> + Send + Unpin + 'static,
+    B: Buf + Send + 'static,
+    E: Send + 'static,
+{
+    let Head { connection, uri, version } = head;
+    let Answer { status, headers, body } =
+        intake.deliver(Arrival { connection, method, uri, version, headers }, body).await;
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,45 @@
+//! An entry that is complete in memory and not yet on disk.
+
+use crate::envelope::{EntryId, Envelope};
+use crate::policy::Name;
+
+/// The bytes of one entry: one line of JSON, the envelope, then the payload byte for byte.
+///
+/// ```text
+/// {"version":1,"id":"…",…,"payload":{"length":919,"sha256":"…","content_type":"…"}}\n
+/// <919 bytes of payload>
+/// ```
+///
+/// There is no end mark: the envelope's length and digest say whether the payload is whole.
+#[derive(Debug)]
+pub struct Draft {
+    endpoint: Name,
+    id: EntryId,
+    envelope: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl Draft {
+    /// Writes the envelope; JSON escapes every control character, so it is one line.
+    pub fn new(endpoint: Name, envelope: &Envelope<'_>, payload: Vec<u8>) -> Self {
+        #[expect(clippy::expect_used, reason = "an envelope's keys are text and its numbers whole")]
+        let mut line = serde_json::to_vec(envelope).expect("an envelope is JSON");
+        line.push(b'\n');
+        Self { endpoint, id: envelope.id, envelope: line, payload }
+    }
+
+    /// The endpoint it was delivered to.
+    pub fn endpoint(&self) -> &Name {
+        &self.endpoint
+    }
+
+    /// Its name.
+    pub fn id(&self) -> EntryId {
+        self.id
+    }
+
+    /// The pieces, in the order in which they are written.
+    pub(super) fn pieces(&self) -> [&[u8]; 2] {
+        [&self.envelope, &self.payload]
+    }
+}

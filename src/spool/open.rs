@@ -1,0 +1,98 @@
+//! From a folder to a spool that can be written to.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::layout::{Layout, Queue};
+use super::lock::{LockError, SpoolLock};
+use super::volume::Volume;
+use crate::policy::Name;
+
+/// A spool that is ours.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where it is.
+    pub layout: Layout,
+    /// Keeps other daemons out while it lives.
+    pub lock: SpoolLock,
+    /// Drafts of an earlier run that were swept: none of them had been acknowledged.
+    pub swept: usize,
+}
+
+/// Why a spool cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It is somebody else's.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The file system would not.
+    #[error("cannot {what} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Makes what is missing, takes the lock, and sweeps what an earlier run had not finished.
+///
+/// # Errors
+/// When the lock is taken, or the file system refuses any of it.
+pub fn open<V: Volume>(volume: &V, root: PathBuf, endpoints: &[Name]) -> Result<Opened, OpenError> {
+    let layout = Layout::new(root);
+    make(volume, layout.root().to_owned())?;
+    let lock = SpoolLock::take(&layout)?;
+    make(volume, layout.tmp())?;
+    make(volume, layout.corrupt())?;
+    for endpoint in endpoints {
+        make(volume, layout.endpoint(endpoint))?;
+        for queue in Queue::ALL {
+            make(volume, layout.queue(endpoint, queue))?;
+        }
+    }
+    let swept = sweep(volume, layout.tmp())?;
+    Ok(Opened { layout, lock, swept })
+}
+
+/// Makes a directory and those above it. A new one is there for good once its parent is synced.
+fn make<V: Volume>(volume: &V, path: PathBuf) -> Result<(), OpenError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    };
+    let made = match volume.make_dir(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path => {
+            make(volume, parent.clone())?;
+            volume.make_dir(&path)
+        }
+        made => made,
+    };
+    match made {
+        Ok(true) => volume.sync_dir(&parent).map_err(|source| OpenError::Io {
+            what: "sync the directory",
+            path: parent,
+            source,
+        }),
+        Ok(false) => Ok(()),
+        Err(source) => Err(OpenError::Io { what: "make the directory", path, source }),
+    }
+}
+
+fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenError> {
+    let names = match volume.list(&tmp) {
+        Ok(names) => names,
+        Err(source) => return Err(OpenError::Io { what: "list the directory", path: tmp, source }),
+    };
+    for name in &names {
+        let path = tmp.join(name);
+        match volume.remove(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(OpenError::Io { what: "remove", path, source }),
+        }
+    }
+    Ok(names.len())
+}
