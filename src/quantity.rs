@@ -67,7 +67,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, factor) = SIZES[..3]
             .iter()
-            .find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0)
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
             .unwrap_or(&("B", 1));
         write!(f, "{} {unit}", self.0 / factor)
     }
@@ -78,7 +78,7 @@ impl fmt::Display for Span {
         let millis = self.0.as_millis();
         let (unit, factor) = TIMES
             .iter()
-            .find(|(_, factor)| millis >= u128::from(*factor) && millis % u128::from(*factor) == 0)
+            .find(|(_, factor)| millis >= u128::from(*factor) && millis.is_multiple_of(u128::from(*factor)))
             .unwrap_or(&("ms", 1));
         write!(f, "{}{unit}", millis / u128::from(*factor))
     }

@@ -4,7 +4,7 @@
 //! every [`POLL_EVERY`] is the net below it: network file systems, swapped symlinks further up and
 //! a used-up watch limit send no event. What counts is the content, not the event.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -54,9 +54,10 @@ impl FileWatch {
             tracing::warn!(%error, poll = ?POLL_EVERY, "inotify does not work here; files are compared now and then");
         }
         let is_instant = watcher.is_ok();
+        let known = files.into_iter().map(|file| (content(&file), file)).collect();
         let thread = thread::Builder::new().name("watch".into()).spawn(move || {
             let _listening = watcher;
-            compare_for_ever(&files, &received, changed);
+            compare_for_ever(known, &received, changed);
         })?;
         Ok(Self { stop: signals, thread: Some(thread), is_instant })
     }
@@ -93,8 +94,11 @@ fn folder(file: &Path) -> PathBuf {
     }
 }
 
-fn compare_for_ever(files: &[PathBuf], signals: &Receiver<Signal>, changed: impl Fn(&Path)) {
-    let mut known: BTreeMap<_, _> = files.iter().map(|file| (file, content(file))).collect();
+fn compare_for_ever(
+    mut known: Vec<(Option<Vec<u8>>, PathBuf)>,
+    signals: &Receiver<Signal>,
+    changed: impl Fn(&Path),
+) {
     loop {
         match signals.recv_timeout(POLL_EVERY) {
             Ok(Signal::Event) => {
@@ -105,7 +109,7 @@ fn compare_for_ever(files: &[PathBuf], signals: &Receiver<Signal>, changed: impl
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
         }
-        for (file, before) in &mut known {
+        for (before, file) in &mut known {
             let now = content(file);
             if now != *before {
                 *before = now;

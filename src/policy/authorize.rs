@@ -118,3 +118,86 @@ impl Permit {
         &self.endpoint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{ResponseRule, Rule, Sender};
+
+    fn sender(name: &str) -> Sender {
+        Sender { name: name.parse().expect("a name"), rule: Rule { cn: vec![name.to_owned()] } }
+    }
+
+    fn endpoint(name: &str, path: &str, suffixes: &[&str]) -> Endpoint {
+        Endpoint {
+            name: name.parse().expect("a name"),
+            path: path.to_owned(),
+            suffixes: suffixes.iter().map(|&suffix| suffix.to_owned()).collect(),
+            senders: vec![0],
+            max_body: 1,
+            response: ResponseRule::default(),
+        }
+    }
+
+    fn policy(endpoints: Vec<Endpoint>) -> Policy {
+        Policy::new(vec![sender("efi")], endpoints).expect("no conflicts")
+    }
+
+    #[test]
+    fn a_path_is_compared_byte_for_byte_with_one_slash_to_spare() {
+        let policy = policy(vec![endpoint("pix", "/webhooks/pix", &["/pix", "/rec"])]);
+        let suffix = |path: &str| policy.route(path).map(|route| route.suffix);
+        assert_eq!(suffix("/webhooks/pix"), Some(None));
+        assert_eq!(suffix("/webhooks/pix/"), Some(None));
+        assert_eq!(suffix("/webhooks/pix/pix"), Some(Some(0)));
+        assert_eq!(suffix("/webhooks/pix//pix"), Some(Some(0)));
+        assert_eq!(suffix("/webhooks/pix/rec"), Some(Some(1)));
+        for stranger in [
+            "/webhooks/pix//",
+            "/webhooks//pix",
+            "//webhooks/pix",
+            "/webhooks/pix///pix",
+            "/webhooks/pix/pix/",
+            "/webhooks/PIX",
+            "/webhooks/pi%78",
+            "/webhooks/pix/../pix",
+            "/webhooks/pixx",
+            "/",
+            "",
+        ] {
+            assert_eq!(suffix(stranger), None, "{stranger}");
+        }
+    }
+
+    #[test]
+    fn the_root_and_a_trailing_slash_are_paths_like_others() {
+        let root = policy(vec![endpoint("root", "/", &["/pix"])]);
+        for path in ["/", "/pix", "//pix"] {
+            assert!(root.route(path).is_some(), "{path}");
+        }
+        let slashed = policy(vec![endpoint("a", "/a/", &["/pix"])]);
+        for path in ["/a", "/a/", "/a/pix", "/a//pix"] {
+            assert!(slashed.route(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_two_endpoints_answer_to_one_path() {
+        let clash = |endpoints| Policy::new(vec![sender("efi")], endpoints).expect_err("a conflict");
+        let both = clash(vec![endpoint("a", "/hooks", &["/pix"]), endpoint("b", "/hooks/pix", &[])]);
+        assert_eq!(both[0], PathConflict { path: "/hooks/pix".to_owned(), endpoints: (0, 1) });
+        let itself = clash(vec![endpoint("a", "/hooks", &["/pix", "/pix"])]);
+        assert_eq!(itself[0].endpoints, (0, 0));
+    }
+
+    #[test]
+    fn the_event_is_what_the_target_ends_with() {
+        let endpoint = endpoint("pix", "/p", &["/pix", "/x/pix"]);
+        assert_eq!(endpoint.event(None, None), None);
+        assert_eq!(endpoint.event(Some(0), None), Some("pix"));
+        assert_eq!(endpoint.event(None, Some("x=1&ignorar=/pix")), Some("pix"));
+        assert_eq!(endpoint.event(None, Some("a=/x/pix")), Some("x/pix"), "the longest wins");
+        assert_eq!(endpoint.event(Some(0), Some("hmac=1")), Some("pix"));
+        assert_eq!(endpoint.event(None, Some("a=pix")), None);
+    }
+}

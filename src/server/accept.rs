@@ -92,7 +92,9 @@ impl Server {
         // Answers are short and final: none should wait for a delayed acknowledgement.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.metrics);
-        let shaking = shake(stream, address, &self.live, self.settings.handshake_timeout);
+        // In a box of its own: its many kilobytes are given back once it is done, and a
+        // connection stays for long.
+        let shaking = Box::pin(shake(stream, address, &self.live, self.settings.handshake_timeout));
         // Who has not been let in yet when a stop comes has nothing in flight.
         let Some(shaken) = self.common.drain.clone().run_until_cancelled_owned(shaking).await else { return };
         match shaken {

@@ -340,3 +340,7 @@ struct Named {
 fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CommitError + 'a {
     move |source| CommitError::Io { what, path: path.to_owned(), source: Arc::new(source) }
 }
+
+#[cfg(test)]
+#[path = "commit_tests.rs"]
+mod tests;

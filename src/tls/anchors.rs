@@ -53,8 +53,7 @@ impl Anchor {
         if let Some(why) = identity.cannot_issue {
             return Err(AnchorFault::CannotIssue { subject: identity.subject, why });
         }
-        let trust =
-            anchor_from_trusted_cert(&der).map_err(|error| UnreadableCertificate::because(error))?.to_owned();
+        let trust = anchor_from_trusted_cert(&der).map_err(UnreadableCertificate::because)?.to_owned();
         Ok(Self { identity, der, trust })
     }
 

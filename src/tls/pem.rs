@@ -93,6 +93,7 @@ fn blocks(bytes: &[u8]) -> Result<Vec<(SectionKind, Vec<u8>)>, PemFault> {
         .map_err(|error| PemFault::Malformed(explain(&error)))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
 fn explain(error: &PemError) -> String {
     match error {
         PemError::MissingSectionEnd { end_marker } => {
