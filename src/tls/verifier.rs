@@ -196,3 +196,7 @@ fn alert_for(reason: &RefusalReason) -> CertificateError {
         RefusalReason::Unreadable(_) => CertificateError::BadEncoding,
     }
 }
+
+#[cfg(test)]
+#[path = "verifier_tests.rs"]
+mod tests;

@@ -1,0 +1,216 @@
+//! Who gets in, on certificates made on the spot.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+
+use super::*;
+use crate::policy::Rule;
+
+const NOW: &str = "2026-11-23T12:00:00Z";
+
+struct Ca {
+    issuer: Issuer<'static, KeyPair>,
+    der: CertificateDer<'static>,
+}
+
+fn params(cn: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, cn);
+    params.not_before = date_time_ymd(2026, 1, 1);
+    params.not_after = date_time_ymd(2027, 1, 1);
+    params
+}
+
+fn ca_params(cn: &str) -> CertificateParams {
+    let mut params = params(cn);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
+}
+
+fn ca(params: CertificateParams) -> Ca {
+    let key = KeyPair::generate().unwrap();
+    let der = params.self_signed(&key).unwrap().der().clone();
+    Ca { issuer: Issuer::new(params, key), der }
+}
+
+impl Ca {
+    fn issue(&self, params: &CertificateParams) -> CertificateDer<'static> {
+        let key = KeyPair::generate().unwrap();
+        params.signed_by(&key, &self.issuer).unwrap().der().clone()
+    }
+
+    fn intermediate(&self, cn: &str) -> Ca {
+        let (key, params) = (KeyPair::generate().unwrap(), ca_params(cn));
+        let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+        Ca { issuer: Issuer::new(params, key), der }
+    }
+}
+
+fn verifier(senders: &[(&str, &[&Ca], &[&str])]) -> SenderVerifier {
+    let senders = senders
+        .iter()
+        .map(|(name, cas, cn)| TrustedSender {
+            sender: Sender {
+                name: name.parse().unwrap(),
+                rule: Rule { cn: cn.iter().map(|&cn| cn.to_owned()).collect() },
+            },
+            anchors: cas.iter().map(|ca| Anchor::new(ca.der.clone()).unwrap()).collect(),
+        })
+        .collect();
+    SenderVerifier::new(senders, Clock::standing_at(NOW.parse::<Timestamp>().unwrap()))
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Ok(_) => "admitted",
+        Err(refusal) => refusal.reason.word(),
+    }
+}
+
+#[test]
+fn a_senders_own_ca_and_its_cn_get_in_and_nothing_else_does() {
+    let (bank, other) = (ca(ca_params("Bank Root")), ca(ca_params("Bank Root")));
+    let verifier = verifier(&[("efi", &[&bank], &["webhook.bank"])]);
+    assert_eq!(word(verifier.judge(&bank.issue(&params("webhook.bank")), &[])), "admitted");
+    assert_eq!(word(verifier.judge(&other.issue(&params("webhook.bank")), &[])), "unknown_ca");
+    for cn in ["webhook.bank.", "Webhook.bank", " webhook.bank", "webhook.bank ", "*.bank", "wébhook.bank"] {
+        assert_eq!(word(verifier.judge(&bank.issue(&params(cn)), &[])), "rule", "{cn:?}");
+    }
+    assert_eq!(word(verifier.judge(&CertificateDer::from(vec![1, 2, 3]), &[])), "unreadable");
+}
+
+#[test]
+fn one_banks_ca_cannot_speak_as_another_bank() {
+    let (a, b) = (ca(ca_params("A")), ca(ca_params("B")));
+    let verifier = verifier(&[("a", &[&a], &["a.bank"]), ("b", &[&b], &["b.bank"])]);
+    assert_eq!(word(verifier.judge(&a.issue(&params("b.bank")), &[])), "rule");
+    let admitted = verifier.judge(&b.issue(&params("b.bank")), &[]).unwrap();
+    assert_eq!(admitted.admission.senders(), [1]);
+}
+
+#[test]
+fn a_certificate_that_fits_two_senders_is_admitted_as_both() {
+    let shared = ca(ca_params("Shared"));
+    let verifier = verifier(&[("a", &[&shared], &["x"]), ("b", &[&shared], &["x", "y"])]);
+    assert_eq!(verifier.judge(&shared.issue(&params("x")), &[]).unwrap().admission.senders(), [0, 1]);
+    assert_eq!(verifier.judge(&shared.issue(&params("y")), &[]).unwrap().admission.senders(), [1]);
+}
+
+#[test]
+fn exactly_one_common_name_is_read() {
+    let bank = ca(ca_params("Bank"));
+    let verifier = verifier(&[("efi", &[&bank], &["x", ""])]);
+    let mut none = params("x");
+    none.distinguished_name = DistinguishedName::new();
+    none.distinguished_name.push(DnType::OrganizationName, "x");
+    assert_eq!(word(verifier.judge(&bank.issue(&none), &[])), "rule");
+    assert_eq!(word(verifier.judge(&bank.issue(&params("x\0y")), &[])), "rule");
+    assert_eq!(word(verifier.judge(&bank.issue(&params("x\n")), &[])), "rule");
+}
+
+#[test]
+fn dates_are_a_reason_only_where_an_anchor_vouches() {
+    let (bank, other) = (ca(ca_params("Bank")), ca(ca_params("Bank")));
+    let verifier = verifier(&[("efi", &[&bank], &["x"])]);
+    let (mut expired, mut early) = (params("x"), params("x"));
+    expired.not_after = date_time_ymd(2026, 11, 22);
+    early.not_before = date_time_ymd(2026, 11, 24);
+    assert_eq!(word(verifier.judge(&bank.issue(&expired), &[])), "expired");
+    assert_eq!(word(verifier.judge(&bank.issue(&early), &[])), "not_yet_valid");
+    assert_eq!(word(verifier.judge(&other.issue(&expired), &[])), "unknown_ca");
+}
+
+#[test]
+fn an_expired_anchor_admits_nobody() {
+    let mut old = ca_params("Old");
+    old.not_after = date_time_ymd(2026, 11, 1);
+    let (old, new) = (ca(old), ca(ca_params("New")));
+    let verifier = verifier(&[("efi", &[&old, &new], &["x"])]);
+    assert_eq!(word(verifier.judge(&old.issue(&params("x")), &[])), "expired");
+    assert_eq!(word(verifier.judge(&new.issue(&params("x")), &[])), "admitted");
+}
+
+#[test]
+fn a_certificate_for_servers_or_cas_is_not_a_clients() {
+    let bank = ca(ca_params("Bank"));
+    let verifier = verifier(&[("efi", &[&bank], &["x"])]);
+    let mut server = params("x");
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    assert_eq!(word(verifier.judge(&bank.issue(&server), &[])), "purpose");
+    assert_eq!(word(verifier.judge(&bank.issue(&ca_params("x")), &[])), "purpose");
+    server.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    assert_eq!(word(verifier.judge(&bank.issue(&server), &[])), "admitted");
+}
+
+#[test]
+fn intermediates_come_with_the_certificate_and_are_counted() {
+    let root = ca(ca_params("Root"));
+    let middle = root.intermediate("Middle");
+    let verifier = verifier(&[("efi", &[&root], &["x"])]);
+    let leaf = middle.issue(&params("x"));
+    assert_eq!(word(verifier.judge(&leaf, &[])), "unknown_ca");
+    assert_eq!(word(verifier.judge(&leaf, std::slice::from_ref(&middle.der))), "admitted");
+    let many = vec![middle.der.clone(); INTERMEDIATES_MAX + 1];
+    assert_eq!(word(verifier.judge(&leaf, &many)), "unreadable");
+}
+
+#[test]
+fn what_may_not_issue_is_no_anchor() {
+    let root = ca(ca_params("Root"));
+    let mut no_sign = ca_params("x");
+    no_sign.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    for params in [params("x"), no_sign] {
+        let der = root.issue(&params);
+        assert!(Anchor::new(der).is_err(), "{params:?}");
+    }
+}
+
+#[test]
+fn every_anchor_is_hinted_once() {
+    let (a, b) = (ca(ca_params("A")), ca(ca_params("B")));
+    let verifier = verifier(&[("a", &[&a, &b], &["x"]), ("b", &[&b], &["x"])]);
+    assert_eq!(verifier.root_hint_subjects().len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever the senders, their CAs and their names: who is admitted was vouched for by an
+    /// anchor of that very sender, and bears one of its names; and who should be, is.
+    #[test]
+    fn admission_means_own_anchor_and_own_name(
+        senders in prop::collection::vec((prop::collection::vec(0..3_usize, 1..3), prop::collection::vec(0..4_usize, 1..3)), 1..4),
+        issuer in 0..3_usize,
+        name in 0..4_usize,
+    ) {
+        let names = ["a", "b", "c", "A"];
+        let cas: Vec<_> = (0..3).map(|_| ca(ca_params("Same Name"))).collect();
+        let table: Vec<(String, Vec<&Ca>, Vec<&str>)> = senders
+            .iter()
+            .enumerate()
+            .map(|(i, (own, cn))| (
+                format!("s{i}"),
+                own.iter().map(|i| &cas[*i]).collect(),
+                cn.iter().map(|i| names[*i]).collect(),
+            ))
+            .collect();
+        let rows: Vec<_> = table.iter().map(|(n, c, r)| (n.as_str(), c.as_slice(), r.as_slice())).collect();
+        let verdict = verifier(&rows).judge(&cas[issuer].issue(&params(names[name])), &[]);
+        let expected: Vec<_> = senders
+            .iter()
+            .enumerate()
+            .filter(|(_, (own, cn))| own.contains(&issuer) && cn.contains(&name))
+            .map(|(index, _)| index)
+            .collect();
+        match verdict {
+            Ok(admitted) => prop_assert_eq!(admitted.admission.senders(), expected.as_slice()),
+            Err(_) => prop_assert!(expected.is_empty()),
+        }
+    }
+}
