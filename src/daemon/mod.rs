@@ -7,5 +7,5 @@ mod signals;
 mod snapshot;
 
 pub use assemble::{Daemon, StartError};
-pub use run::run;
+pub use run::{run, serve_while};
 pub use signals::Signals;

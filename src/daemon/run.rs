@@ -16,31 +16,60 @@ use crate::logging::Logging;
 /// # Errors
 /// When the daemon cannot start.
 pub fn run(settings: Settings, logging: Logging, clock: Clock) -> Result<(), StartError> {
+    serve_while(settings, logging, clock, async |_, signals| {
+        let signal = signals.stop().await;
+        tracing::info!(signal, "stopping");
+    })
+}
+
+/// Serves while `meanwhile` runs, then drains, and returns what came of it.
+///
+/// # Errors
+/// When the daemon cannot start.
+pub fn serve_while<T>(
+    settings: Settings,
+    logging: Logging,
+    clock: Clock,
+    meanwhile: impl AsyncFnOnce(&Daemon, &mut Signals) -> T,
+) -> Result<T, StartError> {
+    // Whatever is made from here on is nobody's but ours and our group's.
+    rustix::process::umask(Mode::RWXO);
     let logging = Arc::new(logging);
-    keep_from_others();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let daemon = Daemon::start(settings, Arc::clone(&logging), clock)?;
-        for address in daemon.addresses() {
-            tracing::info!(%address, "listening");
-        }
-        let signal = signals.stop().await;
-        tracing::info!(signal, "stopping");
+        daemon.announce();
+        let outcome = meanwhile(&daemon, &mut signals).await;
         daemon.stop(&mut signals).await;
-        Ok(())
+        Ok(outcome)
     })
 }
 
-/// Whatever is made from here on is nobody's but ours and our group's.
-pub(super) fn keep_from_others() {
-    rustix::process::umask(Mode::RWXO);
-}
-
 impl Daemon {
+    fn announce(&self) {
+        let snapshot = self.live.current();
+        for why in &snapshot.degraded {
+            tracing::error!(why, "degraded");
+        }
+        let soonest = snapshot.certificates.iter().min_by_key(|fact| fact.not_after);
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            generation = snapshot.generation,
+            endpoints = snapshot.policy.endpoints().len(),
+            senders = snapshot.policy.senders().len(),
+            first_expiry = soonest.map(|fact| tracing::field::display(fact.not_after)),
+            first_to_expire = soonest.map(|fact| tracing::field::display(fact.file.display())),
+            "serving"
+        );
+        for address in self.addresses() {
+            tracing::info!(%address, "listening");
+        }
+    }
+
     /// Takes no more connections, finishes what is in flight, and lets go of everything. A second
     /// signal ends the wait.
-    pub async fn stop(self, signals: &mut Signals) {
+    async fn stop(self, signals: &mut Signals) {
         let started = Instant::now();
         self.live.begin_draining();
         self.drain.cancel();

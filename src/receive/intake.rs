@@ -302,7 +302,7 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
         endpoint,
         path = %Escaped(arrival.uri.path()),
         method = %Escaped(arrival.method.as_str()),
-        senders = ?arrival.policy().names(peer),
+        senders = senders(arrival),
         peer = %peer.address,
         subject = %Escaped(&peer.identity.subject),
         issuer = %Escaped(&peer.identity.issuer),
@@ -311,6 +311,11 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
         milliseconds = milliseconds(arrived),
         "delivery not taken"
     );
+}
+
+fn senders(arrival: &Arrival) -> String {
+    let names = arrival.policy().names(&arrival.connection.peer);
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 fn milliseconds(arrived: Arrived) -> f64 {

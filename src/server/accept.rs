@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Common, serve};
-use super::handshake::{NotEstablished, shake};
+use super::handshake::{Established, NotEstablished, shake};
 use super::routes::routes;
 use super::settings::Settings;
 use crate::clock::Clock;
@@ -100,6 +100,7 @@ impl Server {
         match shaken {
             Ok(established) => {
                 self.metrics.handshake("accepted");
+                self.note_expiry(&established);
                 serve(established, self.common).await;
             }
             Err(NotEstablished::Failed(error)) => {
@@ -116,6 +117,14 @@ impl Server {
             }
         }
         drop(place);
+    }
+
+    /// A sender's certificate that runs out is the operator's next bad night, too.
+    fn note_expiry(&self, established: &Established) {
+        let peer = &established.peer;
+        for sender in established.snapshot.policy.names(peer) {
+            self.metrics.not_after("client", sender.as_str(), peer.identity.not_after.as_second());
+        }
     }
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
