@@ -1,1 +1,390 @@
-//! stub
+//! A finding with a place and a hint, and the report that collects findings.
+//!
+//! Messages hold foreign text as it came; it is escaped here, once, where it is shown. Columns are
+//! counted in characters, from 1, as editors do.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::escape::Escaped;
+
+/// How many characters of a source line are shown; a longer line is cut around the caret.
+const LINE_CHARS_MAX: usize = 100;
+/// How many of them stand before the caret in a line that is cut.
+const LINE_CHARS_BEFORE: usize = 40;
+
+/// A text that findings point into.
+#[derive(Debug)]
+pub struct SourceFile {
+    name: String,
+    text: String,
+    line_starts: Vec<usize>,
+}
+
+/// A stretch of a source file, in bytes.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// The bytes.
+    pub span: Range<usize>,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It cannot stay like this.
+    Error,
+    /// It works, and is probably not meant.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+/// One finding.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where, if it has a place.
+    pub place: Option<Place>,
+    /// What was found, and what was expected. Lower case, no full stop.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Only time brought this: the same files were fine once, or will be. `run` starts all the same.
+    pub by_time: bool,
+}
+
+/// Findings, in the order of their places.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    findings: Vec<Diagnostic>,
+}
+
+/// A finding as `--json` shows it. The names are a promise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding<'a> {
+    /// `error`, `warning` or `note`.
+    pub severity: Severity,
+    /// The file, if the finding has a place.
+    pub file: Option<&'a str>,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1, in characters.
+    pub column: Option<usize>,
+    /// What was found.
+    pub message: &'a str,
+    /// What to do.
+    pub hint: Option<&'a str>,
+}
+
+impl SourceFile {
+    /// A text under the name that is shown for it.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
+        let text = text.into();
+        let line_starts =
+            std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
+        Arc::new(Self { name: name.into(), text, line_starts })
+    }
+
+    /// The name that is shown.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line that a byte stands in, from 1.
+    pub fn line(&self, byte: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= byte)
+    }
+
+    /// The column of a byte, from 1, in characters.
+    pub fn column(&self, byte: usize) -> usize {
+        let start = self.line_start(self.line(byte));
+        self.slice(start..byte).chars().count() + 1
+    }
+
+    fn line_start(&self, line: usize) -> usize {
+        self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0)
+    }
+
+    fn line_text(&self, line: usize) -> &str {
+        let end = self.line_starts.get(line).copied().unwrap_or(self.text.len());
+        self.slice(self.line_start(line)..end).trim_end_matches(['\n', '\r'])
+    }
+
+    /// Empty rather than a panic where a span lies askew.
+    fn slice(&self, span: Range<usize>) -> &str {
+        self.text.get(span).unwrap_or_default()
+    }
+}
+
+impl Diagnostic {
+    /// A finding without a hint.
+    pub fn new(severity: Severity, place: Option<Place>, message: impl Into<String>) -> Self {
+        Self { severity, place, message: message.into(), hint: None, by_time: false }
+    }
+
+    /// What to do about it.
+    pub fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says that only time brought it.
+    pub fn by_time(&mut self) -> &mut Self {
+        self.by_time = true;
+        self
+    }
+
+    /// For programs.
+    pub fn to_finding(&self) -> Finding<'_> {
+        let place = self.place.as_ref();
+        Finding {
+            severity: self.severity,
+            file: place.map(|place| place.file.name()),
+            line: place.map(|place| place.file.line(place.span.start)),
+            column: place.map(|place| place.file.column(place.span.start)),
+            message: &self.message,
+            hint: self.hint.as_deref(),
+        }
+    }
+
+    /// For people: the place first, the line, a caret, a hint.
+    pub fn render(&self, colour: bool) -> String {
+        let paint = Paint { on: colour, severity: self.severity };
+        let mut out = String::new();
+        let mut margin = String::from(" ");
+        if let Some(place) = &self.place {
+            let (line, column) = (place.file.line(place.span.start), place.file.column(place.span.start));
+            let _ = write!(out, "{}:{line}:{column}: ", Escaped(place.file.name()));
+            margin = " ".repeat(line.to_string().len() + 2);
+        }
+        let _ = writeln!(
+            out,
+            "{} {}",
+            paint.strong(&format!("{}:", self.severity.word())),
+            Escaped(&self.message)
+        );
+        if let Some(place) = &self.place {
+            let excerpt = Excerpt::of(place);
+            let _ = writeln!(out, "  {} | {}", place.file.line(place.span.start), excerpt.line);
+            let caret = paint.strong(&"^".repeat(excerpt.carets));
+            let _ = writeln!(out, "{margin} | {}{caret}", " ".repeat(excerpt.indent));
+        }
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(out, "{margin} = hint: {}", Escaped(hint));
+        }
+        out
+    }
+}
+
+impl Severity {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// The piece of a line around a place, and where the carets go; both in columns of a terminal.
+struct Excerpt {
+    line: String,
+    indent: usize,
+    carets: usize,
+}
+
+impl Excerpt {
+    fn of(place: &Place) -> Self {
+        let number = place.file.line(place.span.start);
+        let line = place.file.line_text(number);
+        let from = place.file.column(place.span.start) - 1;
+        let marked = place.file.slice(place.span.clone()).lines().next().unwrap_or_default();
+        let to = from + marked.chars().count();
+        let length = line.chars().count();
+        let first = if length > LINE_CHARS_MAX { from.saturating_sub(LINE_CHARS_BEFORE) } else { 0 };
+        let last = if length > LINE_CHARS_MAX { length.min(first + LINE_CHARS_MAX) } else { length };
+        let mut excerpt = Self { line: String::new(), indent: 0, carets: 0 };
+        if first > 0 {
+            excerpt.line.push('…');
+            excerpt.indent += 1;
+        }
+        for (at, c) in line.chars().enumerate().skip(first).take(last - first) {
+            let (shown, width) = shown(c);
+            excerpt.line.push_str(&shown);
+            match at {
+                at if at < from => excerpt.indent += width,
+                at if at < to => excerpt.carets += width,
+                _ => {}
+            }
+        }
+        if last < length {
+            excerpt.line.push('…');
+        }
+        excerpt.carets = excerpt.carets.max(1);
+        excerpt
+    }
+}
+
+/// A character as it is shown, with the columns it takes: a tab is one blank, so carets stay true.
+fn shown(c: char) -> (String, usize) {
+    if c == '\t' {
+        return (" ".to_owned(), 1);
+    }
+    let text = Escaped(c.encode_utf8(&mut [0; 4])).to_string();
+    let width = if is_wide(c) { 2 } else { text.chars().count() };
+    (text, width)
+}
+
+/// The blocks that terminals draw two columns wide (Unicode TR 11), roughly.
+fn is_wide(c: char) -> bool {
+    matches!(c,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1f64f}' | '\u{1f900}'..='\u{1f9ff}' | '\u{20000}'..='\u{3fffd}')
+}
+
+struct Paint {
+    on: bool,
+    severity: Severity,
+}
+
+impl Paint {
+    fn strong(&self, text: &str) -> String {
+        let code = match self.severity {
+            Severity::Error => "1;31",
+            Severity::Warning => "1;33",
+            Severity::Note => "1;36",
+        };
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+impl Report {
+    /// Puts findings in the order of their places; those without one come last.
+    pub fn new(mut findings: Vec<Diagnostic>) -> Self {
+        findings.sort_by_key(|finding| {
+            finding
+                .place
+                .as_ref()
+                .map_or((1, 0, finding.severity), |place| (0, place.span.start, finding.severity))
+        });
+        Self { findings }
+    }
+
+    /// All of them.
+    pub fn findings(&self) -> &[Diagnostic] {
+        &self.findings
+    }
+
+    /// How many errors there are, those by time included.
+    pub fn errors(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.count(Severity::Warning)
+    }
+
+    /// Whether anything but time is wrong.
+    pub fn forbids_start(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error && !finding.by_time)
+    }
+
+    /// Everything for people, with an empty line between findings.
+    pub fn render(&self, colour: bool) -> String {
+        let rendered: Vec<_> = self.findings.iter().map(|finding| finding.render(colour)).collect();
+        rendered.join("\n")
+    }
+
+    /// As in `2 errors, 1 warning`.
+    pub fn summary(&self) -> String {
+        let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+        match (self.errors(), self.warnings()) {
+            (0, 0) => "no findings".to_owned(),
+            (0, warnings) => plural(warnings, "warning"),
+            (errors, 0) => plural(errors, "error"),
+            (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
+        }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(text: &str, span: Range<usize>) -> Diagnostic {
+        let place = Place { file: SourceFile::new("webhooks.toml", text), span };
+        let mut finding = Diagnostic::new(Severity::Error, Some(place), "not `this`");
+        finding.hint("write that");
+        finding
+    }
+
+    #[test]
+    fn a_finding_shows_its_place_its_line_and_a_caret() {
+        let text = "a = 1\nä = \"x\"\n";
+        assert_eq!(
+            finding(text, 11..14).render(false),
+            "webhooks.toml:2:5: error: not `this`\n  2 | ä = \"x\"\n    |     ^^^\n    = hint: write that\n"
+        );
+    }
+
+    #[test]
+    fn carets_stand_under_what_they_mean_behind_tabs_and_wide_characters() {
+        for (text, span, indent) in [("\ta = x", 5..6, 5), ("日 = x", 6..7, 5), ("\x1b = x", 4..5, 9)] {
+            let rendered = finding(text, span).render(false);
+            let caret = rendered.lines().nth(2).expect("a line of carets");
+            assert_eq!(caret, format!("    | {}^", " ".repeat(indent)), "{rendered}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_caret() {
+        let text = format!("{}HERE{}", "x".repeat(400), "y".repeat(400));
+        let rendered = finding(&text, 400..404).render(false);
+        let lines: Vec<_> = rendered.lines().collect();
+        let at = lines[2].chars().position(|c| c == '^').expect("a caret");
+        assert_eq!(lines[1].chars().skip(at).take(4).collect::<String>(), "HERE");
+        assert!(lines[1].chars().count() < 120 && lines[1].ends_with('…'), "{rendered}");
+        assert!(lines[0].starts_with("webhooks.toml:1:401:"), "{rendered}");
+    }
+
+    #[test]
+    fn foreign_text_cannot_act_on_the_terminal() {
+        let mut finding = finding("x", 0..1);
+        finding.message = "bad \x1b[2J".to_owned();
+        assert!(!finding.render(false).contains('\x1b'));
+        assert!(finding.render(true).contains("\x1b[1;31m^"));
+    }
+
+    #[test]
+    fn a_span_past_the_end_is_shown_at_the_end() {
+        assert!(finding("a = ", 4..4).render(false).contains("    |     ^"));
+        assert!(finding("a\n", 2..9).render(false).starts_with("webhooks.toml:2:1:"));
+    }
+
+    #[test]
+    fn programs_get_nulls_where_nothing_is_known() {
+        let finding = Diagnostic::new(Severity::Note, None, "m");
+        let json = serde_json::to_value(finding.to_finding()).expect("JSON");
+        let expected = serde_json::json!({"severity": "note", "file": null, "line": null, "column": null,
+            "message": "m", "hint": null});
+        assert_eq!(json, expected);
+    }
+}
