@@ -1,1 +1,36 @@
-//! stub
+//! The command line: one file a command, and the table of them all.
+
+pub mod exit;
+
+pub mod args;
+pub mod files;
+pub mod output;
+
+pub mod certs;
+pub mod check;
+pub mod demo;
+pub mod run;
+pub mod send;
+pub mod status;
+
+use args::{Args, CertsCommand, Command};
+use exit::{Exit, Failure};
+
+/// Does what was asked.
+///
+/// # Errors
+/// When it cannot be done; the failure knows its exit code.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::Run => run::run(&args::config_path(args)?),
+        Command::Demo(demo) => demo::demo(&args::demo_config_path(args)?, demo.once),
+        Command::Check(check) => check::check(&args::config_path(args)?, check.json),
+        Command::Certs(CertsCommand::Init(init)) => certs::init::init(init),
+        Command::Certs(CertsCommand::Show(show)) => certs::show::show(show),
+        Command::Send(send) => send::send(send),
+        Command::Status(asked) => {
+            let addresses = status::default_addresses(&args::config_path(args)?);
+            status::status(&addresses, asked.json)
+        }
+    }
+}

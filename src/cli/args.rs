@@ -1,0 +1,218 @@
+//! The table of commands and flags: parser and help in one.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use super::exit::Failure;
+
+/// Receives webhooks over mutual TLS and answers 200 once the payload is safely on disk.
+#[derive(Debug, Parser)]
+#[command(name = "hookspool", version, max_term_width = 100)]
+pub struct Args {
+    /// The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until told to stop
+    Run,
+    /// Make throwaway certificates where none stand, serve, and deliver one sample to itself
+    Demo(DemoArgs),
+    /// Read the configuration and every file it names; report all findings at once
+    Check(JsonArgs),
+    /// Make certificates for development, or look into any
+    #[command(subcommand)]
+    Certs(CertsCommand),
+    /// Deliver a file as a sender would
+    Send(SendArgs),
+    /// Ask the running daemon how it is
+    Status(JsonArgs),
+}
+
+/// What `certs` can do.
+#[derive(Debug, Subcommand)]
+pub enum CertsCommand {
+    /// Make a throwaway PKI: a root, a server, a client
+    Init(InitArgs),
+    /// Show what is in PEM or DER files, and the [[sender]] lines that would match
+    Show(ShowArgs),
+}
+
+/// A command that prints facts and nothing else.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct JsonArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hookspool demo`
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct DemoArgs {
+    /// End after the delivery, with 0 if it is on disk
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `hookspool certs init`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Writes root-ca, server and client, each as .pem (certificate) and .key (private key, mode 0600).
+The first --client is written as client.pem and client.key, whatever its name; each further one
+as NAME.pem and NAME.key.")]
+pub struct InitArgs {
+    /// Where to put them
+    #[arg(long, default_value = "certs")]
+    pub dir: PathBuf,
+    /// A further name or address of the server, beside localhost, 127.0.0.1 and ::1 [repeatable]
+    #[arg(long = "host", value_name = "HOST")]
+    pub hosts: Vec<String>,
+    /// The common name of a client [default: client] [repeatable]
+    #[arg(long = "client", value_name = "NAME")]
+    pub clients: Vec<String>,
+    /// RSA keys of 2048 bits instead of ECDSA P-256
+    #[arg(long)]
+    pub rsa: bool,
+    /// Who shall own the files
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub owner: Option<String>,
+    /// Replace files that are there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `hookspool certs show`
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// Certificates, PEM or DER
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to be recognized, and whom to trust.
+#[derive(Debug, clap::Args)]
+pub struct PeerArgs {
+    /// The certificate to show, with its chain
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+    /// Its private key [default: the one in the file of --cert]
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// The CA that vouches for the server; the system's are never used [repeatable]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Vec<PathBuf>,
+    /// Believe whatever server answers
+    #[arg(long, conflicts_with = "ca")]
+    pub insecure: bool,
+    /// Connect here instead of to the host of the URL
+    #[arg(long, value_name = "HOST:PORT")]
+    pub connect: Option<String>,
+    /// Speak only HTTP/1.1
+    #[arg(long = "http1.1", conflicts_with = "http2")]
+    pub http1: bool,
+    /// Speak only HTTP/2
+    #[arg(long)]
+    pub http2: bool,
+}
+
+/// `hookspool send`
+#[derive(Debug, clap::Args)]
+pub struct SendArgs {
+    /// Where to deliver: https only
+    pub url: String,
+    /// What to deliver; `-` is standard input, the default where that is not a terminal
+    pub file: Option<PathBuf>,
+    /// Who we are and whom we trust.
+    #[command(flatten)]
+    pub peer: PeerArgs,
+    /// A header, as `Name: value` [repeatable]
+    #[arg(long = "header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    /// How often
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub repeat: u64,
+    /// How many a second, at most [default: as fast as answers come]
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub rate: Option<f64>,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && (0.001..=1e6).contains(&rate) => Ok(rate),
+        Ok(_) | Err(_) => Err("expected a number of deliveries a second, from 0.001 to 1000000".to_owned()),
+    }
+}
+
+const ENVIRONMENT: &str = "HOOKSPOOL_CONFIG";
+const HERE: &str = "webhooks.toml";
+const SYSTEM: &str = "/etc/hookspool/webhooks.toml";
+
+/// The configuration file that is meant.
+///
+/// # Errors
+/// When the one that was named is missing, or none was named and none stands where they usually do.
+pub fn config_path(args: &Args) -> Result<PathBuf, Failure> {
+    let named = args.config.clone().or_else(|| std::env::var_os(ENVIRONMENT).map(PathBuf::from));
+    choose(named, &[HERE, SYSTEM])
+}
+
+/// The configuration file that `demo` may use: never the system's, so that a made-up payment
+/// cannot end up in a real spool by mistake.
+///
+/// # Errors
+/// When the one that was named is missing, or none was named and none stands here.
+pub fn demo_config_path(args: &Args) -> Result<PathBuf, Failure> {
+    choose(args.config.clone(), &[HERE])
+}
+
+fn choose(named: Option<PathBuf>, usual: &[&str]) -> Result<PathBuf, Failure> {
+    match named {
+        Some(path) if path.exists() => Ok(path),
+        Some(path) => Err(Failure::MissingFile(path)),
+        None => usual
+            .iter()
+            .map(Path::new)
+            .find(|path| path.exists())
+            .map(Path::to_owned)
+            .ok_or_else(|| Failure::MissingFile(PathBuf::from(usual[0]))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_can_be_named_before_and_after_the_command() {
+        for line in [["hookspool", "--config", "x", "run"], ["hookspool", "run", "--config", "x"]] {
+            let args = Args::try_parse_from(line).expect("understood");
+            assert_eq!(args.config, Some(PathBuf::from("x")));
+            assert!(matches!(config_path(&args), Err(Failure::MissingFile(_))));
+        }
+    }
+
+    #[test]
+    fn rates_are_positive_numbers() {
+        assert_eq!(rate("2.5"), Ok(2.5));
+        for bad in ["0", "-1", "nan", "inf", "x", "1e9"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+}

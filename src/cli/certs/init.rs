@@ -1,0 +1,119 @@
+//! `hookspool certs init`: a throwaway PKI in a folder.
+
+use std::path::{Path, PathBuf};
+
+use super::owner::owner;
+use crate::cli::args::InitArgs;
+use crate::cli::exit::{Exit, Failure, shown};
+use crate::cli::output::print;
+use crate::clock::Clock;
+use crate::devpki::{self, KeyKind, MakeError, Request, WriteError};
+
+/// Writes the files and says which.
+///
+/// # Errors
+/// When a name does not fit, files are in the way, or on I/O.
+pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
+    let request = Request {
+        clients: args.clients.clone(),
+        hosts: args.hosts.clone(),
+        keys: if args.rsa { KeyKind::Rsa2048 } else { KeyKind::EcdsaP256 },
+    };
+    let owner = args.owner.as_deref().map(owner).transpose()?;
+    let files = devpki::make(&request, Clock::System.now()).map_err(not_made)?;
+    let paths = devpki::write(&args.dir, &files, owner, args.force).map_err(not_written)?;
+    let mut text = String::new();
+    for path in &paths {
+        text.push_str(&format!("wrote {}\n", shown(path)));
+    }
+    text.push_str(
+        "\nFor development only: they carry `O=hookspool development`, and `check` warns of them.\n",
+    );
+    text.push_str("Next: hookspool run, and from elsewhere\n");
+    text.push_str(&next(&args.dir));
+    print(&text)?;
+    Ok(Exit::Fine)
+}
+
+/// Makes the PKI that webhooks.toml is written for, for a command that needs one.
+///
+/// # Errors
+/// When files are in the way, or on I/O.
+pub fn make_default(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let files = devpki::make(&Request::default(), Clock::System.now()).map_err(not_made)?;
+    devpki::write(folder, &files, None, false).map_err(not_written)
+}
+
+fn next(folder: &Path) -> String {
+    let file = |name: &str| shown(&folder.join(name));
+    format!(
+        "  echo '{{}}' | hookspool send https://localhost:8443/webhooks/pix --cert {} --key {} --ca {}\n",
+        file("client.pem"),
+        file("client.key"),
+        file("root-ca.pem"),
+    )
+}
+
+fn not_made(error: MakeError) -> Failure {
+    match error {
+        MakeError::Host(_) | MakeError::FileName(_) | MakeError::FileTaken(_) | MakeError::CommonName(_) => {
+            Failure::Usage(error.to_string())
+        }
+        MakeError::Library(why) => {
+            Failure::Io { what: "cannot make a certificate".to_owned(), why: std::io::Error::other(why) }
+        }
+    }
+}
+
+fn not_written(error: WriteError) -> Failure {
+    match error {
+        WriteError::InTheWay { .. } => Failure::CannotCreate(error.into()),
+        WriteError::Io { path, source } => {
+            Failure::Io { what: format!("cannot write `{}`", shown(&path)), why: source }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devpki::Root;
+    use crate::policy::{Rule, Sender};
+    use crate::tls::anchors::Anchor;
+    use crate::tls::key_pair::KeyPair;
+    use crate::tls::pem::{certificates, private_key};
+    use crate::tls::verifier::{SenderVerifier, TrustedSender};
+
+    #[test]
+    fn a_client_made_here_is_let_in_and_nobody_else() {
+        let now = Clock::System.now();
+        for kind in [KeyKind::EcdsaP256, KeyKind::Rsa2048] {
+            let root = Root::new(kind, now).expect("a root");
+            let anchor = Anchor::new(root.issued.certificate.clone()).expect("an anchor");
+            let rule = Rule { cn: vec!["client".to_owned()] };
+            let sender = Sender { name: "test".parse().expect("a name"), rule };
+            let trusted = TrustedSender { sender, anchors: vec![anchor] };
+            let verifier = SenderVerifier::new(vec![trusted], Clock::standing_at(now));
+            let judge = |issued: devpki::Issued| verifier.judge(&issued.certificate, &[]);
+            let admitted = judge(root.client("client").expect("a client")).expect("let in");
+            assert_eq!(admitted.identity.subject, "CN=client,O=hookspool development");
+            assert!(judge(root.client("other").expect("a client")).is_err());
+            assert!(judge(root.server(&[]).expect("a server")).is_err(), "a server is no sender");
+            let stranger = Root::new(kind, now).expect("a root");
+            assert!(judge(stranger.client("client").expect("a client")).is_err());
+        }
+    }
+
+    #[test]
+    fn certificates_and_keys_are_pairs_as_they_stand_in_their_files() {
+        for keys in [KeyKind::EcdsaP256, KeyKind::Rsa2048] {
+            let files =
+                devpki::make(&Request { keys, ..Request::default() }, Clock::System.now()).expect("made");
+            for pair in files.chunks(2) {
+                let chain = certificates(pair[0].pem.as_bytes()).expect("a certificate");
+                let key = private_key(pair[1].pem.as_bytes()).expect("a key");
+                KeyPair::new(chain, &key).expect("a pair");
+            }
+        }
+    }
+}

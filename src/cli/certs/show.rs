@@ -1,0 +1,119 @@
+//! `hookspool certs show`: what is in files of certificates.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use rustls_pki_types::PrivateKeyDer;
+
+use super::report::{CertificateReport, FileReport, SenderLines};
+use crate::cli::args::ShowArgs;
+use crate::cli::exit::{Exit, Failure, shown};
+use crate::cli::files::read_pem;
+use crate::cli::output::{print, print_json, toml_string};
+use crate::clock::Clock;
+use crate::escape::Escaped;
+use crate::identity::Identity;
+use crate::tls::pem::{PemFault, certificates, private_key};
+
+/// Shows every file. All are read before anything is printed, so a fault is never overlooked.
+///
+/// # Errors
+/// When a file is missing, or holds neither a certificate nor a key.
+pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
+    let reports = args.files.iter().map(|path| report(path)).collect::<Result<Vec<_>, _>>()?;
+    if args.json {
+        print_json(&serde_json::json!({ "files": reports }))?;
+    } else {
+        let pages: Vec<_> = reports.iter().map(page).collect();
+        print(&pages.join("\n"))?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn report(path: &Path) -> Result<FileReport, Failure> {
+    let bytes = read_pem(path)?;
+    let bad = |why: crate::cli::exit::Cause| Failure::BadFile { path: path.to_owned(), why };
+    let private_keys = match private_key(&bytes) {
+        Ok(key) => vec![kind(&key)],
+        Err(PemFault::EncryptedKey) => vec!["encrypted"],
+        Err(_) => Vec::new(),
+    };
+    let found = match certificates(&bytes) {
+        Ok(found) => found,
+        Err(PemFault::NoCertificate { .. }) if !private_keys.is_empty() => Vec::new(),
+        Err(fault) => return Err(bad(fault.into())),
+    };
+    let now = Clock::System.now();
+    let mut reports = Vec::new();
+    for der in &found {
+        match Identity::from_der(der) {
+            Ok(identity) => reports.push(CertificateReport::new(&identity, now)),
+            // A key in DER looks like a certificate in DER until it is read.
+            Err(_) if !private_keys.is_empty() && found.len() == 1 => {}
+            Err(fault) => return Err(bad(fault.into())),
+        }
+    }
+    Ok(FileReport { file: path.to_string_lossy().into_owned(), certificates: reports, private_keys })
+}
+
+fn kind(key: &PrivateKeyDer<'_>) -> &'static str {
+    match key {
+        PrivateKeyDer::Pkcs1(_) => "PKCS#1",
+        PrivateKeyDer::Sec1(_) => "SEC1",
+        PrivateKeyDer::Pkcs8(_) => "PKCS#8",
+        _ => "unknown kind",
+    }
+}
+
+fn page(file: &FileReport) -> String {
+    let mut out = format!("\x1b[1m{}\x1b[0m\n", shown(Path::new(&file.file)));
+    for (index, certificate) in file.certificates.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        write_certificate(&mut out, certificate);
+        if let Some(sender) = &certificate.sender {
+            write_sender(&mut out, sender);
+        }
+        if certificate.can_issue {
+            let _ = writeln!(out, "\n  # as the CA of a sender:\n  ca = [{}]", toml_string(&file.file));
+        }
+    }
+    for kind in &file.private_keys {
+        let _ = writeln!(out, "  private key   {kind} (not shown)");
+    }
+    out
+}
+
+fn write_certificate(out: &mut String, it: &CertificateReport) {
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(out, "  {name:<13} {}", Escaped(value));
+    };
+    line("subject", &it.subject);
+    line("issuer", &it.issuer);
+    line("serial", &it.serial);
+    line("not before", &it.not_before);
+    line("not after", &format!("{} ({})", it.not_after, it.validity));
+    line("version", it.version);
+    line("key", &it.key);
+    line("sha256", &it.sha256);
+    line("spki_sha256", &it.spki_sha256);
+    match (&it.common_name, &it.common_name_fault) {
+        (Some(name), _) => line("common name", name),
+        (None, Some(fault)) => line("common name", &format!("none that a rule can ask for: {fault}")),
+        (None, None) => {}
+    }
+    match &it.cannot_issue {
+        Some(why) => line("can issue", &format!("no: {why}")),
+        None => line("can issue", "yes"),
+    }
+}
+
+fn write_sender(out: &mut String, sender: &SenderLines) {
+    let _ = write!(
+        out,
+        "\n  [[sender]]\n  name = {}\n  ca = []  # the file of the CA that issued it\n  cn = [{}]\n",
+        toml_string(&sender.name),
+        toml_string(&sender.cn),
+    );
+}

@@ -1,0 +1,179 @@
+//! How the program ends: the codes of sysexits(3), and the one table from a failure to its code.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::escape::Escaped;
+
+/// What the shell is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Exit {
+    /// 0: fine.
+    Fine,
+    /// 1: the answer is no.
+    No,
+    /// 64: the command line cannot be understood.
+    Usage,
+    /// 65: a file named on the command line is not what it should be.
+    Data,
+    /// 66: a file named on the command line is missing.
+    NoInput,
+    /// 69: the daemon or the URL cannot be reached.
+    Unavailable,
+    /// 73: something cannot be made because another has it: the spool's lock, an address, a file.
+    CannotCreate,
+    /// 74: input or output failed.
+    Io,
+    /// 78: the configuration has errors.
+    Config,
+}
+
+/// Whatever the cause of a failure is.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file of the command line is not what it should be.
+    #[error("`{}`", shown(.path))]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        why: Cause,
+    },
+    /// What was to be made exists, or another holds it.
+    #[error("{0}")]
+    CannotCreate(Cause),
+    /// The configuration has errors, which have been printed.
+    #[error("{0}")]
+    Configuration(String),
+    /// The system said no.
+    #[error("{what}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// What the system said.
+        #[source]
+        why: io::Error,
+    },
+    /// A file of the command line is missing.
+    #[error("`{}` does not exist", shown(.0))]
+    MissingFile(PathBuf),
+    /// Whoever read our standard output has read enough.
+    #[error("standard output is closed")]
+    OutputClosed,
+    /// The answer is no.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody answers.
+    #[error("{what}")]
+    Unreachable {
+        /// Who was asked.
+        what: String,
+        /// Why there was no answer.
+        #[source]
+        why: Cause,
+    },
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl From<&Failure> for Exit {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::BadFile { .. } => Self::Data,
+            Failure::CannotCreate(_) => Self::CannotCreate,
+            Failure::Configuration(_) => Self::Config,
+            Failure::Io { .. } => Self::Io,
+            Failure::MissingFile(_) => Self::NoInput,
+            Failure::OutputClosed => Self::Fine,
+            Failure::Refused(_) => Self::No,
+            Failure::Unreachable { .. } => Self::Unavailable,
+            Failure::Usage(_) => Self::Usage,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::No => 1,
+            Exit::Usage => 64,
+            Exit::Data => 65,
+            Exit::NoInput => 66,
+            Exit::Unavailable => 69,
+            Exit::CannotCreate => 73,
+            Exit::Io => 74,
+            Exit::Config => 78,
+        })
+    }
+}
+
+impl Failure {
+    /// What became of writing to standard output. `head` closing the pipe is no failure.
+    pub fn output(why: io::Error) -> Self {
+        if why.kind() == io::ErrorKind::BrokenPipe {
+            Self::OutputClosed
+        } else {
+            Self::Io { what: "cannot write to standard output".to_owned(), why }
+        }
+    }
+
+    /// What became of reading `path`, which the command line names.
+    pub fn reading(path: &Path, why: io::Error) -> Self {
+        if why.kind() == io::ErrorKind::NotFound {
+            Self::MissingFile(path.to_owned())
+        } else {
+            Self::Io { what: format!("cannot read `{}`", shown(path)), why }
+        }
+    }
+
+    /// The failure and its causes on one line; `None` where there is nothing to say.
+    pub fn chain(&self) -> Option<String> {
+        if matches!(self, Self::OutputClosed) {
+            return None;
+        }
+        let mut text = self.to_string();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let words = cause.to_string();
+            // Some libraries repeat their cause in their own words.
+            if !text.ends_with(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
+            next = cause.source();
+        }
+        Some(text)
+    }
+}
+
+/// A path, safe to print.
+pub fn shown(path: &Path) -> String {
+    Escaped(&path.to_string_lossy()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_follow_the_failure_once() {
+        let failure = Failure::Io { what: "cannot read `x`".to_owned(), why: io::Error::other("no") };
+        assert_eq!(failure.chain().as_deref(), Some("cannot read `x`: no"));
+        assert_eq!(Failure::output(io::ErrorKind::BrokenPipe.into()).chain(), None);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_fine_and_a_missing_file_is_not() {
+        assert_eq!(Exit::from(&Failure::output(io::ErrorKind::BrokenPipe.into())), Exit::Fine);
+        let missing = Failure::reading(Path::new("x"), io::ErrorKind::NotFound.into());
+        assert_eq!(Exit::from(&missing), Exit::NoInput);
+    }
+}

@@ -1,0 +1,248 @@
+//! The root and what it issues, in memory.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SerialNumber, date_time_ymd,
+};
+use rustls_pki_types::{CertificateDer, DnsName};
+
+use crate::identity::Identity;
+
+/// The `O` of every certificate made here, root and leaf.
+pub const ORGANIZATION: &str = "hookspool development";
+
+/// What every server certificate is good for.
+const LOOPBACK_HOSTS: &[&str] = &["localhost", "127.0.0.1", "::1"];
+/// X.520's upper bound for a common name (ub-common-name), in characters.
+const COMMON_NAME_CHARS_MAX: usize = 64;
+
+/// Another machine's clock may be a little behind.
+const BACKDATED: Duration = Duration::from_mins(5);
+const LEAF_LIFETIME: Duration = Duration::from_hours(365 * 24);
+const ROOT_LIFETIME: Duration = Duration::from_hours(3652 * 24);
+
+/// What kind of keys to make.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum KeyKind {
+    /// ECDSA on P-256.
+    #[default]
+    EcdsaP256,
+    /// RSA with 2048 bits.
+    Rsa2048,
+}
+
+/// A root CA that can issue.
+pub struct Root {
+    /// Its certificate and key.
+    pub issued: Issued,
+    issuer: Issuer<'static, KeyPair>,
+    kind: KeyKind,
+    now: Timestamp,
+}
+
+/// A certificate with its key.
+#[derive(Clone)]
+pub struct Issued {
+    /// The certificate in PEM.
+    pub certificate_pem: String,
+    /// The certificate in DER.
+    pub certificate: CertificateDer<'static>,
+    /// Its private key in PEM, PKCS#8.
+    pub key_pem: String,
+}
+
+/// Why a certificate could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// A host is neither an address nor a name.
+    #[error("`{0}` is neither a DNS name nor an IP address")]
+    Host(String),
+    /// A client's name would name a file, and cannot.
+    #[error("`{0}` cannot name a file: use letters, digits, `.`, `_` and `-`, not starting with `.` or `-`")]
+    FileName(String),
+    /// Two files would have the same name.
+    #[error("the client name `{0}` is taken: each needs its own, and none of `root-ca`, `server`, `client`")]
+    FileTaken(String),
+    /// A common name does not fit.
+    #[error("`{0}` cannot be a common name: 1 to 64 characters, none of them a control character")]
+    CommonName(String),
+    /// The library could not make a key or sign with it.
+    #[error("cannot make a certificate")]
+    Library(#[from] rcgen::Error),
+}
+
+impl Root {
+    /// Makes a root, valid from a little before `now` for ten years.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn new(kind: KeyKind, now: Timestamp) -> Result<Self, MakeError> {
+        let mut params = params("hookspool development root", ROOT_LIFETIME, now, Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = generate(kind)?;
+        let certificate = params.self_signed(&key)?;
+        let issued = Issued::new(&certificate, &key);
+        Ok(Self { issued, issuer: Issuer::new(params, key), kind, now })
+    }
+
+    /// A server's certificate for the loopback names and `extra_hosts`: DNS names or IP addresses.
+    ///
+    /// # Errors
+    /// When a host is neither.
+    pub fn server(&self, extra_hosts: &[String]) -> Result<Issued, MakeError> {
+        let mut hosts: Vec<String> = LOOPBACK_HOSTS.iter().map(ToString::to_string).collect();
+        for host in extra_hosts {
+            let host = checked_host(host)?;
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        self.leaf("localhost", hosts, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A sender's certificate with this common name.
+    ///
+    /// # Errors
+    /// When the name does not fit into a certificate.
+    pub fn client(&self, common_name: &str) -> Result<Issued, MakeError> {
+        self.leaf(common_name, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn leaf(
+        &self,
+        cn: &str,
+        hosts: Vec<String>,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<Issued, MakeError> {
+        let mut params = params(cn, LEAF_LIFETIME, self.now, hosts)?;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![purpose];
+        params.use_authority_key_identifier_extension = true;
+        let key = generate(self.kind)?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Issued::new(&certificate, &key))
+    }
+}
+
+impl Issued {
+    fn new(certificate: &rcgen::Certificate, key: &KeyPair) -> Self {
+        Self {
+            certificate_pem: certificate.pem(),
+            certificate: certificate.der().clone(),
+            key_pem: key.serialize_pem(),
+        }
+    }
+}
+
+/// Whether a certificate was made here: [`ORGANIZATION`] stands in its subject.
+pub fn is_development(identity: &Identity) -> bool {
+    let organization = format!("O={ORGANIZATION}");
+    let mut escaped = false;
+    identity
+        .subject
+        // RFC 4514: what separates is not escaped, and an escape is one backslash and what follows.
+        .split(|c| {
+            let separates = !escaped && matches!(c, ',' | '+');
+            escaped = !escaped && c == '\\';
+            separates
+        })
+        .any(|attribute| attribute == organization)
+}
+
+fn params(
+    common_name: &str,
+    lifetime: Duration,
+    now: Timestamp,
+    hosts: Vec<String>,
+) -> Result<CertificateParams, MakeError> {
+    let chars = common_name.chars().count();
+    if chars == 0 || chars > COMMON_NAME_CHARS_MAX || common_name.chars().any(char::is_control) {
+        return Err(MakeError::CommonName(common_name.to_owned()));
+    }
+    // Encoded from the general to the specific; RFC 4514 writes it `CN=..,O=..`.
+    let mut name = DistinguishedName::new();
+    name.push(DnType::OrganizationName, ORGANIZATION);
+    name.push(DnType::CommonName, common_name);
+    let mut params = CertificateParams::new(hosts)?;
+    params.distinguished_name = name;
+    let since_epoch = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or(0));
+    params.not_before = date_time_ymd(1970, 1, 1) + since_epoch.saturating_sub(BACKDATED);
+    params.not_after = date_time_ymd(1970, 1, 1) + since_epoch + lifetime;
+    params.serial_number = Some(random_serial()?);
+    Ok(params)
+}
+
+/// 128 random bits, of which the first is 0 so that the number is positive (RFC 5280, 4.1.2.2).
+fn random_serial() -> Result<SerialNumber, MakeError> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| rcgen::Error::RingUnspecified)?;
+    bytes[0] = bytes[0] & 0x7f | 0x40;
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
+    match kind {
+        KeyKind::EcdsaP256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+        KeyKind::Rsa2048 => KeyPair::generate_for(&PKCS_RSA_SHA256),
+    }
+}
+
+/// A name or an address as it is written in a certificate: without the brackets of a URL.
+fn checked_host(host: &str) -> Result<String, MakeError> {
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let name = bare.strip_prefix("*.").unwrap_or(bare);
+    if bare.parse::<std::net::IpAddr>().is_ok() || DnsName::try_from(name).is_ok() {
+        Ok(bare.to_owned())
+    } else {
+        Err(MakeError::Host(host.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{CannotIssue, Version};
+
+    fn now() -> Timestamp {
+        "2026-11-23T00:00:00Z".parse().expect("a timestamp")
+    }
+
+    #[test]
+    fn leaves_are_version_three_and_cannot_issue() {
+        let root = Root::new(KeyKind::EcdsaP256, now()).expect("a root");
+        let leaf = Identity::from_der(&root.client("a").expect("a client").certificate).expect("readable");
+        assert_eq!((leaf.version, leaf.cannot_issue), (Version::Three, Some(CannotIssue::NotACa)));
+        assert!(leaf.not_before < now() && leaf.is_valid_at(now()));
+        let other = Identity::from_der(&root.client("a").expect("a client").certificate).expect("readable");
+        assert_ne!(leaf.serial, other.serial);
+    }
+
+    #[test]
+    fn what_was_made_here_can_be_told_from_what_was_not() {
+        let root = Root::new(KeyKind::EcdsaP256, now()).expect("a root");
+        let mut identity = Identity::from_der(&root.issued.certificate).expect("readable");
+        assert!(is_development(&identity));
+        for real in ["CN=x\\,O=hookspool development", "CN=O=hookspool development", "O=hookspool"] {
+            identity.subject = real.to_owned();
+            assert!(!is_development(&identity), "{real}");
+        }
+        identity.subject = "CN=x\\\\,O=hookspool development".to_owned();
+        assert!(is_development(&identity), "an escaped backslash escapes nothing");
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses() {
+        let root = Root::new(KeyKind::EcdsaP256, now()).expect("a root");
+        for good in ["hooks.example", "*.example", "192.0.2.1", "[2001:db8::1]"] {
+            assert!(root.server(&[good.to_owned()]).is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "https://x", "x:443"] {
+            assert!(matches!(root.server(&[bad.to_owned()]), Err(MakeError::Host(_))), "{bad}");
+        }
+    }
+}
