@@ -24,7 +24,7 @@ pub enum QuantityError {
     #[error("`{0}` is too large")]
     TooLarge(String),
     /// The unit is missing or not known.
-    #[error("`{unit}` is not a unit; {accepted}")]
+    #[error("{}; {accepted}", unit_fault(.unit))]
     Unit {
         /// What stood where a unit was expected.
         unit: String,
@@ -82,6 +82,10 @@ impl fmt::Display for Span {
             .unwrap_or(&("ms", 1));
         write!(f, "{}{unit}", millis / u128::from(*factor))
     }
+}
+
+fn unit_fault(unit: &str) -> String {
+    if unit.is_empty() { "the unit is missing".to_owned() } else { format!("`{unit}` is not a unit") }
 }
 
 fn parse(text: &str, units: &[(&str, u64)], accepted: &'static str) -> Result<u64, QuantityError> {

@@ -1,13 +1,134 @@
-//! `hookspool check`: not on this branch.
+//! `hookspool check`: everything that is wrong, and what would be served.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
-use super::exit::{Exit, Failure};
+use serde::Serialize;
 
-/// Stands in until the daemon is here.
+use super::exit::{Exit, Failure, shown};
+use super::output::{print, print_json};
+use super::settings::{print_findings, read};
+use crate::clock::{Clock, distance};
+use crate::config::{Loaded, Settings};
+use crate::diagnostic::{Finding, Report};
+use crate::escape::Escaped;
+
+/// Reads, reports, and says no where there are errors.
 ///
 /// # Errors
-/// Always.
-pub fn check(_config: &Path, _json: bool) -> Result<Exit, Failure> {
-    Err(Failure::Usage("`check` is not in this version".to_owned()))
+/// When the configuration cannot be read at all.
+pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
+    let Loaded { settings, report } = read(config)?;
+    if json {
+        print_json(&Document::of(settings.as_ref(), &report))?;
+    } else {
+        print_findings(&report);
+        if let Some(settings) = &settings {
+            print(&summary(settings))?;
+        }
+        print(&format!("{}: {}\n", shown(config), report.summary()))?;
+    }
+    Ok(if report.errors() == 0 { Exit::Fine } else { Exit::Config })
+}
+
+/// What `--json` prints. The names are a promise.
+#[derive(Serialize)]
+struct Document<'a> {
+    ok: bool,
+    errors: usize,
+    warnings: usize,
+    findings: Vec<Finding<'a>>,
+    listen: Vec<String>,
+    endpoints: Vec<Endpoint>,
+    certificates: Vec<Certificate>,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    name: String,
+    path: String,
+    suffixes: Vec<String>,
+    senders: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Certificate {
+    role: &'static str,
+    name: String,
+    file: String,
+    subject: String,
+    not_before: String,
+    not_after: String,
+}
+
+impl<'a> Document<'a> {
+    fn of(settings: Option<&Settings>, report: &'a Report) -> Self {
+        Self {
+            ok: report.errors() == 0,
+            errors: report.errors(),
+            warnings: report.warnings(),
+            findings: report.findings().iter().map(|finding| finding.to_finding()).collect(),
+            listen: settings.map(listen).unwrap_or_default(),
+            endpoints: settings.map(endpoints).unwrap_or_default(),
+            certificates: settings.map(certificates).unwrap_or_default(),
+        }
+    }
+}
+
+fn listen(settings: &Settings) -> Vec<String> {
+    settings.server.listen.iter().map(ToString::to_string).collect()
+}
+
+fn endpoints(settings: &Settings) -> Vec<Endpoint> {
+    let policy = &settings.policy;
+    let sender_names = |endpoint: &crate::policy::Endpoint| {
+        endpoint.senders.iter().map(|sender| policy.senders()[*sender].name.to_string()).collect()
+    };
+    policy
+        .endpoints()
+        .iter()
+        .map(|endpoint| Endpoint {
+            name: endpoint.name.to_string(),
+            path: endpoint.path.clone(),
+            suffixes: endpoint.suffixes.clone(),
+            senders: sender_names(endpoint),
+        })
+        .collect()
+}
+
+fn certificates(settings: &Settings) -> Vec<Certificate> {
+    settings
+        .certificates
+        .iter()
+        .map(|fact| Certificate {
+            role: fact.role.word(),
+            name: fact.name.clone(),
+            file: fact.file.display().to_string(),
+            subject: fact.subject.clone(),
+            not_before: fact.not_before.to_string(),
+            not_after: fact.not_after.to_string(),
+        })
+        .collect()
+}
+
+fn summary(settings: &Settings) -> String {
+    let now = Clock::System.now();
+    let mut text = format!("listens on {}\n", listen(settings).join(", "));
+    for Endpoint { name, path, suffixes, senders } in endpoints(settings) {
+        let more = if suffixes.is_empty() { String::new() } else { format!(" (+ {})", suffixes.join(", ")) };
+        let _ = writeln!(text, "endpoint {name}: {path}{more} from {}", senders.join(", "));
+    }
+    for fact in &settings.certificates {
+        let _ = writeln!(
+            text,
+            "{} {}: `{}` until {}, {}",
+            fact.role.word(),
+            fact.name,
+            Escaped(&fact.subject),
+            fact.not_after,
+            distance(now, fact.not_after)
+        );
+    }
+    let _ = writeln!(text, "spool {}", shown(&settings.spool.directory));
+    text
 }

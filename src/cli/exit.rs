@@ -5,7 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::daemon::StartError;
 use crate::escape::Escaped;
+use crate::logging::LoggingError;
+use crate::spool::{LockError, OpenError};
 
 /// What the shell is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,7 +49,7 @@ pub enum Failure {
         why: Cause,
     },
     /// What was to be made exists, or another holds it.
-    #[error("{0}")]
+    #[error(transparent)]
     CannotCreate(Cause),
     /// The configuration has errors, which have been printed.
     #[error("{0}")]
@@ -96,6 +99,28 @@ impl From<&Failure> for Exit {
             Failure::Unreachable { .. } => Self::Unavailable,
             Failure::Usage(_) => Self::Usage,
         }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::AdminBind(_)
+            | StartError::Bind(_)
+            | StartError::Spool(OpenError::Lock(LockError::Held(_))) => Self::CannotCreate(error.into()),
+            StartError::Spool(OpenError::Io { .. } | OpenError::Lock(LockError::Io { .. }))
+            | StartError::Door(_)
+            | StartError::System(_)
+            | StartError::Watch(_) => {
+                Self::Io { what: "cannot start".to_owned(), why: io::Error::other(error) }
+            }
+        }
+    }
+}
+
+impl From<LoggingError> for Failure {
+    fn from(error: LoggingError) -> Self {
+        Self::Usage(error.to_string())
     }
 }
 

@@ -6,6 +6,8 @@ pub mod args;
 pub mod files;
 pub mod output;
 
+pub mod settings;
+
 pub mod certs;
 pub mod check;
 pub mod demo;

@@ -1,13 +1,33 @@
-//! `hookspool run`: not on this branch.
+//! `hookspool run`: serve until told to stop.
 
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use super::settings::load;
+use crate::clock::Clock;
+use crate::daemon;
+use crate::diagnostic::Report;
+use crate::logging::Logging;
 
-/// Stands in until the daemon is here.
+/// Serves.
 ///
 /// # Errors
-/// Always.
-pub fn run(_config: &Path) -> Result<Exit, Failure> {
-    Err(Failure::Usage("`run` is not in this version".to_owned()))
+/// When the configuration has errors, or something that is needed cannot be had.
+pub fn run(config: &Path) -> Result<Exit, Failure> {
+    let (settings, report) = load(config)?;
+    let logging = Logging::start(settings.log)?;
+    log_findings(&report);
+    daemon::run(settings, logging, Clock::System)?;
+    Ok(Exit::Fine)
+}
+
+/// The findings that do not keep us from serving, as log lines.
+pub fn log_findings(report: &Report) {
+    for finding in report.findings().iter().map(|finding| finding.to_finding()) {
+        let place = match (finding.file, finding.line, finding.column) {
+            (Some(file), Some(line), Some(column)) => Some(format!("{file}:{line}:{column}")),
+            (_, _, _) => None,
+        };
+        tracing::warn!(place, finding = finding.message, hint = finding.hint, "configuration finding");
+    }
 }

@@ -1,0 +1,45 @@
+//! From a path on the command line to settings, with findings for people.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::exit::Failure;
+use crate::clock::Clock;
+use crate::config::{self, LoadError, Loaded, Settings};
+use crate::diagnostic::Report;
+
+/// Loads a configuration that can be served; its warnings come along.
+///
+/// # Errors
+/// When it cannot be read, or has errors, which are printed to standard error.
+pub fn load(path: &Path) -> Result<(Settings, Report), Failure> {
+    let Loaded { settings, report } = read(path)?;
+    match settings {
+        Some(settings) => Ok((settings, report)),
+        None => {
+            print_findings(&report);
+            Err(Failure::Configuration(format!("{}; nothing is served", report.summary())))
+        }
+    }
+}
+
+/// Loads whatever stands there.
+///
+/// # Errors
+/// When it cannot be read at all.
+pub fn read(path: &Path) -> Result<Loaded, Failure> {
+    config::load(path, Clock::System.now()).map_err(|error| match error {
+        LoadError::Io { path, source } => Failure::reading(&path, source),
+        LoadError::NotText { path, what } => Failure::BadFile { path, why: what.into() },
+    })
+}
+
+/// Prints findings to standard error; whoever closed it does not want them.
+pub fn print_findings(report: &Report) {
+    // The stream takes the colours out again where there is no terminal.
+    let mut text = report.render(true);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
