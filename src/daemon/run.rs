@@ -91,6 +91,6 @@ impl Daemon {
         })
         .await;
         drop(self.lock);
-        tracing::info!(milliseconds = started.elapsed().as_millis(), "stopped");
+        tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");
     }
 }
