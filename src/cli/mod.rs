@@ -5,6 +5,8 @@ pub mod exit;
 pub mod args;
 pub mod files;
 pub mod output;
+pub mod peer;
+pub mod runtime;
 
 pub mod settings;
 

@@ -1,15 +1,185 @@
-//! stub
-use super::exit::{Exit, Failure};
-use crate::admin::Address;
+//! `hookspool status`: what the running daemon says of itself.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-/// stub
-pub fn default_addresses(_config: &Path) -> Vec<Address> {
-    Vec::new()
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::Value;
+
+use super::exit::{Exit, Failure};
+use super::output::{escaped_lines, print, print_json};
+use super::runtime::block_on;
+use crate::admin::Address;
+use crate::client::{ClientFault, get_tcp, get_unix};
+use crate::clock::{Clock, Timestamp, distance};
+use crate::escape::Escaped;
+
+/// Where the admin door is unless webhooks.toml says otherwise.
+pub fn default_addresses(config: &Path) -> Vec<Address> {
+    let folder = config.parent().unwrap_or(Path::new(""));
+    vec![
+        Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))),
+        Address::Unix(folder.join("run/admin.sock")),
+    ]
 }
-/// stub
+
+/// Asks at each address until one answers, unix sockets first: they are the daemon's own beyond
+/// doubt, where a port may be anyone's.
 ///
 /// # Errors
-/// stub
-pub fn status(_addresses: &[Address], _json: bool) -> Result<Exit, Failure> {
-    Err(Failure::Usage("not yet".to_owned()))
+/// When nobody answers, or what answers is not the daemon.
+pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
+    let (sockets, ports): (Vec<_>, Vec<_>) =
+        addresses.iter().partition(|address| matches!(address, Address::Unix(_)));
+    let answer = block_on(async {
+        let mut faults = Vec::new();
+        for address in sockets.into_iter().chain(ports) {
+            match ask(address).await {
+                Ok((StatusCode::OK, body)) => return Ok(body),
+                Ok((status, _)) => faults.push(format!("`{}` answered {status}", place(address))),
+                Err(fault) => faults.push(words(&fault)),
+            }
+        }
+        Err(faults)
+    })?;
+    let body = answer.map_err(|faults| Failure::Unreachable {
+        what: "no daemon answers".to_owned(),
+        why: if faults.is_empty() { "`admin.listen` is empty".into() } else { faults.join("; ").into() },
+    })?;
+    let document: Value = serde_json::from_slice(&body).map_err(|why| Failure::Unreachable {
+        what: "what answers is not the daemon: it does not speak JSON".to_owned(),
+        why: why.into(),
+    })?;
+    if json {
+        print_json(&document)?
+    } else {
+        print(&page(&document, Clock::System.now()))?
+    }
+    Ok(Exit::Fine)
+}
+
+async fn ask(address: &Address) -> Result<(StatusCode, Bytes), ClientFault> {
+    match address {
+        Address::Tcp(address) => get_tcp(*address, "/status").await,
+        Address::Unix(path) => get_unix(path, "/status").await,
+    }
+}
+
+fn place(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => address.to_string(),
+        Address::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+fn words(fault: &ClientFault) -> String {
+    match std::error::Error::source(fault) {
+        Some(why) => format!("{fault}: {why}"),
+        None => fault.to_string(),
+    }
+}
+
+/// The document for people. Whatever is missing is left out: the daemon may be older or newer.
+fn page(document: &Value, now: Timestamp) -> String {
+    let mut out =
+        format!("hookspool {}, generation {}", text(&document["version"]), text(&document["generation"]));
+    if let Some(loaded) = document["loaded_at"].as_str() {
+        let _ = write!(out, ", loaded {}", dated(loaded, now));
+    }
+    out.push('\n');
+    let reload = &document["last_reload"];
+    if reload.is_object() {
+        let at = reload["at"].as_str().map(|at| format!(" {}", dated(at, now))).unwrap_or_default();
+        let _ = writeln!(out, "last reload   {}{at}", text(&reload["outcome"]));
+        for finding in list(&reload["findings"]) {
+            let _ = writeln!(out, "  {}", text(finding));
+        }
+    }
+    for degraded in list(&document["degraded"]) {
+        let _ = writeln!(out, "\x1b[1;33mdegraded\x1b[0m      {}", text(degraded));
+    }
+    if !document["connections"].is_null() {
+        let _ = writeln!(out, "connections   {}", text(&document["connections"]));
+    }
+    if !document["spool"].is_null() {
+        let _ = writeln!(out, "spool         {}", text(&document["spool"]));
+    }
+    certificates(&mut out, &document["certificates"], now);
+    section(&mut out, "endpoints", &document["endpoints"]);
+    section(&mut out, "refusals", &document["refusals"]);
+    out
+}
+
+fn certificates(out: &mut String, certificates: &Value, now: Timestamp) {
+    if list(certificates).next().is_some() {
+        out.push_str("\ncertificates\n");
+    }
+    for it in list(certificates) {
+        let ends = it["not_after"].as_str().map(|at| dated(at, now)).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "  {:<7} {:<16} {}  ends {ends}",
+            text(&it["role"]),
+            text(&it["name"]),
+            text(&it["subject"])
+        );
+    }
+}
+
+fn section(out: &mut String, title: &str, rows: &Value) {
+    if list(rows).next().is_some() {
+        let _ = writeln!(out, "\n{title}");
+    }
+    for row in list(rows) {
+        let _ = writeln!(out, "  {}", text(row));
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn dated(at: &str, now: Timestamp) -> String {
+    match at.parse::<Timestamp>() {
+        Ok(then) => format!("{at} ({})", distance(now, then)),
+        Err(_) => Escaped(at).to_string(),
+    }
+}
+
+/// Any value on one line.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "?".to_owned(),
+        Value::String(text) => Escaped(text).to_string(),
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| format!("{key}: {}", text(value))).collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join("; "),
+        Value::Bool(_) | Value::Number(_) => escaped_lines(&value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_needs_nothing_and_shows_what_is_there() {
+        let now: Timestamp = "2026-11-23T00:00:00Z".parse().expect("a timestamp");
+        assert_eq!(page(&Value::Null, now), "hookspool ?, generation ?\n");
+        let document = serde_json::json!({
+            "version": "0.1.0", "generation": 3, "loaded_at": "2026-11-22T00:00:00Z",
+            "certificates": [{"role": "server", "name": "server", "subject": "CN=a\u{1b}", "not_after": "2026-11-26T00:00:00Z"}],
+            "degraded": ["sender `efi` is refused"],
+        });
+        let page = page(&document, now);
+        assert!(
+            page.starts_with("hookspool 0.1.0, generation 3, loaded 2026-11-22T00:00:00Z (24 hours ago)\n"),
+            "{page}"
+        );
+        assert!(page.contains(r"CN=a\u{1b}  ends 2026-11-26T00:00:00Z (in 3 days)"), "{page}");
+        assert!(page.contains("sender `efi` is refused"), "{page}");
+    }
 }

@@ -172,6 +172,7 @@ impl ServerCertVerifier for RecordingVerifier {
 }
 
 /// The library's verdict with the evidence that it leaves out.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open")]
 fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFault {
     let identity = match Identity::from_der(der) {
         Ok(identity) => identity,

@@ -1,0 +1,103 @@
+//! `--cert --key --ca --insecure`: from files to a client that can connect.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::args::PeerArgs;
+use super::exit::{Failure, shown};
+use super::files::read_pem;
+use crate::client::{ClientFault, Connection, Target};
+use crate::tls::client::{ClientSettings, Connector, Protocols, Trust};
+use crate::tls::key_pair::KeyPair;
+use crate::tls::pem::{certificates, private_key};
+
+/// A server to talk to, and how.
+pub struct Peer {
+    /// The server.
+    pub target: Target,
+    connector: Connector,
+    instead: Option<String>,
+}
+
+impl Peer {
+    /// Reads what the flags name.
+    ///
+    /// # Errors
+    /// When a file is missing or not what it should be, or nobody was named to be trusted.
+    pub fn new(url: &str, args: &PeerArgs) -> Result<Self, Failure> {
+        let target = Target::parse(url).map_err(|fault| Failure::Usage(fault.to_string()))?;
+        let protocols = match (args.http1, args.http2) {
+            (true, _) => Protocols::Http1,
+            (false, true) => Protocols::Http2,
+            (false, false) => Protocols::Both,
+        };
+        let settings = ClientSettings { trust: trust(args)?, key_pair: key_pair(args)?, protocols };
+        let connector = Connector::new(&settings).map_err(|fault| Failure::BadFile {
+            path: args.ca.first().cloned().unwrap_or_default(),
+            why: fault.into(),
+        })?;
+        if args.insecure {
+            let _ = writeln!(
+                anstream::stderr(),
+                "\x1b[1;31mhookspool: --insecure: whoever answers is believed; its certificate, its name, its dates \
+                 and its key are not looked at\x1b[0m"
+            );
+        }
+        Ok(Self { target, connector, instead: args.connect.clone() })
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// When nobody is there, or the handshake fails.
+    pub async fn connect(&self) -> Result<Connection, ClientFault> {
+        Connection::open(&self.connector, &self.target, self.instead.as_deref()).await
+    }
+}
+
+/// A client's fault as the end of a command.
+pub fn failed(url: &str, fault: ClientFault) -> Failure {
+    let url = crate::escape::Escaped(url);
+    if fault.is_refusal() {
+        Failure::Refused(format!("`{url}`: {fault}"))
+    } else {
+        Failure::Unreachable { what: format!("`{url}`"), why: fault.into() }
+    }
+}
+
+fn trust(args: &PeerArgs) -> Result<Trust, Failure> {
+    if args.insecure {
+        return Ok(Trust::DangerouslyAnything);
+    }
+    if args.ca.is_empty() {
+        return Err(Failure::Usage(
+            "whom to trust? give `--ca FILE` with the CA that vouches for the server (the system's are never used), \
+             or `--insecure` to believe whoever answers"
+                .to_owned(),
+        ));
+    }
+    let mut anchors = Vec::new();
+    for path in &args.ca {
+        anchors.extend(certificates(&read_pem(path)?).map_err(|fault| bad(path, fault))?);
+    }
+    Ok(Trust::Anchors(anchors))
+}
+
+fn key_pair(args: &PeerArgs) -> Result<Option<KeyPair>, Failure> {
+    let Some(cert) = &args.cert else { return Ok(None) };
+    let bytes = read_pem(cert)?;
+    let chain = certificates(&bytes).map_err(|fault| bad(cert, fault))?;
+    let (key_path, key) = match &args.key {
+        Some(path) => (path, private_key(&read_pem(path)?)),
+        None => (cert, private_key(&bytes)),
+    };
+    let key = key.map_err(|fault| match args.key {
+        Some(_) => bad(key_path, fault),
+        None => Failure::Usage(format!("`{}`: {fault}; give `--key FILE`", shown(cert))),
+    })?;
+    KeyPair::new(chain, &key).map(Some).map_err(|fault| bad(key_path, fault))
+}
+
+fn bad(path: &Path, why: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::BadFile { path: path.to_owned(), why: why.into() }
+}

@@ -1,0 +1,30 @@
+//! `hookspool send`: deliver a file as a sender would.
+
+mod message;
+mod summary;
+
+mod once;
+mod repeat;
+
+use super::args::SendArgs;
+use super::exit::{Exit, Failure};
+use super::peer::Peer;
+use super::runtime::block_on;
+
+/// Delivers once and shows all of it, or many times and sums up.
+///
+/// # Errors
+/// When the flags do not fit, the server cannot be reached, or it refuses us.
+pub fn send(args: &SendArgs) -> Result<Exit, Failure> {
+    let headers = message::headers(&args.headers)?;
+    let peer = Peer::new(&args.url, &args.peer)?;
+    let body = message::body(args.file.as_deref())?;
+    let repeated = args.repeat > 1;
+    block_on(async {
+        if repeated {
+            repeat::repeat(args, &peer, &headers, body).await
+        } else {
+            once::once(&args.url, &peer, &headers, body).await
+        }
+    })?
+}

@@ -1,0 +1,13 @@
+//! An HTTP client that shows a certificate, and a plain one for the admin door.
+
+mod fault;
+mod noting;
+mod target;
+
+mod connection;
+mod plain;
+
+pub use connection::{Answer, CONNECT_DEADLINE, Connection, EXCHANGE_DEADLINE};
+pub use fault::ClientFault;
+pub use plain::{get_tcp, get_unix};
+pub use target::{Target, TargetFault};
