@@ -1,13 +1,166 @@
-//! `hookspool demo`: not on this branch.
+//! `hookspool demo`: from nothing to a stored Pix, with throwaway certificates.
 
-use std::path::Path;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
-use super::exit::{Exit, Failure};
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::Value;
 
-/// Stands in until the daemon is here.
+use super::args::PeerArgs;
+use super::certs::init::make_default;
+use super::exit::{Exit, Failure, shown};
+use super::output::print;
+use super::peer::{Peer, failed};
+use super::settings::load;
+use crate::client::Answer;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::daemon::serve_while;
+use crate::devpki::is_development;
+use crate::logging::Logging;
+use crate::policy::Endpoint;
+use crate::spool::{Layout, Queue};
+use crate::tls::expiry::Role;
+
+/// What is delivered: a received Pix, with made-up data.
+const SAMPLE: &[u8] = include_bytes!("../../tests/samples/01-pix-recebido.json");
+/// Its name, for the command that delivers another one.
+const ANOTHER_SAMPLE: &str = "tests/samples/02-pix-varios.json";
+
+/// Makes certificates where none stand, serves, delivers, shows, and keeps serving.
 ///
 /// # Errors
-/// Always.
-pub fn demo(_config: &Path, _once: bool) -> Result<Exit, Failure> {
-    Err(Failure::Usage("`demo` is not in this version".to_owned()))
+/// When anything on the way fails, and where a real spool could get a made-up payment.
+pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
+    let folder = config.parent().unwrap_or(Path::new("")).join("certs");
+    if !folder.join("root-ca.pem").exists() && !folder.join("server.pem").exists() {
+        make_default(&folder)?;
+        print(&format!("made throwaway certificates in {}\n", shown(&folder)))?;
+    }
+    let (settings, _) = load(config)?;
+    let plan = Plan::of(&settings)?;
+    let logging = Logging::start(settings.log)?;
+    serve_while(settings, logging, Clock::System, async |daemon, signals| {
+        let Some(address) = daemon.addresses().first() else {
+            return Err(Failure::Configuration("[server] listen names no address".to_owned()));
+        };
+        let shown = plan.deliver_and_show(*address).await?;
+        print(&shown)?;
+        if !once {
+            print("\nServing until Ctrl-C.\n")?;
+            signals.stop().await;
+        }
+        Ok(Exit::Fine)
+    })?
+}
+
+/// What will be delivered where, and as whom.
+struct Plan {
+    endpoint: Endpoint,
+    spool: Layout,
+    /// Root, client certificate and client key, in this order.
+    pki: [PathBuf; 3],
+}
+
+impl Plan {
+    fn of(settings: &Settings) -> Result<Self, Failure> {
+        let strangers = settings
+            .senders
+            .iter()
+            .flat_map(|trusted| &trusted.anchors)
+            .find(|anchor| !is_development(&anchor.identity));
+        if let Some(anchor) = strangers {
+            return Err(Failure::Configuration(format!(
+                "`demo` delivers a made-up payment, and the CA `{}` was not made by `certs init`: use a webhooks.toml \
+                 whose senders have development certificates",
+                crate::escape::Escaped(&anchor.identity.subject)
+            )));
+        }
+        let first = settings.policy.endpoints().first();
+        let root = settings.certificates.iter().find(|fact| fact.role == Role::Anchor);
+        let (Some(endpoint), Some(root)) = (first, root) else {
+            return Err(Failure::Configuration("there is no endpoint to deliver to".to_owned()));
+        };
+        let beside = |name| root.file.with_file_name(name);
+        Ok(Self {
+            endpoint: endpoint.as_ref().clone(),
+            spool: Layout::new(settings.spool.directory.clone()),
+            pki: [root.file.clone(), beside("client.pem"), beside("client.key")],
+        })
+    }
+
+    async fn deliver_and_show(&self, address: SocketAddr) -> Result<String, Failure> {
+        let url = format!("https://localhost:{}{}", address.port(), self.endpoint.path);
+        let answer = self.deliver(&url, address).await?;
+        let body = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
+        let entry = self.entry(&answer, &body)?;
+        Ok(format!(
+            "delivered {} bytes to {url}\n{} in {:.1} ms: {body}\n\nthe entry on disk is {}\n{}\nDeliver another one:\n{}",
+            SAMPLE.len(),
+            answer.status,
+            answer.elapsed.as_secs_f64() * 1e3,
+            shown(&entry),
+            show(&entry)?,
+            self.curl(&url),
+        ))
+    }
+
+    async fn deliver(&self, url: &str, address: SocketAddr) -> Result<Answer, Failure> {
+        let [ca, cert, key] = self.pki.clone();
+        let args = PeerArgs {
+            cert: Some(cert),
+            key: Some(key),
+            ca: vec![ca],
+            insecure: false,
+            connect: Some(address.to_string()),
+            http1: false,
+            http2: false,
+        };
+        let mut connection = Peer::new(url, &args)?.connect().await.map_err(|fault| failed(url, fault))?;
+        let body = Bytes::from_static(SAMPLE);
+        connection.post(&HeaderMap::new(), body).await.map_err(|fault| failed(url, fault))
+    }
+
+    /// The file that the answer speaks of.
+    fn entry(&self, answer: &Answer, body: &str) -> Result<PathBuf, Failure> {
+        let id = serde_json::from_str::<Value>(body)
+            .ok()
+            .and_then(|document| document["id"].as_str()?.parse().ok())
+            .filter(|_| answer.status.is_success());
+        match id {
+            Some(id) => Ok(self.spool.entry(&self.endpoint.name, Queue::New, id)),
+            None => Err(Failure::Refused(format!("the delivery was answered {}: {body}", answer.status))),
+        }
+    }
+
+    fn curl(&self, url: &str) -> String {
+        let [ca, cert, key] = &self.pki;
+        format!(
+            "  curl --cacert {} --cert {} --key {} \\\n       -H 'content-type: application/json' \
+             --data-binary @{ANOTHER_SAMPLE} {url}\n",
+            shown(ca),
+            shown(cert),
+            shown(key),
+        )
+    }
+}
+
+/// The envelope for people, the payload as it is, and whether it is what was delivered.
+fn show(entry: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(entry).map_err(|why| Failure::reading(entry, why))?;
+    let line = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let (envelope, payload) = (&bytes[..line], bytes.get(line + 1..).unwrap_or_default());
+    let envelope = serde_json::from_slice::<Value>(envelope)
+        .and_then(|envelope| serde_json::to_string_pretty(&envelope))
+        .map_err(|why| Failure::BadFile { path: entry.to_owned(), why: why.into() })?;
+    if payload != SAMPLE {
+        let why = "its payload is not what was delivered".into();
+        return Err(Failure::BadFile { path: entry.to_owned(), why });
+    }
+    Ok(format!(
+        "{envelope}\n{}\nits payload is byte for byte what was delivered\n",
+        String::from_utf8_lossy(payload)
+    ))
 }

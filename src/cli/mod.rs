@@ -20,6 +20,8 @@ pub mod status;
 use args::{Args, CertsCommand, Command};
 use exit::{Exit, Failure};
 
+use crate::config;
+
 /// Does what was asked.
 ///
 /// # Errors
@@ -33,8 +35,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Certs(CertsCommand::Show(show)) => certs::show::show(show),
         Command::Send(send) => send::send(send),
         Command::Status(asked) => {
-            let addresses = status::default_addresses(&args::config_path(args)?);
-            status::status(&addresses, asked.json)
+            let door = config::admin_door(&args::config_path(args)?)?;
+            status::status(&door.listen, asked.json)
         }
     }
 }

@@ -28,10 +28,16 @@ pub fn load(path: &Path) -> Result<(Settings, Report), Failure> {
 /// # Errors
 /// When it cannot be read at all.
 pub fn read(path: &Path) -> Result<Loaded, Failure> {
-    config::load(path, Clock::System.now()).map_err(|error| match error {
-        LoadError::Io { path, source } => Failure::reading(&path, source),
-        LoadError::NotText { path, what } => Failure::BadFile { path, why: what.into() },
-    })
+    config::load(path, Clock::System.now()).map_err(Failure::from)
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Io { path, source } => Self::reading(&path, source),
+            LoadError::NotText { path, what } => Self::BadFile { path, why: what.into() },
+        }
+    }
 }
 
 /// Prints findings to standard error; whoever closed it does not want them.

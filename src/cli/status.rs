@@ -1,8 +1,6 @@
 //! `hookspool status`: what the running daemon says of itself.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -15,15 +13,6 @@ use crate::admin::Address;
 use crate::client::{ClientFault, get_tcp, get_unix};
 use crate::clock::{Clock, Timestamp, distance};
 use crate::escape::Escaped;
-
-/// Where the admin door is unless webhooks.toml says otherwise.
-pub fn default_addresses(config: &Path) -> Vec<Address> {
-    let folder = config.parent().unwrap_or(Path::new(""));
-    vec![
-        Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))),
-        Address::Unix(folder.join("run/admin.sock")),
-    ]
-}
 
 /// Asks at each address until one answers, unix sockets first: they are the daemon's own beyond
 /// doubt, where a port may be anyone's.

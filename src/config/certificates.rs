@@ -7,6 +7,7 @@ use super::findings::Findings;
 use super::keys::{At, Keys};
 use super::raw::{Section, Span};
 use crate::clock::distance;
+use crate::devpki::is_development;
 use crate::identity::{Identity, Version};
 use crate::tls::anchors::{Anchor, AnchorFault};
 use crate::tls::expiry::{CertificateFact, Role};
@@ -16,8 +17,6 @@ use crate::tls::server::MinVersion;
 
 /// What is warned about this long before it expires.
 const EXPIRES_SOON_SECONDS: i64 = 30 * 86_400;
-/// How certificates made by `certs init` are marked.
-const DEVELOPMENT_MARK: &str = "O=hookspool development";
 
 /// Everything that a look at a certificate needs.
 pub(super) struct Look<'a> {
@@ -198,7 +197,7 @@ impl Look<'_> {
     }
 
     fn development(&self, span: &Span, file: &Content, identity: &Identity) {
-        if !(identity.subject.contains(DEVELOPMENT_MARK) || identity.issuer.contains(DEVELOPMENT_MARK)) {
+        if !is_development(identity) {
             return;
         }
         let path = file.path.display();

@@ -94,13 +94,7 @@ pub enum LoadError {
 /// # Errors
 /// When webhooks.toml itself cannot be read. What is wrong in it is in the report.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
-    let io_error = |source| LoadError::Io { path: path.to_owned(), source };
-    let not_text = |what| LoadError::NotText { path: path.to_owned(), what };
-    if fs::metadata(path).map_err(io_error)?.len() > CONFIG_BYTES_MAX {
-        return Err(not_text("is longer than 4 MiB"));
-    }
-    let bytes = fs::read(path).map_err(io_error)?;
-    let text = String::from_utf8(bytes).map_err(|_| not_text("is not UTF-8 text"))?;
+    let text = read(path)?;
     let (root, faults) = parse(&text);
     let findings = Findings::new(SourceFile::new(path.display().to_string(), text));
     for fault in &faults {
@@ -115,6 +109,29 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
     let report = findings.into_report();
     let settings = settings.filter(|_| !report.forbids_start());
     Ok(Loaded { settings, report })
+}
+
+/// Where the operator's door is, whatever else is wrong in the file: a daemon that runs can be asked
+/// how it is also while its configuration is being edited.
+///
+/// # Errors
+/// When webhooks.toml itself cannot be read.
+pub fn admin_door(path: &Path) -> Result<admin::Settings, LoadError> {
+    let text = read(path)?;
+    let (root, _) = parse(&text);
+    let findings = Findings::new(SourceFile::new("", text));
+    let section = Keys::new("webhooks.toml", &root, &findings).section("admin").cloned().unwrap_or_default();
+    Ok(tables::admin(&section, &Files::beside(path), &findings))
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    let io_error = |source| LoadError::Io { path: path.to_owned(), source };
+    let not_text = |what| LoadError::NotText { path: path.to_owned(), what };
+    if fs::metadata(path).map_err(io_error)?.len() > CONFIG_BYTES_MAX {
+        return Err(not_text("is longer than 4 MiB"));
+    }
+    let bytes = fs::read(path).map_err(io_error)?;
+    String::from_utf8(bytes).map_err(|_| not_text("is not UTF-8 text"))
 }
 
 fn judge(root: &Section, path: &Path, now: Timestamp, findings: &Findings) -> Option<Settings> {

@@ -12,4 +12,4 @@ mod raw;
 mod senders;
 mod tables;
 
-pub use load::{LoadError, Loaded, Settings, Tls, load};
+pub use load::{LoadError, Loaded, Settings, Tls, admin_door, load};
