@@ -45,10 +45,10 @@ impl<'a> Keys<'a> {
     /// A text.
     pub(super) fn text(&mut self, key: &'static str) -> Option<At<&'a str>> {
         let entry = self.entry(key)?;
-        match &entry.item.value {
-            Value::Text(text) => Some(At { value: text, span: entry.item.span.clone() }),
-            other => self.wrong_type(key, &entry.item, other, "a text in quotes"),
-        }
+        let Value::Text(text) = &entry.item.value else {
+            return self.wrong_type(key, &entry.item, "a text in quotes");
+        };
+        Some(At { value: text, span: entry.item.span.clone() })
     }
 
     /// A text that means something, with the meaning's own words for what is wrong with it.
@@ -84,18 +84,19 @@ impl<'a> Keys<'a> {
     /// One text, or a list of them; an empty list is a finding, and yields nothing.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<At<&'a str>>> {
         let entry = self.entry(key)?;
-        let items = match &entry.item.value {
-            Value::Text(_) => std::slice::from_ref(&entry.item),
-            Value::List(items) => items,
-            other => return self.wrong_type(key, &entry.item, other, "a text in quotes, or a list of them"),
+        let items = if let Value::List(items) = &entry.item.value {
+            items.as_slice()
+        } else if matches!(entry.item.value, Value::Text(_)) {
+            std::slice::from_ref(&entry.item)
+        } else {
+            return self.wrong_type(key, &entry.item, "a text in quotes, or a list of them");
         };
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
-            match &item.value {
-                Value::Text(text) => texts.push(At { value: text.as_str(), span: item.span.clone() }),
-                other => {
-                    let _: Option<()> = self.wrong_type(key, item, other, "a text in quotes");
-                }
+            if let Value::Text(text) = &item.value {
+                texts.push(At { value: text.as_str(), span: item.span.clone() });
+            } else {
+                self.report_type(key, item, "a text in quotes");
             }
         }
         Some(texts)
@@ -104,43 +105,45 @@ impl<'a> Keys<'a> {
     /// A whole number within bounds.
     pub(super) fn number(&mut self, key: &'static str, min: i64, max: i64) -> Option<i64> {
         let entry = self.entry(key)?;
-        match &entry.item.value {
-            Value::Integer(number) if (min..=max).contains(number) => Some(*number),
-            Value::Integer(number) => {
-                self.findings.error(
-                    &entry.item.span,
-                    format!("`{key}` cannot be {number}"),
-                    format!("write a whole number from {min} to {max}"),
-                );
-                None
-            }
-            other => self.wrong_type(key, &entry.item, other, "a whole number"),
+        let Value::Integer(number) = entry.item.value else {
+            return self.wrong_type(key, &entry.item, "a whole number");
+        };
+        if (min..=max).contains(&number) {
+            return Some(number);
         }
+        self.findings.error(
+            &entry.item.span,
+            format!("`{key}` cannot be {number}"),
+            format!("write a whole number from {min} to {max}"),
+        );
+        None
     }
 
     /// A table inside this one, or nothing where it is missing.
     pub(super) fn section(&mut self, key: &'static str) -> Option<&'a Section> {
         let entry = self.entry(key)?;
-        match &entry.item.value {
-            Value::Section(section) => Some(section),
-            other => self.wrong_type(key, &entry.item, other, &format!("a table: [{key}]")),
-        }
+        let Value::Section(section) = &entry.item.value else {
+            return self.wrong_type(key, &entry.item, &format!("a table: [{key}]"));
+        };
+        Some(section)
     }
 
     /// Tables of one name, `[[key]]`.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<&'a Section> {
         let Some(entry) = self.entry(key) else { return Vec::new() };
         let Value::List(items) = &entry.item.value else {
-            let _: Option<()> = self.wrong_type(key, &entry.item, &entry.item.value, &format!("[[{key}]]"));
+            self.report_type(key, &entry.item, &format!("[[{key}]]"));
             return Vec::new();
         };
-        items
-            .iter()
-            .filter_map(|item| match &item.value {
-                Value::Section(section) => Some(section),
-                other => self.wrong_type(key, item, other, &format!("[[{key}]]")),
-            })
-            .collect()
+        let mut sections = Vec::with_capacity(items.len());
+        for item in items {
+            if let Value::Section(section) = &item.value {
+                sections.push(section);
+            } else {
+                self.report_type(key, item, &format!("[[{key}]]"));
+            }
+        }
+        sections
     }
 
     /// A key of the contract whose behaviour is not built: accepting and ignoring it would deceive.
@@ -177,8 +180,16 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn wrong_type<T>(&self, key: &str, item: &Item, found: &Value, expected: &str) -> Option<T> {
-        self.findings.error(&item.span, format!("`{key}` is {}", found.kind()), format!("write {expected}"));
+    fn wrong_type<T>(&self, key: &str, item: &Item, expected: &str) -> Option<T> {
+        self.report_type(key, item, expected);
         None
+    }
+
+    fn report_type(&self, key: &str, item: &Item, expected: &str) {
+        self.findings.error(
+            &item.span,
+            format!("`{key}` is {}", item.value.kind()),
+            format!("write {expected}"),
+        );
     }
 }
