@@ -58,7 +58,6 @@ pub(super) fn tls(section: &Section, look: &Look<'_>) -> TlsTable {
     let mut fact = None;
     let mut key_pair = None;
     if let (Some(chain), Some(key), Some(chain_file), Some(key_file)) = (chain, key, chain_file, key_file) {
-        look.key_mode(&key.span, &key_file);
         key_pair = look.pair(&chain.span, &chain_file, &key.span, &key_file);
         if let Some(pair) = &key_pair {
             look.server_certificate(&chain.span, &chain_file, &pair.identity);
@@ -118,6 +117,9 @@ impl Look<'_> {
             .map_err(|f| self.findings.error(chain, format!("`{chain_path}`: {f}"), pem_hint(&f)));
         let private_key = private_key(&key_file.bytes)
             .map_err(|f| self.findings.error(key, format!("`{key_path}`: {f}"), pem_hint(&f)));
+        if private_key.is_ok() {
+            self.key_mode(key, key_file);
+        }
         let fault = match KeyPair::new(certificates.ok()?, &private_key.ok()?) {
             Ok(pair) => return Some(pair),
             Err(fault) => fault,

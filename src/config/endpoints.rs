@@ -8,7 +8,7 @@ use super::defaults;
 use super::findings::Findings;
 use super::keys::{At, Keys};
 use super::raw::{Section, Span};
-use super::senders::{ReadSender, name};
+use super::senders::{Named, ReadSender, named};
 use crate::policy::{Endpoint, Name, PathConflict, ResponseRule, SenderIndex};
 use crate::quantity::ByteSize;
 
@@ -92,7 +92,7 @@ pub(super) fn report_conflicts(conflicts: &[PathConflict], read: &[ReadEndpoint]
 
 fn endpoint(section: &Section, senders: &[ReadSender], findings: &Findings) -> ReadEndpoint {
     let mut keys = Keys::new("[[endpoint]]", section, findings);
-    let (name, name_span) = name(&mut keys, "endpoint", findings);
+    let Named { name, span: name_span, .. } = named(&mut keys, "endpoint", findings);
     keys.not_yet(
         "query_secret",
         "secrets in the URL are not looked at yet, and an ignored one would protect nothing",
@@ -191,8 +191,7 @@ fn listed_senders(
     }
     let mut listed = Vec::new();
     for text in &texts {
-        let place =
-            senders.iter().position(|s| s.name.as_ref().is_some_and(|name| name.as_str() == text.value));
+        let place = senders.iter().position(|s| s.written.as_deref() == Some(text.value));
         match place {
             Some(index) if listed.contains(&index) => {
                 findings.error(

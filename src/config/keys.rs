@@ -99,7 +99,8 @@ impl<'a> Keys<'a> {
                 self.report_type(key, item, "a text in quotes");
             }
         }
-        Some(texts)
+        // Half a list would only be reported a second time, by whoever misses the rest.
+        (texts.len() == items.len()).then_some(texts)
     }
 
     /// A whole number within bounds.

@@ -217,9 +217,12 @@ fn policy(senders: &[ReadSender], endpoints: &[ReadEndpoint], findings: &Finding
 
 fn warn_of_idle_senders(senders: &[ReadSender], endpoints: &[ReadEndpoint], findings: &Findings) {
     for (index, sender) in senders.iter().enumerate() {
-        let is_listed = endpoints
-            .iter()
-            .any(|read| read.endpoint.as_ref().is_none_or(|endpoint| endpoint.senders.contains(&index)));
+        let is_listed = endpoints.iter().any(|read| {
+            read.endpoint.as_ref().is_none_or(|endpoint| {
+                // An empty list has a finding of its own.
+                endpoint.senders.is_empty() || endpoint.senders.contains(&index)
+            })
+        });
         if let (false, Some(name)) = (is_listed, &sender.name) {
             findings.warning(
                 &sender.span,

@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::keys::{At, Keys};
 use super::raw::{Section, Span};
 use crate::clock::distance;
-use crate::policy::{Name, Rule, Sender};
+use crate::policy::{Name, NameError, Rule, Sender};
 use crate::tls::anchors::Anchor;
 use crate::tls::expiry::CertificateFact;
 use crate::tls::verifier::TrustedSender;
@@ -19,6 +19,8 @@ const NOT_YET: &[&str] = &["subject", "san_dns", "san_uri", "san_ip", "san_email
 pub(super) struct ReadSender {
     /// Missing where the name itself has a finding.
     pub(super) name: Option<Name>,
+    /// The name as it was written, good or not.
+    pub(super) written: Option<String>,
     pub(super) span: Span,
     pub(super) trusted: Option<TrustedSender>,
     pub(super) facts: Vec<CertificateFact>,
@@ -50,7 +52,7 @@ pub(super) fn senders(sections: &[&Section], look: &Look<'_>) -> Vec<ReadSender>
 fn sender(section: &Section, look: &Look<'_>) -> ReadSender {
     let findings = look.findings;
     let mut keys = Keys::new("[[sender]]", section, findings);
-    let (name, span) = name(&mut keys, "sender", findings);
+    let Named { name, written, span } = named(&mut keys, "sender", findings);
     for key in NOT_YET {
         keys.not_yet(key, "only `cn` is compared yet");
     }
@@ -90,21 +92,33 @@ fn sender(section: &Section, look: &Look<'_>) -> ReadSender {
         .clone()
         .filter(|_| !cn.is_empty() && !anchors.is_empty())
         .map(|name| TrustedSender { sender: Sender { name, rule: Rule { cn } }, anchors });
-    ReadSender { name, span, trusted, facts, degraded }
+    ReadSender { name, written: written.map(str::to_owned), span, trusted, facts, degraded }
 }
 
-/// The name, and where it stands; the table itself, where it has none.
-pub(super) fn name(keys: &mut Keys<'_>, what: &str, findings: &Findings) -> (Option<Name>, Span) {
-    match keys.entry("name").map(|entry| entry.item.span.clone()) {
-        Some(span) => {
-            let hint = "as in \"efi\" or \"banco-do-brasil\"";
-            (keys.parsed("name", hint).map(|name: At<Name>| name.value), span)
+/// A name as it was written, what it means, and where it stands: the table, where it is missing.
+pub(super) struct Named<'a> {
+    pub(super) name: Option<Name>,
+    pub(super) written: Option<&'a str>,
+    pub(super) span: Span,
+}
+
+/// The `name` of a sender or an endpoint.
+pub(super) fn named<'a>(keys: &mut Keys<'a>, what: &str, findings: &Findings) -> Named<'a> {
+    let Some(entry) = keys.entry("name") else {
+        findings.error(keys.span(), format!("this {what} has no name"), "give it one: name = \"efi\"");
+        return Named { name: None, written: None, span: keys.span().clone() };
+    };
+    let span = entry.item.span.clone();
+    let written = keys.text("name").map(|text| text.value);
+    let name = written.and_then(|written| match written.parse() {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let error: NameError = error;
+            findings.error(&span, error.to_string(), "as in \"efi\" or \"banco-do-brasil\"");
+            None
         }
-        None => {
-            findings.error(keys.span(), format!("this {what} has no name"), "give it one: name = \"efi\"");
-            (None, keys.span().clone())
-        }
-    }
+    });
+    Named { name, written, span }
 }
 
 fn common_name(cn: &At<&str>, findings: &Findings) -> Option<String> {

@@ -78,20 +78,19 @@ pub(super) fn log(section: &Section, findings: &Findings) -> logging::Settings {
     use logging::{Format, Level};
 
     let mut keys = Keys::new("[log]", section, findings);
-    let formats = [
-        ("auto", Some(Format::Auto)),
-        ("json", Some(Format::Json)),
-        ("text", Some(Format::Text)),
-        ("journald", None),
-    ];
-    let format = keys.word("format", &formats);
-    if let (Some(None), Some(entry)) = (format, keys.entry("format")) {
-        findings.error(
-            &entry.item.span,
-            "`journald` is not in this version",
-            "write \"auto\": under systemd the journal keeps the JSON lines",
-        );
-    }
+    let formats = [("auto", Format::Auto), ("json", Format::Json), ("text", Format::Text)];
+    let format = match keys.text("format") {
+        Some(text) if text.value == "journald" => {
+            findings.error(
+                &text.span,
+                "`journald` is not in this version",
+                "write \"auto\": under systemd the journal keeps the JSON lines",
+            );
+            None
+        }
+        Some(_) => keys.word("format", &formats),
+        None => None,
+    };
     let levels = [
         ("error", Level::Error),
         ("warn", Level::Warn),
@@ -101,7 +100,7 @@ pub(super) fn log(section: &Section, findings: &Findings) -> logging::Settings {
     ];
     let level = keys.word("level", &levels).unwrap_or_default();
     keys.close();
-    logging::Settings { format: format.flatten().unwrap_or_default(), level }
+    logging::Settings { format: format.unwrap_or_default(), level }
 }
 
 fn listen(keys: &mut Keys<'_>, findings: &Findings) -> Vec<SocketAddr> {

@@ -68,7 +68,7 @@ impl Identity {
     /// When the bytes are not exactly one certificate, or its dates cannot be expressed.
     pub fn from_der(der: &[u8]) -> Result<Self, UnreadableCertificate> {
         let (rest, certificate) =
-            X509Certificate::from_der(der).map_err(|error| UnreadableCertificate(error.to_string()))?;
+            X509Certificate::from_der(der).map_err(|_| UnreadableCertificate("its DER is damaged".into()))?;
         if !rest.is_empty() {
             return Err(UnreadableCertificate(format!("{} bytes follow it", rest.len())));
         }
