@@ -21,7 +21,7 @@ pub enum ClientFault {
     #[error(transparent)]
     Handshake(#[from] HandshakeFault),
     /// HTTP failed.
-    #[error("the connection ended without an answer")]
+    #[error("the connection ended without an answer (some servers refuse a certificate this way)")]
     Http(#[from] hyper::Error),
     /// The server refused after its side of the handshake, as TLS 1.3 has it.
     #[error("the server refused the certificate: {0}")]

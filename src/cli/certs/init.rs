@@ -78,7 +78,7 @@ fn not_written(error: WriteError) -> Failure {
 mod tests {
     use super::*;
     use crate::devpki::Root;
-    use crate::policy::{Rule, Sender};
+    use crate::policy::{RefusalReason, Rule, Sender};
     use crate::tls::anchors::Anchor;
     use crate::tls::key_pair::KeyPair;
     use crate::tls::pem::{certificates, private_key};
@@ -98,7 +98,8 @@ mod tests {
             let admitted = judge(root.client("client").expect("a client")).expect("let in");
             assert_eq!(admitted.identity.subject, "CN=client,O=hookspool development");
             assert!(judge(root.client("other").expect("a client")).is_err());
-            assert!(judge(root.server(&[]).expect("a server")).is_err(), "a server is no sender");
+            let server = judge(root.server(&[]).expect("a server")).expect_err("a server is no sender");
+            assert_eq!(server.reason, RefusalReason::Purpose);
             let stranger = Root::new(kind, now).expect("a root");
             assert!(judge(stranger.client("client").expect("a client")).is_err());
         }

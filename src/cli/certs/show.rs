@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rustls_pki_types::PrivateKeyDer;
+use serde::Serialize;
 
 use super::report::{CertificateReport, FileReport, SenderLines};
 use crate::cli::args::ShowArgs;
@@ -15,6 +16,12 @@ use crate::escape::Escaped;
 use crate::identity::Identity;
 use crate::tls::pem::{PemFault, certificates, private_key};
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    files: &'a [FileReport],
+}
+
 /// Shows every file. All are read before anything is printed, so a fault is never overlooked.
 ///
 /// # Errors
@@ -22,7 +29,7 @@ use crate::tls::pem::{PemFault, certificates, private_key};
 pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let reports = args.files.iter().map(|path| report(path)).collect::<Result<Vec<_>, _>>()?;
     if args.json {
-        print_json(&serde_json::json!({ "files": reports }))?;
+        print_json(&Document { files: &reports })?;
     } else {
         let pages: Vec<_> = reports.iter().map(page).collect();
         print(&pages.join("\n"))?;

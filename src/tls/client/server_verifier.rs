@@ -204,9 +204,34 @@ fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFaul
         }
         CertificateError::NotValidForNameContext { expected, presented } => ServerFault::Name {
             expected: expected.to_str().into_owned(),
-            presented: presented.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            presented: presented
+                .iter()
+                .map(|name| format!("`{}`", bare(name)))
+                .collect::<Vec<_>>()
+                .join(", "),
         },
-        CertificateError::UnknownIssuer => ServerFault::UnknownIssuer { subject, issuer: identity.issuer },
+        // A CA of the same name with another key, as two throwaway PKIs have it.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            ServerFault::UnknownIssuer { subject, issuer: identity.issuer }
+        }
         other => ServerFault::Other { subject, why: other.to_string() },
+    }
+}
+
+/// The library shows names as its own types: `DnsName("a")`, `IpAddress(::1)`.
+fn bare(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_without_the_librarys_types() {
+        assert_eq!(bare("DnsName(\"a.example\")"), "a.example");
+        assert_eq!(bare("IpAddress(127.0.0.1)"), "127.0.0.1");
+        assert_eq!(bare("a"), "a");
     }
 }
