@@ -18,7 +18,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Facts, answer};
+use super::answer::answer;
+use super::facts::Facts;
 use super::sockets::Socket;
 
 /// Admin connections at once; more wait.

@@ -1,14 +1,15 @@
 //! The door for the operator: health, metrics, status. It has a thread of its own, so that it
 //! answers when everything else is busy.
 
-mod answer;
-mod door;
-mod health;
 mod settings;
-mod sockets;
+mod facts;
+mod health;
 mod status;
+mod answer;
+mod sockets;
+mod door;
 
-pub use answer::Facts;
 pub use door::{Door, DoorError};
+pub use facts::Facts;
 pub use settings::{Address, Settings};
 pub use sockets::{AdminBindError, Socket, bind};

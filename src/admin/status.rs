@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::answer::Facts;
+use super::facts::Facts;
 use super::health::{NotReady, not_ready};
 use crate::live::Snapshot;
 use crate::policy::Policy;

@@ -1,10 +1,10 @@
 //! The program: everything below put together, started, supervised and stopped.
 
-mod assemble;
-mod notice;
-mod run;
-mod signals;
 mod snapshot;
+mod notice;
+mod signals;
+mod assemble;
+mod run;
 
 pub use assemble::{Daemon, StartError};
 pub use run::{run, serve_while};

@@ -3,10 +3,10 @@
 //! Everything here is built from DER and from nothing else. What a certificate says is only
 //! *claimed* until an anchor has vouched for it and the handshake has proved possession of its key.
 
-mod certificate;
 mod fingerprint;
-mod issuer;
 mod name;
+mod issuer;
+mod certificate;
 
 pub use certificate::{Identity, UnreadableCertificate, Version};
 pub use fingerprint::{Fingerprint, SpkiPin};

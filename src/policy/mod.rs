@@ -3,12 +3,12 @@
 //! Nothing here does I/O or knows TLS. A handshake yields a [`Peer`], [`Policy::authorize`] turns a
 //! peer and an endpoint into a [`Permit`], and only a permit begins a delivery.
 
-mod authorize;
-mod endpoint;
 mod name;
-mod peer;
 mod rule;
 mod sender;
+mod peer;
+mod endpoint;
+mod authorize;
 
 pub use authorize::{Denial, PathConflict, Permit, Policy, Route};
 pub use endpoint::{Endpoint, ResponseRule};

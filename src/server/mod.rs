@@ -1,12 +1,12 @@
 //! The door for senders: sockets, handshakes, HTTP connections.
 
-mod accept;
-mod connection;
-mod handshake;
+mod settings;
 mod listen;
 mod pace;
+mod handshake;
 mod routes;
-mod settings;
+mod connection;
+mod accept;
 
 pub use accept::Server;
 pub use listen::{BindError, bind};

@@ -12,14 +12,14 @@
 //! A draft is written into `tmp`, its data synced, renamed into `new`, the directory synced; then,
 //! and only then, there is a [`Receipt`].
 
-mod commit;
-mod draft;
-mod health;
-mod layout;
-mod lock;
-mod open;
 mod settings;
+mod layout;
+mod draft;
 mod volume;
+mod lock;
+mod health;
+mod commit;
+mod open;
 
 pub use commit::{CommitError, Committer, Receipt, Spool};
 pub use draft::Draft;

@@ -2,11 +2,11 @@
 //!
 //! The only place, with `server/handshake.rs`, that names rustls.
 
-pub mod anchors;
-pub mod client;
 pub mod expiry;
-pub mod key_pair;
 pub mod pem;
-pub mod server;
+pub mod key_pair;
 mod signature;
+pub mod anchors;
 pub mod verifier;
+pub mod server;
+pub mod client;

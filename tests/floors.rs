@@ -1,0 +1,178 @@
+//! The architecture, held: a module uses only modules on lower floors.
+//!
+//! The floors are the groups of `pub mod` lines in `src/lib.rs`, and inside a directory the order
+//! of the lines in its `mod.rs`. There is no second list.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files that alone may name something, and what.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("warp::", &["server/routes.rs"]),
+    ("toml::", &["config/raw.rs"]),
+    ("notify::", &["watch.rs"]),
+    ("rename(", &["spool/volume.rs", "spool/commit.rs", "devpki/files.rs"]),
+    ("sync_data(", &["spool/volume.rs"]),
+    ("Timestamp::now", &["clock.rs"]),
+];
+
+/// Paths beneath `src`, with what stands in them.
+type Tree = BTreeMap<String, String>;
+
+/// Everything beneath `src` but the tests that have files of their own.
+fn tree() -> Tree {
+    fn walk(folder: &Path, root: &Path, tree: &mut Tree) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, tree);
+            } else if path.to_str().is_some_and(|path| path.ends_with(".rs") && !path.ends_with("_tests.rs"))
+            {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                tree.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut tree = Tree::new();
+    walk(&root, &root, &mut tree);
+    tree
+}
+
+/// Module names in the order of their lines, each with its group.
+fn modules(text: &str) -> Vec<(String, usize)> {
+    let mut group = 0;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if line.is_empty() {
+            group += 1;
+        }
+        let declared = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ");
+        if let Some(name) = declared.and_then(|name| name.strip_suffix(';')) {
+            found.push((name.to_owned(), group));
+        }
+    }
+    found
+}
+
+/// The code without its tests, comments and documentation, line by line.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let end = text.find("#[cfg(test)]").unwrap_or(text.len());
+    let lines = text[..end].lines().enumerate().map(|(index, line)| (index + 1, line));
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// What follows each `prefix` in a line: `crate::a::b` and `crate::{a, b}` alike.
+fn named_after(line: &str, prefix: &str) -> Vec<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    line.match_indices(prefix)
+        .flat_map(|(at, _)| {
+            let rest = &line[at + prefix.len()..];
+            match rest.strip_prefix('{') {
+                Some(list) => list.split(',').map(|part| word(part.trim())).collect(),
+                None => vec![word(rest)],
+            }
+        })
+        .collect()
+}
+
+/// Everything that leans the wrong way, as `path:line: what leans on what`.
+fn faults(tree: &Tree) -> Vec<String> {
+    let floors: BTreeMap<_, _> = modules(&tree["lib.rs"]).into_iter().collect();
+    let mut faults = Vec::new();
+    for (path, text) in tree.iter().filter(|(path, _)| *path != "lib.rs" && *path != "main.rs") {
+        let own = path.split(['/', '.']).next().unwrap().to_owned();
+        let Some(own_floor) = floors.get(&own) else {
+            faults.push(format!("{path}: `{own}` stands on no floor"));
+            continue;
+        };
+        for (line, code) in code(text) {
+            for used in named_after(code, "crate::") {
+                if floors.get(&used).is_some_and(|floor| used != own && floor >= own_floor) {
+                    faults.push(format!("{path}:{line}: `{own}` leans on `{used}`, which is not below it"));
+                }
+            }
+        }
+        faults.extend(faults_inside(tree, path, text));
+    }
+    faults
+}
+
+/// Inside a directory a file uses only what its `mod.rs` names earlier.
+fn faults_inside(tree: &Tree, path: &str, text: &str) -> Vec<String> {
+    let Some((folder, file)) = path.rsplit_once('/') else { return Vec::new() };
+    let Some(map) = tree.get(&format!("{folder}/mod.rs")) else { return Vec::new() };
+    let order: Vec<_> = modules(map).into_iter().map(|(name, _)| name).collect();
+    let place = |name: &str| order.iter().position(|other| other == name);
+    let Some(own) = place(file.trim_end_matches(".rs")) else { return Vec::new() };
+    let from_root = format!("crate::{}::", folder.replace('/', "::"));
+    code(text)
+        .flat_map(|(line, code)| {
+            [named_after(code, "super::"), named_after(code, &from_root)]
+                .concat()
+                .into_iter()
+                .filter(|used| place(used).is_some_and(|place| place > own))
+                .map(move |used| {
+                    format!("{path}:{line}: leans on `{used}`, which comes later in {folder}/mod.rs")
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn a_module_uses_only_lower_floors() {
+    let faults = faults(&tree());
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_and_holds_one_idea() {
+    for (path, text) in tree() {
+        assert!(text.starts_with("//!"), "{path} does not begin with what it is");
+        assert!(text.lines().count() <= 450, "{path} is too long for one idea");
+    }
+}
+
+#[test]
+fn what_has_one_owner_is_named_nowhere_else() {
+    for (path, text) in tree() {
+        for (name, owners) in OWNERS {
+            let found = code(&text).find(|(_, line)| line.contains(name));
+            if let (Some((line, _)), false) = (found, owners.contains(&path.as_str())) {
+                panic!("{path}:{line}: `{name}` is for {owners:?} alone");
+            }
+        }
+    }
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let plant = |path: &str, line: &str| {
+        let mut tree = Tree::from([
+            (
+                "lib.rs".to_owned(),
+                "// 0\npub mod clock;\n\n// 1\npub mod policy;\npub mod spool;\n".to_owned(),
+            ),
+            ("clock.rs".to_owned(), "//! x\n".to_owned()),
+            ("policy.rs".to_owned(), "use crate::clock::Clock;\n".to_owned()),
+            ("spool/mod.rs".to_owned(), "mod layout;\nmod commit;\n".to_owned()),
+            ("spool/layout.rs".to_owned(), "use crate::clock::Clock;\n".to_owned()),
+            ("spool/commit.rs".to_owned(), "use super::layout::Layout;\n".to_owned()),
+        ]);
+        assert!(faults(&tree).is_empty(), "{:?}", faults(&tree));
+        tree.entry(path.to_owned()).or_default().push_str(line);
+        faults(&tree)
+    };
+    assert_eq!(plant("clock.rs", "use crate::policy::Peer;").len(), 1, "upward");
+    assert_eq!(plant("policy.rs", "use crate::spool::Draft;").len(), 1, "sideways");
+    assert_eq!(plant("policy.rs", "use crate::{clock, spool};").len(), 1, "in a list");
+    assert_eq!(plant("policy.rs", "fn f() { crate::spool::open() }").len(), 1, "without a use");
+    assert_eq!(plant("spool/layout.rs", "use super::commit::Receipt;").len(), 1, "later in its directory");
+    assert_eq!(plant("spool/layout.rs", "use crate::spool::commit::Receipt;").len(), 1, "by the long way");
+    assert_eq!(plant("stray.rs", "//! x").len(), 1, "on no floor");
+    assert!(plant("clock.rs", "// crate::policy::Peer").is_empty(), "a comment leans on nothing");
+}
