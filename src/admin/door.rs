@@ -57,6 +57,9 @@ impl Door {
                 Socket::Unix(_, path) => Some(path.clone()),
             })
             .collect();
+        for socket in &sockets {
+            tracing::info!(place = socket.place(), "admin door open");
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let close = CancellationToken::new();
         let closed = close.clone();

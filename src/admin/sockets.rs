@@ -18,6 +18,18 @@ pub enum Socket {
     Unix(UnixListener, PathBuf),
 }
 
+impl Socket {
+    /// Where it is, as webhooks.toml writes it, with the port that the system chose.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Tcp(listener) => {
+                listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
+            }
+            Self::Unix(_, path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
 /// A place that cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {place} for the admin door")]

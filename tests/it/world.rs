@@ -1,0 +1,244 @@
+//! A folder with certificates, a configuration, and a daemon that is ended with it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hookspool::clock::Timestamp;
+use hookspool::devpki::{Issued, KeyKind, Root};
+use serde_json::Value;
+
+/// Far longer than anything takes; a test that waits this long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `question` has an answer.
+pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn rounds(few: usize) -> usize {
+    let factor = std::env::var("HOOKSPOOL_TEST_ROUNDS_FACTOR").ok().and_then(|f| f.parse().ok());
+    few * factor.unwrap_or(1)
+}
+
+pub struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Certificates: `client` and `second` are known, `nobody` has the right CA and no sender,
+    /// `stranger` has the right name and a CA of its own.
+    pub fn new() -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(world.path("certs")).unwrap();
+        let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+        let stranger = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+        world.keep("root-ca", &root.issued);
+        world.keep("server", &root.server(&[]).unwrap());
+        for name in ["client", "second", "nobody"] {
+            world.keep(name, &root.client(name).unwrap());
+        }
+        world.keep("stranger", &stranger.client("client").unwrap());
+        world.configure("");
+        world
+    }
+
+    fn keep(&self, name: &str, issued: &Issued) {
+        fs::write(self.path(&format!("certs/{name}.pem")), &issued.certificate_pem).unwrap();
+        let key = self.path(&format!("certs/{name}.key"));
+        fs::write(&key, &issued.key_pem).unwrap();
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Writes webhooks.toml; `server` goes into its `[server]` table.
+    pub fn configure(&self, server: &str) {
+        self.configure_all(server, "min_free = \"1 MiB\"");
+    }
+
+    pub fn configure_all(&self, server: &str, spool: &str) {
+        let text = include_str!("world.toml").replace("# server", server).replace("# spool", spool);
+        fs::write(self.path("webhooks.toml"), text).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn cert(&self, name: &str) -> PathBuf {
+        self.path(&format!("certs/{name}.pem"))
+    }
+
+    pub fn key(&self, name: &str) -> PathBuf {
+        self.path(&format!("certs/{name}.key"))
+    }
+
+    pub fn start(&self) -> Daemon {
+        Daemon::start(self, Command::new(env!("CARGO_BIN_EXE_hookspool")))
+    }
+
+    /// The daemon's binary below another program, such as strace.
+    pub fn start_below(&self, program: &str, args: &[&str]) -> Daemon {
+        let mut command = Command::new(program);
+        command.args(args).arg(env!("CARGO_BIN_EXE_hookspool"));
+        Daemon::start(self, command)
+    }
+
+    /// Another command of the program, in this folder.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_hookspool"))
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_remove("HOOKSPOOL_CONFIG")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// All entries in a queue: by id, the envelope and the payload.
+    pub fn entries(&self, endpoint: &str) -> BTreeMap<String, Entry> {
+        let Ok(folder) = fs::read_dir(self.path(&format!("spool/{endpoint}/new"))) else {
+            return BTreeMap::new();
+        };
+        folder.map(|file| file.unwrap().path()).map(|path| (stem(&path), Entry::read(&path))).collect()
+    }
+
+    /// Every file beneath the spool, the lock aside.
+    pub fn spool_files(&self) -> Vec<PathBuf> {
+        fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => walk(&path, found),
+                    false if path.ends_with(".lock") => {}
+                    false => found.push(path),
+                }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.path("spool"), &mut found);
+        found
+    }
+}
+
+fn stem(path: &Path) -> String {
+    assert_eq!(path.extension(), Some(OsStr::new("hook")), "{}", path.display());
+    path.file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub envelope: Value,
+    pub payload: Vec<u8>,
+}
+
+impl Entry {
+    /// Reads an entry as a consumer does, and insists that it is whole.
+    pub fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap();
+        let newline = bytes.iter().position(|byte| *byte == b'\n').expect("an envelope");
+        let envelope: Value = serde_json::from_slice(&bytes[..newline]).expect("an envelope in JSON");
+        let payload = bytes[newline + 1..].to_vec();
+        assert_eq!(envelope["payload"]["length"], payload.len(), "{}", path.display());
+        let mut digest = hookspool::envelope::PayloadDigest::default();
+        digest.update(&payload);
+        assert_eq!(envelope["payload"]["sha256"], digest.finish(), "{}", path.display());
+        Self { envelope, payload }
+    }
+}
+
+pub struct Daemon {
+    pub child: Child,
+    pub port: u16,
+    log: Arc<Mutex<Vec<Value>>>,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    fn start(world: &World, mut command: Command) -> Self {
+        let mut child = command
+            .args(["run", "--config"])
+            .arg(world.path("webhooks.toml"))
+            .env_remove("RUST_LOG")
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
+        thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                kept.lock().unwrap().push(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+            }
+        });
+        let socket = world.path("run/admin.sock");
+        let mut daemon = Self { child, port: 0, log, socket };
+        let listening = daemon.logged("listening", |_| true);
+        let address = listening["address"].as_str().unwrap();
+        daemon.port = address.rsplit(':').next().unwrap().parse().unwrap();
+        daemon
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    /// Waits for a log line with this message that fits.
+    pub fn logged(&self, message: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("log line `{message}` in {:#?}", self.log.lock().unwrap()), || {
+            let log = self.log.lock().unwrap();
+            log.iter().find(|line| line["message"] == message && fits(line)).cloned()
+        })
+    }
+
+    /// Everything logged so far, as text.
+    pub fn log_text(&self) -> String {
+        let log = self.log.lock().unwrap();
+        log.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Asks the admin door, and returns status and body.
+    pub fn admin(&self, path: &str) -> (u16, String) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (status, body) = runtime.block_on(hookspool::client::get_unix(&self.socket, path)).unwrap();
+        (status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// The value of one series.
+    pub fn metric(&self, series: &str) -> f64 {
+        let (_, text) = self.admin("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(series)).expect(series);
+        line.trim().parse().unwrap()
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the daemon ends", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
