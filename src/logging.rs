@@ -109,13 +109,14 @@ fn subscribe(settings: Settings, writer: NonBlocking) -> Result<(), LoggingError
     Ok(())
 }
 
-/// Ours at the level asked for; the libraries below us only when something is wrong.
+/// Ours at the level asked for; the libraries below us only when something is wrong. notify would
+/// trace its own log file, for ever.
 fn directives(level: Level) -> &'static str {
     match level {
         Level::Error => "error",
         Level::Warn => "warn",
         Level::Info => "warn,hookspool=info",
         Level::Debug => "info,hookspool=debug",
-        Level::Trace => "trace",
+        Level::Trace => "trace,notify=info",
     }
 }

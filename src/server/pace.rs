@@ -15,7 +15,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -41,12 +41,15 @@ struct State {
     busy: usize,
     deadline: Instant,
     in_head: bool,
+    /// Who was turned away while a request was under way, and has to look at the time again when
+    /// it is done: hyper does not read again on its own account.
+    turned_away: Option<Waker>,
 }
 
 impl Pace {
     pub(super) fn new(patience: Patience) -> Self {
         let deadline = Instant::now() + patience.idle;
-        Self(Arc::new(Mutex::new(State { patience, busy: 0, deadline, in_head: false })))
+        Self(Arc::new(Mutex::new(State { patience, busy: 0, deadline, in_head: false, turned_away: None })))
     }
 
     /// A request's headers are complete; it is under way until the guard is dropped.
@@ -65,10 +68,14 @@ impl Pace {
         }
     }
 
-    /// When patience ends, if it is being tried.
-    fn deadline(&self) -> Option<Instant> {
-        let state = self.lock();
-        (state.busy == 0).then_some(state.deadline)
+    /// When patience ends; pending while it is not being tried.
+    fn poll_deadline(&self, cx: &Context<'_>) -> Poll<Instant> {
+        let mut state = self.lock();
+        if state.busy == 0 {
+            return Poll::Ready(state.deadline);
+        }
+        state.turned_away = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -86,6 +93,9 @@ impl Drop for Busy {
         state.busy -= 1;
         if state.busy == 0 {
             state.deadline = Instant::now() + state.patience.idle;
+            if let Some(waker) = state.turned_away.take() {
+                waker.wake();
+            }
         }
     }
 }
@@ -106,7 +116,7 @@ impl<S> Paced<S> {
 
     /// Ready when patience has ended; else the task is woken when it does.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.pace.deadline() else { return Poll::Pending };
+        let deadline = ready!(self.pace.poll_deadline(cx));
         if self.alarm.deadline() != deadline {
             self.alarm.as_mut().reset(deadline);
         }
@@ -221,5 +231,16 @@ mod tests {
         assert!(hour.is_err(), "the body's deadline is not kept here");
         drop(busy);
         assert_eq!(seconds_until_end(&mut stream).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_began_during_a_request_ends_when_the_idle_time_does() {
+        let (_peer, mut stream, pace) = paced();
+        let busy = pace.begin();
+        let request = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            drop(busy);
+        };
+        assert_eq!(tokio::join!(seconds_until_end(&mut stream), request).0, 10 + 75);
     }
 }
