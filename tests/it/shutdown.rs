@@ -1,1 +1,125 @@
-//! next
+//! A stop loses nothing and lies to nobody.
+
+use std::collections::BTreeSet;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::wire::{Wire, client_config};
+use crate::world::{World, eventually, rounds};
+
+const CLIENTS: usize = 200;
+
+/// What one client was told of each payload it sent.
+struct Told {
+    payload: String,
+    status: Option<u16>,
+}
+
+#[test]
+fn every_200_is_a_whole_entry_and_every_other_answer_is_none() {
+    for round in 0..rounds(3) {
+        stop_under_load(if round % 2 == 0 { "-TERM" } else { "-INT" });
+    }
+}
+
+fn stop_under_load(signal: &str) {
+    let world = World::new();
+    let mut daemon = world.start();
+    let config = client_config(&world, "client");
+    let (ready, answered) = (Barrier::new(CLIENTS + 1), AtomicUsize::new(0));
+    let (port, ready, answered) = (daemon.port, &ready, &answered);
+    let told: Vec<Told> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let config = config.clone();
+                scope.spawn(move || {
+                    let mut wire = Wire::with_config(config, port).unwrap();
+                    ready.wait();
+                    deliver_until_stopped(&mut wire, client, answered)
+                })
+            })
+            .collect();
+        ready.wait();
+        eventually("all are at it", || (answered.load(Ordering::Relaxed) >= CLIENTS).then_some(()));
+        daemon.signal(signal);
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    assert_eq!(daemon.wait().code(), Some(0));
+
+    let stored: BTreeSet<String> =
+        world.entries("pix").into_values().map(|entry| String::from_utf8(entry.payload).unwrap()).collect();
+    let accepted = told.iter().filter(|told| told.status == Some(200)).count();
+    assert!(accepted >= CLIENTS, "{accepted}");
+    for Told { payload, status } in &told {
+        match status {
+            Some(200) => assert!(stored.contains(payload), "{payload} was acknowledged and is lost"),
+            Some(status) => {
+                assert!(!stored.contains(payload), "{payload} was answered {status} and is there")
+            }
+            // No answer says nothing: the sender comes back, at least once.
+            None => {}
+        }
+    }
+    assert!(world.spool_files().iter().all(|file| !file.starts_with(world.path("spool/tmp"))));
+}
+
+fn deliver_until_stopped(wire: &mut Wire, client: usize, answered: &AtomicUsize) -> Vec<Told> {
+    let mut told = Vec::new();
+    for number in 0.. {
+        let payload = format!("{client}-{number}");
+        let status = wire.post("/webhooks/pix", payload.as_bytes()).ok().map(|answer| answer.status);
+        told.push(Told { payload, status });
+        answered.fetch_add(1, Ordering::Relaxed);
+        if status != Some(200) {
+            break;
+        }
+    }
+    told
+}
+
+#[test]
+fn a_stop_waits_for_what_is_in_flight_and_no_longer_than_it_is_told() {
+    let world = World::new();
+    world.configure("drain_timeout = \"2s\"");
+    let mut daemon = world.start();
+    let mut finishing = Wire::connect(&world, &daemon, "client");
+    let mut stalled = Wire::connect(&world, &daemon, "client");
+    let mut idle = Wire::connect(&world, &daemon, "client");
+    assert_eq!(idle.post("/webhooks/pix", b"idle").unwrap().status, 200);
+    for wire in [&mut finishing, &mut stalled] {
+        wire.send("POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf").unwrap();
+    }
+    eventually("both are in flight", || (daemon.metric("hookspool_connections ") == 3.0).then_some(()));
+    assert!(finishing.is_silent_for(Duration::from_millis(100)));
+    daemon.signal("-TERM");
+    let asked = Instant::now();
+    assert!(idle.closed_cleanly());
+    let (status, body) = daemon.admin("/readyz");
+    assert_eq!(status, 503);
+    assert!(body.contains("\"draining\""), "{body}");
+    finishing.send("done").unwrap();
+    assert_eq!(finishing.answer().unwrap().status, 200);
+    assert_eq!(daemon.wait().code(), Some(0));
+    let waited = asked.elapsed();
+    assert!(waited >= Duration::from_secs(2), "the stalled one was waited for: {waited:?}");
+    assert!(stalled.answer().is_err());
+    let payloads: Vec<_> = world.entries("pix").into_values().map(|entry| entry.payload).collect();
+    assert_eq!(payloads, [b"idle".to_vec(), b"halfdone".to_vec()]);
+}
+
+#[test]
+fn a_second_signal_ends_the_wait() {
+    let world = World::new();
+    world.configure("drain_timeout = \"1h\"\nbody_timeout = \"1h\"");
+    let mut daemon = world.start();
+    let mut stalled = Wire::connect(&world, &daemon, "client");
+    stalled.send("POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf").unwrap();
+    assert!(stalled.is_silent_for(Duration::from_millis(100)));
+    daemon.signal("-TERM");
+    daemon.logged("stopping", |_| true);
+    eventually("it drains", || (daemon.admin("/readyz").0 == 503).then_some(()));
+    daemon.signal("-INT");
+    assert_eq!(daemon.wait().code(), Some(0));
+}

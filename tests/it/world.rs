@@ -90,10 +90,11 @@ impl World {
         Daemon::start(self, Command::new(env!("CARGO_BIN_EXE_hookspool")))
     }
 
-    /// The daemon's binary below another program, such as strace.
-    pub fn start_below(&self, program: &str, args: &[&str]) -> Daemon {
-        let mut command = Command::new(program);
-        command.args(args).arg(env!("CARGO_BIN_EXE_hookspool"));
+    /// The daemon, watched or hindered by strace.
+    pub fn start_traced(&self, args: &[&str]) -> Daemon {
+        let mut command = Command::new("strace");
+        // -D: the daemon is our own child, and strace follows it.
+        command.arg("-D").args(args).arg(env!("CARGO_BIN_EXE_hookspool"));
         Daemon::start(self, command)
     }
 
