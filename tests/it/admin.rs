@@ -1,1 +1,46 @@
-//! next
+//! The operator's door.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use serde_json::Value;
+
+use crate::wire::Wire;
+use crate::world::World;
+
+#[test]
+fn it_tells_health_metrics_and_status() {
+    let world = World::new();
+    let daemon = world.start();
+    assert_eq!(daemon.admin("/livez").0, 200);
+    assert_eq!(daemon.admin("/readyz"), (200, "[]\n".to_owned()));
+    assert_eq!(daemon.admin("/other").0, 404);
+    assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
+    assert_eq!(daemon.metric("hookspool_deliveries_total{endpoint=\"pix\",outcome=\"stored\"}"), 1.0);
+    assert_eq!(daemon.metric("hookspool_handshakes_total{outcome=\"accepted\"}"), 1.0);
+    assert_eq!(daemon.metric("hookspool_generation"), 1.0);
+    let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
+    assert_eq!(status["generation"], 1);
+    assert_eq!(status["endpoints"][0]["path"], "/webhooks/pix");
+    assert_eq!(status["certificates"][0]["role"], "server");
+    let told = world.run(&["status"]);
+    assert!(told.status.success(), "{told:?}");
+    let json = world.run(&["status", "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&json.stdout).unwrap()["generation"], 1);
+}
+
+#[test]
+fn its_socket_is_for_the_group_and_a_stale_one_is_replaced() {
+    let world = World::new();
+    fs::create_dir(world.path("run")).unwrap();
+    drop(UnixListener::bind(world.path("run/admin.sock")).unwrap());
+    let mut daemon = world.start();
+    assert_eq!(daemon.admin("/livez").0, 200);
+    let mode = fs::metadata(world.path("run/admin.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    daemon.signal("-TERM");
+    assert_eq!(daemon.wait().code(), Some(0));
+    assert!(!world.path("run/admin.sock").exists());
+    assert_eq!(world.run(&["status"]).status.code(), Some(69));
+}

@@ -1,1 +1,93 @@
-//! next
+//! The command line: what it says, and how it ends.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::world::World;
+
+fn code(world: &World, args: &[&str]) -> i32 {
+    world.run(args).status.code().unwrap()
+}
+
+#[test]
+fn exit_codes_are_those_of_sysexits() {
+    let world = World::new();
+    assert_eq!(code(&world, &["--help"]), 0);
+    assert_eq!(code(&world, &["check"]), 0, "warnings alone");
+    assert_eq!(code(&world, &["no-such-command"]), 64);
+    assert_eq!(code(&world, &["check", "--config", "missing.toml"]), 66);
+    fs::write(world.path("bad.toml"), "[server]\nlisten = 1\n").unwrap();
+    assert_eq!(code(&world, &["check", "--config", "bad.toml"]), 78);
+    assert_eq!(code(&world, &["run", "--config", "bad.toml"]), 78);
+    fs::write(world.path("text"), "no certificate").unwrap();
+    assert_eq!(code(&world, &["certs", "show", "text"]), 65);
+    assert_eq!(code(&world, &["certs", "show", "missing"]), 66);
+    assert_eq!(code(&world, &["send", "https://127.0.0.1:1/", "text", "--insecure"]), 69);
+    let _daemon = world.start();
+    assert_eq!(code(&world, &["run"]), 73, "the spool has its daemon");
+}
+
+#[test]
+fn findings_are_one_json_document() {
+    let world = World::new();
+    fs::write(world.path("bad.toml"), "[server]\nlisten = 1\n").unwrap();
+    let output = world.run(&["check", "--json", "--config", "bad.toml"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["ok"], false);
+    let finding = &document["findings"].as_array().unwrap().iter().find(|f| f["line"] == 2).unwrap();
+    assert_eq!((&finding["severity"], &finding["column"]), (&Value::from("error"), &Value::from(10)));
+}
+
+#[test]
+fn certificates_are_made_once_and_their_keys_are_private() {
+    let world = World::new();
+    assert_eq!(code(&world, &["certs", "init", "--dir", "fresh"]), 0);
+    let key = world.path("fresh/server.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = fs::read(&key).unwrap();
+    assert_ne!(code(&world, &["certs", "init", "--dir", "fresh"]), 0);
+    assert_eq!(fs::read(&key).unwrap(), before);
+    let shown = world.run(&["certs", "show", "fresh/client.pem"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("cn = [\"client\"]"), "{shown:?}");
+}
+
+#[test]
+fn send_delivers_as_a_sender_would() {
+    let world = World::new();
+    let daemon = world.start();
+    fs::write(world.path("body"), "{}").unwrap();
+    let url = daemon.url("/webhooks/pix");
+    let send = |name: &str, more: &[&str]| {
+        let (cert, key) = (format!("certs/{name}.pem"), format!("certs/{name}.key"));
+        let args = ["send", &url, "body", "--ca", "certs/root-ca.pem", "--cert", &cert, "--key", &key];
+        world.run(&[&args[..], more].concat())
+    };
+    assert_eq!(send("client", &[]).status.code(), Some(0));
+    assert_eq!(send("client", &["--repeat", "20"]).status.code(), Some(0));
+    assert_eq!(world.entries("pix").len(), 21);
+    let refused = send("nobody", &[]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(send("second", &[]).status.code(), Some(1), "403");
+}
+
+#[test]
+fn the_demo_ends_with_an_entry_and_spares_a_real_spool() {
+    let world = World::new();
+    let shipped = include_str!("../../webhooks.toml").replace(":8443", ":0").replace(":9464", ":0");
+    fs::remove_dir_all(world.path("certs")).unwrap();
+    fs::write(world.path("webhooks.toml"), &shipped).unwrap();
+    let demo = world.run(&["demo", "--once"]);
+    assert!(demo.status.success(), "{demo:?}");
+    let entries = world.entries("pix");
+    let sample = include_bytes!("../samples/01-pix-recebido.json");
+    assert_eq!(entries.values().map(|entry| entry.payload.as_slice()).collect::<Vec<_>>(), [&sample[..]]);
+
+    let real = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bank -keyout k -out certs/root-ca.pem";
+    let made =
+        std::process::Command::new("sh").args(["-c", real]).current_dir(world.path("")).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert_ne!(code(&world, &["demo", "--once"]), 0);
+    assert_eq!(world.entries("pix").len(), 1);
+}

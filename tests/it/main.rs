@@ -7,6 +7,7 @@
     clippy::print_stderr,
     clippy::as_conversions,
     missing_docs,
+    unreachable_pub,
     reason = "tests may panic, and know no other clock"
 )]
 

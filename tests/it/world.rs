@@ -93,8 +93,7 @@ impl World {
     /// The daemon, watched or hindered by strace.
     pub fn start_traced(&self, args: &[&str]) -> Daemon {
         let mut command = Command::new("strace");
-        // -D: the daemon is our own child, and strace follows it.
-        command.arg("-D").args(args).arg(env!("CARGO_BIN_EXE_hookspool"));
+        command.args(args).arg(env!("CARGO_BIN_EXE_hookspool"));
         Daemon::start(self, command)
     }
 
@@ -227,8 +226,15 @@ impl Daemon {
     }
 
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        let sent = Command::new("kill").arg(signal).arg(self.pid().to_string()).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The daemon's own process, which is a child of strace where it is traced.
+    fn pid(&self) -> u32 {
+        let own = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        children.split_whitespace().next().and_then(|pid| pid.parse().ok()).unwrap_or(own)
     }
 
     /// Waits for the end.
@@ -239,7 +245,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        let _ = Command::new("kill").args(["-KILL", &self.pid().to_string()]).stderr(Stdio::null()).status();
         let _ = self.child.wait();
     }
 }
