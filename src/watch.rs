@@ -124,7 +124,11 @@ fn settle(signals: &Receiver<Signal>) -> bool {
     // At most five times, so that a busy folder cannot put the comparison off for ever.
     for _ in 0..5 {
         match signals.recv_timeout(SETTLE) {
-            Ok(Signal::Event) => while matches!(signals.try_recv(), Ok(Signal::Event)) {},
+            Ok(Signal::Event) => {
+                if signals.try_iter().any(|signal| matches!(signal, Signal::Stop)) {
+                    return false;
+                }
+            }
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
             Err(RecvTimeoutError::Timeout) => return true,
         }
@@ -162,6 +166,18 @@ mod tests {
             fs::write(&next, round.to_string()).expect("a file");
             fs::rename(&next, &file).expect("a rename");
             assert_eq!(told.recv_timeout(NOTICED_WITHIN).expect("the change is noticed"), file);
+        }
+    }
+
+    #[test]
+    fn it_stops_also_while_events_rain() {
+        for _ in 0..20 {
+            let (signals, received) = channel();
+            // Two events, and behind them the word to stop: it must not be taken for a third.
+            for signal in [Signal::Event, Signal::Event, Signal::Stop] {
+                signals.send(signal).expect("somebody listens");
+            }
+            assert!(!settle(&received));
         }
     }
 

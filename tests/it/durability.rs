@@ -8,11 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use crate::wire::Wire;
 use crate::world::{World, eventually};
 
+/// Traced in every test here, so that all of them run the daemon at the same pace.
+const CALLS: &str = "trace=openat,writev,fsync,fdatasync,rename,renameat,renameat2,write,sendto,unlink";
+
 static TRACING: Mutex<()> = Mutex::new(());
 
 /// The lines that strace wrote, in the order in which the calls were made.
 fn traced(world: &World) -> Vec<String> {
-    let text = fs::read_to_string(world.path("trace")).unwrap_or_default();
+    let text = fs::read_to_string(world.path("trace/calls")).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }
 
@@ -24,10 +27,8 @@ fn place(lines: &[String], what: &str, fits: impl Fn(&str) -> bool) -> usize {
 fn the_file_is_synced_before_its_name_and_the_directory_before_the_answer() {
     let _alone = TRACING.lock().unwrap_or_else(PoisonError::into_inner);
     let world = World::new();
-    let trace = world.path("trace").display().to_string();
-    let calls = "openat,writev,fsync,fdatasync,rename,renameat,renameat2,write,sendto,unlink";
-    let mut daemon =
-        world.start_traced(&["-f", "-y", "-s", "0", "-o", &trace, "-e", &format!("trace={calls}")]);
+    let trace = world.path("trace/calls").display().to_string();
+    let mut daemon = world.start_traced(&["-f", "-y", "-s", "0", "-o", &trace, "-e", CALLS]);
     let mut wire = Wire::connect(&world, &daemon, "client");
     let before = traced(&world).len();
     assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
@@ -72,13 +73,13 @@ fn fault(call: &str, error: &str) {
 
     // The committer is the only thread that makes these calls once the daemon serves; the calls of
     // the start are counted first.
-    let trace = world.path("trace").display().to_string();
-    let mut counted = world.start_traced(&["-f", "-o", &trace, "-e", &format!("trace={call}")]);
+    let trace = world.path("trace/calls").display().to_string();
+    let mut counted = world.start_traced(&["-f", "-y", "-s", "0", "-o", &trace, "-e", CALLS]);
     counted.signal("-TERM");
     counted.wait();
     let at_start = traced(&world).iter().filter(|line| line.contains(&format!("{call}("))).count();
     let inject = format!("inject={call}:error={error}:when={}", at_start + 1);
-    let daemon = world.start_traced(&["-f", "-o", &trace, "-e", &inject]);
+    let daemon = world.start_traced(&["-f", "-y", "-s", "0", "-o", &trace, "-e", CALLS, "-e", &inject]);
     let mut wire = Wire::connect(&world, &daemon, "client");
     let answer = wire.post("/webhooks/pix", b"during").unwrap();
     assert_eq!(

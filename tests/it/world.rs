@@ -45,6 +45,8 @@ impl World {
     pub fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(world.path("certs")).unwrap();
+        // Apart from webhooks.toml, whose folder the daemon watches: its own trace would wake it.
+        fs::create_dir(world.path("trace")).unwrap();
         let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
         let stranger = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
         world.keep("root-ca", &root.issued);
