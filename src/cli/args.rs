@@ -1,4 +1,5 @@
 //! The table of commands and flags: parser and help in one.
+#![allow(rustdoc::broken_intra_doc_links, reason = "help for a terminal, where brackets are no links")]
 
 use std::path::{Path, PathBuf};
 
