@@ -3,10 +3,12 @@
 //! What is judged is what is used: nothing is looked at and then read again by its path.
 
 use std::cell::RefCell;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::findings::Findings;
 use super::keys::At;
@@ -73,10 +75,15 @@ impl Files {
 }
 
 fn read(path: &Path) -> io::Result<Content> {
-    let file = File::open(path)?;
+    // Without waiting: a pipe in the place of a certificate must not hold up the start.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
