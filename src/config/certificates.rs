@@ -162,7 +162,7 @@ impl Look<'_> {
     fn server_certificate(&self, span: &Span, file: &Content, identity: &Identity) {
         self.dates(span, file, "our certificate", identity);
         self.development(span, file, identity);
-        if identity.version == Version::Old {
+        if identity.version == Version::One {
             self.findings.warning(
                 span,
                 format!(

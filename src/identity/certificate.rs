@@ -39,12 +39,12 @@ pub struct Identity {
     pub spki: Vec<u8>,
 }
 
-/// The version field: version 1 certificates carry no extensions, so nothing in them says what
-/// they may be used for.
+/// The version field (RFC 5280, 4.1.2.1). A certificate of another version, or one of version 1
+/// that carries extensions all the same, is unreadable: nobody would look at what those demand.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Version {
-    /// Version 1 or 2: no extensions.
-    Old,
+    /// Version 1: no extensions, so nothing in it says what it may be used for.
+    One,
     /// Version 3.
     Three,
 }
@@ -65,7 +65,7 @@ impl Identity {
     /// Reads a certificate in DER.
     ///
     /// # Errors
-    /// When the bytes are not exactly one certificate, or its dates cannot be expressed.
+    /// When the bytes are not exactly one certificate of version 1 or 3.
     pub fn from_der(der: &[u8]) -> Result<Self, UnreadableCertificate> {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|_| UnreadableCertificate("its DER is damaged".into()))?;
@@ -76,13 +76,13 @@ impl Identity {
             common_name: CommonName::of(certificate.subject()),
             issuer: rfc4514(certificate.issuer()),
             self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
-            not_before: timestamp(certificate.validity().not_before)?,
-            not_after: timestamp(certificate.validity().not_after)?,
+            not_before: timestamp(certificate.validity().not_before),
+            not_after: timestamp(certificate.validity().not_after),
             serial: serial(certificate.raw_serial()),
             sha256: Fingerprint::of_certificate(der),
             spki_sha256: SpkiPin::of_spki(certificate.public_key().raw),
             subject: rfc4514(certificate.subject()),
-            version: version(certificate.version()),
+            version: version(&certificate)?,
             cannot_issue: cannot_issue(&certificate),
             spki: certificate.public_key().raw.to_vec(),
         })
@@ -90,16 +90,28 @@ impl Identity {
 
     /// Whether `at` lies inside the validity, both ends included (RFC 5280, 4.1.2.5).
     pub fn is_valid_at(&self, at: Timestamp) -> bool {
-        self.not_before <= at && at <= self.not_after
+        // Certificates know whole seconds, and the last one counts to its end.
+        (self.not_before.as_second()..=self.not_after.as_second()).contains(&at.as_second())
     }
 }
 
-fn version(version: X509Version) -> Version {
-    if version == X509Version::V3 { Version::Three } else { Version::Old }
+fn version(certificate: &X509Certificate<'_>) -> Result<Version, UnreadableCertificate> {
+    match certificate.version() {
+        X509Version::V3 => Ok(Version::Three),
+        X509Version::V1 if certificate.extensions().is_empty() => Ok(Version::One),
+        X509Version::V1 => Err(UnreadableCertificate::because(
+            "it says version 1 and has extensions, which only version 3 may",
+        )),
+        X509Version(other) => {
+            Err(UnreadableCertificate(format!("its version is {}, neither 1 nor 3", other.saturating_add(1))))
+        }
+    }
 }
 
-fn timestamp(time: ASN1Time) -> Result<Timestamp, UnreadableCertificate> {
-    Timestamp::from_second(time.timestamp()).map_err(|error| UnreadableCertificate(error.to_string()))
+/// 99991231235959Z means "no end" (RFC 5280, 4.1.2.5) and lies past what can be expressed.
+fn timestamp(time: ASN1Time) -> Timestamp {
+    let end = if time.timestamp() < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_second(time.timestamp()).unwrap_or(end)
 }
 
 fn serial(raw: &[u8]) -> String {

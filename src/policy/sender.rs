@@ -24,7 +24,8 @@ pub struct Sender {
 pub struct Admission {
     /// The senders whose anchors vouched and whose rule holds, never empty, in the policy's order.
     senders: Vec<SenderIndex>,
-    /// The end of the certificate's validity: no request is taken later than this.
+    /// The end of its validity, or of the anchor's that vouched, whichever is first: no request is
+    /// taken later than this.
     pub not_after: Timestamp,
 }
 
@@ -82,6 +83,7 @@ impl Admission {
         senders: &[Sender],
         vouched: &[SenderIndex],
         identity: &Identity,
+        not_after: Timestamp,
     ) -> Result<Self, RefusalReason> {
         let mut admitted = Vec::new();
         let mut mismatches = Vec::new();
@@ -92,7 +94,7 @@ impl Admission {
             }
         }
         match (admitted.is_empty(), mismatches.is_empty()) {
-            (false, _) => Ok(Self { senders: admitted, not_after: identity.not_after }),
+            (false, _) => Ok(Self { senders: admitted, not_after }),
             (true, false) => Err(RefusalReason::Rule(mismatches)),
             (true, true) => Err(RefusalReason::UnknownCa),
         }

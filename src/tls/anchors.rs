@@ -1,7 +1,5 @@
 //! One sender's anchors: the CAs that vouch for its certificates and for nobody else's.
 
-use std::slice;
-
 use jiff::Timestamp;
 use rustls::DistinguishedName;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -14,8 +12,9 @@ use super::signature::issued_by;
 use crate::identity::{CannotIssue, Identity, UnreadableCertificate, Version};
 use crate::policy::Doubt;
 
-/// The most certificates a client may send with its own. Every one of them costs signature checks.
-pub const INTERMEDIATES_MAX: usize = 10;
+/// The most certificates a client may send with its own. Ten that name each other would make
+/// hundreds of thousands of paths, to be walked for a stranger; five make some hundreds.
+pub const INTERMEDIATES_MAX: usize = 5;
 
 /// A certificate that its operator trusts to vouch for one sender.
 #[derive(Clone, Debug)]
@@ -70,79 +69,101 @@ pub(super) struct Chain<'a> {
     pub(super) identity: &'a Identity,
 }
 
-/// Whether one of `anchors` vouches for the chain at `now`.
+/// Whether one of `anchors` vouches for the chain at `now`, and the last moment at which that one
+/// is valid.
 pub(super) fn vouch(
     anchors: &[Anchor],
     chain: &Chain<'_>,
     now: Timestamp,
     algorithms: &WebPkiSupportedAlgorithms,
-) -> Result<(), Doubt> {
+) -> Result<Timestamp, Doubt> {
+    match chain.identity.version {
+        Version::One => vouch_directly(anchors, chain, now, algorithms),
+        Version::Three => vouch_for_path(anchors, chain, now, algorithms),
+    }
+}
+
+/// Version 1: the anchor's own signature, and the dates. Never as an intermediate.
+fn vouch_directly(
+    anchors: &[Anchor],
+    chain: &Chain<'_>,
+    now: Timestamp,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<Timestamp, Doubt> {
     let mut doubt = Doubt::UnknownCa;
-    for anchor in anchors {
-        match anchor.vouches(chain, now, algorithms) {
-            Ok(()) => return Ok(()),
+    for anchor in anchors.iter().filter(|anchor| issued_by(chain.end_entity, &anchor.der, algorithms)) {
+        match dates(chain.identity, now).and_then(|()| dates(&anchor.identity, now)) {
+            Ok(()) => return Ok(anchor.identity.not_after),
             Err(found) => doubt = doubt.max(found),
         }
     }
     Err(doubt)
 }
 
-impl Anchor {
-    fn vouches(
-        &self,
-        chain: &Chain<'_>,
-        now: Timestamp,
-        algorithms: &WebPkiSupportedAlgorithms,
-    ) -> Result<(), Doubt> {
-        match chain.identity.version {
-            Version::Three => self.vouches_for_path(chain, now, algorithms)?,
-            Version::Old if issued_by(chain.end_entity, &self.der, algorithms) => dates(chain.identity, now)?,
-            Version::Old => return Err(Doubt::UnknownCa),
+/// Version 3: the whole of RFC 5280's path validation, as the library does it, once with all anchors
+/// of the sender, since what a stranger sends along decides how long it takes. The library looks at
+/// dates and purpose before it looks for an issuer, so those doubts are believed only when the path
+/// holds without them: a stranger's expired certificate is a stranger's.
+fn vouch_for_path(
+    anchors: &[Anchor],
+    chain: &Chain<'_>,
+    now: Timestamp,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Result<Timestamp, Doubt> {
+    let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|_| Doubt::Unreadable)?;
+    let verify = |anchors: &[TrustAnchor<'_>], at: Timestamp, purpose: Purpose| {
+        end_entity
+            .verify_for_usage(
+                algorithms.all,
+                anchors,
+                chain.intermediates,
+                unix_time(at),
+                purpose,
+                None,
+                None,
+            )
+            .map(|path| path.anchor().clone().to_owned())
+    };
+    let trusted = |is_wanted: &dyn Fn(&Anchor) -> bool| -> Vec<_> {
+        anchors.iter().filter(|anchor| is_wanted(anchor)).map(|anchor| anchor.trust.clone()).collect()
+    };
+    let valid = trusted(&|anchor| anchor.identity.is_valid_at(now));
+    let holds_apart_from_that =
+        || verify(&trusted(&|_| true), chain.identity.not_before, Purpose::Any).is_ok();
+    match verify(&valid, now, Purpose::Client) {
+        Ok(found) => Ok(last_moment(anchors, &found, now)),
+        Err(webpki::Error::CertExpired { .. }) if holds_apart_from_that() => Err(Doubt::Expired),
+        Err(webpki::Error::CertNotValidYet { .. }) if holds_apart_from_that() => Err(Doubt::NotYetValid),
+        Err(webpki::Error::RequiredEkuNotFoundContext(_)) if holds_apart_from_that() => Err(Doubt::Purpose),
+        Err(webpki::Error::CaUsedAsEndEntity)
+            if anchors.iter().any(|anchor| issued_by(chain.end_entity, &anchor.der, algorithms)) =>
+        {
+            Err(Doubt::Purpose)
         }
-        dates(&self.identity, now)
+        Err(webpki::Error::UnknownIssuer) if valid.len() < anchors.len() => {
+            let early = trusted(&|anchor| now < anchor.identity.not_before);
+            let late = trusted(&|anchor| now > anchor.identity.not_after);
+            let vouches =
+                |anchors: &[_]| !anchors.is_empty() && verify(anchors, now, Purpose::Client).is_ok();
+            Err(if vouches(&late) {
+                Doubt::Expired
+            } else if vouches(&early) {
+                Doubt::NotYetValid
+            } else {
+                Doubt::UnknownCa
+            })
+        }
+        Err(_) => Err(Doubt::UnknownCa),
     }
+}
 
-    /// The whole of RFC 5280's path validation, as the library does it. It looks at dates and
-    /// purpose before it looks for an issuer, so those two doubts are believed only when the path
-    /// holds without them: a stranger's expired certificate is a stranger's.
-    fn vouches_for_path(
-        &self,
-        chain: &Chain<'_>,
-        now: Timestamp,
-        algorithms: &WebPkiSupportedAlgorithms,
-    ) -> Result<(), Doubt> {
-        let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|_| Doubt::Unreadable)?;
-        let verify = |at: Timestamp, usage: Purpose| {
-            end_entity
-                .verify_for_usage(
-                    algorithms.all,
-                    slice::from_ref(&self.trust),
-                    chain.intermediates,
-                    unix_time(at),
-                    usage,
-                    None,
-                    None,
-                )
-                .map(|_| ())
-        };
-        let issued = chain.identity.not_before;
-        match verify(now, Purpose::Client) {
-            Ok(()) => Ok(()),
-            Err(webpki::Error::CertExpired { .. }) if verify(issued, Purpose::Any).is_ok() => {
-                Err(Doubt::Expired)
-            }
-            Err(webpki::Error::CertNotValidYet { .. }) if verify(issued, Purpose::Any).is_ok() => {
-                Err(Doubt::NotYetValid)
-            }
-            Err(webpki::Error::RequiredEkuNotFoundContext(_)) if verify(issued, Purpose::Any).is_ok() => {
-                Err(Doubt::Purpose)
-            }
-            Err(webpki::Error::CaUsedAsEndEntity) if issued_by(chain.end_entity, &self.der, algorithms) => {
-                Err(Doubt::Purpose)
-            }
-            Err(_) => Err(Doubt::UnknownCa),
-        }
-    }
+/// When the anchor that vouched runs out. The same CA may be there twice, renewed: the later counts.
+fn last_moment(anchors: &[Anchor], found: &TrustAnchor<'_>, now: Timestamp) -> Timestamp {
+    let same = |anchor: &&Anchor| {
+        anchor.trust.subject == found.subject
+            && anchor.trust.subject_public_key_info == found.subject_public_key_info
+    };
+    anchors.iter().filter(same).map(|anchor| anchor.identity.not_after).max().unwrap_or(now)
 }
 
 /// What a certificate has to be marked for, if it is marked at all (RFC 5280, 4.2.1.12).

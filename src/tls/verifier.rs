@@ -107,17 +107,21 @@ impl SenderVerifier {
         let chain = Chain { end_entity, intermediates, identity };
         let now = self.clock.now();
         let mut vouched = Vec::new();
+        let mut not_after = identity.not_after;
         let mut doubt = Doubt::UnknownCa;
         for (index, anchors) in self.anchors.iter().enumerate() {
             match vouch(anchors, &chain, now, &self.algorithms) {
-                Ok(()) => vouched.push(index),
+                Ok(last_moment) => {
+                    vouched.push(index);
+                    not_after = not_after.min(last_moment);
+                }
                 Err(found) => doubt = doubt.max(found),
             }
         }
         if vouched.is_empty() {
             return Err(doubt.into());
         }
-        Admission::judge(&self.senders, &vouched, identity)
+        Admission::judge(&self.senders, &vouched, identity, not_after)
     }
 }
 
@@ -180,7 +184,7 @@ impl fmt::Debug for SenderVerifier {
 /// The key of a version 1 certificate, which the library would not read.
 fn old_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
     let identity = Identity::from_der(certificate).ok()?;
-    (identity.version == Version::Old).then(|| SubjectPublicKeyInfoDer::from(identity.spki))
+    (identity.version == Version::One).then(|| SubjectPublicKeyInfoDer::from(identity.spki))
 }
 
 /// From a reason to what the library turns into the fitting alert (RFC 8446, 6.2).

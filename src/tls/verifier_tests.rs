@@ -215,3 +215,91 @@ proptest! {
         }
     }
 }
+
+/// The certificate, with the DER edited by hand and signed again by its CA's key.
+fn resign(
+    ca: &Ca,
+    certificate: &CertificateDer<'_>,
+    edit: impl Fn(Vec<u8>) -> Vec<u8>,
+) -> CertificateDer<'static> {
+    use rcgen::SigningKey as _;
+    use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+    fn sequence(content: Vec<u8>) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[0x30, 0x82][..], &length, &content].concat()
+    }
+    let (_, read) = X509Certificate::from_der(certificate).unwrap();
+    let signed = read.tbs_certificate.as_ref();
+    // 30 82 xx xx in front of the content, as in every certificate of this size.
+    assert_eq!(signed[..2], [0x30, 0x82]);
+    let signed = sequence(edit(signed[4..].to_vec()));
+    let outer = &certificate[4 + read.tbs_certificate.as_ref().len()..];
+    let algorithm = &outer[..2 + usize::from(outer[1])];
+    let signature = ca.issuer.key().sign(&signed).unwrap();
+    let bits = [&[0x03, u8::try_from(signature.len() + 1).unwrap(), 0][..], &signature].concat();
+    CertificateDer::from(sequence([signed, algorithm.to_vec(), bits].concat()))
+}
+
+#[test]
+fn the_version_field_is_no_way_around_the_extensions() {
+    let bank = ca(ca_params("Bank"));
+    let verifier = verifier(&[("efi", &[&bank], &["x"])]);
+    let mut server = params("x");
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    server.subject_alt_names =
+        vec![rcgen::SanType::DnsName("a-name-that-makes-it-long.example".try_into().unwrap())];
+    let issued = bank.issue(&server);
+    assert_eq!(word(verifier.judge(&resign(&bank, &issued, |same| same), &[])), "purpose");
+    // [0] { INTEGER 2 } is version 3; without it, it is version 1, and it still has its extensions.
+    let version_1 = resign(&bank, &issued, |signed| {
+        assert_eq!(signed[..5], [0xa0, 3, 2, 1, 2]);
+        signed[5..].to_vec()
+    });
+    assert_eq!(word(verifier.judge(&version_1, &[])), "unreadable");
+    for number in [0, 1, 3, 7] {
+        let other = resign(&bank, &issued, |mut signed| {
+            signed[4] = number;
+            signed
+        });
+        assert_eq!(word(verifier.judge(&other, &[])), "unreadable", "{number}");
+    }
+}
+
+#[test]
+fn a_certificate_without_an_end_is_valid() {
+    let bank = ca(ca_params("Bank"));
+    let verifier = verifier(&[("efi", &[&bank], &["x"])]);
+    let mut endless = params("x");
+    endless.not_after = date_time_ymd(9999, 12, 31);
+    assert_eq!(word(verifier.judge(&bank.issue(&endless), &[])), "admitted");
+}
+
+#[test]
+fn the_anchors_end_is_the_connections_end() {
+    let mut short = ca_params("Bank");
+    short.not_after = date_time_ymd(2026, 12, 1);
+    let bank = ca(short);
+    let verifier = verifier(&[("efi", &[&bank], &["x"])]);
+    let admitted = verifier.judge(&bank.issue(&params("x")), &[]).unwrap();
+    assert_eq!(admitted.admission.not_after, "2026-12-01T00:00:00Z".parse::<Timestamp>().unwrap());
+}
+
+#[test]
+fn intermediates_that_name_each_other_cost_little() {
+    let anchors: Vec<_> = (0..5).map(|_| ca(ca_params("Bank"))).collect();
+    let names: Vec<_> = (0..anchors.len()).map(|i| format!("s{i}")).collect();
+    let own: Vec<Vec<&Ca>> = anchors.iter().map(|anchor| vec![anchor]).collect();
+    let rows: Vec<(&str, &[&Ca], &[&str])> =
+        names.iter().zip(&own).map(|(name, own)| (name.as_str(), own.as_slice(), &["x"][..])).collect();
+    let verifier = verifier(&rows);
+    let tangle: Vec<_> = (0..INTERMEDIATES_MAX).map(|_| ca(ca_params("X"))).collect();
+    let sent: Vec<_> = tangle.iter().map(|ca| ca.der.clone()).collect();
+    let leaf = tangle[0].issue(&params("x"));
+    // Counted in paths and not in time: five in any order without repetition.
+    let paths: usize = (1..=INTERMEDIATES_MAX)
+        .map(|k| (INTERMEDIATES_MAX - k + 1..=INTERMEDIATES_MAX).product::<usize>())
+        .sum();
+    assert!(paths < 1_000, "{paths}");
+    assert_eq!(word(verifier.judge(&leaf, &sent)), "unknown_ca");
+}

@@ -64,7 +64,7 @@ impl CertificateReport {
             not_after: identity.not_after.to_string(),
             validity: validity(identity, now),
             version: match identity.version {
-                Version::Old => "1 or 2",
+                Version::One => "1 or 2",
                 Version::Three => "3",
             },
             key: key_kind(&identity.spki),

@@ -179,7 +179,7 @@ fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFaul
         Err(why) => return ServerFault::Other { subject: "?".to_owned(), why: why.to_string() },
     };
     let subject = identity.subject;
-    if identity.version == Version::Old {
+    if identity.version == Version::One {
         return ServerFault::VersionOne { subject };
     }
     let now = Timestamp::from_second(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)).unwrap_or_default();
