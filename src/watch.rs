@@ -5,15 +5,17 @@
 //! a used-up watch limit send no event. What counts is the content, not the event.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use notify::{EventKind, RecursiveMode, Watcher as _};
+use rustix::fs::OFlags;
 
 /// How often contents are compared without being told to.
 pub const POLL_EVERY: Duration = Duration::from_secs(30);
@@ -26,7 +28,6 @@ const COMPARED_BYTES_MAX: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct FileWatch {
     stop: Sender<Signal>,
-    thread: Option<JoinHandle<()>>,
     /// Whether inotify works; without it changes are noticed at the next comparison.
     pub is_instant: bool,
 }
@@ -55,20 +56,18 @@ impl FileWatch {
         }
         let is_instant = watcher.is_ok();
         let known = files.into_iter().map(|file| (content(&file), file)).collect();
-        let thread = thread::Builder::new().name("watch".into()).spawn(move || {
+        thread::Builder::new().name("watch".into()).spawn(move || {
             let _listening = watcher;
             compare_for_ever(known, &received, changed);
         })?;
-        Ok(Self { stop: signals, thread: Some(thread), is_instant })
+        Ok(Self { stop: signals, is_instant })
     }
 }
 
 impl Drop for FileWatch {
     fn drop(&mut self) {
+        // Not waited for: it changes nothing, and a file system that hangs must not hold up a stop.
         let _ = self.stop.send(Signal::Stop);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -138,8 +137,14 @@ fn settle(signals: &Receiver<Signal>) -> bool {
 
 /// A digest of the content; `None` while there is none to read.
 fn content(file: &Path) -> Option<Vec<u8>> {
+    // Without waiting: somebody may put a pipe in a file's place.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).ok()?;
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(file).ok()?;
+    if !opened.metadata().ok()?.is_file() {
+        return None;
+    }
     let mut bytes = Vec::new();
-    File::open(file).ok()?.take(COMPARED_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    opened.take(COMPARED_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     Some(digest(&SHA256, &bytes).as_ref().to_vec())
 }
 

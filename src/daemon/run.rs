@@ -1,8 +1,10 @@
 //! Start, serve, stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, timeout};
 
 use super::assemble::{Daemon, StartError};
@@ -10,6 +12,11 @@ use super::signals::Signals;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
+
+/// How long the last commit may take when the drain is over.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
+/// Descriptors beside those of connections: a batch of entries, sockets, files.
+const DESCRIPTORS_BESIDE: u64 = 512;
 
 /// Serves until a signal says to stop, then drains.
 ///
@@ -35,15 +42,35 @@ pub fn serve_while<T>(
     // Whatever is made from here on is nobody's but ours and our group's.
     rustix::process::umask(Mode::RWXO);
     let logging = Arc::new(logging);
+    make_room_for_descriptors(settings.server.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let daemon = Daemon::start(settings, Arc::clone(&logging), clock)?;
         daemon.announce();
         let outcome = meanwhile(&daemon, &mut signals).await;
         daemon.stop(&mut signals).await;
         Ok(outcome)
-    })
+    });
+    // Everything that could be waited for has been.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// A shell gives a process 1024 descriptors, and lets it have many more.
+fn make_room_for_descriptors(connections: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "cannot raise the number of open files");
+    }
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(DESCRIPTORS_BESIDE);
+    if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < needed) {
+        tracing::warn!(
+            allowed,
+            needed,
+            "fewer files may be open than [server] max_connections asks for: raise LimitNOFILE or lower max_connections"
+        );
+    }
 }
 
 impl Daemon {
@@ -83,13 +110,19 @@ impl Daemon {
             tracing::warn!(cut, waited = ?started.elapsed(), "not everything was finished in time");
         }
         // What the committer holds is committed; whoever comes later is told 503.
-        let (committer, door, watch) = (self.committer, self.door, self.watch);
-        let _ = tokio::task::spawn_blocking(move || {
+        let (committer, door) = (self.committer, self.door);
+        let closing = tokio::task::spawn_blocking(move || {
             committer.stop();
             door.close();
-            drop(watch);
-        })
-        .await;
+        });
+        let closed = tokio::select! {
+            closed = timeout(CLOSE_MAX, closing) => closed.is_ok(),
+            _ = signals.stop() => false,
+        };
+        if !closed {
+            tracing::warn!("the spool's disk does not answer; what waits for it was not acknowledged");
+        }
+        drop(self.watch);
         drop(self.lock);
         tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");
     }

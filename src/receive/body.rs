@@ -56,7 +56,6 @@ pub struct Payload {
 pub async fn read<S, B, E>(
     permit: &Permit,
     body: &mut S,
-    declared: Option<u64>,
     deadline: Instant,
     budget: &Budget,
 ) -> Result<Payload, Outcome>
@@ -65,9 +64,6 @@ where
     B: Buf,
 {
     let max = permit.endpoint().max_body;
-    if declared.is_some_and(|declared| declared > max) {
-        return Err(Outcome::TooLarge);
-    }
     let mut bytes = Vec::new();
     let mut digest = PayloadDigest::default();
     let mut memory: Option<OwnedSemaphorePermit> = None;

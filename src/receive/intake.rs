@@ -1,7 +1,7 @@
 //! The life of one delivery. The heart; read this first.
 //!
 //! [`Intake::deliver`] routes, authorizes, reads and commits, in that order, and every way out is
-//! an [`Outcome`]. It knows nothing of TLS, sockets or status numbers.
+//! an [`Outcome`]. It knows nothing of TLS, and leaves the status of a refusal to the outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::escape::Escaped;
 use crate::live::{Live, Snapshot};
 use crate::metrics::{Metrics, NO_ENDPOINT};
 use crate::policy::{Peer, Permit, Policy, Route};
-use crate::spool::{Draft, Receipt, Spool};
+use crate::spool::{CommitError, Draft, Receipt, Spool};
 
 /// One connection, as its handshake left it: who it is, and the snapshot that judged so.
 #[derive(Debug)]
@@ -81,9 +81,12 @@ impl Intake {
         let route = arrival.policy().route(arrival.uri.path());
         let watched = Unfinished { intake: &self, arrival: &arrival, arrived, route, open: true };
 
-        let received = match self.admit(&arrival, route) {
+        let admitted = self.admit(&arrival, route);
+        let begun = admitted.is_ok();
+        let deadline = arrived.instant + self.body_timeout;
+        let received = match admitted {
             Ok(permit) => {
-                self.read(&arrival, &permit, arrived, &mut body).await.map(|payload| (permit, payload))
+                body::read(&permit, &mut body, deadline, &self.budget).await.map(|payload| (permit, payload))
             }
             Err(outcome) => Err(outcome),
         };
@@ -91,7 +94,9 @@ impl Intake {
             Ok(received) => received,
             Err(outcome) => {
                 watched.end(&outcome);
-                if outcome.leaves_body_unread() && !arrival.headers.contains_key(EXPECT) {
+                // Nobody sends what it was not told to continue with.
+                let may_be_coming = begun || !arrival.headers.contains_key(EXPECT);
+                if outcome.leaves_body_unread() && may_be_coming {
                     self.tasks.spawn(body::read_away(body));
                 }
                 return outcome.answer(StatusCode::OK, HeaderMap::new());
@@ -102,10 +107,13 @@ impl Intake {
         watched.hand_over();
         let intake = Arc::clone(&self);
         let stored = self.tasks.spawn(async move { intake.store(arrival, arrived, permit, payload).await });
-        stored.await.unwrap_or_else(|_| Outcome::Aborted.answer(StatusCode::OK, HeaderMap::new()))
+        stored.await.unwrap_or_else(|_| {
+            let lost = Outcome::Unavailable(Unavailable::Commit(CommitError::Closed));
+            lost.answer(StatusCode::OK, HeaderMap::new())
+        })
     }
 
-    /// Everything that can be said before the body: in the order 404, 403, 405, 503.
+    /// Everything that can be said before the body: in the order 404, 403, 405, 503, 413.
     fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
         let peer = &arrival.connection.peer;
         if self.clock.now() > peer.admission.not_after {
@@ -120,25 +128,13 @@ impl Intake {
         if self.live.is_draining() {
             return Err(Outcome::Unavailable(Unavailable::Draining));
         }
-        match self.spool.health().ailments().next() {
-            Some(ailment) => Err(Outcome::Unavailable(Unavailable::Spool(ailment))),
-            None => Ok(permit),
+        if let Some(ailment) = self.spool.health().ailments().next() {
+            return Err(Outcome::Unavailable(Unavailable::Spool(ailment)));
         }
-    }
-
-    async fn read<S, B, E>(
-        &self,
-        arrival: &Arrival,
-        permit: &Permit,
-        arrived: Arrived,
-        body: &mut S,
-    ) -> Result<Payload, Outcome>
-    where
-        S: Stream<Item = Result<B, E>> + Unpin,
-        B: Buf,
-    {
-        let deadline = arrived.instant + self.body_timeout;
-        body::read(permit, body, arrival.declared_length(), deadline, &self.budget).await
+        if arrival.declared_length().is_some_and(|declared| declared > permit.endpoint().max_body) {
+            return Err(Outcome::TooLarge);
+        }
+        Ok(permit)
     }
 
     async fn store(&self, arrival: Arrival, arrived: Arrived, permit: Permit, payload: Payload) -> Answer {

@@ -71,10 +71,11 @@ impl Server {
 
     async fn accept_for_ever(self, listener: TcpListener) {
         loop {
-            // Room first: what there is no room for waits in the backlog, not in our memory.
-            let Ok(place) = Arc::clone(&self.crowd).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, address)) => {
+                    // One waits here for room, the others in the backlog. A place taken before
+                    // there is a connection would be lost to the other listeners.
+                    let Ok(place) = Arc::clone(&self.crowd).acquire_owned().await else { return };
                     self.common.tasks.spawn(self.clone().connection(stream, address, place));
                 }
                 Err(error) if is_the_peers_fault(&error) => {

@@ -107,6 +107,8 @@ fn until(clock: &Clock, not_after: Timestamp) -> Duration {
 fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     // Its own timers are off: `Paced` keeps the time.
+    // A client that has sent its request and closes its side still gets its answer.
+    builder.half_close(true);
     builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HTTP1_HEAD_BYTES_MAX);
     builder
 }

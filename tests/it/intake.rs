@@ -272,3 +272,22 @@ fn a_sender_that_hangs_up_in_the_middle_leaves_nothing() {
     eventually("the hang-up is counted", || (daemon.metric(aborted) == 1.0).then_some(()));
     assert_eq!(world.spool_files(), Vec::<PathBuf>::new());
 }
+
+#[test]
+fn a_client_that_closes_its_side_after_its_request_still_gets_its_answer() {
+    let world = World::new();
+    let daemon = world.start();
+    for _ in 0..10 {
+        let mut wire = Wire::connect(&world, &daemon, "client");
+        wire.0.conn.complete_io(&mut wire.0.sock).unwrap();
+        let request = "POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+        std::io::Write::write_all(&mut wire.0.conn.writer(), request.as_bytes()).unwrap();
+        wire.0.conn.send_close_notify();
+        while wire.0.conn.wants_write() {
+            wire.0.conn.write_tls(&mut wire.0.sock).unwrap();
+        }
+        wire.0.sock.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(wire.answer().unwrap().status, 200);
+    }
+    assert_eq!(world.entries("pix").len(), 10);
+}

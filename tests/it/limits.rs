@@ -98,3 +98,17 @@ fn more_connections_than_there_is_room_for_wait_their_turn() {
     drop(first);
     assert_eq!(third.join().unwrap(), 200);
 }
+
+#[test]
+fn a_listener_with_nothing_to_do_takes_no_place_from_another() {
+    let world = World::new();
+    world.configure("max_connections = 1");
+    let config = world.path("webhooks.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("[\"127.0.0.1:0\"]", "[\"127.0.0.1:0\", \"[::1]:0\"]")).unwrap();
+    let daemon = world.start();
+    for _ in 0..3 {
+        let mut wire = Wire::connect(&world, &daemon, "client");
+        assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
+    }
+}

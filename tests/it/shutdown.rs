@@ -123,3 +123,18 @@ fn a_second_signal_ends_the_wait() {
     daemon.signal("-INT");
     assert_eq!(daemon.wait().code(), Some(0));
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_watched_file_does_not_hold_up_the_stop() {
+    let world = World::new();
+    let mut daemon = world.start();
+    let (pipe, watched) = (world.path("pipe"), world.cert("server"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::rename(pipe, watched).unwrap();
+    daemon.logged(
+        "a file in use has changed on disk; `hookspool check` tells whether it is good, a restart takes it in",
+        |_| true,
+    );
+    daemon.signal("-TERM");
+    assert_eq!(daemon.wait().code(), Some(0));
+}
