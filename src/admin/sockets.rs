@@ -83,7 +83,9 @@ fn make_way(path: &Path) -> io::Result<()> {
         }
         Ok(_) => match UnixStream::connect(path) {
             Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon answers there")),
-            Err(_) => fs::remove_file(path),
+            // Nobody listens. Any other error may come from a daemon that is there.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+            Err(error) => Err(error),
         },
     }
 }

@@ -66,7 +66,7 @@ impl Daemon {
     /// the spool is ours before anybody is served.
     ///
     /// # Errors
-    /// With the first thing that cannot be had; nothing is left behind.
+    /// With the first thing that cannot be had.
     pub fn start(settings: Settings, logging: Arc<Logging>, clock: Clock) -> Result<Self, StartError> {
         let Settings { server, spool, admin, files, .. } = &settings;
         let (server, files) = (server.clone(), files.clone());

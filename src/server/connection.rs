@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::handshake::Established;
-use super::pace::{Pace, Paced, Patience};
+use super::pace::{Held, Pace, Paced, Patience};
 use super::routes::{self, Response, Routes};
 use super::settings::Settings;
 use crate::clock::{Clock, Timestamp};
@@ -41,7 +41,7 @@ pub(super) struct Common {
     pub(super) settings: Arc<Settings>,
     pub(super) clock: Clock,
     pub(super) routes: Routes,
-    /// Requests of HTTP/2 connections.
+    /// Every task of the server: connections, and the requests of HTTP/2.
     pub(super) tasks: TaskTracker,
     /// Cancelled when no further request shall be taken.
     pub(super) drain: CancellationToken,
@@ -90,7 +90,8 @@ fn answer(
     pace: &Pace,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    let busy = pace.begin();
+    let busy = Arc::new(pace.begin());
+    let request = request.map(|body| Held::new(body, Arc::clone(&busy)));
     let answered = routes::answer(routes, Arc::clone(connection), request);
     async move {
         let response = answered.await;

@@ -9,6 +9,8 @@
 //!   idle_timeout         header_timeout                (the body has its own deadline)
 //! ```
 //!
+//! A head that came in one piece with the request before it is given the idle time.
+//!
 //! When a deadline passes, the stream reads as ended, and the connection closes as if the peer had
 //! closed it.
 
@@ -18,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -97,6 +100,40 @@ impl Drop for Busy {
                 waker.wake();
             }
         }
+    }
+}
+
+/// A request's body. The request is under way as long as anybody may read it: what is read away
+/// after an early answer is not the head of another request.
+#[derive(Debug)]
+pub(super) struct Held<B> {
+    body: B,
+    _busy: Arc<Busy>,
+}
+
+impl<B> Held<B> {
+    pub(super) fn new(body: B, busy: Arc<Busy>) -> Self {
+        Self { body, _busy: busy }
+    }
+}
+
+impl<B: Body + Unpin> Body for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

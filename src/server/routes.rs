@@ -14,6 +14,7 @@ use tower_service::Service as _;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
+use super::pace::Held;
 use crate::receive::intake::{Arrival, Connection, Intake};
 use crate::receive::outcome::Answer;
 
@@ -45,7 +46,7 @@ pub(super) fn routes(intake: Arc<Intake>) -> Routes {
 pub(super) fn answer(
     routes: Routes,
     connection: Arc<Connection>,
-    mut request: Request<Incoming>,
+    mut request: Request<Held<Incoming>>,
 ) -> impl Future<Output = Result<Response, Infallible>> {
     let head = Head { connection, uri: request.uri().clone(), version: request.version() };
     request.extensions_mut().insert(head);

@@ -12,7 +12,7 @@
 //! pages, and a second sync would succeed without them. The draft is removed, the sender gets its
 //! 503 and comes back, and the spool takes nothing until a probe file has gone through it all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -36,6 +37,9 @@ const BATCH_ENTRIES_MAX: usize = 256;
 const WAITING_ENTRIES_MAX: usize = 4096;
 /// How often free space is looked at, and a failing spool is probed, when nothing is delivered.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+const RENAME: &str = "rename";
+const SYNC_DIRECTORY: &str = "sync the directory";
 
 /// Proof that an entry stands in `new/`, whole, and would survive a power cut. Made only here.
 #[derive(Debug)]
@@ -64,15 +68,27 @@ pub enum CommitError {
     #[error("the spool is failing")]
     Failing,
     /// A file operation failed.
-    #[error("cannot {what} `{}`: {source}", path.display())]
+    #[error("cannot {what} `{}`: {why}", path.display())]
     Io {
         /// What was tried.
         what: &'static str,
         /// With what.
         path: PathBuf,
         /// Why it failed.
-        source: Arc<io::Error>,
+        why: Arc<io::Error>,
     },
+}
+
+impl CommitError {
+    /// Whether others may still do well: the folder of one endpoint is missing or closed to us, or
+    /// there are no descriptors to be had at this moment.
+    fn concerns_only_this_entry(&self) -> bool {
+        let Self::Io { what, why, .. } = self else { return false };
+        let in_its_own_folder = matches!(*what, RENAME | SYNC_DIRECTORY);
+        let is_missing = matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
+        in_its_own_folder && is_missing
+            || matches!(Errno::from_io_error(why), Some(Errno::MFILE | Errno::NFILE))
+    }
 }
 
 /// The way into the spool: cheap to clone, never blocks.
@@ -136,7 +152,8 @@ impl Committer {
     ) -> io::Result<Self> {
         let health = Arc::new(Health::new(min_free));
         let (work, incoming) = sync_channel(WAITING_ENTRIES_MAX);
-        let mut writer = Writer { volume, layout, health: Arc::clone(&health), metrics };
+        let mut writer =
+            Writer { volume, layout, health: Arc::clone(&health), metrics, suspects: BTreeSet::new() };
         writer.look_at_space();
         let thread = thread::Builder::new().name("committer".into()).spawn(move || writer.run(&incoming))?;
         Ok(Self { spool: Spool { work, health }, thread })
@@ -160,6 +177,8 @@ struct Writer<V: Volume> {
     layout: Layout,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    /// Directories whose sync failed, until it succeeds.
+    suspects: BTreeSet<PathBuf>,
 }
 
 impl<V: Volume> Writer<V> {
@@ -192,6 +211,12 @@ impl<V: Volume> Writer<V> {
 
     fn commit(&mut self, batch: Vec<Job>) {
         let started = Instant::now();
+        self.health.set_writing_since(Some(started));
+        self.write_batch(batch, started);
+        self.health.set_writing_since(None);
+    }
+
+    fn write_batch(&mut self, batch: Vec<Job>, started: Instant) {
         self.probe_if_failing();
         if self.health.is_failing() {
             for job in batch {
@@ -252,7 +277,7 @@ impl<V: Volume> Writer<V> {
                 directory: self.layout.queue(draft.endpoint(), Queue::New),
                 path: to,
             }),
-            Err(error) => Err(self.discard("rename", &from, error)),
+            Err(error) => Err(self.discard(RENAME, &from, error)),
         }
     }
 
@@ -263,19 +288,36 @@ impl<V: Volume> Writer<V> {
             by_directory.entry(entry.item.directory.clone()).or_default().push(entry);
         }
         for (directory, entries) in by_directory {
-            let synced = self.volume.sync_dir(&directory).map_err(io_error("sync the directory", &directory));
+            let synced = self.volume.sync_dir(&directory).map_err(io_error(SYNC_DIRECTORY, &directory));
             for Step { item, answer } in entries {
                 match &synced {
                     Ok(()) => {
                         let _ = answer.send(Ok(Receipt { id: item.id }));
                     }
                     Err(error) => {
-                        // A consumer may have taken it meanwhile; then it stays: at least once.
-                        let _ = self.volume.remove(&item.path);
+                        self.take_back(&item);
                         self.fail(answer, error.clone());
                     }
                 }
             }
+            if synced.is_err() {
+                self.suspects.insert(directory);
+            }
+        }
+    }
+
+    /// Removes an entry whose name is not durable. A consumer may have taken it meanwhile; then it
+    /// stays: at least once.
+    fn take_back(&self, entry: &Named) {
+        match self.volume.remove(&entry.path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::error!(
+                id = %entry.id,
+                path = %entry.path.display(),
+                %error,
+                "an entry whose sender was told to come back could not be removed: it may be there twice"
+            ),
         }
     }
 
@@ -286,25 +328,32 @@ impl<V: Volume> Writer<V> {
     }
 
     fn fail(&self, answer: oneshot::Sender<Result<Receipt, CommitError>>, error: CommitError) {
-        if !self.health.is_failing() {
+        if error.concerns_only_this_entry() {
+            tracing::error!(%error, "a delivery was not stored");
+        } else if !self.health.is_failing() {
             tracing::error!(%error, "the spool is failing: deliveries get 503 until a probe file goes through");
             self.health.set_failing(true);
         }
         let _ = answer.send(Err(error));
     }
 
-    /// Puts a file through everything an entry goes through.
-    fn probe_if_failing(&self) {
+    /// Puts a file through everything an entry goes through, and syncs the directories that failed.
+    fn probe_if_failing(&mut self) {
         if !self.health.is_failing() {
             return;
         }
-        let path = self.layout.draft(EntryId::fresh());
+        let (path, renamed) = (self.layout.draft(EntryId::fresh()), self.layout.draft(EntryId::fresh()));
         let passed = self.volume.create(&path).and_then(|mut file| {
             self.volume.write(&mut file, &[b"probe"])?;
-            self.volume.sync(&file)
+            self.volume.sync(&file)?;
+            self.volume.rename(&path, &renamed)?;
+            self.volume.sync_dir(&self.layout.tmp())
         });
-        let removed = self.volume.remove(&path).and_then(|()| self.volume.sync_dir(&self.layout.tmp()));
-        if passed.and(removed).is_ok() {
+        // Whichever of the two stands; what is left is swept at the next start.
+        let _ = self.volume.remove(&renamed).or_else(|_| self.volume.remove(&path));
+        let volume = &self.volume;
+        self.suspects.retain(|directory| volume.sync_dir(directory).is_err());
+        if passed.is_ok() && self.suspects.is_empty() {
             tracing::info!("the spool is well again: a probe file went through");
             self.health.set_failing(false);
         }
@@ -338,7 +387,7 @@ struct Named {
 }
 
 fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CommitError + 'a {
-    move |source| CommitError::Io { what, path: path.to_owned(), source: Arc::new(source) }
+    move |source| CommitError::Io { what, path: path.to_owned(), why: Arc::new(source) }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ struct Record {
     files: BTreeMap<PathBuf, Vec<u8>>,
     /// The call that fails, by its name and how often it may still succeed.
     fault: Option<(&'static str, usize)>,
+    /// What it fails with; EIO unless something else is set.
+    errno: Option<i32>,
 }
 
 impl Recorder {
@@ -34,7 +36,7 @@ impl Recorder {
         match &mut record.fault {
             Some((call, 0)) if *call == name => {
                 record.fault = None;
-                Err(io::Error::from_raw_os_error(5))
+                Err(io::Error::from_raw_os_error(record.errno.unwrap_or(5)))
             }
             Some((call, left)) if *call == name => {
                 *left -= 1;
@@ -82,8 +84,8 @@ impl Volume for Recorder {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.call("remove", path)?.files.remove(path);
-        Ok(())
+        let removed = self.call("remove", path)?.files.remove(path);
+        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn make_dir(&self, _: &Path) -> io::Result<bool> {
@@ -148,6 +150,7 @@ fn writer(recorder: &Recorder) -> (Writer<Recorder>, Arc<Health>) {
         layout: Layout::new("/spool".into()),
         health: Arc::clone(&health),
         metrics: Arc::new(Metrics::new([])),
+        suspects: BTreeSet::new(),
     };
     (writer, health)
 }
@@ -224,4 +227,49 @@ fn after_a_failure_nothing_is_promised_until_a_probe_goes_through() {
     assert!(batch(&mut writer, &["pix"])[0].is_ok(), "the next probe goes through");
     assert!(!health.is_failing());
     assert_eq!(recorder.files().len(), 1);
+}
+
+#[test]
+fn one_endpoints_missing_folder_and_a_lack_of_descriptors_do_not_stop_the_others() {
+    const ENOENT: i32 = 2;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    for (call, errno) in [("rename", ENOENT), ("sync_dir", ENOENT), ("create", EMFILE), ("create", ENFILE)] {
+        let recorder = Recorder::failing(call, 0);
+        recorder.0.lock().unwrap().errno = Some(errno);
+        let (mut writer, health) = writer(&recorder);
+        assert!(batch(&mut writer, &["pix"])[0].is_err());
+        assert!(!health.is_failing(), "{call} {errno}");
+        assert!(batch(&mut writer, &["boleto"])[0].is_ok());
+    }
+    // Where every draft is written, nothing is anybody's own affair.
+    let recorder = Recorder::failing("create", 0);
+    recorder.0.lock().unwrap().errno = Some(ENOENT);
+    let (mut writer, health) = writer(&recorder);
+    assert!(batch(&mut writer, &["pix"])[0].is_err());
+    assert!(health.is_failing());
+}
+
+#[test]
+fn a_directory_that_failed_is_synced_before_anything_is_promised_again() {
+    let recorder = Recorder::failing("sync_dir", 0);
+    let (mut writer, health) = writer(&recorder);
+    assert!(batch(&mut writer, &["pix"])[0].is_err());
+    assert!(health.is_failing());
+    recorder.0.lock().unwrap().calls.clear();
+    writer.probe_if_failing();
+    assert!(!health.is_failing());
+    let synced = ("sync_dir", PathBuf::from("/spool/pix/new"));
+    assert!(recorder.0.lock().unwrap().calls.contains(&synced));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_does_not_answer_is_an_ailment() {
+    let health = Health::new(0);
+    health.set_writing_since(Some(Instant::now()));
+    assert_eq!(health.ailments().count(), 0);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!(health.ailments().next().map(|ailment| ailment.code()), Some("spool_failing"));
+    health.set_writing_since(None);
+    assert_eq!(health.ailments().count(), 0);
 }

@@ -1,12 +1,21 @@
 //! Whether the spool can take deliveries right now.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A disk that takes this long for one batch is not going to be in time for anybody.
+const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 /// What ails the spool.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ailment {
     /// Something could not be made durable, and no probe has succeeded since.
     Failing,
+    /// The disk has not answered for too long.
+    Stalled,
     /// Less space is free than the operator wants to keep.
     LowSpace {
         /// Bytes that are free.
@@ -20,7 +29,7 @@ impl Ailment {
     /// The code that `/readyz` shows.
     pub fn code(self) -> &'static str {
         match self {
-            Self::Failing => "spool_failing",
+            Self::Failing | Self::Stalled => "spool_failing",
             Self::LowSpace { .. } => "spool_low_space",
         }
     }
@@ -30,6 +39,7 @@ impl std::fmt::Display for Ailment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Failing => f.write_str("the last write to the spool failed"),
+            Self::Stalled => write!(f, "the disk has not answered for more than {STALLED_AFTER:?}"),
             Self::LowSpace { free, min_free } => {
                 write!(f, "{free} bytes are free, and [spool] min_free asks for {min_free}")
             }
@@ -43,11 +53,17 @@ pub struct Health {
     failing: AtomicBool,
     free: AtomicU64,
     min_free: u64,
+    writing_since: Mutex<Option<Instant>>,
 }
 
 impl Health {
     pub(super) fn new(min_free: u64) -> Self {
-        Self { failing: AtomicBool::new(false), free: AtomicU64::new(u64::MAX), min_free }
+        Self {
+            failing: AtomicBool::new(false),
+            free: AtomicU64::new(u64::MAX),
+            min_free,
+            writing_since: Mutex::new(None),
+        }
     }
 
     pub(super) fn set_failing(&self, failing: bool) {
@@ -56,6 +72,15 @@ impl Health {
 
     pub(super) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_writing_since(&self, since: Option<Instant>) {
+        *self.writing_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn is_stalled(&self) -> bool {
+        let since = *self.writing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > STALLED_AFTER)
     }
 
     pub(super) fn set_free(&self, bytes: u64) {
@@ -70,8 +95,9 @@ impl Health {
     /// All that ails the spool, worst first; empty when it is well.
     pub fn ailments(&self) -> impl Iterator<Item = Ailment> {
         let failing = self.is_failing().then_some(Ailment::Failing);
+        let stalled = self.is_stalled().then_some(Ailment::Stalled);
         let free = self.free();
         let low = (free < self.min_free).then_some(Ailment::LowSpace { free, min_free: self.min_free });
-        failing.into_iter().chain(low)
+        failing.into_iter().chain(stalled).chain(low)
     }
 }

@@ -1,7 +1,7 @@
 //! From a folder to a spool that can be written to.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::layout::{Layout, Queue};
 use super::lock::{LockError, SpoolLock};
@@ -53,16 +53,18 @@ pub fn open<V: Volume>(volume: &V, root: PathBuf, endpoints: &[Name]) -> Result<
             make(volume, layout.queue(endpoint, queue))?;
         }
     }
+    // Also where they were there before: whoever made them may have died before they were synced.
+    let parents = endpoints.iter().map(|endpoint| layout.endpoint(endpoint));
+    for directory in [parent(layout.root()), layout.root().to_owned()].into_iter().chain(parents) {
+        sync(volume, directory)?;
+    }
     let swept = sweep(volume, layout.tmp())?;
     Ok(Opened { layout, lock, swept })
 }
 
 /// Makes a directory and those above it. A new one is there for good once its parent is synced.
 fn make<V: Volume>(volume: &V, path: PathBuf) -> Result<(), OpenError> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) | None => PathBuf::from("."),
-    };
+    let parent = parent(&path);
     let made = match volume.make_dir(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path => {
             make(volume, parent.clone())?;
@@ -71,14 +73,21 @@ fn make<V: Volume>(volume: &V, path: PathBuf) -> Result<(), OpenError> {
         made => made,
     };
     match made {
-        Ok(true) => volume.sync_dir(&parent).map_err(|source| OpenError::Io {
-            what: "sync the directory",
-            path: parent,
-            source,
-        }),
+        Ok(true) => sync(volume, parent),
         Ok(false) => Ok(()),
         Err(source) => Err(OpenError::Io { what: "make the directory", path, source }),
     }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+fn sync<V: Volume>(volume: &V, path: PathBuf) -> Result<(), OpenError> {
+    volume.sync_dir(&path).map_err(|source| OpenError::Io { what: "sync the directory", path, source })
 }
 
 fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenError> {
@@ -91,6 +100,9 @@ fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenError> {
         match volume.remove(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                tracing::warn!(path = %path.display(), "a directory in the spool's tmp is left alone");
+            }
             Err(source) => return Err(OpenError::Io { what: "remove", path, source }),
         }
     }

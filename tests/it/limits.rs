@@ -112,3 +112,16 @@ fn a_listener_with_nothing_to_do_takes_no_place_from_another() {
         assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
     }
 }
+
+#[test]
+fn a_refused_body_that_is_still_coming_is_not_the_head_of_the_next_request() {
+    let world = World::new();
+    world.configure("header_timeout = \"400ms\"\nidle_timeout = \"1h\"");
+    let daemon = world.start();
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    wire.send("POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf").unwrap();
+    assert_eq!(wire.answer().unwrap().status, 404);
+    wire.send("more").unwrap();
+    assert!(wire.is_silent_for(Duration::from_millis(800)), "twice the time that headers may take");
+    assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
+}
