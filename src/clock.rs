@@ -1,7 +1,6 @@
-//! The only place that asks the system what time it is.
+//! The only place that asks the system what time it is, the ids of entries aside.
 //!
-//! Everything that judges by time (certificate dates, entry ids) is handed a [`Clock`], so that a
-//! test can own the time. Durations and deadlines use tokio's clock, which tests can pause.
+//! Everything that judges by time is handed a [`Clock`], so that a test can own the time. Durations and deadlines use tokio's clock, which tests can pause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -38,6 +38,23 @@ pub fn escaped_bytes(bytes: &[u8]) -> String {
     Escaped(&String::from_utf8_lossy(shown)).to_string()
 }
 
+/// A text as a basic string of TOML, quotes included.
+pub fn toml_string(text: &str) -> String {
+    let mut utf8 = [0; 4];
+    let inside: String = text
+        .chars()
+        .map(|c| match c {
+            '"' | '\\' => format!("\\{c}"),
+            // What is escaped on a terminal is escaped for TOML as well, in TOML's way.
+            c if Escaped(c.encode_utf8(&mut utf8)).to_string().starts_with('\\') => {
+                format!("\\U{:08X}", u32::from(c))
+            }
+            c => c.to_string(),
+        })
+        .collect();
+    format!("\"{inside}\"")
+}
+
 fn is_plain(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
@@ -48,6 +65,8 @@ fn is_plain(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -67,5 +86,15 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf8_are_shown_all_the_same() {
         assert_eq!(escaped_bytes(b"/a\xff\x00"), "/a\u{fffd}\\u{0}");
+    }
+
+    proptest! {
+        #[test]
+        fn toml_reads_back_what_was_escaped(text in any::<String>()) {
+            let line = format!("cn = [{}]", toml_string(&text));
+            let table = toml::de::DeTable::parse(&line).expect("TOML");
+            let read = table.get_ref().get("cn").and_then(|cn| cn.get_ref().get(0)).and_then(|v| v.get_ref().as_str());
+            prop_assert_eq!(read, Some(text.as_str()));
+        }
     }
 }

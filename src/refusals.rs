@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use serde::Serialize;
 
 use crate::clock::{Timestamp, rfc3339_micros};
-use crate::escape::Escaped;
+use crate::escape::{Escaped, toml_string};
 use crate::identity::{CommonName, Identity};
 use crate::policy::{Mismatch, Name, Refusal, RefusalReason};
 
@@ -126,9 +126,9 @@ fn mismatch((sender, mismatch): &(Name, Mismatch)) -> String {
     let presented = match presented {
         CommonName::None => "it has none".to_owned(),
         CommonName::One(name) => format!(
-            "it says `{}`; to admit it, add {matcher} = [{:?}] to sender `{sender}`",
+            "it says `{}`; to admit it, add {matcher} = [{}] to sender `{sender}`",
             Escaped(name),
-            Escaped(name)
+            toml_string(name)
         ),
         CommonName::Several(count) => format!("it has {count}, and exactly one is asked for"),
         CommonName::Unreadable(why) => why.to_string(),

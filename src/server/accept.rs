@@ -112,6 +112,17 @@ impl Server {
                 self.metrics.handshake("refused");
                 self.refused(address, sni.as_deref(), &refusal);
             }
+            Err(NotEstablished::Unproven { error, claimed }) => {
+                self.metrics.handshake("failed");
+                tracing::warn!(
+                    stage = "handshake",
+                    peer = %address,
+                    claimed_subject = %Escaped(&claimed.subject),
+                    claimed_sha256 = %claimed.sha256,
+                    error = %Escaped(&error.to_string()),
+                    "a known certificate was shown without proof of its key"
+                );
+            }
             Err(NotEstablished::TimedOut) => {
                 self.metrics.handshake("timeout");
                 tracing::debug!(stage = "handshake", peer = %address, "handshake took too long");

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::identity::Identity;
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, RefusalReason, Session};
 use crate::tls::verifier::{Admitted, observed};
@@ -39,6 +40,8 @@ pub(super) enum NotEstablished {
     Refused { refusal: Refusal, sni: Option<String> },
     /// It took too long.
     TimedOut,
+    /// The certificate was good, and whoever showed it did not prove to have its key.
+    Unproven { error: io::Error, claimed: Arc<Identity> },
 }
 
 /// Shakes hands. The snapshot is read once, when the client has said hello: the certificates we
@@ -73,6 +76,9 @@ pub(super) async fn shake(
             let refusal = Refusal { reason: RefusalReason::NoCertificate, claimed: None };
             Err(NotEstablished::Refused { refusal, sni })
         }
+        (Err((error, _)), Some(Ok(admitted))) if tls_error(&error).is_some() => {
+            Err(NotEstablished::Unproven { error, claimed: admitted.identity })
+        }
         (Err((error, _)), Some(Ok(_)) | None) => Err(NotEstablished::Failed(error)),
     }
 }
@@ -106,10 +112,11 @@ fn established(
 }
 
 fn is_missing_certificate(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<TlsError>())
-        .is_some_and(|error| matches!(error, TlsError::NoCertificatesPresented))
+    matches!(tls_error(error), Some(TlsError::NoCertificatesPresented))
+}
+
+fn tls_error(error: &io::Error) -> Option<&TlsError> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// In TLS 1.3 a client may already be sending its request when it is refused. Closing on unread

@@ -1,6 +1,6 @@
 //! TLS: certificates and keys from their files, who vouches for whom, and the two configurations.
 //!
-//! The only place, with `server/handshake.rs`, that names rustls.
+//! The only place, with `server/handshake.rs` and `live.rs`, that names rustls.
 
 pub mod expiry;
 pub mod pem;

@@ -10,9 +10,9 @@ use super::report::{CertificateReport, FileReport, SenderLines};
 use crate::cli::args::ShowArgs;
 use crate::cli::exit::{Exit, Failure, shown};
 use crate::cli::files::read_pem;
-use crate::cli::output::{print, print_json, toml_string};
+use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
-use crate::escape::Escaped;
+use crate::escape::{Escaped, toml_string};
 use crate::identity::Identity;
 use crate::tls::pem::{PemFault, certificates, private_key};
 
