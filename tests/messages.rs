@@ -1,160 +1,336 @@
-//! What `check` says: every `tests/messages/NAME.toml` is a broken configuration, and
-//! `NAME.expected` what is found in it. `UPDATE_EXPECT=1 cargo test --test messages` rewrites them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
+//! What `check` prints: each `tests/messages/*.toml` against the `.expected` beside it.
+//!
+//! `UPDATE_EXPECT=1 cargo test --test messages` writes the expectations anew. The certificates that
+//! the cases name are made here, with fixed dates, each time; no key is ever committed.
 
-use std::fs::{self, Permissions};
+#![expect(clippy::expect_used, reason = "what a test sets up has to be there")]
+
+use std::collections::BTreeSet;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use hookspool::cli::check::check;
+use hookspool::cli::exit::Exit;
 use hookspool::clock::Timestamp;
-use hookspool::config::load;
-use proptest::prelude::*;
+use hookspool::config::{Loaded, admin_door, keys, load};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
+use tempfile::TempDir;
 
-/// All certificates and all distances are relative to this day, so that texts stay the same.
-const NOW: &str = "2026-11-23T12:00:00Z";
-
+/// The moment that all cases are judged at.
 fn now() -> Timestamp {
-    NOW.parse().unwrap()
+    "2026-11-23T12:00:00Z".parse().expect("a timestamp")
 }
 
-fn params(cn: &str, years: (i32, i32)) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, cn);
-    params.not_before = date_time_ymd(years.0, 1, 1);
-    params.not_after = date_time_ymd(years.1, 1, 1);
+type Day = (i32, u8, u8);
+const PAST: Day = (2026, 1, 1);
+const LATER: Day = (2028, 1, 1);
+/// For what the machine's own clock is held against.
+const NEVER: Day = (2999, 1, 1);
+
+fn params(subject: &[(DnType, &str)], from: Day, to: Day) -> CertificateParams {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    for (kind, value) in subject {
+        params.distinguished_name.push(kind.clone(), *value);
+    }
+    params.not_before = date_time_ymd(from.0, from.1, from.2);
+    params.not_after = date_time_ymd(to.0, to.1, to.2);
     params
 }
 
-fn ca(folder: &Path, file: &str, params: CertificateParams) -> Issuer<'static, KeyPair> {
-    let mut params = params;
+fn ca(subject: &[(DnType, &str)], from: Day, to: Day) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = params(subject, from, to);
+    params.subject_alt_names.clear();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let key = KeyPair::generate().unwrap();
-    write(folder, &format!("{file}.pem"), &params.self_signed(&key).unwrap().pem(), 0o644);
-    write(folder, &format!("{file}.key"), &key.serialize_pem(), 0o600);
-    Issuer::new(params, key)
+    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA")
 }
 
-fn leaf(folder: &Path, file: &str, params: &CertificateParams, issuer: &Issuer<'static, KeyPair>) {
-    let key = KeyPair::generate().unwrap();
-    write(folder, &format!("{file}.pem"), &params.signed_by(&key, issuer).unwrap().pem(), 0o644);
-    write(folder, &format!("{file}.key"), &key.serialize_pem(), 0o600);
+fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>, mode: u32) {
+    let path = folder.join(name);
+    fs::write(&path, bytes).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
-fn write(folder: &Path, file: &str, text: &str, mode: u32) {
-    let path = folder.join(file);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+fn server(
+    folder: &Path,
+    name: &str,
+    subject: &[(DnType, &str)],
+    from: Day,
+    to: Day,
+    above: &CertifiedIssuer<'static, KeyPair>,
+) -> (String, String) {
+    let key = KeyPair::generate().expect("a key");
+    let pem = params(subject, from, to).signed_by(&key, above).expect("a certificate").pem();
+    write(folder, &format!("{name}.pem"), &pem, 0o644);
+    write(folder, &format!("{name}.key"), key.serialize_pem(), 0o600);
+    (pem, key.serialize_pem())
 }
 
-/// A folder with `certs/` in it, good ones and bad ones.
-fn world() -> tempfile::TempDir {
-    let world = tempfile::tempdir().unwrap();
-    let certs = world.path().join("certs");
-    fs::create_dir(&certs).unwrap();
-    let root = ca(&certs, "root-ca", params("Bank Root", (2026, 2036)));
-    ca(&certs, "expired-ca", params("Bank Root 2020", (2020, 2025)));
-    ca(&certs, "early-ca", params("Bank Root 2030", (2030, 2040)));
-    let mut development = params("hookspool development root", (2026, 2036));
-    development.distinguished_name.push(DnType::OrganizationName, "hookspool development");
-    ca(&certs, "dev-ca", development);
-    leaf(&certs, "server", &params("hooks.example", (2026, 2028)), &root);
-    leaf(&certs, "client", &params("client", (2026, 2028)), &root);
-    leaf(&certs, "expired", &params("hooks.example", (2025, 2026)), &root);
-    let mut soon = params("hooks.example", (2026, 2028));
-    soon.not_after = date_time_ymd(2026, 12, 1);
-    leaf(&certs, "soon", &soon, &root);
-
-    let server = fs::read_to_string(certs.join("server.pem")).unwrap();
-    write(&certs, "empty.pem", "", 0o644);
-    write(&certs, "truncated.pem", &server[..server.len() / 2], 0o644);
-    write(&certs, "garbage.pem", "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n", 0o644);
-    write(&certs, "open.key", &fs::read_to_string(certs.join("server.key")).unwrap(), 0o644);
-    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\naGVsbG8=\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    write(&certs, "encrypted.key", encrypted, 0o600);
+/// Good and bad certificates under the names that the cases use.
+fn world() -> TempDir {
+    let world = TempDir::new().expect("a folder");
+    let certs = &world.path().join("certs");
+    fs::create_dir_all(certs.join("folder")).expect("folders");
+    let cn = |name: &'static str| [(DnType::CommonName, name)];
+    let root = ca(&cn("Root"), PAST, LATER);
+    let (pem, key) = server(certs, "server", &cn("hooks.example"), PAST, LATER, &root);
+    server(certs, "expired-server", &cn("hooks.example"), PAST, (2026, 11, 20), &root);
+    server(certs, "soon-server", &cn("hooks.example"), PAST, (2026, 12, 1), &root);
+    server(certs, "client", &cn("client"), PAST, LATER, &root);
+    let toy = [(DnType::CommonName, "root"), (DnType::OrganizationName, "hookspool development")];
+    for (name, subject, from, to) in [
+        ("other-ca", &cn("Other")[..], PAST, LATER),
+        ("expired-ca", &cn("Old Root")[..], PAST, (2026, 11, 20)),
+        ("future-ca", &cn("Next Root")[..], (2027, 1, 1), LATER),
+        ("soon-ca", &cn("Old Root")[..], PAST, (2026, 12, 1)),
+        ("dev-ca", &toy[..], PAST, LATER),
+    ] {
+        write(certs, &format!("{name}.pem"), ca(subject, from, to).pem(), 0o644);
+    }
+    write(certs, "ca.pem", root.pem(), 0o644);
+    write(certs, "root-first.pem", root.pem() + &pem, 0o644);
+    write(
+        certs,
+        "bundle.pem",
+        root.pem() + &fs::read_to_string(certs.join("client.pem")).expect("PEM"),
+        0o644,
+    );
+    write(certs, "open.key", &key, 0o644);
+    write(
+        certs,
+        "encrypted.key",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        0o600,
+    );
+    write(certs, "empty.pem", "", 0o644);
+    write(certs, "text.pem", "not a certificate\n", 0o644);
+    write(certs, "cut.pem", &pem[..200], 0o644);
+    write(certs, "hollow.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", 0o644);
+    write(certs, "large.pem", vec![b'\n'; (1 << 20) + 1], 0o644);
     world
 }
 
-fn findings(world: &Path, text: &str) -> String {
-    let config = world.join("webhooks.toml");
-    fs::write(&config, text).unwrap();
-    let report = load(&config, now()).unwrap().report;
-    format!("{}\n{}\n", report.render(false), report.summary()).replace(&format!("{}/", world.display()), "")
+fn load_text(world: &Path, text: &str) -> Loaded {
+    let path = world.join("webhooks.toml");
+    fs::write(&path, text).expect("a file");
+    load(&path, now()).expect("the file is there")
+}
+
+/// Without the folder of this run.
+fn rendered(world: &Path, loaded: &Loaded) -> String {
+    let folder = format!("{}/", world.display());
+    format!("{}\nhookspool: {}\n", loaded.report.render(false), loaded.report.summary()).replace(&folder, "")
 }
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
-    let mut cases: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .collect();
+    let entries = fs::read_dir(folder).expect("the folder of cases");
+    let mut cases: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     cases.sort();
     cases
 }
 
 #[test]
-fn every_mistake_has_its_place_and_a_hint() {
+fn every_finding_reads_as_expected() {
     let world = world();
     let cases = cases();
-    assert!(cases.len() >= 25, "{}", cases.len());
-    let mut different = Vec::new();
+    assert!(cases.len() >= 30, "only {} cases", cases.len());
+    let mut wrong = Vec::new();
     for case in cases {
-        let said = findings(world.path(), &fs::read_to_string(&case).unwrap());
-        let place = said.lines().any(|line| {
-            let mut parts = line.split(':');
-            parts.next() == Some("webhooks.toml")
-                && parts.next().is_some_and(|line| line.parse::<usize>().is_ok())
-                && parts.next().is_some_and(|column| column.parse::<usize>().is_ok())
-        });
-        assert!(place && said.contains("= hint: ") && said.contains('^'), "{}:\n{said}", case.display());
+        let loaded = load_text(world.path(), &fs::read_to_string(&case).expect("a case"));
+        let shown = rendered(world.path(), &loaded);
         let expected = case.with_extension("expected");
         if std::env::var_os("UPDATE_EXPECT").is_some() {
-            fs::write(&expected, &said).unwrap();
-        } else if fs::read_to_string(&expected).unwrap_or_default() != said {
-            different.push(format!("{}:\n{said}", case.display()));
+            fs::write(&expected, &shown).expect("the expectation is written");
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if shown != expected {
+            wrong.push(format!("{}\n--- expected\n{expected}--- shown\n{shown}", case.display()));
+        }
+        has_places_and_hints(&case, &loaded);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn has_places_and_hints(case: &Path, loaded: &Loaded) {
+    let case = case.display();
+    assert!(!loaded.report.findings().is_empty(), "{case} has no findings");
+    for finding in loaded.report.findings() {
+        let shown = finding.to_finding();
+        assert!(shown.line.is_some() && shown.column.is_some(), "{case}: no place: {finding:?}");
+        assert!(shown.hint.is_some_and(|hint| !hint.is_empty()), "{case}: no hint: {finding:?}");
+        assert!(!shown.message.ends_with('.') && !shown.message.contains('\n'), "{case}: {}", shown.message);
+    }
+    let fatal = loaded.report.forbids_start();
+    assert_eq!(loaded.settings.is_none(), fatal, "{case}: settings are there exactly if `run` may start");
+}
+
+#[test]
+fn what_only_time_brought_does_not_keep_the_daemon_from_starting() {
+    let world = world();
+    let text = r#"
+        tls = { certificate = "certs/expired-server.pem", key = "certs/expired-server.key" }
+        [[sender]]
+        name = "efi"
+        ca = ["certs/expired-ca.pem", "certs/future-ca.pem"]
+        cn = ["a"]
+        [[sender]]
+        name = "bb"
+        ca = ["certs/ca.pem", "certs/expired-ca.pem"]
+        cn = ["b"]
+        [[endpoint]]
+        name = "pix"
+        path = "/pix"
+        senders = ["efi", "bb"]
+    "#;
+    let loaded = load_text(world.path(), text);
+    assert_eq!(loaded.report.errors(), 4, "{}", loaded.report.render(false));
+    let settings = loaded.settings.expect("run starts");
+    assert_eq!(settings.degraded.len(), 2, "{:?}", settings.degraded);
+    assert!(settings.degraded[1].starts_with("sender `efi`: no valid CA: "), "{:?}", settings.degraded);
+    assert_eq!(settings.senders.iter().map(|sender| sender.anchors.len()).collect::<Vec<_>>(), [2, 2]);
+}
+
+#[test]
+fn the_settings_carry_what_was_written() {
+    let world = world();
+    let case = shipped();
+    shipped_certificates(world.path());
+    let text = case
+        .replace("\"/rec\"", "\"/rec/x\"")
+        .replace("\"15s\"", "\"3m\"")
+        .replace("echo_headers = []", "echo_headers = [\"x-webhook-interaction-id\"]");
+    let loaded = load_text(world.path(), &text);
+    let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
+    assert_eq!(settings.server.header_timeout.as_secs(), 180);
+    let route = settings.policy.route("/webhooks/pix//rec/x").expect("a route");
+    assert_eq!(route.endpoint.response.echo_headers, ["x-webhook-interaction-id"]);
+    assert_eq!(settings.spool.directory, world.path().join("spool"));
+    let names: Vec<_> =
+        settings.files.iter().map(|file| file.file_name().expect("a name").to_string_lossy()).collect();
+    assert_eq!(names, ["webhooks.toml", "server.pem", "server.key", "root-ca.pem"]);
+    assert_eq!(settings.certificates.len(), 2);
+}
+
+#[test]
+fn check_ends_with_the_code_that_the_findings_ask_for() {
+    let world = world();
+    let exit = |name: &str| check(&world.path().join(name), true).unwrap_or_else(|why| Exit::from(&why));
+    assert_eq!(exit("nowhere.toml"), Exit::NoInput);
+    assert_eq!(exit("certs/folder"), Exit::Data);
+    write(world.path(), "large.toml", vec![b'\n'; (4 << 20) + 1], 0o644);
+    assert_eq!(exit("large.toml"), Exit::Data);
+    shipped_certificates(world.path());
+    load_text(world.path(), &shipped());
+    assert_eq!(exit("webhooks.toml"), Exit::Fine, "warnings alone");
+    load_text(world.path(), &shipped().replace("[\"dev\"]", "[\"dave\"]"));
+    assert_eq!(exit("webhooks.toml"), Exit::Config);
+    fs::write(world.path().join("latin1.toml"), b"# first\n# a\xe7\xe3o\n").expect("a file");
+    assert_eq!(exit("latin1.toml"), Exit::Data);
+    let said = load(&world.path().join("latin1.toml"), now()).map(|_| ()).map_err(|why| why.to_string());
+    assert!(said.is_err_and(|said| said.ends_with("see line 2, column 4")));
+}
+
+#[test]
+fn the_operator_s_door_is_found_in_a_broken_configuration() {
+    let world = world();
+    let door = |text: &str| {
+        load_text(world.path(), text);
+        let door = admin_door(&world.path().join("webhooks.toml")).expect("the file is there");
+        door.listen.iter().map(|address| format!("{address:?}")).collect::<Vec<_>>().join(" ")
+    };
+    let written = "[admin]\nlisten = [\"127.0.0.1:7\", \"nowhere\", \"0.0.0.0:8\"]\n";
+    assert_eq!(door(written), "Tcp(127.0.0.1:7)");
+    assert_eq!(door(&format!("{written}[server]\nlisten = /x\n[[sender]\n")), "Tcp(127.0.0.1:7)");
+    assert_eq!(door("[admin]\nlisten = []\n"), "");
+    for default in ["", "[admin]\nlisten = 5\n", "admin = 1\n", "admin"] {
+        assert!(door(default).starts_with("Tcp(127.0.0.1:9464) Unix("), "{default}: {}", door(default));
+    }
+}
+
+fn shipped() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("webhooks.toml")).expect("it is shipped")
+}
+
+/// As `certs init` makes them.
+fn shipped_certificates(world: &Path) {
+    let toy = |name| [(DnType::CommonName, name), (DnType::OrganizationName, "hookspool development")];
+    let root = ca(&toy("root"), PAST, NEVER);
+    write(world, "certs/root-ca.pem", root.pem(), 0o644);
+    server(&world.join("certs"), "server", &toy("localhost"), PAST, NEVER, &root);
+}
+
+#[test]
+fn the_shipped_configuration_is_fine_but_for_its_development_ca() {
+    let world = world();
+    shipped_certificates(world.path());
+    let text = shipped();
+    let loaded = load_text(world.path(), &text);
+    let findings = loaded.report.findings();
+    let shown = loaded.report.render(false);
+    assert!(loaded.settings.is_some() && findings.len() == 1, "{shown}");
+    assert!(findings[0].message.contains("development CA"), "{shown}");
+}
+
+#[test]
+fn the_shipped_configuration_shows_every_key_with_its_default() {
+    let text = shipped();
+    let words: BTreeSet<_> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    for table in keys::ALL {
+        for key in table.built() {
+            assert!(words.contains(key), "`{key}` of {} is not shown", table.name);
         }
     }
-    assert!(different.is_empty(), "not as expected:\n{}", different.join("\n"));
+
+    // Without the tables that have defaults the outcome is the same.
+    let world = world();
+    shipped_certificates(world.path());
+    let whole = load_text(world.path(), &text).settings.expect("it is fine");
+    let certificates = text.find("\n[[sender]]").map(|at| &text[at..]).expect("a sender");
+    let short =
+        format!("[tls]\ncertificate = \"certs/server.pem\"\nkey = \"certs/server.key\"\n{certificates}");
+    let short = load_text(world.path(), &short).settings.expect("it is fine as well");
+    assert_eq!(whole.server, short.server);
+    assert_eq!((whole.spool, whole.admin, whole.log), (short.spool, short.admin, short.log));
+    assert_eq!(whole.tls.min_version, short.tls.min_version);
 }
 
 #[test]
-fn the_shipped_example_serves_what_certs_init_makes() {
+fn no_text_panics() {
+    use proptest::prelude::*;
     let world = world();
-    let certs = world.path().join("certs");
-    fs::rename(certs.join("dev-ca.pem"), certs.join("root-ca.pem")).unwrap();
-    let shipped = include_str!("../webhooks.toml");
-    let config = world.path().join("webhooks.toml");
-    fs::write(&config, shipped).unwrap();
-    let loaded = load(&config, now()).unwrap();
-    let messages: Vec<_> = loaded.report.findings().iter().map(|finding| &finding.message).collect();
-    assert!(loaded.settings.is_some() && loaded.report.errors() == 0, "{messages:?}");
-    assert_eq!(messages.len(), 1, "only the development CA: {messages:?}");
-}
-
-#[test]
-fn what_time_brought_fails_the_check_and_not_the_start() {
-    let world = world();
-    for name in ["expired_server_certificate", "expired_ca", "ca_not_yet_valid"] {
-        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages").join(name);
-        let config = world.path().join("webhooks.toml");
-        fs::copy(case.with_extension("toml"), &config).unwrap();
-        let loaded = load(&config, now()).unwrap();
-        assert_eq!(loaded.report.errors(), 1, "{name}");
-        let settings = loaded.settings.unwrap_or_else(|| panic!("{name} keeps from serving"));
-        assert_eq!(settings.degraded.len(), 1, "{name}: {:?}", settings.degraded);
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_text_panics(text in "(\\[{1,2}(server|tls|spool|admin|log|sender|endpoint)\\]{1,2}\n|(listen|name|ca|cn|path|suffixes|senders|key|response|status) ?= ?(\"[^\"\n]{0,9}\"|\\[.{0,9}\\]|-?[0-9]{1,20}|\\{.{0,9}\\})\n|.{0,9}\n){0,20}") {
-        let world = tempfile::tempdir().unwrap();
-        findings(world.path(), &text);
-    }
+    let seeds: Vec<_> = cases().iter().map(|case| fs::read_to_string(case).expect("a case")).collect();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(300)
+    });
+    let damaged = (
+        proptest::sample::select(seeds),
+        any::<proptest::sample::Index>(),
+        0usize..12,
+        "[\\[\\]{}\"'=.,#\n\\\\ a0é\u{0}]{0,4}",
+    );
+    let texts = prop_oneof![
+        ".{0,200}",
+        damaged.prop_map(|(text, at, cut, put)| {
+            let chars: Vec<_> = text.chars().collect();
+            let at = at.index(chars.len());
+            let rest = chars.iter().skip(at + cut);
+            chars[..at].iter().copied().chain(put.chars()).chain(rest.copied()).collect::<String>()
+        }),
+    ];
+    runner
+        .run(&texts, |text| {
+            let loaded = load_text(world.path(), &text);
+            let _ = (loaded.report.render(true), loaded.report.summary());
+            prop_assert_eq!(loaded.settings.is_none(), loaded.report.forbids_start(), "{}", text);
+            Ok(())
+        })
+        .expect("no panic");
 }

@@ -18,7 +18,7 @@ use crate::escape::Escaped;
 /// # Errors
 /// When the configuration cannot be read at all.
 pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
-    let Loaded { settings, report } = read(config)?;
+    let Loaded { settings, report, .. } = read(config)?;
     if json {
         print_json(&Document::of(settings.as_ref(), &report))?;
     } else {

@@ -1,11 +1,11 @@
 //! From a path on the command line to settings, with findings for people.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::exit::Failure;
 use crate::clock::Clock;
-use crate::config::{self, LoadError, Loaded, Settings};
+use crate::config::{self, FileFault, LoadError, Loaded, Settings};
 use crate::diagnostic::Report;
 
 /// Loads a configuration that can be served; its warnings come along.
@@ -13,7 +13,7 @@ use crate::diagnostic::Report;
 /// # Errors
 /// When it cannot be read, or has errors, which are printed to standard error.
 pub fn load(path: &Path) -> Result<(Settings, Report), Failure> {
-    let Loaded { settings, report } = read(path)?;
+    let Loaded { settings, report, .. } = read(path)?;
     match settings {
         Some(settings) => Ok((settings, report)),
         None => {
@@ -34,8 +34,18 @@ pub fn read(path: &Path) -> Result<Loaded, Failure> {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
-            LoadError::Io { path, source } => Self::reading(&path, source),
-            LoadError::NotText { path, what } => Self::BadFile { path, why: what.into() },
+            LoadError::File { path, fault: FileFault::Missing } => Self::MissingFile(path),
+            LoadError::File { path, fault: FileFault::Denied } => {
+                Self::reading(&path, io::ErrorKind::PermissionDenied.into())
+            }
+            LoadError::File { path, fault: FileFault::Io(source) } => Self::reading(&path, source),
+            LoadError::File { path, fault: fault @ (FileFault::NotAFile | FileFault::TooLarge { .. }) } => {
+                Self::BadFile { path, why: fault.into() }
+            }
+            LoadError::NotText { path, line, column } => Self::BadFile {
+                path,
+                why: format!("is not UTF-8 text: see line {line}, column {column}").into(),
+            },
         }
     }
 }

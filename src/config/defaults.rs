@@ -1,26 +1,50 @@
-//! Every default, with its reason.
+//! Every default of webhooks.toml and every bound on its values, each with its reason.
 
 use std::time::Duration;
 
-/// Loopback: nothing is open to the world until somebody says so.
+use crate::quantity::ByteSize;
+
+/// Loopback, so that a first run is not open to the world by accident.
 pub(super) const LISTEN: &str = "127.0.0.1:8443";
-/// A connection costs about 40 KiB, so these are about 320 MiB.
+/// Far above what a few banks open, and within what a small machine can hold.
 pub(super) const MAX_CONNECTIONS: usize = 8192;
-/// A handshake takes a few round trips; the slowest mobile link is done in a fraction of this.
+/// A million is where sockets, not settings, are the limit.
+pub(super) const MAX_CONNECTIONS_MAX: i64 = 1_000_000;
+/// A handshake is two round trips; longer only keeps a slot for a stranger.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Headers come in one packet or two.
+/// Headers are one packet or two, on a connection that is already open.
 pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// A webhook is a few kilobytes; longer only helps who sends it a byte at a time.
+/// 1 MiB in 30 s is 35 kB/s: slower than any bank's data centre.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longer than the minute for which most clients keep a connection, so that they close first.
+/// Above the 60 s that many clients keep a connection for, so that they close it and not we.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// A commit takes milliseconds; the rest is for bodies that are still coming.
+/// Less than a body may take, but far more than one in flight needs; systemd waits 90 s by default.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// Beside webhooks.toml.
+/// No wait is longer than a day: that would be a leak with a name.
+pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(86_400);
+
+/// Thousands of senders; a file longer than this is another one.
+pub(super) const CONFIG_BYTES_MAX: u64 = 4 << 20;
+
+/// Beside webhooks.toml, so that a first run needs no rights.
 pub(super) const SPOOL_DIRECTORY: &str = "spool";
-/// Room for a quarter of a million deliveries of a kilobyte, while somebody is woken.
-pub(super) const MIN_FREE_BYTES: u64 = 256 << 20;
-/// Prometheus on this machine, and `hookspool status`.
-pub(super) const ADMIN_LISTEN: [&str; 2] = ["127.0.0.1:9464", "unix:run/admin.sock"];
-/// A hundred times the largest webhook of the Pix API.
-pub(super) const MAX_BODY_BYTES: u64 = 1 << 20;
+/// Room for the consumers and the logs on the same disk to notice.
+pub(super) const MIN_FREE: ByteSize = ByteSize(256 << 20);
+
+/// Some 50 000 groups in /etc/group.
+pub(super) const GROUP_BYTES_MAX: u64 = 4 << 20;
+
+/// 9464 is the port that Prometheus exporters are given; the socket is for control.
+pub(super) const ADMIN_LISTEN: &[&str] = &["127.0.0.1:9464", "unix:run/admin.sock"];
+/// What fits `sockaddr_un`, the final NUL aside (unix(7)).
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// A notification is a few KiB; this leaves room for long lists.
+pub(super) const MAX_BODY: ByteSize = ByteSize(1 << 20);
+/// More is a file transfer, not a notification.
+pub(super) const MAX_BODY_MAX: ByteSize = ByteSize(1 << 30);
+/// Longer request targets are refused by many proxies.
+pub(super) const PATH_BYTES_MAX: usize = 1024;
+
+/// A renewal takes some people and a few days; a month is warning enough.
+pub(super) const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 86_400);

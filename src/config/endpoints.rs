@@ -1,273 +1,159 @@
-//! `[[endpoint]]`: where senders deliver to.
+//! `[[endpoint]]`: a path, who may deliver to it, and the answer.
 
-use std::collections::BTreeSet;
-
-use http::HeaderName;
-
-use super::defaults;
-use super::findings::Findings;
-use super::keys::{At, Keys};
-use super::raw::{Section, Span};
-use super::senders::{Named, ReadSender, named};
-use crate::policy::{Endpoint, Name, PathConflict, ResponseRule, SenderIndex};
+use super::defaults as default;
+use super::judge::Judge;
+use super::keys;
+use super::raw::{Span, Table};
+use super::reader::{Field, Reader, Text, choices, nearest};
+use super::response::response;
+use super::senders::{Draft as SenderDraft, name};
+use crate::policy::{Endpoint, SenderIndex};
 use crate::quantity::ByteSize;
 
-/// The longest path or suffix, in bytes.
-const PATH_BYTES_MAX: usize = 1024;
-/// A larger body than this is not a webhook; every one of them is held in memory.
-const MAX_BODY_BYTES_MAX: u64 = 64 << 20;
-/// Headers that are HTTP's own business, or a danger when sent back (RFC 9110, 7.6.1).
-const NEVER_ECHOED: &[&str] = &[
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "date",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "retry-after",
-    "set-cookie",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-/// An endpoint, and where it stands.
-pub(super) struct ReadEndpoint {
-    pub(super) name: Option<Name>,
-    pub(super) name_span: Span,
-    pub(super) path_span: Span,
+/// What is known of an endpoint.
+pub(super) struct Draft<'a> {
+    pub(super) name: Option<Text<'a>>,
+    pub(super) path: Option<Text<'a>>,
+    pub(super) suffixes: Vec<Text<'a>>,
+    /// The senders that are known, where they are named.
+    pub(super) senders: Vec<(SenderIndex, &'a Span)>,
+    /// Whether the list of senders could be read, with all of its names known.
+    pub(super) senders_are_known: bool,
+    /// As far as it can be used. Its senders may be fewer than were named.
     pub(super) endpoint: Option<Endpoint>,
 }
 
-/// All `[[endpoint]]` tables, in their order.
-pub(super) fn endpoints(
-    sections: &[&Section],
-    senders: &[ReadSender],
-    findings: &Findings,
-) -> Vec<ReadEndpoint> {
-    let mut read: Vec<ReadEndpoint> = Vec::new();
-    for section in sections {
-        let endpoint = endpoint(section, senders, findings);
-        let twin = read.iter().find(|other| other.name.is_some() && other.name == endpoint.name);
-        if let (Some(twin), Some(name)) = (twin, &endpoint.name) {
-            let line = findings.line(&twin.name_span);
-            findings.error(
-                &endpoint.name_span,
-                format!("`{name}` is already the name of another endpoint (line {line})"),
-                "give each endpoint its own name: it is also its folder in the spool",
-            );
-        }
-        read.push(endpoint);
+pub(super) fn endpoints<'a>(
+    tables: &[(&'a Table, &'a Span)],
+    known: &[SenderDraft<'_>],
+    judge: &mut Judge,
+) -> Vec<Draft<'a>> {
+    let mut drafts: Vec<Draft<'a>> = Vec::new();
+    for (table, span) in tables {
+        let reader = Reader::new(table, span, &keys::ENDPOINT, &mut judge.findings);
+        let (text, name) = name(&reader, "endpoint", drafts.iter().map(|draft| draft.name), judge);
+        let shown =
+            text.map_or_else(|| "this endpoint".to_owned(), |text| format!("endpoint `{}`", text.text));
+        let path = path(&reader, &shown, judge);
+        let suffixes = suffixes(&reader, judge);
+        let (senders, senders_are_known) = senders(&reader, &shown, known, judge);
+        let bounds = (ByteSize(1), default::MAX_BODY_MAX);
+        let max_body = reader.size("max_body", bounds, default::MAX_BODY, &mut judge.findings).0;
+        let response = response(&reader, judge);
+        let endpoint = name.zip(path).map(|(name, path)| Endpoint {
+            name,
+            path: path.text.to_owned(),
+            suffixes: suffixes.iter().map(|suffix| suffix.text.to_owned()).collect(),
+            senders: senders.iter().map(|(index, _)| *index).collect(),
+            max_body,
+            response,
+        });
+        drafts.push(Draft { name: text, path, suffixes, senders, senders_are_known, endpoint });
     }
-    read
+    drafts
 }
 
-/// Puts conflicts of paths into words, at the path of the later endpoint.
-pub(super) fn report_conflicts(conflicts: &[PathConflict], read: &[ReadEndpoint], findings: &Findings) {
-    let mut seen = BTreeSet::new();
-    for PathConflict { path, endpoints: (first, second) } in conflicts {
-        let (Some(one), Some(other)) = (read.get(*first), read.get(*second)) else { continue };
-        if !seen.insert((*first, *second)) {
-            continue;
-        }
-        let owner = one.name.as_ref().map_or("?", Name::as_str);
-        let (message, hint) = if first == second {
-            (format!("`{path}` is accepted twice by this endpoint"), "see to its path and suffixes")
-        } else {
-            (
-                format!(
-                    "`{path}` is already a path of endpoint `{owner}` (line {})",
-                    findings.line(&one.path_span)
-                ),
-                "give each endpoint its own path, or list both senders under one endpoint; suffixes count too",
-            )
-        };
-        findings.error(&other.path_span, message, hint);
-    }
-}
-
-fn endpoint(section: &Section, senders: &[ReadSender], findings: &Findings) -> ReadEndpoint {
-    let mut keys = Keys::new("[[endpoint]]", section, findings);
-    let Named { name, span: name_span, .. } = named(&mut keys, "endpoint", findings);
-    keys.not_yet(
-        "query_secret",
-        "secrets in the URL are not looked at yet, and an ignored one would protect nothing",
-    );
-    keys.not_yet("from", "the network is not looked at yet, and an ignored list would protect nothing");
-    let path = path(&mut keys, findings);
-    let path_span = keys.entry("path").map_or_else(|| name_span.clone(), |entry| entry.item.span.clone());
-    let suffixes = suffixes(&mut keys, findings);
-    let listed = listed_senders(&mut keys, &name_span, senders, findings);
-    let max_body = max_body(&mut keys, findings);
-    let response = response(&mut keys, findings);
-    keys.close();
-    let endpoint = match (&name, path) {
-        (Some(name), Some(path)) => {
-            Some(Endpoint { name: name.clone(), path, suffixes, senders: listed, max_body, response })
-        }
-        (_, _) => None,
-    };
-    ReadEndpoint { name, name_span, path_span, endpoint }
-}
-
-fn path(keys: &mut Keys<'_>, findings: &Findings) -> Option<String> {
-    match keys.text("path") {
-        Some(path) => is_path(&path, "path", findings).then(|| path.value.to_owned()),
-        None if keys.entry("path").is_none() => {
-            findings.error(keys.span(), "this endpoint has no path", "give it one: path = \"/webhooks/pix\"");
+fn path<'a>(reader: &Reader<'a>, shown: &str, judge: &mut Judge) -> Option<Text<'a>> {
+    match reader.text("path", &mut judge.findings) {
+        Field::Is(path) => is_path(path, "path", judge).then_some(path),
+        Field::Bad => None,
+        Field::Missing => {
+            judge
+                .findings
+                .missing(reader.span, format!("{shown} has no `path`"))
+                .hint("add one, as in `path = \"/webhooks/pix\"`");
             None
         }
-        None => None,
     }
 }
 
-fn suffixes(keys: &mut Keys<'_>, findings: &Findings) -> Vec<String> {
-    let texts = keys.texts("suffixes").unwrap_or_default();
-    let (mut suffixes, mut seen) = (Vec::new(), BTreeSet::new());
-    for text in &texts {
-        if !seen.insert(text.value) {
-            findings.error(&text.span, format!("`{}` is listed twice", text.value), "remove one of the two");
-        } else if text.value.ends_with('/') {
-            findings.error(
-                &text.span,
-                format!("the suffix `{}` ends with a slash", text.value),
-                "write it without, as in \"/pix\"",
-            );
-        } else if is_path(text, "suffix", findings) {
-            suffixes.push(text.value.to_owned());
-        }
-    }
-    suffixes
+fn suffixes<'a>(reader: &Reader<'a>, judge: &mut Judge) -> Vec<Text<'a>> {
+    let (texts, _) = reader.texts("suffixes", &mut judge.findings).or((Vec::new(), reader.span));
+    texts.into_iter().filter(|text| is_path(*text, "suffix", judge) && is_bare(*text, judge)).collect()
 }
 
-/// Whether a request could ever have this path: paths are compared byte for byte, undecoded.
-fn is_path(text: &At<&str>, what: &str, findings: &Findings) -> bool {
-    let path = text.value;
-    let fault = if !path.starts_with('/') {
-        Some(("does not begin with a slash", "write it from the root, as in \"/webhooks/pix\""))
-    } else if path.contains(['?', '#']) {
-        Some(("holds a `?` or `#`", "leave the query out: every query is accepted"))
-    } else if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Some(("holds a blank, or what is not ASCII", "write it as it stands in a request, percent-encoded"))
+/// No request ends with the slash of a suffix and is meant to.
+fn is_bare(text: Text<'_>, judge: &mut Judge) -> bool {
+    // A slash alone adds nothing to the path, which is said where the paths are compared.
+    let bare = text.text == "/" || !text.text.ends_with('/');
+    if !bare {
+        judge
+            .findings
+            .error(text.span, format!("the suffix `{}` ends with a slash", text.text))
+            .hint("write it without, as in `/pix`, or remove it");
+    }
+    bare
+}
+
+fn is_path(text: Text<'_>, what: &str, judge: &mut Judge) -> bool {
+    let path = text.text;
+    let (message, hint) = if !path.starts_with('/') {
+        (format!("the {what} `{path}` does not start with `/`"), format!("write `/{path}`"))
+    } else if path.len() > default::PATH_BYTES_MAX {
+        let max = default::PATH_BYTES_MAX;
+        (format!("the {what} is {} bytes long, more than {max}", path.len()), "take a shorter one".to_owned())
+    } else if let Some(c) = path.chars().find(|c| matches!(c, '?' | '#')) {
+        (
+            format!("the {what} `{path}` holds `{c}`, which ends the path of a URL"),
+            "leave it out: any query is accepted".to_owned(),
+        )
+    } else if path.chars().any(|c| !c.is_ascii_graphic()) {
+        (
+            format!("the {what} `{path}` holds a blank, a control character or a letter beyond ASCII"),
+            "write it percent-encoded, exactly as the sender will; paths are compared byte for byte"
+                .to_owned(),
+        )
     } else if path.contains("//") {
-        Some(("holds `//`", "write one slash; a doubled one before a suffix is accepted anyway"))
-    } else if path.len() > PATH_BYTES_MAX {
-        Some(("is longer than 1024 bytes", "use a shorter one"))
+        (
+            format!("the {what} `{path}` holds `//`"),
+            "write one slash; a doubled one before a suffix is accepted anyway".to_owned(),
+        )
     } else {
-        None
+        return true;
     };
-    if let Some((fault, hint)) = fault {
-        findings.error(&text.span, format!("the {what} `{path}` {fault}"), hint);
-    }
-    fault.is_none()
+    judge.findings.error(text.span, message).hint(hint);
+    false
 }
 
-fn listed_senders(
-    keys: &mut Keys<'_>,
-    span: &Span,
-    senders: &[ReadSender],
-    findings: &Findings,
-) -> Vec<SenderIndex> {
-    let Some(texts) = keys.texts("senders") else {
-        if keys.entry("senders").is_none() {
-            findings.error(
-                span,
-                "this endpoint has no senders: nobody could deliver",
-                "list them: senders = [\"efi\"]",
-            );
+fn senders<'a>(
+    reader: &Reader<'a>,
+    shown: &str,
+    known: &[SenderDraft<'_>],
+    judge: &mut Judge,
+) -> (Vec<(SenderIndex, &'a Span)>, bool) {
+    let texts = match reader.some_texts("senders", &mut judge.findings) {
+        Field::Is((texts, _)) => texts,
+        Field::Bad => return (Vec::new(), false),
+        Field::Missing => {
+            judge
+                .findings
+                .missing(reader.span, format!("{shown} has no `senders`: nobody could deliver to it"))
+                .hint("add `senders = [\"…\"]` with the names of those who may");
+            return (Vec::new(), false);
         }
-        return Vec::new();
     };
-    if let (true, Some(entry)) = (texts.is_empty(), keys.entry("senders")) {
-        findings.error(
-            &entry.item.span,
-            "`senders` is empty: nobody could deliver",
-            "list them: senders = [\"efi\"]",
-        );
-    }
-    let mut listed = Vec::new();
-    for text in &texts {
-        let place = senders.iter().position(|s| s.written.as_deref() == Some(text.value));
-        match place {
-            Some(index) if listed.contains(&index) => {
-                findings.error(
-                    &text.span,
-                    format!("`{}` is listed twice", text.value),
-                    "remove one of the two",
-                );
-            }
-            Some(index) => listed.push(index),
-            None => findings.error(
-                &text.span,
-                format!("there is no sender `{}`", text.value),
-                known(text.value, senders),
-            ),
+    let names = || known.iter().filter_map(|draft| draft.name.map(|name| name.text));
+    let mut found = Vec::new();
+    let mut all = true;
+    for text in texts {
+        if let Some(index) =
+            known.iter().position(|draft| draft.name.is_some_and(|name| name.text == text.text))
+        {
+            found.push((index, text.span));
+            continue;
         }
-    }
-    listed
-}
-
-fn known(wanted: &str, senders: &[ReadSender]) -> String {
-    let names: Vec<_> = senders.iter().filter_map(|sender| sender.name.as_ref()).map(Name::as_str).collect();
-    match names.iter().find(|name| strsim::damerau_levenshtein(name, wanted) <= 2) {
-        Some(alike) => format!("did you mean `{alike}`?"),
-        None if names.is_empty() => "describe it in a [[sender]] table".to_owned(),
-        None => format!("the senders are {}", names.join(", ")),
-    }
-}
-
-fn max_body(keys: &mut Keys<'_>, findings: &Findings) -> u64 {
-    let Some(At { value: ByteSize(bytes), span }) = keys.parsed("max_body", "as in \"1 MiB\"") else {
-        return defaults::MAX_BODY_BYTES;
-    };
-    if bytes == 0 || bytes > MAX_BODY_BYTES_MAX {
-        findings.error(
-            &span,
-            format!("`max_body` cannot be {}", ByteSize(bytes)),
-            format!("write a size from \"1 B\" to \"{}\"", ByteSize(MAX_BODY_BYTES_MAX)),
-        );
-        return defaults::MAX_BODY_BYTES;
-    }
-    bytes
-}
-
-fn response(keys: &mut Keys<'_>, findings: &Findings) -> ResponseRule {
-    let mut rule = ResponseRule::default();
-    let Some(section) = keys.section("response") else { return rule };
-    let mut keys = Keys::new("response", section, findings);
-    if let Some(status) = keys.number("status", 100, 599).and_then(|status| u16::try_from(status).ok()) {
-        match (status, keys.entry("status")) {
-            (200 | 201 | 202 | 204, _) => rule.status = status,
-            (_, Some(entry)) => findings.error(
-                &entry.item.span,
-                format!("`status` cannot be {status}"),
-                "write 200, 201, 202 or 204: banks take anything else for a failure",
-            ),
-            (_, None) => {}
+        all = false;
+        // A sender without a name, or none at all, has been said already.
+        if known.is_empty() || known.iter().any(|draft| draft.name.is_none()) {
+            continue;
         }
+        judge.findings.missing(text.span, format!("there is no sender `{}`", text.text)).hint(match nearest(
+            text.text,
+            names(),
+        ) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write {}, or add a `[[sender]]` of that name", choices(names())),
+        });
     }
-    for text in keys.texts("echo_headers").unwrap_or_default() {
-        let name = text.value.to_ascii_lowercase();
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            findings.error(
-                &text.span,
-                format!("`{}` is not the name of a header", text.value),
-                "as in \"x-webhook-interaction-id\"",
-            );
-        } else if NEVER_ECHOED.contains(&name.as_str()) {
-            findings.error(
-                &text.span,
-                format!("`{}` cannot be sent back", text.value),
-                "it belongs to HTTP itself; name one of the sender's own headers",
-            );
-        } else {
-            rule.echo_headers.push(name);
-        }
-    }
-    keys.close();
-    rule
+    (found, all)
 }

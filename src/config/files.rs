@@ -1,116 +1,155 @@
-//! The files that webhooks.toml names, each read once into memory.
-//!
-//! What is judged is what is used: nothing is looked at and then read again by its path.
+//! The files that webhooks.toml names: each is read once, and those bytes are judged and used.
 
-use std::cell::RefCell;
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
+use std::sync::Arc;
 
 use super::findings::Findings;
-use super::keys::At;
+use super::reader::Text;
 use crate::tls::pem::FILE_BYTES_MAX;
 
-/// Reads files relative to a folder, and remembers which.
+/// What was in a file, and who else may read it.
 #[derive(Debug)]
-pub(super) struct Files {
-    folder: PathBuf,
-    read: RefCell<Vec<PathBuf>>,
-}
-
-/// A file's bytes, and what the system says of it.
-#[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct Contents {
     pub(super) path: PathBuf,
     pub(super) bytes: Vec<u8>,
-    /// The permission bits.
     pub(super) mode: u32,
 }
 
+/// Why a file has no contents.
+#[derive(Debug, thiserror::Error)]
+pub enum FileFault {
+    /// It is not there.
+    #[error("there is no file")]
+    Missing,
+    /// The rights do not allow it.
+    #[error("may not be read (permission denied)")]
+    Denied,
+    /// It is a directory, a device or a pipe.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// More than its bound.
+    #[error("is larger than {} KiB", bytes_max >> 10)]
+    TooLarge {
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// Anything else.
+    #[error("cannot be read: {0}")]
+    Io(#[source] io::Error),
+}
+
+/// Reads a file of bounded size; looks at the same file that it reads, whatever happens to its name.
+pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
+    // Without O_NONBLOCK a pipe in the place of a certificate would hold the start up for ever.
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(fault)?;
+    let metadata = file.metadata().map_err(fault)?;
+    if !metadata.is_file() {
+        return Err(FileFault::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > bytes_max) {
+        return Err(FileFault::TooLarge { bytes_max });
+    }
+    Ok(Contents { path: path.to_owned(), bytes, mode: metadata.mode() })
+}
+
+fn fault(error: io::Error) -> FileFault {
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    if is(&[io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]) {
+        FileFault::Missing
+    } else if is(&[io::ErrorKind::PermissionDenied]) {
+        FileFault::Denied
+    } else {
+        FileFault::Io(error)
+    }
+}
+
+/// Resolves names against the folder of webhooks.toml, and remembers what it has read.
+#[derive(Debug)]
+pub(super) struct Files {
+    folder: PathBuf,
+    read: HashMap<PathBuf, Arc<Contents>>,
+    order: Vec<PathBuf>,
+}
+
 impl Files {
-    /// Paths are relative to the folder that webhooks.toml is in.
     pub(super) fn beside(config: &Path) -> Self {
-        let folder = config.parent().map(Path::to_owned).unwrap_or_default();
-        Self { folder, read: RefCell::new(vec![config.to_owned()]) }
+        let folder = config.parent().unwrap_or(Path::new("")).to_owned();
+        Self { folder, read: HashMap::new(), order: vec![config.to_owned()] }
     }
 
-    /// A path as it is opened.
-    pub(super) fn resolve(&self, path: &str) -> PathBuf {
-        self.folder.join(path)
+    pub(super) fn resolve(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
-    /// Reads a file that a value names; what cannot be read is a finding there.
-    pub(super) fn read(&self, named: &At<&str>, findings: &Findings) -> Option<Content> {
-        if named.value.starts_with("credential:") {
-            findings.error(
-                &named.span,
-                "`credential:` is not in this version",
-                "name a file; systemd's credentials are not read yet",
-            );
+    /// The contents of a named file; what is wrong with it is said at its name, each time it is named.
+    pub(super) fn open(
+        &mut self,
+        named: Text<'_>,
+        what: &str,
+        findings: &mut Findings,
+    ) -> Option<Arc<Contents>> {
+        if named.text.is_empty() {
+            findings
+                .error(named.span, format!("{what}: the name of the file is empty"))
+                .hint("write a path; relative ones start at the folder of this file");
             return None;
         }
-        let path = self.resolve(named.value);
-        match read(&path) {
-            Ok(content) => {
-                self.read.borrow_mut().push(path);
-                Some(content)
+        if named.text.starts_with("credential:") {
+            findings
+                .error(named.span, format!("{what}: `{}` is not in this version", named.text))
+                .hint("write a path: systemd credentials are not read yet");
+            return None;
+        }
+        let path = self.resolve(named.text);
+        if let Some(contents) = self.read.get(&path) {
+            return Some(Arc::clone(contents));
+        }
+        if !self.order.contains(&path) {
+            self.order.push(path.clone());
+        }
+        match read(&path, FILE_BYTES_MAX) {
+            Ok(contents) => {
+                let contents = Arc::new(contents);
+                self.read.insert(path, Arc::clone(&contents));
+                Some(contents)
             }
-            Err(error) => {
-                let (what, hint) = explain(&error, &path);
-                findings.error(&named.span, format!("`{}` {what}", path.display()), hint);
+            Err(fault) => {
+                say(&fault, &path, what, named, findings);
                 None
             }
         }
     }
 
-    /// All files that were read, webhooks.toml first.
-    pub(super) fn into_list(self) -> Vec<PathBuf> {
-        let mut list = self.read.into_inner();
-        list.dedup();
-        list
+    /// webhooks.toml and all that was asked for, found or not, in this order.
+    pub(super) fn into_names(self) -> Vec<PathBuf> {
+        self.order
     }
 }
 
-fn read(path: &Path) -> io::Result<Content> {
-    // Without waiting: a pipe in the place of a certificate must not hold up the start.
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_BYTES_MAX) {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(Content { path: path.to_owned(), bytes, mode: metadata.mode() })
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "only some of the system's errors have a way out")]
-fn explain(error: &io::Error, path: &Path) -> (String, String) {
-    match error.kind() {
-        io::ErrorKind::NotFound => (
-            "does not exist".to_owned(),
-            "paths are relative to the folder of webhooks.toml; `hookspool certs init` makes development \
-             certificates"
-                .to_owned(),
+fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &mut Findings) {
+    let path = path.display();
+    let (message, hint) = match fault {
+        FileFault::Missing => (
+            format!("{what}: there is no file `{path}`"),
+            "correct the path (relative ones start at the folder of this file), or make throwaway certificates with `hookspool certs init`".to_owned(),
         ),
-        io::ErrorKind::PermissionDenied => (
-            "cannot be read: permission denied".to_owned(),
-            format!("let the daemon's user or group read it: chmod g+r {}", path.display()),
+        FileFault::Denied => (
+            format!("{what}: `{path}` {fault}"),
+            "let the user that runs hookspool read it, and enter every folder above it".to_owned(),
         ),
-        io::ErrorKind::IsADirectory => ("is a directory".to_owned(), "name a file in it".to_owned()),
-        io::ErrorKind::FileTooLarge => (
-            format!("is longer than {FILE_BYTES_MAX} bytes"),
-            "is this the right file? certificates and keys are a few kilobytes".to_owned(),
+        FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
+        FileFault::TooLarge { .. } => (
+            format!("{what}: `{path}` {fault}"),
+            "name a file of certificates or a key; those are a few KiB".to_owned(),
         ),
-        _ => (format!("cannot be read: {error}"), "see that it is a file that can be read".to_owned()),
-    }
+        FileFault::Io(_) => (format!("{what}: `{path}` {fault}"), "look at the disk and the file system".to_owned()),
+    };
+    findings.error(named.span, message).hint(hint);
 }

@@ -1,59 +1,83 @@
-//! Findings as they gather, all pointing into one webhooks.toml.
+//! Where findings are gathered while webhooks.toml is read.
 
-use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::raw::Span;
+use super::raw::{Reach, Span, SyntaxFault};
 use crate::diagnostic::{Diagnostic, Place, Report, Severity, SourceFile};
 
-/// Collects what is wrong; nobody stops at the first.
+/// The findings so far. What only follows from a fault of syntax is left out: one mistake, one finding.
 #[derive(Debug)]
 pub(super) struct Findings {
     file: Arc<SourceFile>,
-    gathered: RefCell<Vec<Diagnostic>>,
+    found: Vec<Diagnostic>,
+    /// The lines with a fault of syntax, from 1.
+    damaged_lines: Vec<usize>,
+    /// From here on keys may stand in a table they were not written in.
+    astray_from: Option<usize>,
+    /// The last finding that was left out, so that its hint has somewhere to go.
+    echo: Diagnostic,
 }
 
 impl Findings {
     pub(super) fn new(file: Arc<SourceFile>) -> Self {
-        Self { file, gathered: RefCell::default() }
+        let echo = Diagnostic::new(Severity::Note, None, String::new());
+        Self { file, found: Vec::new(), damaged_lines: Vec::new(), astray_from: None, echo }
     }
 
-    /// It cannot be used like this.
-    pub(super) fn error(&self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
-        self.add(Severity::Error, false, span, message, hint);
+    pub(super) fn syntax(&mut self, fault: &SyntaxFault) {
+        let place = Place { file: Arc::clone(&self.file), span: fault.span.clone() };
+        let mut finding = Diagnostic::new(Severity::Error, Some(place), fault.message.clone());
+        finding.hint(fault.hint);
+        self.damaged_lines.push(self.file.line(fault.span.start));
+        if fault.reach != Reach::Value {
+            let from = self.astray_from.unwrap_or(usize::MAX).min(fault.span.start);
+            self.astray_from = Some(from);
+        }
+        self.found.push(finding);
     }
 
-    /// It was right once, or will be: `check` fails, `run` starts.
-    pub(super) fn error_by_time(&self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
-        self.add(Severity::Error, true, span, message, hint);
+    pub(super) fn error(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.push(Severity::Error, span, message.into(), false)
     }
 
-    /// It works, and is probably not meant.
-    pub(super) fn warning(&self, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
-        self.add(Severity::Warning, false, span, message, hint);
+    pub(super) fn warning(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.push(Severity::Warning, span, message.into(), false)
     }
 
-    /// The line of a place, from 1, for findings that point at another one.
+    /// An error that something is not there, which damage may have brought.
+    pub(super) fn missing(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.push(Severity::Error, span, message.into(), true)
+    }
+
+    /// The line of a place, to point at it from another.
     pub(super) fn line(&self, span: &Span) -> usize {
         self.file.line(span.start)
     }
 
     pub(super) fn into_report(self) -> Report {
-        Report::new(self.gathered.into_inner())
+        Report::new(self.found)
     }
 
-    fn add(
-        &self,
-        severity: Severity,
-        by_time: bool,
-        span: &Span,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        let place = Place { file: Arc::clone(&self.file), span: span.clone() };
-        let mut finding = Diagnostic::new(severity, Some(place), message);
-        finding.hint(hint);
-        finding.by_time = by_time;
-        self.gathered.borrow_mut().push(finding);
+    fn push(&mut self, severity: Severity, span: &Span, message: String, absence: bool) -> &mut Diagnostic {
+        let place = Place { file: Arc::clone(&self.file), span: clamp(span, self.file.text()) };
+        let echo = !self.damaged_lines.is_empty()
+            && (absence
+                || self.astray_from.is_some_and(|from| span.start >= from)
+                || self.damaged_lines.contains(&self.file.line(span.start)));
+        let finding = Diagnostic::new(severity, Some(place), message);
+        if echo {
+            self.echo = finding;
+            return &mut self.echo;
+        }
+        self.found.push(finding);
+        let last = self.found.len() - 1;
+        &mut self.found[last]
     }
+}
+
+/// Spans come from the parser and lie inside; should one not, it is cut to the text.
+fn clamp(span: &Span, text: &str) -> Range<usize> {
+    let end = span.end.min(text.len());
+    span.start.min(end)..end
 }

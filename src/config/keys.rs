@@ -1,196 +1,172 @@
-//! Reading the keys of one table: each is asked for once, and what nobody asked for is a finding.
+//! Every key of webhooks.toml, with an example of its value: the only list of them.
 
-use std::fmt::Display;
-use std::str::FromStr;
-
-use super::findings::Findings;
-use super::raw::{Entry, Item, Section, Span, Value};
-
-/// A value that was read, and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) span: Span,
-}
-
-/// How alike an unknown key has to be to one that exists, from 0 to 1, to be a slip of the finger.
-const ALIKE_ENOUGH: f64 = 0.75;
-
-/// One table that is being read.
+/// A table of webhooks.toml.
 #[derive(Debug)]
-pub(super) struct Keys<'a> {
-    /// As a person would call it: `[server]`, `sender`.
-    title: &'static str,
-    section: &'a Section,
-    findings: &'a Findings,
-    asked: Vec<&'static str>,
+pub struct TableKeys {
+    /// As it is written, `[server]`.
+    pub name: &'static str,
+    /// What may stand in it.
+    pub keys: &'static [Key],
 }
 
-impl<'a> Keys<'a> {
-    pub(super) fn new(title: &'static str, section: &'a Section, findings: &'a Findings) -> Self {
-        Self { title, section, findings, asked: Vec::new() }
+/// A key that is known.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it does something in this version.
+    pub state: State,
+}
+
+/// What becomes of a key.
+#[derive(Debug)]
+pub enum State {
+    /// It works; with a value as an example.
+    Built(&'static str),
+    /// It is promised, and refused until it works; with the reason.
+    NotBuilt(&'static str),
+}
+
+const fn built(name: &'static str, example: &'static str) -> Key {
+    Key { name, state: State::Built(example) }
+}
+
+const fn not_built(name: &'static str, why: &'static str) -> Key {
+    Key { name, state: State::NotBuilt(why) }
+}
+
+/// The tables themselves.
+pub const TOP: TableKeys = TableKeys {
+    name: "the top level",
+    keys: &[
+        built("server", "[server]"),
+        built("tls", "[tls]"),
+        built("spool", "[spool]"),
+        built("admin", "[admin]"),
+        not_built("reload", "files are read at start; a change is noticed, said, and taken in at a restart"),
+        built("log", "[log]"),
+        not_built("sandbox", "Landlock is not used yet; systemd's sandbox is in systemd/hookspool.service"),
+        built("sender", "[[sender]]"),
+        built("endpoint", "[[endpoint]]"),
+    ],
+};
+
+/// `[server]`
+pub const SERVER: TableKeys = TableKeys {
+    name: "[server]",
+    keys: &[
+        built("listen", "[\"127.0.0.1:8443\"]"),
+        built("max_connections", "8192"),
+        built("handshake_timeout", "\"10s\""),
+        built("header_timeout", "\"15s\""),
+        built("body_timeout", "\"30s\""),
+        built("idle_timeout", "\"75s\""),
+        built("drain_timeout", "\"20s\""),
+        not_built(
+            "trusted_proxies",
+            "the PROXY protocol is not read yet, so every delivery would look like the proxy's",
+        ),
+    ],
+};
+
+/// `[tls]`
+pub const TLS: TableKeys = TableKeys {
+    name: "[tls]",
+    keys: &[
+        built("certificate", "\"certs/server.pem\""),
+        built("key", "\"certs/server.key\""),
+        built("min_version", "\"1.2\""),
+        not_built("extra", "one certificate is served for every name"),
+    ],
+};
+
+/// `[spool]`
+pub const SPOOL: TableKeys = TableKeys {
+    name: "[spool]",
+    keys: &[
+        built("directory", "\"spool\""),
+        built("group", "\"hookspool\""),
+        built("min_free", "\"256 MiB\""),
+        not_built("keep_done", "nothing is deleted by itself: purge finished entries yourself"),
+        not_built("keep_failed", "nothing is deleted by itself: purge failed entries yourself"),
+    ],
+};
+
+/// `[admin]`
+pub const ADMIN: TableKeys =
+    TableKeys { name: "[admin]", keys: &[built("listen", "[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]")] };
+
+/// `[log]`
+pub const LOG: TableKeys =
+    TableKeys { name: "[log]", keys: &[built("format", "\"auto\""), built("level", "\"info\"")] };
+
+const MATCHER: &str =
+    "only `cn` is compared, and an ignored matcher would let more certificates in than it says";
+
+/// `[[sender]]`
+pub const SENDER: TableKeys = TableKeys {
+    name: "[[sender]]",
+    keys: &[
+        built("name", "\"efi\""),
+        built("ca", "[\"certs/efi-ca.pem\"]"),
+        built("cn", "[\"webhook.efipay.com.br\"]"),
+        not_built("subject", MATCHER),
+        not_built("san_dns", MATCHER),
+        not_built("san_uri", MATCHER),
+        not_built("san_ip", MATCHER),
+        not_built("san_email", MATCHER),
+        not_built("sha256", MATCHER),
+        not_built("spki_sha256", MATCHER),
+        not_built("eku", "a certificate marked for another purpose is always refused"),
+        not_built(
+            "crl",
+            "revocation lists are not read yet, and an ignored one would let a revoked sender in",
+        ),
+        not_built(
+            "crl_policy",
+            "revocation lists are not read yet, and an ignored one would let a revoked sender in",
+        ),
+    ],
+};
+
+/// `[[endpoint]]`
+pub const ENDPOINT: TableKeys = TableKeys {
+    name: "[[endpoint]]",
+    keys: &[
+        built("name", "\"pix\""),
+        built("path", "\"/webhooks/pix\""),
+        built("senders", "[\"efi\"]"),
+        built("suffixes", "[\"/pix\"]"),
+        built("max_body", "\"1 MiB\""),
+        built("response", "{ status = 200 }"),
+        not_built(
+            "query_secret",
+            "secrets in URLs are not checked yet, and an ignored one would let deliveries in without it",
+        ),
+        not_built("from", "addresses are not compared yet, and an ignored list would let everyone in"),
+    ],
+};
+
+/// `response` of an endpoint.
+pub const RESPONSE: TableKeys = TableKeys {
+    name: "`response`",
+    keys: &[built("status", "200"), built("echo_headers", "[\"x-webhook-interaction-id\"]")],
+};
+
+/// Every table, for those who keep documents in step.
+pub const ALL: &[&TableKeys] = &[&TOP, &SERVER, &TLS, &SPOOL, &ADMIN, &LOG, &SENDER, &ENDPOINT, &RESPONSE];
+
+impl TableKeys {
+    /// The names that do something in this version.
+    pub fn built(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.keys.iter().filter(|key| matches!(key.state, State::Built(_))).map(|key| key.name)
     }
 
-    /// Where the table begins, for findings about what is missing.
-    pub(super) fn span(&self) -> &'a Span {
-        &self.section.span
-    }
-
-    /// The key's entry, if it is there.
-    pub(super) fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
-        self.asked.push(key);
-        self.section.entries.iter().find(|entry| entry.key == key)
-    }
-
-    /// A text.
-    pub(super) fn text(&mut self, key: &'static str) -> Option<At<&'a str>> {
-        let entry = self.entry(key)?;
-        let Value::Text(text) = &entry.item.value else {
-            return self.wrong_type(key, &entry.item, "a text in quotes");
-        };
-        Some(At { value: text, span: entry.item.span.clone() })
-    }
-
-    /// A text that means something, with the meaning's own words for what is wrong with it.
-    pub(super) fn parsed<T>(&mut self, key: &'static str, hint: &str) -> Option<At<T>>
-    where
-        T: FromStr<Err: Display>,
-    {
-        let text = self.text(key)?;
-        match text.value.parse() {
-            Ok(value) => Some(At { value, span: text.span }),
-            Err(error) => {
-                self.findings.error(&text.span, format!("`{key}`: {error}"), hint);
-                None
-            }
+    /// An example value for a key.
+    pub fn example(&self, name: &str) -> &'static str {
+        match self.keys.iter().find(|key| key.name == name).map(|key| &key.state) {
+            Some(State::Built(example)) => example,
+            Some(State::NotBuilt(_)) | None => "…",
         }
-    }
-
-    /// One of a few words.
-    pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
-        let text = self.text(key)?;
-        let found = words.iter().find(|(word, _)| *word == text.value);
-        if found.is_none() {
-            let accepted = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
-            self.findings.error(
-                &text.span,
-                format!("`{key}` cannot be `{}`", text.value),
-                format!("write one of {accepted}"),
-            );
-        }
-        found.map(|(_, value)| *value)
-    }
-
-    /// One text, or a list of them; an empty list is a finding, and yields nothing.
-    pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<At<&'a str>>> {
-        let entry = self.entry(key)?;
-        let items = if let Value::List(items) = &entry.item.value {
-            items.as_slice()
-        } else if matches!(entry.item.value, Value::Text(_)) {
-            std::slice::from_ref(&entry.item)
-        } else {
-            return self.wrong_type(key, &entry.item, "a text in quotes, or a list of them");
-        };
-        let mut texts = Vec::with_capacity(items.len());
-        for item in items {
-            if let Value::Text(text) = &item.value {
-                texts.push(At { value: text.as_str(), span: item.span.clone() });
-            } else {
-                self.report_type(key, item, "a text in quotes");
-            }
-        }
-        // Half a list would only be reported a second time, by whoever misses the rest.
-        (texts.len() == items.len()).then_some(texts)
-    }
-
-    /// A whole number within bounds.
-    pub(super) fn number(&mut self, key: &'static str, min: i64, max: i64) -> Option<i64> {
-        let entry = self.entry(key)?;
-        let Value::Integer(number) = entry.item.value else {
-            return self.wrong_type(key, &entry.item, "a whole number");
-        };
-        if (min..=max).contains(&number) {
-            return Some(number);
-        }
-        self.findings.error(
-            &entry.item.span,
-            format!("`{key}` cannot be {number}"),
-            format!("write a whole number from {min} to {max}"),
-        );
-        None
-    }
-
-    /// A table inside this one, or nothing where it is missing.
-    pub(super) fn section(&mut self, key: &'static str) -> Option<&'a Section> {
-        let entry = self.entry(key)?;
-        let Value::Section(section) = &entry.item.value else {
-            return self.wrong_type(key, &entry.item, &format!("a table: [{key}]"));
-        };
-        Some(section)
-    }
-
-    /// Tables of one name, `[[key]]`.
-    pub(super) fn sections(&mut self, key: &'static str) -> Vec<&'a Section> {
-        let Some(entry) = self.entry(key) else { return Vec::new() };
-        let Value::List(items) = &entry.item.value else {
-            self.report_type(key, &entry.item, &format!("[[{key}]]"));
-            return Vec::new();
-        };
-        let mut sections = Vec::with_capacity(items.len());
-        for item in items {
-            if let Value::Section(section) = &item.value {
-                sections.push(section);
-            } else {
-                self.report_type(key, item, &format!("[[{key}]]"));
-            }
-        }
-        sections
-    }
-
-    /// A key of the contract whose behaviour is not built: accepting and ignoring it would deceive.
-    pub(super) fn not_yet(&mut self, key: &'static str, why: &str) {
-        if let Some(entry) = self.entry(key) {
-            self.findings.error(
-                &entry.key_span,
-                format!("`{key}` is not in this version"),
-                format!("remove it: {why}"),
-            );
-        }
-    }
-
-    /// Reports every key that nobody asked for.
-    pub(super) fn close(self) {
-        for entry in &self.section.entries {
-            if !self.asked.contains(&entry.key.as_str()) {
-                let alike = self
-                    .asked
-                    .iter()
-                    .map(|key| (strsim::jaro_winkler(&entry.key, key), *key))
-                    .max_by(|a, b| a.0.total_cmp(&b.0))
-                    .filter(|(alike, _)| *alike >= ALIKE_ENOUGH);
-                let hint = match alike {
-                    Some((_, key)) => format!("did you mean `{key}`?"),
-                    None => format!("the keys here are {}", self.asked.join(", ")),
-                };
-                self.findings.error(
-                    &entry.key_span,
-                    format!("`{}` is not a key of {}", entry.key, self.title),
-                    hint,
-                );
-            }
-        }
-    }
-
-    fn wrong_type<T>(&self, key: &str, item: &Item, expected: &str) -> Option<T> {
-        self.report_type(key, item, expected);
-        None
-    }
-
-    fn report_type(&self, key: &str, item: &Item, expected: &str) {
-        self.findings.error(
-            &item.span,
-            format!("`{key}` is {}", item.value.kind()),
-            format!("write {expected}"),
-        );
     }
 }

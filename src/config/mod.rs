@@ -1,15 +1,40 @@
-//! webhooks.toml and the files it names, judged as a whole: all findings at once, or the settings
-//! of everything below.
+//! webhooks.toml: read as a whole, judged as a whole, every finding at once.
 
-mod raw;
-mod findings;
-mod keys;
+// What there is to say
 mod defaults;
+pub mod keys;
+mod raw;
+mod settings;
+
+// Saying it with its place
+mod findings;
+
+mod reader;
+
 mod files;
-mod tables;
+
+mod judge;
+
+// Table by table
 mod certificates;
+mod log;
+mod server;
+mod spool;
+
+mod admin;
+mod response;
 mod senders;
+mod tls;
+
 mod endpoints;
+
+mod routes;
+
+// All together
+mod validate;
+
 mod load;
 
-pub use load::{LoadError, Loaded, Settings, Tls, admin_door, load};
+pub use files::FileFault;
+pub use load::{LoadError, Loaded, admin_door, load};
+pub use settings::{Settings, Tls};

@@ -1,109 +1,265 @@
-//! The shape of a TOML text; every key and value keeps its place. The only file that knows TOML.
+//! webhooks.toml as a tree in which every key and value knows its place. Names the TOML crate, alone.
 
 use std::ops::Range;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Bytes of the text, from and to.
+/// A stretch of the text, in bytes.
 pub(super) type Span = Range<usize>;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(super) struct Node {
     pub(super) value: Value,
     pub(super) span: Span,
 }
 
-/// The kinds of value that webhooks.toml is made of.
+/// A value of TOML, as far as webhooks.toml has a use for it.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
-    Boolean,
-    Integer(i64),
-    List(Vec<Item>),
-    Section(Section),
     Text(String),
-    /// Something that no key takes, in the words of TOML.
-    Other(&'static str),
+    /// `None` if it does not fit.
+    Integer(Option<i64>),
+    Boolean,
+    Float,
+    Date,
+    List(Vec<Node>),
+    Table(Table),
 }
 
-/// A table: `[name]`, one of `[[name]]`, or `{ … }`.
+/// The entries of a table, in the order of the text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Section {
+pub(super) struct Table {
     pub(super) entries: Vec<Entry>,
-    /// Of its header, or of the whole inline table.
-    pub(super) span: Span,
 }
 
-/// One `key = value`.
+/// A key with its value.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) key_span: Span,
-    pub(super) item: Item,
+    pub(super) node: Node,
 }
 
-/// A place where the text is not TOML.
+/// Something that is not TOML.
 #[derive(Clone, Debug)]
 pub(super) struct SyntaxFault {
-    pub(super) span: Span,
     pub(super) message: String,
+    pub(super) hint: &'static str,
+    pub(super) span: Span,
+    /// How far the damage reaches.
+    pub(super) reach: Reach,
 }
 
-/// Reads what can be read, and all places that cannot.
-pub(super) fn parse(text: &str) -> (Section, Vec<SyntaxFault>) {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let faults = errors
+/// What a fault of syntax does to the text after it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reach {
+    /// The value alone is damaged.
+    Value,
+    /// What follows may be read into the wrong table, but it is read.
+    Tables,
+    /// What follows is not even lines.
+    Everything,
+}
+
+/// How the parser says that a string has no quotes, or that there is no value at all.
+const NOT_QUOTED: &str = "string values must be quoted";
+
+/// Reads a text as far as it can be read. One fault a line, and none that only follow from another.
+pub(super) fn parse(text: &str) -> (Table, Vec<SyntaxFault>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut faults: Vec<_> = errors
         .iter()
-        .map(|error| SyntaxFault {
-            span: error.span().unwrap_or(text.len()..text.len()),
-            message: error.message().lines().collect::<Vec<_>>().join("; "),
+        .map(|error| {
+            let words = error.message();
+            let span = error.span().unwrap_or(0..0);
+            let span = if is_bare_word(words) { whole_value(text, &span) } else { span };
+            SyntaxFault {
+                message: message(words, text.get(span.clone()).unwrap_or_default()),
+                hint: hint(words),
+                reach: reach(words),
+                span,
+            }
         })
         .collect();
-    (section(&table), faults)
+    faults.sort_by_key(|fault| fault.span.start);
+    (table(document.get_ref()), without_echoes(text, faults))
+}
+
+/// Whether the parser took a string without quotes for a number or a truth, by its first letters.
+fn is_bare_word(words: &str) -> bool {
+    words.starts_with("invalid float") || words.starts_with("invalid boolean")
+}
+
+/// All of the value that a fault points into.
+fn whole_value(text: &str, span: &Span) -> Span {
+    let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.start..)) else {
+        return span.clone();
+    };
+    let start = before.rfind(['=', ',', '[', '{', '\n', ' ', '\t']).map_or(0, |at| at + 1);
+    let length = after.find([',', ']', '}', '#', '\n', '\r', ' ', '\t']).unwrap_or(after.len());
+    start..span.start + length
+}
+
+/// The parser's words, but for the slips that everybody makes.
+fn message(words: &str, at: &str) -> String {
+    if words.starts_with("duplicate key") {
+        format!("`{at}` stands twice in this table")
+    } else if words.starts_with(NOT_QUOTED) && at.is_empty() {
+        "there is no value behind the `=`".to_owned()
+    } else if words.starts_with(NOT_QUOTED) || is_bare_word(words) {
+        format!("`{at}` is not a value: a string stands in quotes")
+    } else if words.starts_with("invalid basic string, expected `\"`") {
+        "this string has no end".to_owned()
+    } else {
+        words.to_owned()
+    }
+}
+
+fn hint(words: &str) -> &'static str {
+    if words.starts_with("duplicate key") {
+        return "keep one of the two; what would be two tables of one kind needs `[[…]]`";
+    }
+    match reach(words) {
+        Reach::Value => "write it as in `key = \"value\"`",
+        Reach::Tables => "correct this line; those after it are judged once it can be read",
+        Reach::Everything => "close what was opened here or above; the rest is judged once this can be read",
+    }
+}
+
+fn reach(message: &str) -> Reach {
+    if message.starts_with("duplicate key") || message.starts_with(NOT_QUOTED) || is_bare_word(message) {
+        Reach::Value
+    } else if message.contains("array") && !message.contains("array table")
+        || message.contains("inline table")
+        || message.contains("multi-line")
+    {
+        Reach::Everything
+    } else {
+        Reach::Tables
+    }
+}
+
+fn without_echoes(text: &str, faults: Vec<SyntaxFault>) -> Vec<SyntaxFault> {
+    let mut kept: Vec<SyntaxFault> = Vec::new();
+    for fault in faults {
+        // A string that is cut off is missed again at the start of the next line.
+        let same_line = kept.last().is_some_and(|last| {
+            let between = text.get(last.span.start..fault.span.start).unwrap_or_default();
+            !between.contains('\n') || between.trim().is_empty()
+        });
+        let worst = kept.iter().map(|fault| fault.reach);
+        let lost = worst.clone().any(|reach| reach == Reach::Everything);
+        let astray = worst.clone().any(|reach| reach != Reach::Value);
+        if same_line {
+            // The earliest names the place; the damage is that of the worst.
+            if let Some(last) = kept.last_mut()
+                && fault.reach == Reach::Everything
+            {
+                last.reach = Reach::Everything;
+            }
+        } else if !(lost || astray && fault.reach == Reach::Value) {
+            kept.push(fault);
+        }
+    }
+    kept
+}
+
+fn table(table: &DeTable<'_>) -> Table {
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value)| Entry {
+            key: key.get_ref().clone().into_owned(),
+            key_span: key.span(),
+            node: Node { value: convert(value.get_ref()), span: value.span() },
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.key_span.start);
+    Table { entries }
+}
+
+fn convert(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::Text(text.clone().into_owned()),
+        DeValue::Integer(number) => Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()),
+        DeValue::Float(_) => Value::Float,
+        DeValue::Boolean(_) => Value::Boolean,
+        DeValue::Datetime(_) => Value::Date,
+        DeValue::Array(items) => Value::List(
+            items.iter().map(|item| Node { value: convert(item.get_ref()), span: item.span() }).collect(),
+        ),
+        DeValue::Table(inner) => Value::Table(table(inner)),
+    }
 }
 
 impl Value {
-    /// What the value is, for a message.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(super) fn as_integer(&self) -> Option<Option<i64>> {
+        if let Self::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    pub(super) fn as_list(&self) -> Option<&[Node]> {
+        if let Self::List(items) = self { Some(items) } else { None }
+    }
+
+    pub(super) fn as_table(&self) -> Option<&Table> {
+        if let Self::Table(table) = self { Some(table) } else { None }
+    }
+
+    /// What it is, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match self {
+            Self::Text(_) => "a string",
+            Self::Integer(_) => "an integer",
             Self::Boolean => "a boolean",
-            Self::Integer(_) => "a number",
+            Self::Float => "a float",
+            Self::Date => "a date",
             Self::List(_) => "a list",
-            Self::Section(_) => "a table",
-            Self::Text(_) => "a text",
-            Self::Other(kind) => kind,
+            Self::Table(_) => "a table",
         }
     }
 }
 
-fn section(table: &Spanned<DeTable<'_>>) -> Section {
-    let mut entries: Vec<_> = table
-        .get_ref()
-        .iter()
-        .map(|(key, value)| Entry {
-            key: key.get_ref().to_string(),
-            key_span: key.span(),
-            item: Item { value: convert(value), span: value.span() },
-        })
-        .collect();
-    entries.sort_by_key(|entry| entry.key_span.start);
-    Section { entries, span: table.span() }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-fn convert(value: &Spanned<DeValue<'_>>) -> Value {
-    match value.get_ref() {
-        DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Boolean(_) => Value::Boolean,
-        DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
-            Ok(number) => Value::Integer(number),
-            Err(_) => Value::Other("a number of more than 64 bits"),
-        },
-        DeValue::Float(_) => Value::Other("a fraction"),
-        DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Array(items) => {
-            Value::List(items.iter().map(|item| Item { value: convert(item), span: item.span() }).collect())
+    #[test]
+    fn one_mistake_is_one_fault() {
+        for text in [
+            "a = [\"b\", 'c]\n[tls]\nkey = \"x\"\n",
+            "a = \"x\nb = 1\n",
+            "[[endpoint]\na = 1\n",
+            "x = {a=1, b=2",
+        ] {
+            assert_eq!(parse(text).1.len(), 1, "{text}: {:?}", parse(text).1);
         }
-        DeValue::Table(table) => Value::Section(section(&Spanned::new(value.span(), table.clone()))),
+    }
+
+    #[test]
+    fn a_word_without_quotes_is_no_number() {
+        for word in ["info", "trace", "nano", "false1", "127.0.0.1:8443", "10s"] {
+            let (table, faults) = parse(&format!("a = {word}\nb = [{word}]\n[t]\nc = 1\n"));
+            let said: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+            let expected = format!("`{word}` is not a value: a string stands in quotes");
+            assert_eq!(said, [expected.as_str(); 2], "{word}");
+            assert!(table.entries.iter().any(|entry| entry.key == "t"), "{word}: what follows is read");
+        }
+    }
+
+    #[test]
+    fn two_mistakes_on_two_lines_are_two_faults() {
+        assert_eq!(parse("a = /x\nb = /y\n").1.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*|[\\[\\]{}\"'=.,a\n #0-9\\\\]{0,60}") {
+            let _ = parse(&text);
+        }
     }
 }

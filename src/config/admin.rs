@@ -1,0 +1,84 @@
+//! `[admin]`: the operator's door, which opens to this machine alone.
+
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+
+use super::defaults as default;
+use super::judge::{Judge, section};
+use super::keys;
+use super::raw::Node;
+use super::reader::{Field, Reader, Text};
+use super::server::socket_address;
+use crate::admin::{Address, Settings};
+
+pub(super) fn admin(node: Option<&Node>, taken: &[SocketAddr], judge: &mut Judge) -> Settings {
+    let (table, span) = section(node, "admin", judge);
+    let reader = Reader::new(table, span, &keys::ADMIN, &mut judge.findings);
+    let nowhere = 0..0;
+    let texts = match reader.texts("listen", &mut judge.findings) {
+        Field::Missing | Field::Bad => {
+            default::ADMIN_LISTEN.iter().map(|text| Text { text, span: &nowhere }).collect()
+        }
+        Field::Is((texts, _)) => texts,
+    };
+    let mut listen: Vec<Address> = Vec::new();
+    for text in texts {
+        let Some(address) = address(text, judge) else { continue };
+        match &address {
+            Address::Tcp(tcp) if tcp.port() != 0 && taken.contains(tcp) => {
+                judge
+                    .findings
+                    .error(text.span, format!("`{}` is also an address of `[server]`", text.text))
+                    .hint("give the admin door a port of its own, or turn it off with `listen = []`");
+            }
+            Address::Tcp(tcp) if tcp.port() == 0 => {}
+            Address::Tcp(_) | Address::Unix(_) if listen.contains(&address) => {
+                judge
+                    .findings
+                    .error(
+                        text.span,
+                        format!("`{}` is the same address as another one of the list", text.text),
+                    )
+                    .hint("remove one of the two");
+            }
+            Address::Tcp(_) | Address::Unix(_) => {}
+        }
+        listen.push(address);
+    }
+    Settings { listen }
+}
+
+fn address(text: Text<'_>, judge: &mut Judge) -> Option<Address> {
+    if let Some(path) = text.text.strip_prefix("unix:") {
+        return unix(path, text, judge);
+    }
+    let address = socket_address(text, judge)?;
+    if !address.ip().is_loopback() {
+        judge
+            .findings
+            .error(
+                text.span,
+                format!("`{address}` is not a loopback address, and the admin door has no lock"),
+            )
+            .hint("write `127.0.0.1:9464` or `[::1]:9464`, or a socket as `unix:run/admin.sock`");
+        return None;
+    }
+    Some(Address::Tcp(address))
+}
+
+fn unix(path: &str, text: Text<'_>, judge: &mut Judge) -> Option<Address> {
+    let resolved = judge.files.resolve(path);
+    let length = resolved.as_os_str().as_bytes().len();
+    let message = if path.is_empty() || path.contains('\0') {
+        format!("`{}` names no socket", text.text)
+    } else if length > default::SOCKET_PATH_BYTES_MAX {
+        format!(
+            "the path of the socket is longer than the {} bytes that the system takes, its folder included",
+            default::SOCKET_PATH_BYTES_MAX
+        )
+    } else {
+        return Some(Address::Unix(resolved));
+    };
+    judge.findings.error(text.span, message).hint("write a short path, as in `unix:run/admin.sock`");
+    None
+}

@@ -1,0 +1,68 @@
+//! What every table is judged with: the findings so far, the files, and the time.
+
+use jiff::Timestamp;
+
+use super::files::Files;
+use super::findings::Findings;
+use super::raw::{Node, Span, Table};
+use crate::tls::expiry::CertificateFact;
+
+/// Handed from table to table.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pub(super) findings: Findings,
+    pub(super) files: Files,
+    pub(super) now: Timestamp,
+    pub(super) certificates: Vec<CertificateFact>,
+    pub(super) degraded: Vec<String>,
+    /// Whether strangers can reach us, which makes some warnings louder.
+    pub(super) beyond_loopback: bool,
+}
+
+impl Judge {
+    pub(super) fn new(findings: Findings, files: Files, now: Timestamp) -> Self {
+        Self { findings, files, now, certificates: Vec::new(), degraded: Vec::new(), beyond_loopback: false }
+    }
+}
+
+/// A table that is not there reads as one without keys.
+static NOWHERE: (Table, Span) = (Table { entries: Vec::new() }, 0..0);
+
+/// A table of the top level, `[server]`; an empty one if it is missing, or is not a table.
+pub(super) fn section<'a>(node: Option<&'a Node>, name: &str, judge: &mut Judge) -> (&'a Table, &'a Span) {
+    let nowhere = (&NOWHERE.0, &NOWHERE.1);
+    let Some(node) = node else { return nowhere };
+    let Some(table) = node.value.as_table() else {
+        judge
+            .findings
+            .error(&node.span, format!("{} where `{name}` is a table", node.value.kind()))
+            .hint(format!("write `[{name}]` once, on a line of its own, and its keys below"));
+        return nowhere;
+    };
+    (table, &node.span)
+}
+
+/// The tables of a list, `[[sender]]`; none if it is missing or something else, which is said.
+pub(super) fn sections<'a>(
+    node: Option<&'a Node>,
+    name: &str,
+    judge: &mut Judge,
+) -> Vec<(&'a Table, &'a Span)> {
+    let hint = format!("write `[[{name}]]`, with two brackets, before the keys of each");
+    let Some(node) = node else {
+        judge.findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is needed")).hint(
+            format!("add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"),
+        );
+        return Vec::new();
+    };
+    let items = node.value.as_list().unwrap_or_default();
+    let tables: Vec<_> = items.iter().filter_map(|item| Some((item.value.as_table()?, &item.span))).collect();
+    if tables.is_empty() || tables.len() < items.len() {
+        judge
+            .findings
+            .error(&node.span, format!("{} where a list of `[[{name}]]` is expected", node.value.kind()))
+            .hint(hint);
+        return Vec::new();
+    }
+    tables
+}

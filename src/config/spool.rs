@@ -1,0 +1,86 @@
+//! `[spool]`: where deliveries are kept, and for which group.
+
+use std::path::Path;
+
+use super::defaults as default;
+use super::files::read;
+use super::judge::{Judge, section};
+use super::keys;
+use super::raw::Node;
+use super::reader::{Field, Reader, Text};
+use crate::quantity::ByteSize;
+use crate::spool::Settings;
+
+pub(super) fn spool(node: Option<&Node>, judge: &mut Judge) -> Settings {
+    let (table, span) = section(node, "spool", judge);
+    let reader = Reader::new(table, span, &keys::SPOOL, &mut judge.findings);
+    let directory = match reader.text("directory", &mut judge.findings) {
+        Field::Missing | Field::Bad => default::SPOOL_DIRECTORY,
+        Field::Is(found) => {
+            if found.text.is_empty() || found.text.contains('\0') {
+                judge
+                    .findings
+                    .error(found.span, "`directory` is not the name of a folder")
+                    .hint(format!("the default is `{}`, beside this file", default::SPOOL_DIRECTORY));
+            }
+            found.text
+        }
+    };
+    let all = (ByteSize(0), ByteSize(u64::MAX));
+    Settings {
+        directory: judge.files.resolve(directory),
+        group: reader.text("group", &mut judge.findings).ok().and_then(|named| group(named, judge)),
+        min_free: reader.size("min_free", all, default::MIN_FREE, &mut judge.findings),
+    }
+}
+
+/// The number of a group; none for the empty name.
+fn group(named: Text<'_>, judge: &mut Judge) -> Option<u32> {
+    if named.text.is_empty() {
+        return None;
+    }
+    if named.text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let number = named.text.parse().ok();
+        // The largest number means "unchanged" to chown(2).
+        if number.is_none_or(|number: u32| number == u32::MAX) {
+            judge
+                .findings
+                .error(named.span, format!("`{}` is too large for the number of a group", named.text))
+                .hint("write the name of the group, or its number from /etc/group");
+        }
+        return number;
+    }
+    let found = read(Path::new("/etc/group"), default::GROUP_BYTES_MAX)
+        .ok()
+        .and_then(|contents| number_of(named.text, &String::from_utf8_lossy(&contents.bytes)));
+    if found.is_none() {
+        judge.findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
+            format!(
+                "make it with `groupadd --system {}`, or write the number of a group that is kept elsewhere",
+                named.text
+            ),
+        );
+    }
+    found
+}
+
+/// `name:password:number:members` (group(5)).
+fn number_of(name: &str, groups: &str) -> Option<u32> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_found_by_its_whole_name() {
+        let groups = "root:x:0:\nhookspooler:x:7:\nhookspool:x:990:ana,rui\nbroken\n";
+        assert_eq!(number_of("hookspool", groups), Some(990));
+        assert_eq!(number_of("hook", groups), None);
+        assert_eq!(number_of("broken", groups), None);
+    }
+}
