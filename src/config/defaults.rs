@@ -41,8 +41,8 @@ pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// A notification is a few KiB; this leaves room for long lists.
 pub(super) const MAX_BODY: ByteSize = ByteSize(1 << 20);
-/// More is a file transfer, not a notification.
-pub(super) const MAX_BODY_MAX: ByteSize = ByteSize(1 << 30);
+/// A larger body than this is not a webhook; each is held in memory, a quarter of what all of them share.
+pub(super) const MAX_BODY_MAX: ByteSize = ByteSize(64 << 20);
 /// Longer request targets are refused by many proxies.
 pub(super) const PATH_BYTES_MAX: usize = 1024;
 
