@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::facts::Facts;
 use super::health::{NotReady, not_ready};
-use crate::live::Snapshot;
 use crate::policy::Policy;
 use crate::refusals::RefusedHandshake;
+use crate::tls::expiry::ShownCertificate;
 
 /// Everything an operator asks first. Keys are only ever added.
 #[derive(Debug, Serialize)]
@@ -17,22 +17,12 @@ pub(super) struct Status {
     listen: Vec<String>,
     ready: bool,
     not_ready: Vec<NotReady>,
-    certificates: Vec<Certificate>,
+    certificates: Vec<ShownCertificate>,
     endpoints: Vec<EndpointStatus>,
     spool: SpoolStatus,
     connections: i64,
     degraded: Vec<String>,
     refusals: Vec<RefusedHandshake>,
-}
-
-#[derive(Debug, Serialize)]
-struct Certificate {
-    role: &'static str,
-    name: String,
-    file: String,
-    subject: String,
-    not_before: String,
-    not_after: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,7 +51,7 @@ impl Status {
             listen: facts.listen.iter().map(ToString::to_string).collect(),
             ready: not_ready.is_empty(),
             not_ready,
-            certificates: certificates(&snapshot),
+            certificates: snapshot.certificates.iter().map(ShownCertificate::from).collect(),
             endpoints: endpoints(&snapshot.policy),
             spool: SpoolStatus {
                 directory: facts.spool_directory.display().to_string(),
@@ -74,21 +64,6 @@ impl Status {
     }
 }
 
-fn certificates(snapshot: &Snapshot) -> Vec<Certificate> {
-    snapshot
-        .certificates
-        .iter()
-        .map(|fact| Certificate {
-            role: fact.role.word(),
-            name: fact.name.clone(),
-            file: fact.file.display().to_string(),
-            subject: fact.subject.clone(),
-            not_before: fact.not_before.to_string(),
-            not_after: fact.not_after.to_string(),
-        })
-        .collect()
-}
-
 fn endpoints(policy: &Policy) -> Vec<EndpointStatus> {
     policy
         .endpoints()
@@ -97,7 +72,7 @@ fn endpoints(policy: &Policy) -> Vec<EndpointStatus> {
             name: endpoint.name.to_string(),
             path: endpoint.path.clone(),
             suffixes: endpoint.suffixes.clone(),
-            senders: endpoint.senders.iter().map(|s| policy.senders()[*s].name.to_string()).collect(),
+            senders: policy.listed(endpoint).map(ToString::to_string).collect(),
             max_body: endpoint.max_body,
         })
         .collect()

@@ -12,6 +12,7 @@ use crate::clock::{Clock, distance};
 use crate::config::{Loaded, Settings};
 use crate::diagnostic::{Finding, Report};
 use crate::escape::Escaped;
+use crate::tls::expiry::ShownCertificate;
 
 /// Reads, reports, and says no where there are errors.
 ///
@@ -40,7 +41,7 @@ struct Document<'a> {
     findings: Vec<Finding<'a>>,
     listen: Vec<String>,
     endpoints: Vec<Endpoint>,
-    certificates: Vec<Certificate>,
+    certificates: Vec<ShownCertificate>,
 }
 
 #[derive(Serialize)]
@@ -49,16 +50,6 @@ struct Endpoint {
     path: String,
     suffixes: Vec<String>,
     senders: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Certificate {
-    role: &'static str,
-    name: String,
-    file: String,
-    subject: String,
-    not_before: String,
-    not_after: String,
 }
 
 impl<'a> Document<'a> {
@@ -70,7 +61,11 @@ impl<'a> Document<'a> {
             findings: report.findings().iter().map(|finding| finding.to_finding()).collect(),
             listen: settings.map(listen).unwrap_or_default(),
             endpoints: settings.map(endpoints).unwrap_or_default(),
-            certificates: settings.map(certificates).unwrap_or_default(),
+            certificates: settings
+                .iter()
+                .flat_map(|settings| &settings.certificates)
+                .map(ShownCertificate::from)
+                .collect(),
         }
     }
 }
@@ -81,9 +76,6 @@ fn listen(settings: &Settings) -> Vec<String> {
 
 fn endpoints(settings: &Settings) -> Vec<Endpoint> {
     let policy = &settings.policy;
-    let sender_names = |endpoint: &crate::policy::Endpoint| {
-        endpoint.senders.iter().map(|sender| policy.senders()[*sender].name.to_string()).collect()
-    };
     policy
         .endpoints()
         .iter()
@@ -91,22 +83,7 @@ fn endpoints(settings: &Settings) -> Vec<Endpoint> {
             name: endpoint.name.to_string(),
             path: endpoint.path.clone(),
             suffixes: endpoint.suffixes.clone(),
-            senders: sender_names(endpoint),
-        })
-        .collect()
-}
-
-fn certificates(settings: &Settings) -> Vec<Certificate> {
-    settings
-        .certificates
-        .iter()
-        .map(|fact| Certificate {
-            role: fact.role.word(),
-            name: fact.name.clone(),
-            file: fact.file.display().to_string(),
-            subject: fact.subject.clone(),
-            not_before: fact.not_before.to_string(),
-            not_after: fact.not_after.to_string(),
+            senders: policy.listed(endpoint).map(ToString::to_string).collect(),
         })
         .collect()
 }

@@ -58,7 +58,9 @@ pub(super) fn pem_hint(fault: &PemFault) -> &'static str {
             "name a PEM file with `-----BEGIN CERTIFICATE-----` in it, or a certificate in DER"
         }
         PemFault::NoCertificate { .. } => "this is a private key: name the file of the certificate",
-        PemFault::NoKey { certificates: 0 } => "name a PEM file with `-----BEGIN PRIVATE KEY-----` in it",
+        PemFault::NoKey { certificates: 0 } => {
+            "name a PEM file that holds a private key: PKCS#8, SEC1 or PKCS#1"
+        }
         PemFault::NoKey { .. } => "this is a certificate: name the file of the private key",
         PemFault::EncryptedKey => {
             "nobody could type the password at a restart: `openssl pkey -in OLD -out NEW` writes the key without it"

@@ -96,6 +96,11 @@ impl Policy {
         peer.admission.senders().iter().map(|sender| self.senders[*sender].name.clone()).collect()
     }
 
+    /// The senders that an endpoint lists, in its order.
+    pub fn listed(&self, endpoint: &Endpoint) -> impl Iterator<Item = &Name> {
+        endpoint.senders.iter().map(|sender| &self.senders[*sender].name)
+    }
+
     /// All senders, in the order of the configuration.
     pub fn senders(&self) -> &[Sender] {
         &self.senders

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,26 +62,23 @@ pub(super) async fn serve(established: Established, common: Common) {
     let service = service_fn(move |request| answer(routes.clone(), &connection, &pace, request));
 
     if is_http2 {
-        let http = http2_builder(common.tasks).serve_connection(io, service);
-        let mut http = pin!(http);
-        tokio::select! {
-            _ = http.as_mut() => return,
-            () = retire.cancelled() => {}
-            () = sleep(expires) => {}
-        }
-        http.as_mut().graceful_shutdown();
-        let _ = http.await;
+        until_retired(http2_builder(common.tasks).serve_connection(io, service), retire, expires).await;
     } else {
-        let http = http1_builder().serve_connection(io, service);
-        let mut http = pin!(http);
-        tokio::select! {
-            _ = http.as_mut() => return,
-            () = retire.cancelled() => {}
-            () = sleep(expires) => {}
-        }
-        http.as_mut().graceful_shutdown();
-        let _ = http.await;
+        until_retired(http1_builder().serve_connection(io, service), retire, expires).await;
     }
+}
+
+/// Drives a connection. When it shall take no more requests, or its certificate runs out, what is
+/// under way is finished and the peer is told: close_notify, or GOAWAY.
+async fn until_retired(http: impl GracefulConnection, retire: CancellationToken, expires: Duration) {
+    let mut http = pin!(http);
+    tokio::select! {
+        _ = http.as_mut() => return,
+        () = retire.cancelled() => {}
+        () = sleep(expires) => {}
+    }
+    http.as_mut().graceful_shutdown();
+    let _ = http.await;
 }
 
 /// Hands a request to the filter, and keeps the connection's pace while it is under way.

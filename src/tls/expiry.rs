@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::clock::Timestamp;
 
 /// What a certificate is used for.
@@ -38,4 +40,28 @@ pub struct CertificateFact {
     pub not_before: Timestamp,
     /// Its last valid moment.
     pub not_after: Timestamp,
+}
+
+/// A certificate in use as programs are told of it, by `/status` and `check --json` alike.
+#[derive(Debug, Serialize)]
+pub struct ShownCertificate {
+    role: &'static str,
+    name: String,
+    file: String,
+    subject: String,
+    not_before: String,
+    not_after: String,
+}
+
+impl From<&CertificateFact> for ShownCertificate {
+    fn from(fact: &CertificateFact) -> Self {
+        Self {
+            role: fact.role.word(),
+            name: fact.name.clone(),
+            file: fact.file.display().to_string(),
+            subject: fact.subject.clone(),
+            not_before: fact.not_before.to_string(),
+            not_after: fact.not_after.to_string(),
+        }
+    }
 }
