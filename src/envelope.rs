@@ -118,7 +118,7 @@ pub struct PeerFacts<'a> {
     /// Where the certificate has exactly one.
     pub common_name: Option<&'a str>,
     /// Lower-case hex.
-    pub serial: &'a str,
+    pub serial: String,
     /// Of the certificate.
     pub sha256: String,
     /// Of its key.

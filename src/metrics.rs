@@ -24,8 +24,17 @@ pub const OUTCOMES: &[&str] = &[
 pub const HANDSHAKES: &[&str] = &["accepted", "failed", "refused", "timeout"];
 
 /// Why a handshake is refused, as labels.
-pub const REFUSALS: &[&str] =
-    &["expired", "no_certificate", "not_yet_valid", "purpose", "rule", "unknown_ca", "unreadable"];
+pub const REFUSALS: &[&str] = &[
+    "expired",
+    "no_certificate",
+    "not_yet_valid",
+    "purpose",
+    "revocation_unknown",
+    "revoked",
+    "rule",
+    "unknown_ca",
+    "unreadable",
+];
 
 /// The endpoint label of what reached no endpoint. No endpoint can have this name.
 pub const NO_ENDPOINT: &str = "-";

@@ -15,8 +15,8 @@ use hookspool::cli::exit::Exit;
 use hookspool::clock::Timestamp;
 use hookspool::config::{Loaded, admin_door, keys, load};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -46,7 +46,7 @@ fn ca(subject: &[(DnType, &str)], from: Day, to: Day) -> CertifiedIssuer<'static
     let mut params = params(subject, from, to);
     params.subject_alt_names.clear();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA")
 }
 
@@ -111,8 +111,92 @@ fn world() -> TempDir {
     write(certs, "text.pem", "not a certificate\n", 0o644);
     write(certs, "cut.pem", &pem[..200], 0o644);
     write(certs, "hollow.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", 0o644);
+    lists(certs, &root);
+    own(certs, &root);
+    write(certs, "short.secret", "hunter2\n", 0o644);
     write(certs, "large.pem", vec![b'\n'; (1 << 20) + 1], 0o644);
     world
+}
+
+/// Certificates that a sender could present itself, or could not.
+fn own(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
+    let mut for_servers = params(&[(DnType::CommonName, "server-only")], PAST, LATER);
+    for_servers.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let key = KeyPair::generate().expect("a key");
+    write(certs, "server-only.pem", for_servers.signed_by(&key, root).expect("a certificate").pem(), 0o644);
+}
+
+/// Revocation lists, good and bad.
+fn lists(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
+    let list = |issuer: &CertifiedIssuer<'static, KeyPair>, from: Day, to: Day, revoked: &[u8]| {
+        let entry = |serial: &u8| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&[*serial]),
+            revocation_time: date_time_ymd(2026, 1, 2),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(from.0, from.1, from.2),
+            next_update: date_time_ymd(to.0, to.1, to.2),
+            crl_number: SerialNumber::from_slice(&[1]),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        params.signed_by(issuer).expect("a list")
+    };
+    let (twin, other) =
+        (ca(&[(DnType::CommonName, "Root")], PAST, LATER), ca(&[(DnType::CommonName, "X")], PAST, LATER));
+    for (name, issuer, from, to) in [
+        ("good", root, PAST, LATER),
+        ("stale", root, PAST, (2026, 11, 20)),
+        ("tomorrow", root, (2026, 11, 24), LATER),
+        ("forged", &twin, PAST, LATER),
+        ("other", &other, PAST, LATER),
+    ] {
+        write(certs, &format!("{name}.crl"), list(issuer, from, to, &[]).pem().expect("PEM"), 0o644);
+    }
+    let mut middle = params(&[(DnType::CommonName, "Middle")], PAST, LATER);
+    middle.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    middle.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    middle.serial_number = Some(SerialNumber::from_slice(&[7]));
+    let middle = CertifiedIssuer::signed_by(middle, KeyPair::generate().expect("a key"), root).expect("a CA");
+    write(certs, "middle.pem", middle.pem(), 0o644);
+    let revoking = list(root, PAST, LATER, &[7]).pem().expect("PEM")
+        + &list(&middle, PAST, LATER, &[]).pem().expect("PEM");
+    write(certs, "middle.crl", revoking, 0o644);
+    write(certs, "hollow.crl", "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", 0o644);
+    for (name, version, extension) in [
+        ("v1", &[][..], &[][..]),
+        // deltaCRLIndicator 1; issuingDistributionPoint with indirectCRL, and with onlySomeReasons.
+        ("delta", &[2, 1, 1], &[0x55, 0x1d, 0x1b, 0x02, 0x01, 0x01]),
+        ("indirect", &[2, 1, 1], &[0x55, 0x1d, 0x1c, 0x30, 0x03, 0x84, 0x01, 0xff]),
+        ("partial", &[2, 1, 1], &[0x55, 0x1d, 0x1c, 0x30, 0x04, 0x83, 0x02, 0x00, 0x40]),
+    ] {
+        write(certs, &format!("{name}.crl"), list_by_hand(version, extension), 0o644);
+    }
+}
+
+/// A list in DER that no library makes: its version's INTEGER, and a critical extension's
+/// identifier (three bytes) and value. Its signature is empty; nobody gets to look at it.
+fn list_by_hand(version: &[u8], extension: &[u8]) -> Vec<u8> {
+    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+        [&[tag, u8::try_from(content.len()).expect("short")][..], content].concat()
+    }
+    let algorithm = tlv(0x30, &[0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]);
+    let name = tlv(0x30, &tlv(0x31, &tlv(0x30, &[&[0x06, 3, 0x55, 4, 3, 0x0c, 4][..], b"Root"].concat())));
+    let dates = [tlv(0x17, b"260101000000Z"), tlv(0x17, b"280101000000Z")].concat();
+    let extensions = match extension.split_at_checked(3) {
+        Some((id, value)) => {
+            let whole = [tlv(0x06, id), vec![1, 1, 0xff], tlv(0x04, value)].concat();
+            tlv(0xa0, &tlv(0x30, &tlv(0x30, &whole)))
+        }
+        None => Vec::new(),
+    };
+    let signed = tlv(0x30, &[version, &algorithm, &name, &dates, &extensions].concat());
+    let whole = [signed, algorithm, vec![0x03, 1, 0]].concat();
+    // Longer than 127 bytes or not, the long form is what tells DER from PEM.
+    [vec![0x30, 0x82, 0, u8::try_from(whole.len()).expect("short")], whole].concat()
 }
 
 fn load_text(world: &Path, text: &str) -> Loaded {
@@ -194,7 +278,7 @@ fn what_only_time_brought_does_not_keep_the_daemon_from_starting() {
     let settings = loaded.settings.expect("run starts");
     assert_eq!(settings.degraded.len(), 2, "{:?}", settings.degraded);
     assert!(settings.degraded[1].starts_with("sender `efi`: no valid CA: "), "{:?}", settings.degraded);
-    assert_eq!(settings.senders.iter().map(|sender| sender.anchors.len()).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(settings.senders.iter().map(|sender| sender.trust.anchors.len()).collect::<Vec<_>>(), [2, 2]);
 }
 
 #[test]

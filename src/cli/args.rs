@@ -31,6 +31,8 @@ pub enum Command {
     /// Make certificates for development, or look into any
     #[command(subcommand)]
     Certs(CertsCommand),
+    /// Say whether a certificate would be let in, and why, or why not
+    Explain(ExplainArgs),
     /// Deliver a file as a sender would
     Send(SendArgs),
     /// Ask the running daemon how it is
@@ -95,6 +97,23 @@ pub struct ShowArgs {
     /// Certificates, PEM or DER
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hookspool explain`
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The certificate, PEM or DER; further ones in the file are its chain
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The certificates that come with it
+    #[arg(long, value_name = "FILE")]
+    pub chain: Option<PathBuf>,
+    /// Ask also whether it may deliver there
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

@@ -69,13 +69,13 @@ impl Plan {
         let strangers = settings
             .senders
             .iter()
-            .flat_map(|trusted| &trusted.anchors)
+            .flat_map(|trusted| &trusted.trust.anchors)
             .find(|anchor| !is_development(&anchor.identity));
         if let Some(anchor) = strangers {
             return Err(Failure::Configuration(format!(
                 "`demo` delivers a made-up payment, and the CA `{}` was not made by `certs init`: use a webhooks.toml \
                  whose senders have development certificates",
-                crate::escape::Escaped(&anchor.identity.subject)
+                crate::escape::Escaped(anchor.identity.subject.as_str())
             )));
         }
         let first = settings.policy.endpoints().first();

@@ -13,6 +13,7 @@ pub mod settings;
 pub mod certs;
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod run;
 pub mod send;
 pub mod status;
@@ -33,6 +34,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Check(check) => check::check(&args::config_path(args)?, check.json),
         Command::Certs(CertsCommand::Init(init)) => certs::init::init(init),
         Command::Certs(CertsCommand::Show(show)) => certs::show::show(show),
+        Command::Explain(explain) => explain::explain(&args::config_path(args)?, explain),
         Command::Send(send) => send::send(send),
         Command::Status(asked) => {
             let door = config::admin_door(&args::config_path(args)?)?;

@@ -41,7 +41,7 @@ pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
         role,
         name: name.to_owned(),
         file: file.to_owned(),
-        subject: identity.subject.clone(),
+        subject: identity.subject.to_string(),
         not_before: identity.not_before,
         not_after: identity.not_after,
     }
@@ -58,6 +58,10 @@ pub(super) fn pem_hint(fault: &PemFault) -> &'static str {
             "name a PEM file with `-----BEGIN CERTIFICATE-----` in it, or a certificate in DER"
         }
         PemFault::NoCertificate { .. } => "this is a private key: name the file of the certificate",
+        PemFault::NoList { others: 0 } => {
+            "name a PEM file with `-----BEGIN X509 CRL-----` in it, or a list in DER"
+        }
+        PemFault::NoList { .. } => "this holds certificates or keys: name the file of the revocation list",
         PemFault::NoKey { certificates: 0 } => {
             "name a PEM file that holds a private key: PKCS#8, SEC1 or PKCS#1"
         }

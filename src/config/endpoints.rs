@@ -3,10 +3,13 @@
 use super::defaults as default;
 use super::judge::Judge;
 use super::keys;
+use super::names::name;
+use super::networks::networks;
 use super::raw::{Span, Table};
 use super::reader::{Field, Reader, Text, choices, nearest};
 use super::response::response;
-use super::senders::{Draft as SenderDraft, name};
+use super::secret::query_secret;
+use super::senders::Draft as SenderDraft;
 use crate::policy::{Endpoint, SenderIndex};
 use crate::quantity::ByteSize;
 
@@ -40,6 +43,8 @@ pub(super) fn endpoints<'a>(
         let bounds = (ByteSize(1), default::MAX_BODY_MAX);
         let max_body = reader.size("max_body", bounds, default::MAX_BODY, &mut judge.findings).0;
         let response = response(&reader, judge);
+        let secret = query_secret(&reader, &shown, judge);
+        let from = networks(&reader, judge);
         let endpoint = name.zip(path).map(|(name, path)| Endpoint {
             name,
             path: path.text.to_owned(),
@@ -47,6 +52,8 @@ pub(super) fn endpoints<'a>(
             senders: senders.iter().map(|(index, _)| *index).collect(),
             max_body,
             response,
+            secret,
+            from,
         });
         drafts.push(Draft { name: text, path, suffixes, senders, senders_are_known, endpoint });
     }

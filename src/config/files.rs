@@ -95,6 +95,17 @@ impl Files {
         what: &str,
         findings: &mut Findings,
     ) -> Option<Arc<Contents>> {
+        self.open_up_to(FILE_BYTES_MAX, named, what, findings)
+    }
+
+    /// As [`Files::open`], for a file that may be larger than certificates and keys are.
+    pub(super) fn open_up_to(
+        &mut self,
+        bytes_max: u64,
+        named: Text<'_>,
+        what: &str,
+        findings: &mut Findings,
+    ) -> Option<Arc<Contents>> {
         if named.text.is_empty() {
             findings
                 .error(named.span, format!("{what}: the name of the file is empty"))
@@ -114,7 +125,7 @@ impl Files {
         if !self.order.contains(&path) {
             self.order.push(path.clone());
         }
-        match read(&path, FILE_BYTES_MAX) {
+        match read(&path, bytes_max) {
             Ok(contents) => {
                 let contents = Arc::new(contents);
                 self.read.insert(path, Arc::clone(&contents));
@@ -147,7 +158,7 @@ fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &m
         FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
         FileFault::TooLarge { .. } => (
             format!("{what}: `{path}` {fault}"),
-            "name a file of certificates or a key; those are a few KiB".to_owned(),
+            "name the right file: certificates and keys take a few KiB, revocation lists a few MiB".to_owned(),
         ),
         FileFault::Io(_) => (format!("{what}: `{path}` {fault}"), "look at the disk and the file system".to_owned()),
     };

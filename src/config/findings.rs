@@ -45,6 +45,10 @@ impl Findings {
         self.push(Severity::Warning, span, message.into(), false)
     }
 
+    pub(super) fn note(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.push(Severity::Note, span, message.into(), false)
+    }
+
     /// An error that something is not there, which damage may have brought.
     pub(super) fn missing(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
         self.push(Severity::Error, span, message.into(), true)

@@ -100,9 +100,6 @@ pub const ADMIN: TableKeys =
 pub const LOG: TableKeys =
     TableKeys { name: "[log]", keys: &[built("format", "\"auto\""), built("level", "\"info\"")] };
 
-const MATCHER: &str =
-    "only `cn` is compared, and an ignored matcher would let more certificates in than it says";
-
 /// `[[sender]]`
 pub const SENDER: TableKeys = TableKeys {
     name: "[[sender]]",
@@ -110,22 +107,16 @@ pub const SENDER: TableKeys = TableKeys {
         built("name", "\"efi\""),
         built("ca", "[\"certs/efi-ca.pem\"]"),
         built("cn", "[\"webhook.efipay.com.br\"]"),
-        not_built("subject", MATCHER),
-        not_built("san_dns", MATCHER),
-        not_built("san_uri", MATCHER),
-        not_built("san_ip", MATCHER),
-        not_built("san_email", MATCHER),
-        not_built("sha256", MATCHER),
-        not_built("spki_sha256", MATCHER),
-        not_built("eku", "a certificate marked for another purpose is always refused"),
-        not_built(
-            "crl",
-            "revocation lists are not read yet, and an ignored one would let a revoked sender in",
-        ),
-        not_built(
-            "crl_policy",
-            "revocation lists are not read yet, and an ignored one would let a revoked sender in",
-        ),
+        built("subject", "[\"CN=webhook.efipay.com.br,O=Efi,C=BR\"]"),
+        built("san_dns", "[\"webhook.efipay.com.br\"]"),
+        built("san_uri", "[\"spiffe://efi/webhook\"]"),
+        built("san_ip", "[\"192.0.2.1\"]"),
+        built("san_email", "[\"pix@efi.example\"]"),
+        built("sha256", "[\"…64 hex digits…\"]"),
+        built("spki_sha256", "[\"…64 hex digits…\"]"),
+        built("eku", "\"client\""),
+        built("crl", "[\"certs/efi.crl\"]"),
+        built("crl_policy", "\"strict\""),
     ],
 };
 
@@ -139,11 +130,8 @@ pub const ENDPOINT: TableKeys = TableKeys {
         built("suffixes", "[\"/pix\"]"),
         built("max_body", "\"1 MiB\""),
         built("response", "{ status = 200 }"),
-        not_built(
-            "query_secret",
-            "secrets in URLs are not checked yet, and an ignored one would let deliveries in without it",
-        ),
-        not_built("from", "addresses are not compared yet, and an ignored list would let everyone in"),
+        built("query_secret", "{ name = \"hmac\", file = \"secrets/pix\" }"),
+        built("from", "[\"198.51.100.0/24\"]"),
     ],
 };
 
@@ -153,8 +141,15 @@ pub const RESPONSE: TableKeys = TableKeys {
     keys: &[built("status", "200"), built("echo_headers", "[\"x-webhook-interaction-id\"]")],
 };
 
+/// `query_secret` of an endpoint.
+pub const QUERY_SECRET: TableKeys = TableKeys {
+    name: "`query_secret`",
+    keys: &[built("name", "\"hmac\""), built("file", "\"secrets/pix\"")],
+};
+
 /// Every table, for those who keep documents in step.
-pub const ALL: &[&TableKeys] = &[&TOP, &SERVER, &TLS, &SPOOL, &ADMIN, &LOG, &SENDER, &ENDPOINT, &RESPONSE];
+pub const ALL: &[&TableKeys] =
+    &[&TOP, &SERVER, &TLS, &SPOOL, &ADMIN, &LOG, &SENDER, &ENDPOINT, &RESPONSE, &QUERY_SECRET];
 
 impl TableKeys {
     /// The names that do something in this version.

@@ -18,11 +18,17 @@ mod judge;
 // Table by table
 mod certificates;
 mod log;
+mod matchers;
+mod names;
 mod server;
 mod spool;
 
 mod admin;
 mod response;
+mod secret;
+mod networks;
+mod anchors;
+mod revocation;
 mod senders;
 mod tls;
 

@@ -4,7 +4,8 @@ use super::endpoints::Draft;
 use super::judge::Judge;
 use super::raw::Span;
 use super::senders::Draft as SenderDraft;
-use crate::policy::{Endpoint, PathConflict, Policy, Sender};
+use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
+use crate::tls::verifier::TrustedSender;
 
 /// The policy, if there is one: every endpoint whole, and no path answered twice.
 pub(super) fn policy(senders: Vec<Sender>, drafts: &[Draft<'_>], judge: &mut Judge) -> Option<Policy> {
@@ -91,17 +92,40 @@ fn indistinguishable(endpoint: &Draft<'_>, senders: &[SenderDraft<'_>], judge: &
         let Some(second) = senders[*later].sender.as_ref() else { continue };
         for (earlier, _) in &endpoint.senders[..place] {
             let Some(first) = senders[*earlier].sender.as_ref() else { continue };
-            let anchor = first
-                .anchors
-                .iter()
-                .any(|one| second.anchors.iter().any(|other| one.identity.sha256 == other.identity.sha256));
-            let cn = first.sender.rule.cn.iter().find(|cn| second.sender.rule.cn.contains(cn));
-            let (true, Some(cn)) = (anchor, cn) else { continue };
-            let (first, second) = (&first.sender.name, &second.sender.name);
-            judge
-                .findings
-                .warning(span, format!("a certificate with CN `{cn}` can be `{first}` as well as `{second}`; here it counts as `{first}`, which comes first"))
-                .hint("give the two different common names or different CAs, or list one of them");
+            if let Some(value) = common(first, second) {
+                let (first, second) = (&first.sender.name, &second.sender.name);
+                judge
+                    .findings
+                    .warning(span, format!("a certificate with {value} can be `{first}` as well as `{second}`; here it counts as `{first}`, which comes first"))
+                    .hint("give the two different names or different CAs, or list one of them");
+            }
         }
     }
+}
+
+/// What a certificate that fits both of two senders would say; `None` where none can, as far as
+/// the rules tell. A certificate has one CN, subject and key, but may have many alternative names.
+fn common(first: &TrustedSender, second: &TrustedSender) -> Option<String> {
+    let of = |trusted: &TrustedSender| -> Vec<_> {
+        trusted.trust.anchors.iter().map(|anchor| anchor.identity.sha256).collect()
+    };
+    let theirs = of(second);
+    if !of(first).iter().any(|anchor| theirs.contains(anchor)) {
+        return None;
+    }
+    let mut shared = None;
+    for matcher in first.sender.rule.matchers() {
+        let same_kind = second.sender.rule.matchers().iter().find(|other| other.key() == matcher.key());
+        let Some(other) = same_kind.map(Matcher::expected) else { continue };
+        let both = matcher.expected().into_iter().find(|value| other.contains(value));
+        match both {
+            Some(value) if shared.is_none() => {
+                let kind = if matcher.key() == "cn" { "CN" } else { matcher.key() };
+                shared = Some(format!("{kind} `{value}`"));
+            }
+            None if !matcher.key().starts_with("san_") => return None,
+            Some(_) | None => {}
+        }
+    }
+    shared
 }

@@ -14,6 +14,8 @@ use crate::identity::Identity;
 /// The `O` of every certificate made here, root and leaf.
 pub const ORGANIZATION: &str = "hookspool development";
 
+/// organizationName (X.520).
+const ORGANIZATION_NAME: &str = "2.5.4.10";
 /// What every server certificate is good for.
 const LOOPBACK_HOSTS: &[&str] = &["localhost", "127.0.0.1", "::1"];
 /// X.520's upper bound for a common name (ub-common-name), in characters.
@@ -141,17 +143,7 @@ impl Issued {
 
 /// Whether a certificate was made here: [`ORGANIZATION`] stands in its subject.
 pub fn is_development(identity: &Identity) -> bool {
-    let organization = format!("O={ORGANIZATION}");
-    let mut escaped = false;
-    identity
-        .subject
-        // RFC 4514: what separates is not escaped, and an escape is one backslash and what follows.
-        .split(|c| {
-            let separates = !escaped && matches!(c, ',' | '+');
-            escaped = !escaped && c == '\\';
-            separates
-        })
-        .any(|attribute| attribute == organization)
+    identity.subject.texts(ORGANIZATION_NAME).any(|organization| organization == ORGANIZATION)
 }
 
 fn params(
@@ -216,7 +208,7 @@ mod tests {
     fn leaves_are_version_three_and_cannot_issue() {
         let root = Root::new(KeyKind::EcdsaP256, now()).expect("a root");
         let leaf = Identity::from_der(&root.client("a").expect("a client").certificate).expect("readable");
-        assert_eq!((leaf.version, leaf.cannot_issue), (Version::Three, Some(CannotIssue::NotACa)));
+        assert_eq!((leaf.version, leaf.issuing.never.clone()), (Version::Three, Some(CannotIssue::NotACa)));
         assert!(leaf.not_before < now() && leaf.is_valid_at(now()));
         let other = Identity::from_der(&root.client("a").expect("a client").certificate).expect("readable");
         assert_ne!(leaf.serial, other.serial);
@@ -228,10 +220,10 @@ mod tests {
         let mut identity = Identity::from_der(&root.issued.certificate).expect("readable");
         assert!(is_development(&identity));
         for real in ["CN=x\\,O=hookspool development", "CN=O=hookspool development", "O=hookspool"] {
-            identity.subject = real.to_owned();
+            identity.subject = real.parse().expect("a name");
             assert!(!is_development(&identity), "{real}");
         }
-        identity.subject = "CN=x\\\\,O=hookspool development".to_owned();
+        identity.subject = "CN=x\\\\,O=hookspool development".parse().expect("a name");
         assert!(is_development(&identity), "an escaped backslash escapes nothing");
     }
 

@@ -2,41 +2,52 @@
 
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
 
-use super::fingerprint::{Fingerprint, Hex, SpkiPin};
-use super::issuer::{CannotIssue, cannot_issue};
-use super::name::{CommonName, rfc4514};
+use super::alternative_names::AlternativeNames;
+use super::common_name::CommonName;
+use super::distinguished_name::DistinguishedName;
+use super::fingerprint::{Fingerprint, Serial, SpkiPin};
+use super::issuer::Issuing;
+use super::key::PublicKeyKind;
+use super::purposes::Purposes;
 
 /// What a certificate says of its holder (RFC 5280), in owned, plain values.
 #[derive(Clone, Debug)]
 pub struct Identity {
+    /// The subject's alternative names.
+    pub alternative_names: AlternativeNames,
     /// The subject's common name, when there is exactly one to speak of.
     pub common_name: CommonName,
-    /// The issuer's name as RFC 4514 writes it.
-    pub issuer: String,
-    /// Whether subject and issuer are the same name. Says nothing about the signature.
-    pub self_issued: bool,
+    /// Where its issuer says that its revocation lists are, as URIs (RFC 5280, 4.2.1.13).
+    pub crl_points: Vec<String>,
+    /// The issuer's name.
+    pub issuer: DistinguishedName,
+    /// What it says of itself as an issuer.
+    pub issuing: Issuing,
+    /// The kind of its key.
+    pub key: PublicKeyKind,
     /// First and last moment of validity, both inclusive.
     pub not_before: Timestamp,
     /// See [`Identity::not_before`].
     pub not_after: Timestamp,
-    /// The serial number in lower-case hex, without the sign's leading zero byte.
-    pub serial: String,
+    /// What it is marked for.
+    pub purposes: Purposes,
+    /// Its number among all that its issuer has made.
+    pub serial: Serial,
     /// Names exactly this certificate.
     pub sha256: Fingerprint,
-    /// Names the key in it.
-    pub spki_sha256: SpkiPin,
-    /// The subject's name as RFC 4514 writes it.
-    pub subject: String,
-    /// What kind of certificate this is.
-    pub version: Version,
-    /// Why it may not vouch for others, if it may not.
-    pub cannot_issue: Option<CannotIssue>,
     /// The SubjectPublicKeyInfo, in DER.
     pub spki: Vec<u8>,
+    /// Names the key in it.
+    pub spki_sha256: SpkiPin,
+    /// The subject's name.
+    pub subject: DistinguishedName,
+    /// What kind of certificate this is.
+    pub version: Version,
 }
 
 /// The version field (RFC 5280, 4.1.2.1). A certificate of another version, or one of version 1
@@ -72,20 +83,29 @@ impl Identity {
         if !rest.is_empty() {
             return Err(UnreadableCertificate(format!("{} bytes follow it", rest.len())));
         }
+        let key = PublicKeyKind::of(certificate.public_key());
         Ok(Self {
+            alternative_names: AlternativeNames::of(&certificate),
             common_name: CommonName::of(certificate.subject()),
-            issuer: rfc4514(certificate.issuer()),
-            self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
+            crl_points: crl_points(&certificate),
+            issuer: DistinguishedName::of(certificate.issuer()),
+            issuing: Issuing::of(&certificate, &key),
+            key,
             not_before: timestamp(certificate.validity().not_before),
             not_after: timestamp(certificate.validity().not_after),
-            serial: serial(certificate.raw_serial()),
+            purposes: Purposes::of(&certificate),
+            serial: Serial::from_integer(certificate.raw_serial()),
             sha256: Fingerprint::of_certificate(der),
-            spki_sha256: SpkiPin::of_spki(certificate.public_key().raw),
-            subject: rfc4514(certificate.subject()),
-            version: version(&certificate)?,
-            cannot_issue: cannot_issue(&certificate),
             spki: certificate.public_key().raw.to_vec(),
+            spki_sha256: SpkiPin::of_spki(certificate.public_key().raw),
+            subject: DistinguishedName::of(certificate.subject()),
+            version: version(&certificate)?,
         })
+    }
+
+    /// Whether subject and issuer are the same name. Says nothing about the signature.
+    pub fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
     }
 
     /// Whether `at` lies inside the validity, both ends included (RFC 5280, 4.1.2.5).
@@ -109,15 +129,30 @@ fn version(certificate: &X509Certificate<'_>) -> Result<Version, UnreadableCerti
 }
 
 /// 99991231235959Z means "no end" (RFC 5280, 4.1.2.5) and lies past what can be expressed.
-fn timestamp(time: ASN1Time) -> Timestamp {
+pub(crate) fn timestamp(time: ASN1Time) -> Timestamp {
     let end = if time.timestamp() < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_second(time.timestamp()).unwrap_or(end)
 }
 
-fn serial(raw: &[u8]) -> String {
-    let significant = match raw {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        all => all,
-    };
-    Hex(significant).to_string()
+fn crl_points(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for extension in certificate.iter_extensions() {
+        if let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() {
+            found.extend(points.iter().filter_map(|point| point.distribution_point.as_ref()).flat_map(uris));
+        }
+    }
+    found
+}
+
+/// The URIs of a distribution point's name.
+pub(crate) fn uris(name: &DistributionPointName<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    if let DistributionPointName::FullName(names) = name {
+        for name in names {
+            if let GeneralName::URI(uri) = name {
+                found.push((*uri).to_owned());
+            }
+        }
+    }
+    found
 }

@@ -1,6 +1,7 @@
-//! SHA-256 digests that name a certificate or its key.
+//! Digests that name a certificate or its key, and serial numbers: bytes that are shown in hex.
 
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -12,6 +13,15 @@ pub struct Fingerprint([u8; 32]);
 /// keeps it (RFC 7469, section 2.4).
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SpkiPin([u8; 32]);
+
+/// A serial number (RFC 5280, 4.1.2.2) without the zero byte that only carries the sign.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Serial(Vec<u8>);
+
+/// This is not a SHA-256 digest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a SHA-256 digest is 64 hex digits, with or without colons")]
+pub struct NotADigest;
 
 impl Fingerprint {
     /// The fingerprint of a certificate in DER.
@@ -27,7 +37,33 @@ impl SpkiPin {
     }
 }
 
-/// Lower-case hex without colons: the one way digests and serial numbers are printed.
+impl Serial {
+    /// From the content of an INTEGER in DER.
+    pub fn from_integer(content: &[u8]) -> Self {
+        match content {
+            [0, rest @ ..] if !rest.is_empty() => Self(rest.to_vec()),
+            all => Self(all.to_vec()),
+        }
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        read_digest(text).map(Self)
+    }
+}
+
+impl FromStr for SpkiPin {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        read_digest(text).map(Self)
+    }
+}
+
+/// Lower-case hex without colons: the one way such bytes are printed.
 pub(super) struct Hex<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
@@ -36,32 +72,70 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hex(&self.0).fmt(f)
-    }
+/// Shown in hex, whether for people or for debugging.
+macro_rules! shown_in_hex {
+    ($($kind:ty),*) => {$(
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Hex(&self.0).fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
 }
 
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+shown_in_hex!(Fingerprint, SpkiPin, Serial);
+
+/// The bytes behind an even number of hex digits.
+pub(super) fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
+    let digits = digits.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
     }
+    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    digits.chunks(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
 }
 
-impl fmt::Display for SpkiPin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hex(&self.0).fmt(f)
+/// With colons between all bytes, as OpenSSL prints them, or with none.
+fn read_digest(text: &str) -> Result<[u8; 32], NotADigest> {
+    let pairs: Vec<&str> = text.split(':').collect();
+    if pairs.len() > 1 && pairs.iter().any(|pair| pair.len() != 2) {
+        return Err(NotADigest);
     }
-}
-
-impl fmt::Debug for SpkiPin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+    bytes_of_hex(&pairs.concat()).and_then(|bytes| bytes.try_into().ok()).ok_or(NotADigest)
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest(&SHA256, bytes).as_ref());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_read_in_each_form_and_printed_in_one() {
+        let plain = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let bytes: Vec<_> = (0..32).map(|i| plain[2 * i..2 * i + 2].to_uppercase()).collect();
+        for text in [plain, &plain.to_uppercase(), &bytes.join(":")] {
+            assert_eq!(text.parse::<Fingerprint>().map(|digest| digest.to_string()), Ok(plain.to_owned()));
+        }
+        let odd = format!("{}:{}", &plain[..1], &plain[1..]);
+        for bad in ["", "ba78", &plain[..63], &format!("{plain}00"), &plain.replace('b', "g"), &odd, "é"] {
+            assert_eq!(bad.parse::<SpkiPin>(), Err(NotADigest), "{bad}");
+        }
+    }
+
+    #[test]
+    fn serials_are_the_same_with_and_without_their_sign() {
+        assert_eq!(Serial::from_integer(&[0, 0x8a]), Serial::from_integer(&[0x8a]));
+        assert_eq!(Serial::from_integer(&[0]).to_string(), "00");
+    }
 }

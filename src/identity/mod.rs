@@ -4,11 +4,24 @@
 //! *claimed* until an anchor has vouched for it and the handshake has proved possession of its key.
 
 mod fingerprint;
-mod name;
+mod distinguished_name;
+mod rfc4514;
+mod common_name;
+mod alternative_names;
+mod key;
 mod issuer;
+mod purposes;
 mod certificate;
+mod revocation_list;
 
+pub use alternative_names::AlternativeNames;
 pub use certificate::{Identity, UnreadableCertificate, Version};
-pub use fingerprint::{Fingerprint, SpkiPin};
-pub use issuer::CannotIssue;
-pub use name::{CommonName, UnreadableCommonName};
+pub use common_name::{CommonName, UnreadableCommonName};
+pub use distinguished_name::DistinguishedName;
+pub use fingerprint::{Fingerprint, NotADigest, Serial, SpkiPin};
+pub use issuer::{CannotIssue, Issuing};
+pub use key::{PublicKeyKind, UnusableKey};
+pub use purposes::Purposes;
+pub(crate) use revocation_list::algorithm_id;
+pub use revocation_list::{ListFault, RevocationList};
+pub use rfc4514::NameFault;

@@ -1,8 +1,10 @@
 //! From a path to an endpoint, and from a peer to a permit.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::admission::Admission;
 use super::endpoint::Endpoint;
 use super::name::Name;
 use super::peer::Peer;
@@ -42,12 +44,21 @@ pub struct Permit {
     endpoint: Arc<Endpoint>,
 }
 
-/// A known sender at an endpoint that does not list it.
+/// A known sender that may not deliver here.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the endpoint lists none of the senders this certificate can be")]
-pub struct Denial {
-    /// The senders this certificate can be.
-    pub presented: Vec<Name>,
+pub enum Denial {
+    /// The endpoint has other senders.
+    #[error("the endpoint lists none of the senders this certificate can be")]
+    NotListed {
+        /// The senders this certificate can be.
+        presented: Vec<Name>,
+    },
+    /// It comes from elsewhere.
+    #[error("{address} is in none of the networks of the endpoint's `from`")]
+    Network {
+        /// Where it comes from.
+        address: IpAddr,
+    },
 }
 
 impl Policy {
@@ -81,19 +92,29 @@ impl Policy {
     /// whose certificate this can be.
     ///
     /// # Errors
-    /// When the endpoint lists none of the senders that the peer can be.
+    /// When the endpoint lists none of the senders that the peer can be, or the peer's network.
     pub fn authorize(&self, peer: &Peer, endpoint: &Arc<Endpoint>) -> Result<Permit, Denial> {
-        match endpoint.senders.iter().find(|sender| peer.admission.is_for(**sender)) {
-            Some(&sender) => {
-                Ok(Permit { sender: self.senders[sender].name.clone(), endpoint: Arc::clone(endpoint) })
-            }
-            None => Err(Denial { presented: self.names(peer) }),
+        let sender = self.sender_at(endpoint, &peer.admission)?.clone();
+        if !endpoint.may_come_from(peer.address.ip()) {
+            return Err(Denial::Network { address: peer.address.ip() });
+        }
+        Ok(Permit { sender, endpoint: Arc::clone(endpoint) })
+    }
+
+    /// As whom an endpoint would take a certificate, wherever it comes from.
+    ///
+    /// # Errors
+    /// When the endpoint lists none of the senders that it can be.
+    pub fn sender_at(&self, endpoint: &Endpoint, admission: &Admission) -> Result<&Name, Denial> {
+        match endpoint.senders.iter().find(|sender| admission.is_for(**sender)) {
+            Some(&sender) => Ok(&self.senders[sender].name),
+            None => Err(Denial::NotListed { presented: self.names(admission) }),
         }
     }
 
-    /// The senders this peer can be.
-    pub fn names(&self, peer: &Peer) -> Vec<Name> {
-        peer.admission.senders().iter().map(|sender| self.senders[*sender].name.clone()).collect()
+    /// The senders that a certificate can be.
+    pub fn names(&self, admission: &Admission) -> Vec<Name> {
+        admission.senders().iter().map(|sender| self.senders[*sender].name.clone()).collect()
     }
 
     /// The senders that an endpoint lists, in its order.
@@ -127,10 +148,11 @@ impl Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{ResponseRule, Rule, Sender};
+    use crate::policy::{Matcher, ResponseRule, Rule};
 
     fn sender(name: &str) -> Sender {
-        Sender { name: name.parse().expect("a name"), rule: Rule { cn: vec![name.to_owned()] } }
+        let rule = Rule::new(vec![Matcher::Cn(vec![name.to_owned()])]).expect("a rule");
+        Sender { name: name.parse().expect("a name"), rule }
     }
 
     fn endpoint(name: &str, path: &str, suffixes: &[&str]) -> Endpoint {
@@ -141,6 +163,8 @@ mod tests {
             senders: vec![0],
             max_body: 1,
             response: ResponseRule::default(),
+            secret: None,
+            from: Vec::new(),
         }
     }
 

@@ -1,6 +1,11 @@
 //! One place a sender can deliver to.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 use super::name::Name;
+use super::secret::QuerySecret;
 use super::sender::SenderIndex;
 
 /// A path, who may deliver to it, and how deliveries are answered.
@@ -18,6 +23,10 @@ pub struct Endpoint {
     pub max_body: u64,
     /// What success looks like.
     pub response: ResponseRule,
+    /// What the URL must carry, if anything.
+    pub secret: Option<QuerySecret>,
+    /// The networks that deliveries may come from; empty for all.
+    pub from: Vec<IpNet>,
 }
 
 /// The answer to a delivery that is safely stored.
@@ -45,6 +54,16 @@ impl Endpoint {
             [format!("{base}{suffix}"), format!("{base}/{suffix}")].map(|path| (path, Some(index)))
         });
         bare.map(|path| (path, None)).chain(with_suffix)
+    }
+
+    /// Whether a query carries what this endpoint asks for.
+    pub fn is_addressed_by(&self, query: Option<&str>) -> bool {
+        self.secret.as_ref().is_none_or(|secret| secret.is_in(query, &self.suffixes))
+    }
+
+    /// Whether deliveries may come from there.
+    pub fn may_come_from(&self, address: IpAddr) -> bool {
+        self.from.is_empty() || self.from.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
     /// The event that a request target names: the suffix, without its slash, that its query ends

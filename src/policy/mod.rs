@@ -1,18 +1,30 @@
 //! Who may deliver what where: pure functions over facts.
 //!
-//! Nothing here does I/O or knows TLS. A handshake yields a [`Peer`], [`Policy::authorize`] turns a
-//! peer and an endpoint into a [`Permit`], and only a permit begins a delivery.
+//! Nothing here does I/O or knows TLS. What each sender's trust and rule make of a certificate is a
+//! [`Trial`]; [`Admission::decide`] comes to a verdict over all of them. A handshake yields a
+//! [`Peer`], [`Policy::authorize`] turns a peer and an endpoint into a [`Permit`], and only a permit
+//! begins a delivery.
 
 mod name;
+mod matcher;
 mod rule;
 mod sender;
+mod trial;
+mod refusal;
+mod admission;
 mod peer;
+mod secret;
 mod endpoint;
 mod authorize;
 
+pub use admission::Admission;
 pub use authorize::{Denial, PathConflict, Permit, Policy, Route};
 pub use endpoint::{Endpoint, ResponseRule};
+pub use matcher::{MATCHERS, Matcher, Mismatch, presented};
 pub use name::{Name, NameError};
 pub use peer::{Peer, Session};
-pub use rule::{Mismatch, Rule};
-pub use sender::{Admission, Doubt, Refusal, RefusalReason, Sender, SenderIndex};
+pub use refusal::{Advice, Refusal, RefusalReason};
+pub use rule::Rule;
+pub use secret::{QuerySecret, SECRET_BYTES_MAX, STRUCK_OUT, SecretFault};
+pub use sender::{Sender, SenderIndex};
+pub use trial::{Doubt, DoubtKind, Trial, Vouched, Voucher};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::sender::Admission;
+use super::admission::Admission;
 use crate::identity::Identity;
 
 /// Who is on a connection: made once a mutual TLS handshake has been completed.

@@ -1,38 +1,25 @@
 //! What a sender's certificate has to say.
 
-use crate::identity::{CommonName, Identity};
+use super::matcher::{Matcher, Mismatch};
+use crate::identity::Identity;
 
-/// The matchers of one sender. All kinds that are given must hold; within a kind any value will do.
+/// The matchers of one sender, at least one. All must hold; within each, any value will do.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rule {
-    /// Exact common names: no wildcards, no folding of case, no trimming.
-    pub cn: Vec<String>,
-}
-
-/// A certificate that an anchor of the sender vouched for, and that still is not the sender's.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Mismatch {
-    /// The matcher that does not hold, as webhooks.toml calls it.
-    pub matcher: &'static str,
-    /// Any of these would have been accepted.
-    pub expected: Vec<String>,
-    /// What the certificate says instead.
-    pub presented: CommonName,
-}
+pub struct Rule(Vec<Matcher>);
 
 impl Rule {
-    /// Holds the rule against what a certificate says.
-    ///
-    /// # Errors
-    /// With the first matcher that does not hold.
-    pub fn check(&self, identity: &Identity) -> Result<(), Mismatch> {
-        match identity.common_name.one() {
-            Some(presented) if self.cn.iter().any(|expected| expected == presented) => Ok(()),
-            Some(_) | None => Err(Mismatch {
-                matcher: "cn",
-                expected: self.cn.clone(),
-                presented: identity.common_name.clone(),
-            }),
-        }
+    /// A rule of these matchers; `None` where there are none, as that would let everyone in.
+    pub fn new(matchers: Vec<Matcher>) -> Option<Self> {
+        (!matchers.is_empty()).then_some(Self(matchers))
+    }
+
+    /// The matchers.
+    pub fn matchers(&self) -> &[Matcher] {
+        &self.0
+    }
+
+    /// Every matcher that does not hold for a certificate; none, when the rule holds.
+    pub fn mismatches(&self, identity: &Identity) -> Vec<Mismatch> {
+        self.0.iter().filter_map(|matcher| matcher.check(identity).err()).collect()
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::body::{self, Budget, Payload};
-use super::outcome::{Answer, Outcome, Unavailable};
+use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
 use crate::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PayloadFacts, PeerFacts, RequestFacts, latin1};
 use crate::escape::Escaped;
@@ -120,7 +120,10 @@ impl Intake {
             arrival.connection.retire.cancel();
             return Err(Outcome::Unavailable(Unavailable::Expired));
         }
-        let route = route.ok_or(Outcome::NotFound)?;
+        let route = route.ok_or(Outcome::NotFound(Nowhere::Path))?;
+        if !route.endpoint.is_addressed_by(arrival.uri.query()) {
+            return Err(Outcome::NotFound(Nowhere::Secret));
+        }
         let permit = arrival.policy().authorize(peer, &route.endpoint).map_err(Outcome::Forbidden)?;
         if arrival.method != Method::POST {
             return Err(Outcome::MethodNotAllowed);
@@ -196,6 +199,8 @@ impl Arrival {
         let Peer { address, identity, session, .. } = &self.connection.peer;
         let endpoint = permit.endpoint();
         let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
+        // A secret that stood in the spool would be known to every consumer.
+        let told = |text: String| endpoint.secret.as_ref().map_or(text.clone(), |it| it.strike_out(&text));
         Envelope {
             version: ENVELOPE_VERSION,
             id: EntryId::fresh(),
@@ -206,20 +211,20 @@ impl Arrival {
             request: RequestFacts {
                 method: self.method.as_str(),
                 path: latin1(self.uri.path().as_bytes()),
-                query: self.uri.query().map(|query| latin1(query.as_bytes())),
+                query: self.uri.query().map(|query| told(latin1(query.as_bytes()))),
                 http_version: format!("{:?}", self.version),
                 headers: self
                     .headers
                     .iter()
-                    .map(|(name, value)| (name.as_str(), latin1(value.as_bytes())))
+                    .map(|(name, value)| (name.as_str(), told(latin1(value.as_bytes()))))
                     .collect(),
             },
             peer: PeerFacts {
                 address: address.to_string(),
-                subject: &identity.subject,
-                issuer: &identity.issuer,
+                subject: identity.subject.as_str(),
+                issuer: identity.issuer.as_str(),
                 common_name: identity.common_name.one(),
-                serial: &identity.serial,
+                serial: identity.serial.to_string(),
                 sha256: identity.sha256.to_string(),
                 spki_sha256: identity.spki_sha256.to_string(),
                 not_before: identity.not_before.to_string(),
@@ -300,9 +305,9 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
         method = %Escaped(arrival.method.as_str()),
         senders = senders(arrival),
         peer = %peer.address,
-        subject = %Escaped(&peer.identity.subject),
-        issuer = %Escaped(&peer.identity.issuer),
-        serial = %Escaped(&peer.identity.serial),
+        subject = %Escaped(peer.identity.subject.as_str()),
+        issuer = %Escaped(peer.identity.issuer.as_str()),
+        serial = %peer.identity.serial,
         sha256 = %peer.identity.sha256,
         milliseconds = milliseconds(arrived),
         "delivery not taken"
@@ -310,7 +315,7 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
 }
 
 fn senders(arrival: &Arrival) -> String {
-    let names = arrival.policy().names(&arrival.connection.peer);
+    let names = arrival.policy().names(&arrival.connection.peer.admission);
     names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
 }
 

@@ -19,8 +19,8 @@ pub enum Outcome {
     Forbidden(Denial),
     /// Anything but POST.
     MethodNotAllowed,
-    /// The path is no endpoint.
-    NotFound,
+    /// The address is no endpoint.
+    NotFound(Nowhere),
     /// The entry is safe.
     Stored(Receipt),
     /// The body stalled or never ended.
@@ -29,6 +29,17 @@ pub enum Outcome {
     TooLarge,
     /// The fault is ours, and passes.
     Unavailable(Unavailable),
+}
+
+/// Why an address is no endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Nowhere {
+    /// No endpoint answers to the path.
+    #[error("no endpoint has this path")]
+    Path,
+    /// The endpoint's `query_secret` is not in the query.
+    #[error("the query does not carry the endpoint's `query_secret`")]
+    Secret,
 }
 
 /// Why nothing can be taken right now.
@@ -69,7 +80,7 @@ impl Outcome {
             Self::Aborted => "aborted",
             Self::Forbidden(_) => "forbidden",
             Self::MethodNotAllowed => "method_not_allowed",
-            Self::NotFound => "not_found",
+            Self::NotFound(_) => "not_found",
             Self::Stored(_) => "stored",
             Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
@@ -81,13 +92,9 @@ impl Outcome {
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Forbidden(denial) => Some(denial.to_string()),
+            Self::NotFound(nowhere) => Some(nowhere.to_string()),
             Self::Unavailable(why) => Some(why.to_string()),
-            Self::Aborted
-            | Self::MethodNotAllowed
-            | Self::NotFound
-            | Self::Stored(_)
-            | Self::Timeout
-            | Self::TooLarge => None,
+            Self::Aborted | Self::MethodNotAllowed | Self::Stored(_) | Self::Timeout | Self::TooLarge => None,
         }
     }
 
@@ -105,7 +112,7 @@ impl Outcome {
             Self::MethodNotAllowed => {
                 self.refuse(StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, HeaderValue::from_static("POST"))])
             }
-            Self::NotFound => self.refuse(StatusCode::NOT_FOUND, &[]),
+            Self::NotFound(_) => self.refuse(StatusCode::NOT_FOUND, &[]),
             Self::Timeout => self.refuse(StatusCode::REQUEST_TIMEOUT, &[(CONNECTION, CLOSE)]),
             Self::TooLarge => self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &[]),
             Self::Unavailable(Unavailable::Draining | Unavailable::Expired) => self.refuse(
@@ -146,9 +153,10 @@ mod tests {
     fn refusals() -> Vec<Outcome> {
         vec![
             Outcome::Aborted,
-            Outcome::Forbidden(Denial { presented: Vec::new() }),
+            Outcome::Forbidden(Denial::NotListed { presented: Vec::new() }),
             Outcome::MethodNotAllowed,
-            Outcome::NotFound,
+            Outcome::NotFound(Nowhere::Path),
+            Outcome::NotFound(Nowhere::Secret),
             Outcome::Timeout,
             Outcome::TooLarge,
             Outcome::Unavailable(Unavailable::Crowded),

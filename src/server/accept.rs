@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -117,7 +117,7 @@ impl Server {
                 tracing::warn!(
                     stage = "handshake",
                     peer = %address,
-                    claimed_subject = %Escaped(&claimed.subject),
+                    claimed_subject = %Escaped(claimed.subject.as_str()),
                     claimed_sha256 = %claimed.sha256,
                     error = %Escaped(&error.to_string()),
                     "a known certificate was shown without proof of its key"
@@ -134,32 +134,41 @@ impl Server {
     /// A sender's certificate that runs out is the operator's next bad night, too.
     fn note_expiry(&self, established: &Established) {
         let peer = &established.peer;
-        for sender in established.snapshot.policy.names(peer) {
+        for sender in established.snapshot.policy.names(&peer.admission) {
             self.metrics.not_after("client", sender.as_str(), peer.identity.not_after.as_second());
         }
     }
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
         let refused = RefusedHandshake::new(self.clock.now(), address, sni, refusal);
-        let claimed = refused.claimed.as_ref();
         self.metrics.refusal(refused.reason);
-        tracing::warn!(
-            stage = "handshake",
-            reason = refused.reason,
-            detail = refused.detail,
-            peer = %address,
-            sni = refused.sni,
-            claimed_subject = claimed.map(|c| &c.subject),
-            claimed_issuer = claimed.map(|c| &c.issuer),
-            claimed_serial = claimed.map(|c| &c.serial),
-            claimed_not_before = claimed.map(|c| &c.not_before),
-            claimed_not_after = claimed.map(|c| &c.not_after),
-            claimed_sha256 = claimed.map(|c| &c.sha256),
-            claimed_spki_sha256 = claimed.map(|c| &c.spki_sha256),
-            "sender refused"
-        );
-        self.refusals.push(refused);
+        if self.refusals.note(refused.clone(), Instant::now()) {
+            log(&refused);
+        }
     }
+}
+
+fn log(refused: &RefusedHandshake) {
+    let claimed = refused.claimed.as_ref();
+    tracing::warn!(
+        stage = refused.stage,
+        reason = refused.reason,
+        detail = refused.detail,
+        peer = refused.address,
+        sni = refused.sni,
+        vouched = (!refused.vouched.is_empty()).then(|| refused.vouched.join(",")),
+        expected = refused.expected,
+        presented = refused.presented,
+        admit = refused.admit,
+        claimed_subject = claimed.map(|c| &c.subject),
+        claimed_issuer = claimed.map(|c| &c.issuer),
+        claimed_serial = claimed.map(|c| &c.serial),
+        claimed_not_before = claimed.map(|c| &c.not_before),
+        claimed_not_after = claimed.map(|c| &c.not_after),
+        claimed_sha256 = claimed.map(|c| &c.sha256),
+        claimed_spki_sha256 = claimed.map(|c| &c.spki_sha256),
+        "sender refused"
+    );
 }
 
 /// Counts a connection while it lives.

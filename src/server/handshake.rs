@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{Error as TlsError, HandshakeKind, ProtocolVersion};
+use rustls::{Error as TlsError, HandshakeKind, InvalidMessage, ProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::identity::Identity;
 use crate::live::{Live, Snapshot};
-use crate::policy::{Peer, Refusal, RefusalReason, Session};
+use crate::policy::{Peer, Refusal, Session};
 use crate::tls::verifier::{Admitted, observed};
 
 /// How long a refused peer may take to read its alert.
@@ -73,7 +73,11 @@ pub(super) async fn shake(
         }
         (Err((error, stream)), None) if is_missing_certificate(&error) => {
             let_alert_be_read(stream).await;
-            let refusal = Refusal { reason: RefusalReason::NoCertificate, claimed: None };
+            Err(NotEstablished::Refused { refusal: Refusal::no_certificate(), sni })
+        }
+        (Err((error, stream)), None) if is_too_large(&error) => {
+            let_alert_be_read(stream).await;
+            let refusal = Refusal::unreadable("what was presented takes more than 64 KiB", None);
             Err(NotEstablished::Refused { refusal, sni })
         }
         (Err((error, _)), Some(Ok(admitted))) if tls_error(&error).is_some() => {
@@ -113,6 +117,16 @@ fn established(
 
 fn is_missing_certificate(error: &io::Error) -> bool {
     matches!(tls_error(error), Some(TlsError::NoCertificatesPresented))
+}
+
+/// After the hello, only a certificate is ever so large.
+fn is_too_large(error: &io::Error) -> bool {
+    matches!(
+        tls_error(error),
+        Some(TlsError::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge
+        ))
+    )
 }
 
 fn tls_error(error: &io::Error) -> Option<&TlsError> {

@@ -114,7 +114,7 @@ fn draft(endpoint: &str) -> Draft {
         subject: "",
         issuer: "",
         common_name: None,
-        serial: "",
+        serial: String::new(),
         sha256: String::new(),
         spki_sha256: String::new(),
         not_before: String::new(),

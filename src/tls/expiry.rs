@@ -11,6 +11,8 @@ use crate::clock::Timestamp;
 pub enum Role {
     /// It vouches for a sender.
     Anchor,
+    /// It is a revocation list; its end is its next update.
+    Crl,
     /// We show it to senders.
     Server,
 }
@@ -20,6 +22,7 @@ impl Role {
     pub fn word(self) -> &'static str {
         match self {
             Self::Anchor => "anchor",
+            Self::Crl => "crl",
             Self::Server => "server",
         }
     }

@@ -49,7 +49,7 @@ impl KeyPair {
         // Compared by hand: the library's own comparison refuses version 1 certificates.
         let ours = signer.public_key().is_some_and(|spki| spki.as_ref() == identity.spki);
         if !ours {
-            return Err(KeyPairFault::Mismatch { subject: identity.subject });
+            return Err(KeyPairFault::Mismatch { subject: identity.subject.to_string() });
         }
         Ok(Self { identity, certified: Arc::new(CertifiedKey::new(chain, signer)) })
     }

@@ -9,6 +9,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 pub const CERTIFICATES_MAX: usize = 256;
 /// The largest certificate or key file that is read, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
+/// The largest file of revocation lists that is read, in bytes. A large public CA's is a few MiB.
+pub const LISTS_BYTES_MAX: u64 = 16 << 20;
 
 /// How an encrypted key says so: PKCS#8 (RFC 7468, 11), and OpenSSL's older way (RFC 1421).
 const ENCRYPTED_MARKS: &[&[u8]] = &[b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
@@ -27,6 +29,12 @@ pub enum PemFault {
     NoCertificate {
         /// How many private keys it holds instead.
         keys: usize,
+    },
+    /// There is no revocation list in it.
+    #[error("the file holds no revocation list (other PEM blocks: {others})")]
+    NoList {
+        /// How many certificates or keys it holds instead.
+        others: usize,
     },
     /// There is no private key in it.
     #[error("the file holds no private key (certificates: {certificates})")]
@@ -65,6 +73,25 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFau
         0 if bytes.is_empty() => Err(PemFault::Empty),
         0 => Err(PemFault::NoCertificate { keys }),
         n if n > CERTIFICATES_MAX => Err(PemFault::TooMany),
+        _ => Ok(found),
+    }
+}
+
+/// Every revocation list of a file, in DER: PEM with any number of them, or one in DER.
+///
+/// # Errors
+/// When there is none, or the PEM is damaged anywhere.
+pub fn revocation_lists(bytes: &[u8]) -> Result<Vec<Vec<u8>>, PemFault> {
+    if looks_like_der(bytes) {
+        return Ok(vec![bytes.to_vec()]);
+    }
+    let blocks = blocks(bytes)?;
+    let others = blocks.len();
+    let found: Vec<_> =
+        blocks.into_iter().filter(|(kind, _)| *kind == SectionKind::Crl).map(|(_, der)| der).collect();
+    match found.len() {
+        0 if bytes.is_empty() => Err(PemFault::Empty),
+        0 => Err(PemFault::NoList { others }),
         _ => Ok(found),
     }
 }

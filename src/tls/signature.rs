@@ -1,7 +1,7 @@
-//! Signatures checked with a bare key, for certificates that the TLS library will not read.
+//! Signatures checked with a bare key, on bytes that the TLS library will not read: version 1
+//! certificates, certificates that are trusted as they stand, and revocation lists.
 //!
-//! Version 1 certificates are refused by the library before it looks at their signature. Here the
-//! signature is looked at and nothing else: who may issue, and when, is for the caller to judge.
+//! The signature is looked at and nothing else: who may sign what, and when, is for the caller.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
@@ -9,36 +9,48 @@ use rustls::{CertificateError, DigitallySignedStruct, Error};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
+use x509_parser::prelude::FromDer as _;
 
-/// Whether the key of `issuer` signed `certificate`, and the names agree. Both in DER.
-pub(super) fn issued_by(certificate: &[u8], issuer: &[u8], algorithms: &WebPkiSupportedAlgorithms) -> bool {
-    let Ok((_, child)) = X509Certificate::from_der(certificate) else { return false };
-    let Ok((_, parent)) = X509Certificate::from_der(issuer) else { return false };
+use crate::identity::{Identity, RevocationList, algorithm_id};
+
+/// Whether the key of `issuer` signed `certificate` (in DER), and the names agree.
+pub(super) fn issued_by(
+    certificate: &[u8],
+    issuer: &Identity,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
+    let Ok((_, read)) = X509Certificate::from_der(certificate) else { return false };
+    let signed = read.tbs_certificate.as_ref();
+    let Some(algorithm_id) = algorithm_id(certificate, signed.len()) else { return false };
     // RFC 5280, 4.1.1.2: the algorithm outside must be the one that was signed over.
-    if child.issuer().as_raw() != parent.subject().as_raw()
-        || child.tbs_certificate.signature != child.signature_algorithm
-    {
-        return false;
-    }
-    let Some(algorithm_id) = algorithm_id(certificate, child.tbs_certificate.as_ref().len()) else {
-        return false;
-    };
-    let spki = SubjectPublicKeyInfoDer::from(parent.public_key().raw);
-    let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return false };
-    algorithms.all.iter().filter(|algorithm| algorithm.signature_alg_id().as_ref() == algorithm_id).any(
-        |algorithm| {
-            key.verify_signature(*algorithm, child.tbs_certificate.as_ref(), &child.signature_value.data)
-                .is_ok()
-        },
-    )
+    read.tbs_certificate.signature == read.signature_algorithm
+        && Identity::from_der(certificate).is_ok_and(|identity| identity.issuer == issuer.subject)
+        && is_signed(signed, algorithm_id, &read.signature_value.data, &issuer.spki, algorithms)
 }
 
-/// The content of the outer AlgorithmIdentifier, which follows the signed part.
-fn algorithm_id(certificate: &[u8], signed_bytes: usize) -> Option<&[u8]> {
-    let (_, outer) = Any::from_der(certificate).ok()?;
-    let (_, algorithm) = Any::from_der(outer.data.get(signed_bytes..)?).ok()?;
-    Some(algorithm.data)
+/// Whether a key (a SubjectPublicKeyInfo in DER) signed a revocation list.
+pub(super) fn list_is_signed_by(
+    list: &RevocationList,
+    spki: &[u8],
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
+    is_signed(&list.signed, &list.algorithm_id, &list.signature, spki, algorithms)
+}
+
+fn is_signed(
+    signed: &[u8],
+    algorithm_id: &[u8],
+    signature: &[u8],
+    spki: &[u8],
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
+    let spki = SubjectPublicKeyInfoDer::from(spki);
+    let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return false };
+    algorithms
+        .all
+        .iter()
+        .filter(|algorithm| algorithm.signature_alg_id().as_ref() == algorithm_id)
+        .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
 }
 
 /// TLS 1.2's proof of possession (RFC 5246, 7.4.8), with the certificate's bare key.

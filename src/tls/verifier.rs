@@ -9,24 +9,36 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
-use super::anchors::{Anchor, Chain, INTERMEDIATES_MAX, vouch};
+use super::anchors::algorithms;
 use super::signature::{verify_tls12, verify_tls13};
+use super::trust::{Chain, Moment, SenderTrust};
 use crate::clock::Clock;
-use crate::identity::{Identity, Version};
-use crate::policy::{Admission, Doubt, Refusal, RefusalReason, Sender};
+use crate::identity::Identity;
+use crate::policy::{Admission, Refusal, RefusalReason, Sender, Trial};
 
-/// A sender with the anchors that vouch for it, and for it alone.
+/// The most certificates a client may send with its own. Ten that name each other would make
+/// hundreds of thousands of paths, to be walked for a stranger; five make some hundreds.
+pub const INTERMEDIATES_MAX: usize = 5;
+/// The most that a certificate and its intermediates may take, in bytes: the TLS library reads
+/// messages of up to 64 KiB, and what surrounds the certificates takes some of it.
+pub const CHAIN_BYTES_MAX: usize = 64_000;
+/// The most that the names of all anchors may take in a CertificateRequest, in bytes.
+const HINTS_BYTES_MAX: usize = 32 << 10;
+
+/// A sender with what vouches for it, and for it alone.
 #[derive(Clone, Debug)]
 pub struct TrustedSender {
     /// The sender and its rule.
     pub sender: Sender,
-    /// The sender's own CAs.
-    pub anchors: Vec<Anchor>,
+    /// The sender's own CAs, and what is asked of their certificates.
+    pub trust: SenderTrust,
 }
 
 /// A certificate that was let in. The handshake has still to prove that its key is there.
@@ -58,71 +70,97 @@ pub async fn observed<F: Future>(handshake: F) -> (F::Output, Option<Verdict>) {
 
 /// Lets in whom the anchors of a sender vouch for and that sender's rule fits.
 pub struct SenderVerifier {
-    senders: Vec<Sender>,
-    anchors: Vec<Vec<Anchor>>,
+    senders: Vec<TrustedSender>,
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
     clock: Clock,
 }
 
+/// What every sender's trust and rule make of one certificate.
+#[derive(Clone, Debug)]
+pub struct Hearing {
+    /// What the certificate says.
+    pub identity: Identity,
+    /// In the order of the policy's table.
+    pub trials: Vec<Trial>,
+}
+
 impl SenderVerifier {
     /// A verifier for these senders; their order is the order of the policy's table.
     pub fn new(senders: Vec<TrustedSender>, clock: Clock) -> Self {
-        // Some clients withhold a certificate that no hint matches, so the hints are complete.
-        let mut hints: Vec<_> = senders.iter().flat_map(|s| s.anchors.iter().map(Anchor::hint)).collect();
-        hints.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
-        hints.dedup_by(|a, b| a.as_ref() == b.as_ref());
-        let (senders, anchors) = senders.into_iter().map(|s| (s.sender, s.anchors)).unzip();
-        let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms;
-        Self { senders, anchors, hints, algorithms, clock }
+        let hints = hints(&senders);
+        Self { senders, hints, algorithms: algorithms(), clock }
     }
 
-    /// Judges a chain as a handshake would, possession of the key aside.
+    /// Judges a chain as a handshake does, possession of the key aside.
     ///
     /// # Errors
     /// The refusal, with what the certificate claims.
     pub fn judge(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Verdict {
-        let identity = Identity::from_der(end_entity).map_err(|error| Refusal {
-            reason: RefusalReason::Unreadable(error.to_string()),
-            claimed: None,
-        })?;
-        match self.admit(end_entity, intermediates, &identity) {
-            Ok(admission) => Ok(Admitted { identity: Arc::new(identity), admission }),
-            Err(reason) => Err(Refusal { reason, claimed: Some(Box::new(identity)) }),
-        }
+        self.hear(end_entity, intermediates)?.decide()
     }
 
-    fn admit(
+    /// Lets every sender look at a chain. Pure, but for asking what time it is.
+    ///
+    /// # Errors
+    /// When there is nothing to look at: it cannot be read, or is too much.
+    pub fn hear(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        identity: &Identity,
-    ) -> Result<Admission, RefusalReason> {
-        if intermediates.len() > INTERMEDIATES_MAX {
-            return Err(RefusalReason::Unreadable(format!(
-                "{} intermediate certificates came with it, more than {INTERMEDIATES_MAX}",
-                intermediates.len()
-            )));
+    ) -> Result<Hearing, Refusal> {
+        let identity =
+            Identity::from_der(end_entity).map_err(|error| Refusal::unreadable(error.to_string(), None))?;
+        if let Some(excess) = excess(end_entity, intermediates) {
+            return Err(Refusal::unreadable(excess, Some(Box::new(identity))));
         }
-        let chain = Chain { end_entity, intermediates, identity };
-        let now = self.clock.now();
-        let mut vouched = Vec::new();
-        let mut not_after = identity.not_after;
-        let mut doubt = Doubt::UnknownCa;
-        for (index, anchors) in self.anchors.iter().enumerate() {
-            match vouch(anchors, &chain, now, &self.algorithms) {
-                Ok(last_moment) => {
-                    vouched.push(index);
-                    not_after = not_after.min(last_moment);
-                }
-                Err(found) => doubt = doubt.max(found),
-            }
-        }
-        if vouched.is_empty() {
-            return Err(doubt.into());
-        }
-        Admission::judge(&self.senders, &vouched, identity, not_after)
+        let chain = Chain { end_entity, intermediates, identity: &identity };
+        let moment = Moment { now: self.clock.now(), algorithms: &self.algorithms };
+        let trial = |trusted: &TrustedSender| {
+            Trial::new(&trusted.sender, trusted.trust.vouch(&chain, moment), &identity)
+        };
+        let trials = self.senders.iter().map(trial).collect();
+        Ok(Hearing { identity, trials })
     }
+}
+
+impl Hearing {
+    /// Comes to the verdict.
+    ///
+    /// # Errors
+    /// The refusal, with what the certificate claims and what each sender made of it.
+    pub fn decide(self) -> Verdict {
+        let Self { identity, trials } = self;
+        match Admission::decide(&trials) {
+            Ok(admission) => Ok(Admitted { identity: Arc::new(identity), admission }),
+            Err(reason) => Err(Refusal { reason, fault: None, claimed: Some(Box::new(identity)), trials }),
+        }
+    }
+}
+
+/// What is more than is looked at, whoever vouches.
+fn excess(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<String> {
+    let count = intermediates.len();
+    if count > INTERMEDIATES_MAX {
+        return Some(format!(
+            "{count} intermediate certificates came with it, more than {INTERMEDIATES_MAX}"
+        ));
+    }
+    let bytes = end_entity.len() + intermediates.iter().map(|der| der.len()).sum::<usize>();
+    (bytes > CHAIN_BYTES_MAX).then(|| {
+        format!("it and what came with it take {bytes} bytes, more than the {CHAIN_BYTES_MAX} that are read")
+    })
+}
+
+/// Some clients withhold a certificate that no hint matches, so the hints are complete; or there
+/// are none at all, which lets a client choose freely.
+fn hints(senders: &[TrustedSender]) -> Vec<DistinguishedName> {
+    let anchors = senders.iter().flat_map(|trusted| &trusted.trust.anchors);
+    let mut hints: Vec<_> = anchors.flat_map(|anchor| anchor.hints.clone()).collect();
+    hints.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    hints.dedup_by(|a, b| a.as_ref() == b.as_ref());
+    let bytes: usize = hints.iter().map(|hint| hint.as_ref().len() + 2).sum();
+    if bytes > HINTS_BYTES_MAX { Vec::new() } else { hints }
 }
 
 impl ClientCertVerifier for SenderVerifier {
@@ -139,7 +177,7 @@ impl ClientCertVerifier for SenderVerifier {
         let verdict = self.judge(end_entity, intermediates);
         let answer = match &verdict {
             Ok(_) => Ok(ClientCertVerified::assertion()),
-            Err(refusal) => Err(Error::InvalidCertificate(alert_for(&refusal.reason))),
+            Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
         };
         // Outside of `observed` there is nobody to tell.
         let _ = VERDICT.try_with(|place| place.replace(Some(verdict)));
@@ -152,10 +190,7 @@ impl ClientCertVerifier for SenderVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match old_key(certificate) {
-            Some(spki) => verify_tls12(message, &spki, signed, &self.algorithms),
-            None => verify_tls12_signature(message, certificate, signed, &self.algorithms),
-        }
+        verify_tls12(message, &key(certificate)?, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -164,10 +199,7 @@ impl ClientCertVerifier for SenderVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match old_key(certificate) {
-            Some(spki) => verify_tls13(message, &spki, signed, &self.algorithms),
-            None => verify_tls13_signature(message, certificate, signed, &self.algorithms),
-        }
+        verify_tls13(message, &key(certificate)?, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -181,25 +213,34 @@ impl fmt::Debug for SenderVerifier {
     }
 }
 
-/// The key of a version 1 certificate, which the library would not read.
-fn old_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
-    let identity = Identity::from_der(certificate).ok()?;
-    (identity.version == Version::One).then(|| SubjectPublicKeyInfoDer::from(identity.spki))
+/// The bare key of a certificate. Of some that are let in, the library would read nothing else.
+fn key(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
+    let identity = Identity::from_der(certificate)
+        .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    Ok(SubjectPublicKeyInfoDer::from(identity.spki))
 }
 
 /// From a reason to what the library turns into the fitting alert (RFC 8446, 6.2).
-fn alert_for(reason: &RefusalReason) -> CertificateError {
+fn alert_for(reason: RefusalReason) -> CertificateError {
     match reason {
         RefusalReason::Expired => CertificateError::Expired,
         RefusalReason::NotYetValid => CertificateError::NotValidYet,
         RefusalReason::Purpose => CertificateError::InvalidPurpose,
-        RefusalReason::NoCertificate | RefusalReason::Rule(_) => {
+        RefusalReason::NoCertificate | RefusalReason::Rule => {
             CertificateError::ApplicationVerificationFailure
         }
+        RefusalReason::Revoked => CertificateError::Revoked,
+        // Becomes certificate_unknown: "some other issue", which is what it is.
+        RefusalReason::RevocationUnknown => CertificateError::Other(OtherError(Arc::new(UnknownRevocation))),
         RefusalReason::UnknownCa => CertificateError::UnknownIssuer,
-        RefusalReason::Unreadable(_) => CertificateError::BadEncoding,
+        RefusalReason::Unreadable => CertificateError::BadEncoding,
     }
 }
+
+/// Whether it is revoked cannot be told.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("whether the certificate is revoked cannot be told")]
+struct UnknownRevocation;
 
 #[cfg(test)]
 #[path = "verifier_tests.rs"]

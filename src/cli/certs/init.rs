@@ -78,10 +78,11 @@ fn not_written(error: WriteError) -> Failure {
 mod tests {
     use super::*;
     use crate::devpki::Root;
-    use crate::policy::{RefusalReason, Rule, Sender};
+    use crate::policy::{Matcher, RefusalReason, Rule, Sender};
     use crate::tls::anchors::Anchor;
     use crate::tls::key_pair::KeyPair;
     use crate::tls::pem::{certificates, private_key};
+    use crate::tls::trust::{Eku, SenderTrust};
     use crate::tls::verifier::{SenderVerifier, TrustedSender};
 
     #[test]
@@ -90,13 +91,16 @@ mod tests {
         for kind in [KeyKind::EcdsaP256, KeyKind::Rsa2048] {
             let root = Root::new(kind, now).expect("a root");
             let anchor = Anchor::new(root.issued.certificate.clone()).expect("an anchor");
-            let rule = Rule { cn: vec!["client".to_owned()] };
+            let rule = Rule::new(vec![Matcher::Cn(vec!["client".to_owned()])]).expect("a rule");
             let sender = Sender { name: "test".parse().expect("a name"), rule };
-            let trusted = TrustedSender { sender, anchors: vec![anchor] };
+            let trusted = TrustedSender {
+                sender,
+                trust: SenderTrust { anchors: vec![anchor], eku: Eku::Client, revocation: None },
+            };
             let verifier = SenderVerifier::new(vec![trusted], Clock::standing_at(now));
             let judge = |issued: devpki::Issued| verifier.judge(&issued.certificate, &[]);
             let admitted = judge(root.client("client").expect("a client")).expect("let in");
-            assert_eq!(admitted.identity.subject, "CN=client,O=hookspool development");
+            assert_eq!(admitted.identity.subject.as_str(), "CN=client,O=hookspool development");
             assert!(judge(root.client("other").expect("a client")).is_err());
             let server = judge(root.server(&[]).expect("a server")).expect_err("a server is no sender");
             assert_eq!(server.reason, RefusalReason::Purpose);

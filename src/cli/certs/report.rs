@@ -2,13 +2,11 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use x509_parser::prelude::FromDer as _;
-use x509_parser::public_key::PublicKey;
-use x509_parser::x509::SubjectPublicKeyInfo;
+use serde_json::{Map, Value};
 
 use crate::clock::distance;
-use crate::identity::{CannotIssue, CommonName, Identity, Version};
-use crate::policy::Name;
+use crate::identity::{Identity, Purposes, Version};
+use crate::policy::{Name, presented};
 
 /// What one file holds.
 #[derive(Debug, Serialize)]
@@ -29,6 +27,9 @@ pub(super) struct CertificateReport {
     pub(super) validity: String,
     pub(super) version: &'static str,
     pub(super) key: String,
+    /// What it is marked for.
+    pub(super) purposes: &'static str,
+    pub(super) alternative_names: ShownNames,
     pub(super) sha256: String,
     pub(super) spki_sha256: String,
     /// Null where a rule by CN can never hold.
@@ -42,41 +43,67 @@ pub(super) struct CertificateReport {
     pub(super) sender: Option<SenderLines>,
 }
 
+/// The subject's alternative names that a rule can ask for.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownNames {
+    pub(super) dns: Vec<String>,
+    pub(super) uri: Vec<String>,
+    pub(super) ip: Vec<String>,
+    pub(super) email: Vec<String>,
+}
+
 /// What to write into webhooks.toml.
 #[derive(Debug, Serialize)]
 pub(super) struct SenderLines {
     pub(super) name: String,
-    pub(super) cn: String,
+    /// The first of the matchers, where the certificate has one common name.
+    pub(super) cn: Option<String>,
+    /// Everything that a rule can ask of this certificate, what says most to people first.
+    pub(super) matchers: Map<String, Value>,
 }
+
+/// Matchers, what says most to people first.
+const BY_PREFERENCE: &[&str] =
+    &["cn", "san_uri", "san_dns", "san_email", "san_ip", "subject", "spki_sha256", "sha256"];
 
 impl CertificateReport {
     pub(super) fn new(identity: &Identity, now: Timestamp) -> Self {
-        let common_name = identity.common_name.one().map(str::to_owned);
-        let sender = common_name
-            .clone()
-            .filter(|_| is_end_entity(identity.cannot_issue))
-            .map(|cn| SenderLines { name: suggested_name(&cn), cn });
         Self {
-            subject: identity.subject.clone(),
-            issuer: identity.issuer.clone(),
-            serial: identity.serial.clone(),
+            subject: identity.subject.to_string(),
+            issuer: identity.issuer.to_string(),
+            serial: identity.serial.to_string(),
             not_before: identity.not_before.to_string(),
             not_after: identity.not_after.to_string(),
             validity: validity(identity, now),
             version: match identity.version {
-                Version::One => "1 or 2",
+                Version::One => "1",
                 Version::Three => "3",
             },
-            key: key_kind(&identity.spki),
+            key: identity.key.to_string(),
+            purposes: purposes(identity.purposes),
+            alternative_names: alternative_names(identity),
             sha256: identity.sha256.to_string(),
             spki_sha256: identity.spki_sha256.to_string(),
-            common_name_fault: common_name_fault(&identity.common_name),
-            common_name,
-            can_issue: identity.cannot_issue.is_none(),
-            cannot_issue: identity.cannot_issue.map(|why| why.to_string()),
-            sender,
+            common_name_fault: identity.common_name.fault(),
+            common_name: identity.common_name.one().map(str::to_owned),
+            can_issue: identity.issuing.never.is_none(),
+            cannot_issue: identity.issuing.never.as_ref().map(|why| why.to_string()),
+            sender: sender_lines(identity),
         }
     }
+}
+
+fn purposes(purposes: Purposes) -> &'static str {
+    match purposes {
+        Purposes::Unmarked => "unmarked: any",
+        Purposes::Clients => "TLS clients",
+        Purposes::Others => "other than TLS clients: asks for `eku = \"any\"`",
+    }
+}
+
+fn alternative_names(identity: &Identity) -> ShownNames {
+    let of = |matcher: &str| presented(matcher, identity);
+    ShownNames { dns: of("san_dns"), uri: of("san_uri"), ip: of("san_ip"), email: of("san_email") }
 }
 
 fn validity(identity: &Identity, now: Timestamp) -> String {
@@ -89,23 +116,25 @@ fn validity(identity: &Identity, now: Timestamp) -> String {
     }
 }
 
-fn common_name_fault(name: &CommonName) -> Option<String> {
-    match name {
-        CommonName::None => Some("the subject has no common name".to_owned()),
-        CommonName::One(_) => None,
-        CommonName::Several(count) => {
-            Some(format!("the subject has {count} common names, and one is needed"))
-        }
-        CommonName::Unreadable(why) => Some(why.to_string()),
+/// A CA's own root is no sender; any other certificate may be one's own.
+fn sender_lines(identity: &Identity) -> Option<SenderLines> {
+    if identity.issuing.never.is_none() && identity.is_self_issued() {
+        return None;
     }
-}
-
-/// A root that is faulty as a root is still no sender.
-fn is_end_entity(cannot_issue: Option<CannotIssue>) -> bool {
-    match cannot_issue {
-        Some(CannotIssue::NotACa | CannotIssue::VersionOneNotSelfSigned | CannotIssue::ShortRsaKey) => true,
-        Some(CannotIssue::NoKeyCertSign | CannotIssue::UnknownCriticalExtension) | None => false,
-    }
+    let all: Vec<_> = BY_PREFERENCE
+        .iter()
+        .map(|&matcher| (matcher, presented(matcher, identity)))
+        .filter(|(_, values)| !values.is_empty())
+        .collect();
+    let name = all.first().and_then(|(_, values)| values.first()).map(|value| suggested_name(value))?;
+    Some(SenderLines {
+        name,
+        cn: identity.common_name.one().map(str::to_owned),
+        matchers: all
+            .into_iter()
+            .map(|(matcher, values)| (matcher.to_owned(), Value::from(values)))
+            .collect(),
+    })
 }
 
 /// A name for a sender out of what its certificate calls it.
@@ -121,26 +150,6 @@ fn suggested_name(common_name: &str) -> String {
     // All ASCII by now, so any cut is between characters.
     let cut = start.get(..63).unwrap_or(start);
     cut.parse::<Name>().map_or_else(|_| "sender".to_owned(), |name| name.to_string())
-}
-
-/// Elliptic curves by the identifier of their parameters (RFC 5480, 2.1.1.1).
-const CURVES: &[(&str, &str)] =
-    &[("1.2.840.10045.3.1.7", "P-256"), ("1.3.132.0.34", "P-384"), ("1.3.132.0.35", "P-521")];
-/// Ed25519 (RFC 8410, 3).
-const ED25519: &str = "1.3.101.112";
-
-fn key_kind(spki: &[u8]) -> String {
-    let Ok((_, spki)) = SubjectPublicKeyInfo::from_der(spki) else { return "unreadable".to_owned() };
-    let curve = || {
-        let oid = spki.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string();
-        CURVES.iter().find(|(id, _)| *id == oid).map(|(_, name)| *name)
-    };
-    match spki.parsed() {
-        Ok(PublicKey::RSA(key)) => format!("RSA {} bits", key.key_size()),
-        Ok(PublicKey::EC(_)) => format!("ECDSA {}", curve().unwrap_or("on an unknown curve")),
-        Ok(_) if spki.algorithm.algorithm.to_id_string() == ED25519 => "Ed25519".to_owned(),
-        Ok(_) | Err(_) => format!("algorithm {}", spki.algorithm.algorithm.to_id_string()),
-    }
 }
 
 #[cfg(test)]
@@ -167,7 +176,10 @@ mod tests {
             let report =
                 |der: &[u8]| CertificateReport::new(&Identity::from_der(der).expect("readable"), now);
             let client = report(&root.client("a.b").expect("a client").certificate);
-            assert_eq!(client.sender.map(|s| (s.name, s.cn)), Some(("a-b".to_owned(), "a.b".to_owned())));
+            assert_eq!(
+                client.sender.map(|s| (s.name, s.cn)),
+                Some(("a-b".to_owned(), Some("a.b".to_owned())))
+            );
             assert_eq!((client.can_issue, client.key.as_str()), (false, key));
             let root = report(&root.issued.certificate);
             assert!(root.can_issue && root.sender.is_none());

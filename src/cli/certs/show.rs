@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustls_pki_types::PrivateKeyDer;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::report::{CertificateReport, FileReport, SenderLines};
 use crate::cli::args::ShowArgs;
@@ -80,7 +81,9 @@ fn page(file: &FileReport) -> String {
         }
         write_certificate(&mut out, certificate);
         if let Some(sender) = &certificate.sender {
-            write_sender(&mut out, sender);
+            let itself = format!("[{}]  # this certificate itself", toml_string(&file.file));
+            let ca = if certificate.can_issue { &itself } else { "[]  # the file of the CA that issued it" };
+            write_sender(&mut out, sender, ca);
         }
         if certificate.can_issue {
             let _ = writeln!(out, "\n  # as the CA of a sender:\n  ca = [{}]", toml_string(&file.file));
@@ -103,6 +106,7 @@ fn write_certificate(out: &mut String, it: &CertificateReport) {
     line("not after", &format!("{} ({})", it.not_after, it.validity));
     line("version", it.version);
     line("key", &it.key);
+    line("purposes", it.purposes);
     line("sha256", &it.sha256);
     line("spki_sha256", &it.spki_sha256);
     match (&it.common_name, &it.common_name_fault) {
@@ -110,17 +114,30 @@ fn write_certificate(out: &mut String, it: &CertificateReport) {
         (None, Some(fault)) => line("common name", &format!("none that a rule can ask for: {fault}")),
         (None, None) => {}
     }
+    let names = &it.alternative_names;
+    for (kind, values) in
+        [("san_dns", &names.dns), ("san_uri", &names.uri), ("san_ip", &names.ip), ("san_email", &names.email)]
+    {
+        for value in values {
+            line(kind, value);
+        }
+    }
     match &it.cannot_issue {
         Some(why) => line("can issue", &format!("no: {why}")),
         None => line("can issue", "yes"),
     }
 }
 
-fn write_sender(out: &mut String, sender: &SenderLines) {
-    let _ = write!(
-        out,
-        "\n  [[sender]]\n  name = {}\n  ca = []  # the file of the CA that issued it\n  cn = [{}]\n",
-        toml_string(&sender.name),
-        toml_string(&sender.cn),
-    );
+fn write_sender(out: &mut String, sender: &SenderLines, ca: &str) {
+    let _ = write!(out, "\n  [[sender]]\n  name = {}\n  ca = {ca}\n", toml_string(&sender.name));
+    for (index, (matcher, values)) in sender.matchers.iter().enumerate() {
+        // One kind tells who it is; every further one narrows it.
+        let mark = if index == 0 { "" } else { "# " };
+        let _ = writeln!(out, "  {mark}{matcher} = [{}]", values_of(values));
+    }
+}
+
+fn values_of(values: &Value) -> String {
+    let texts = values.as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.map(toml_string).collect::<Vec<_>>().join(", ")
 }

@@ -25,8 +25,8 @@ fn server(session: &Session) -> String {
     let mut out = String::new();
     if let Some(server) = &session.server {
         let now = Clock::System.now();
-        let _ = writeln!(out, "server    {}", Escaped(&server.subject));
-        let _ = writeln!(out, "issuer    {}", Escaped(&server.issuer));
+        let _ = writeln!(out, "server    {}", Escaped(server.subject.as_str()));
+        let _ = writeln!(out, "issuer    {}", Escaped(server.issuer.as_str()));
         let _ = writeln!(out, "not after {} ({})", server.not_after, distance(now, server.not_after));
         let _ = writeln!(out, "sha256    {}", server.sha256);
     }

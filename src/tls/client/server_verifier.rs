@@ -178,7 +178,7 @@ fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFaul
         Ok(identity) => identity,
         Err(why) => return ServerFault::Other { subject: "?".to_owned(), why: why.to_string() },
     };
-    let subject = identity.subject;
+    let subject = identity.subject.to_string();
     if identity.version == Version::One {
         return ServerFault::VersionOne { subject };
     }
@@ -212,7 +212,7 @@ fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFaul
         },
         // A CA of the same name with another key, as two throwaway PKIs have it.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            ServerFault::UnknownIssuer { subject, issuer: identity.issuer }
+            ServerFault::UnknownIssuer { subject, issuer: identity.issuer.to_string() }
         }
         other => ServerFault::Other { subject, why: other.to_string() },
     }

@@ -1,0 +1,60 @@
+//! `hookspool explain`: would this certificate be let in? Judged by the very code of a handshake.
+
+mod report;
+
+mod page;
+
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+
+use super::args::ExplainArgs;
+use super::exit::{Exit, Failure};
+use super::files::read_pem;
+use super::output::{print, print_json};
+use super::settings::load;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::escape::Escaped;
+use crate::policy::Endpoint;
+use crate::tls::pem::certificates;
+use crate::tls::verifier::SenderVerifier;
+use report::Explanation;
+
+/// Judges a certificate as a handshake would, possession of its key aside, and says each step.
+///
+/// # Errors
+/// When the configuration has errors, a file is missing or holds no certificate, or there is no
+/// such endpoint. A certificate that cannot be read is an answer.
+pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
+    let (settings, _) = load(config)?;
+    let endpoint = args.endpoint.as_deref().map(|name| endpoint(&settings, name)).transpose()?;
+    let mut presented = read(&args.cert)?;
+    let mut intermediates = presented.split_off(1);
+    if let Some(chain) = &args.chain {
+        intermediates.extend(read(chain)?);
+    }
+    let verifier = SenderVerifier::new(settings.senders.clone(), Clock::System);
+    let hearing = verifier.hear(&presented[0], &intermediates);
+    let explanation = Explanation::new(hearing, &settings.policy, endpoint);
+    if args.json {
+        print_json(&explanation)?;
+    } else {
+        print(&page::page(&explanation))?;
+    }
+    Ok(if explanation.is_yes() { Exit::Fine } else { Exit::No })
+}
+
+fn endpoint<'s>(settings: &'s Settings, name: &str) -> Result<&'s Endpoint, Failure> {
+    let endpoints = settings.policy.endpoints();
+    endpoints.iter().find(|endpoint| endpoint.name.as_str() == name).map(AsRef::as_ref).ok_or_else(|| {
+        let known: Vec<_> = endpoints.iter().map(|endpoint| format!("`{}`", endpoint.name)).collect();
+        Failure::Usage(format!("there is no endpoint `{}`; there is {}", Escaped(name), known.join(", ")))
+    })
+}
+
+/// At least one certificate.
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    certificates(&read_pem(path)?)
+        .map_err(|fault| Failure::BadFile { path: path.to_owned(), why: fault.into() })
+}

@@ -1,0 +1,94 @@
+//! What `explain` says, for people.
+
+use std::fmt::Write as _;
+
+use super::report::{EndpointAnswer, Explanation, ShownMatcher, ShownTrial};
+use crate::refusals::ClaimedCertificate;
+
+/// The steps of the judgement in their order, and the verdict.
+pub(super) fn page(it: &Explanation) -> String {
+    let mut out = String::new();
+    if let Some(certificate) = &it.certificate {
+        write_certificate(&mut out, certificate);
+    }
+    for trial in &it.trials {
+        write_trial(&mut out, trial);
+    }
+    match (it.reason, &it.detail) {
+        (None, _) => {
+            let until = it.not_after.as_deref().unwrap_or("?");
+            let _ = writeln!(out, "\x1b[1;32madmitted\x1b[0m as {}, until {until}", it.senders.join(", "));
+        }
+        (Some(reason), detail) => {
+            let detail = detail.as_deref().unwrap_or_default();
+            let _ = writeln!(out, "\x1b[1;31mrefused\x1b[0m: {reason}: {detail}");
+        }
+    }
+    if let Some(admit) = &it.admit {
+        let _ = writeln!(out, "to admit it: {admit}");
+    }
+    if let Some(endpoint) = &it.endpoint {
+        write_endpoint(&mut out, endpoint);
+    }
+    out
+}
+
+fn write_certificate(out: &mut String, it: &ClaimedCertificate) {
+    let _ = writeln!(out, "certificate {}", it.subject);
+    for (name, value) in [
+        ("issuer", &it.issuer),
+        ("serial", &it.serial),
+        ("not before", &it.not_before),
+        ("not after", &it.not_after),
+        ("sha256", &it.sha256),
+        ("spki_sha256", &it.spki_sha256),
+    ] {
+        let _ = writeln!(out, "  {name:<11} {value}");
+    }
+}
+
+fn write_trial(out: &mut String, it: &ShownTrial) {
+    let _ = writeln!(out, "sender {}", it.sender);
+    match (&it.by, &it.until, &it.doubt) {
+        (Some(by), Some(until), _) if by == "itself" => {
+            let _ = writeln!(out, "  {} it stands in `ca` itself, until {until}", mark(true));
+        }
+        (Some(by), Some(until), _) => {
+            let _ = writeln!(out, "  {} vouched for by `{by}`, until {until}", mark(true));
+        }
+        (_, _, doubt) => {
+            let _ = writeln!(out, "  {} {}", mark(false), doubt.as_deref().unwrap_or_default());
+        }
+    }
+    for matcher in &it.matchers {
+        let _ = writeln!(out, "  {} {}", mark(matcher.holds), about(matcher));
+    }
+}
+
+fn about(it: &ShownMatcher) -> String {
+    let quoted =
+        |values: &[String]| values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(" or ");
+    let says = match (&it.fault, it.presented.as_slice()) {
+        (Some(fault), _) => fault.clone(),
+        (None, []) => "it has none".to_owned(),
+        (None, values) => {
+            format!("it says {}", values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "))
+        }
+    };
+    format!("{} has to be {}: {says}", it.matcher, quoted(&it.expected))
+}
+
+fn write_endpoint(out: &mut String, it: &EndpointAnswer) {
+    let answer = match (&it.sender, &it.detail) {
+        (Some(sender), _) => format!("takes it, as {sender}"),
+        (None, detail) => format!("does not take it: {}", detail.as_deref().unwrap_or_default()),
+    };
+    let _ = writeln!(out, "{} endpoint {} {answer}", mark(it.allowed), it.name);
+    for condition in &it.conditions {
+        let _ = writeln!(out, "  provided that {condition}");
+    }
+}
+
+fn mark(holds: bool) -> &'static str {
+    if holds { "\x1b[32myes\x1b[0m" } else { "\x1b[31mno\x1b[0m " }
+}

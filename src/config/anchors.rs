@@ -1,0 +1,209 @@
+//! `ca` of a `[[sender]]`: the certificates that vouch for it.
+
+use super::certificates::{Dates, dates, fact, pem_hint};
+use super::judge::Judge;
+use super::raw::Span;
+use super::reader::{Field, Reader, Text};
+use crate::devpki::is_development;
+use crate::identity::CannotIssue;
+use crate::policy::Rule;
+use crate::tls::anchors::Anchor;
+use crate::tls::expiry::Role;
+use crate::tls::pem;
+use crate::tls::trust::Eku;
+
+/// What the certificates are for.
+pub(super) struct Purpose<'p> {
+    /// As in "sender `efi`".
+    pub(super) shown: &'p str,
+    /// The sender's name; empty where it is missing.
+    pub(super) name: &'p str,
+    pub(super) rule: Option<&'p Rule>,
+    pub(super) eku: Eku,
+}
+
+/// A certificate of `ca`, where it is named, and how it stands to the time.
+struct Candidate<'a> {
+    at: Text<'a>,
+    anchor: Anchor,
+    /// As in "sender `efi`: `ca.pem`: the CA `CN=Root`".
+    what: String,
+    dates: Dates,
+    use_of_it: Use,
+}
+
+/// What a certificate of `ca` is good for.
+#[derive(Debug)]
+enum Use {
+    /// It vouches for what it issued.
+    Issues,
+    /// It is the sender's own.
+    Presented(CannotIssue),
+    /// It can be neither.
+    Nothing(CannotIssue),
+}
+
+/// All of them; `None` if nothing is left that could vouch, or something is wrong with a file.
+pub(super) fn anchors(reader: &Reader<'_>, purpose: &Purpose<'_>, judge: &mut Judge) -> Option<Vec<Anchor>> {
+    let shown = purpose.shown;
+    let (files, span) = match reader.some_texts("ca", &mut judge.findings) {
+        Field::Is(found) => found,
+        Field::Bad => return None,
+        Field::Missing => {
+            judge
+                .findings
+                .missing(reader.span, format!("{shown} has no `ca`: nothing vouches for its certificate"))
+                .hint("add `ca = [\"…\"]`, the certificate of the CA that signed the sender's");
+            return None;
+        }
+    };
+    let mut candidates = Vec::new();
+    let mut sound = true;
+    for at in files {
+        sound &= read(at, purpose, &mut candidates, judge);
+    }
+    let some = candidates.iter().any(|candidate| !matches!(candidate.use_of_it, Use::Nothing(_)));
+    for candidate in &candidates {
+        say_what_it_is(candidate, some, shown, judge);
+    }
+    by_time(&candidates, shown, judge);
+    development(&candidates, shown, span, judge);
+    for candidate in &candidates {
+        let file = judge.files.resolve(candidate.at.text);
+        judge.certificates.push(fact(Role::Anchor, purpose.name, &file, &candidate.anchor.identity));
+    }
+    (sound && some).then(|| candidates.into_iter().map(|candidate| candidate.anchor).collect())
+}
+
+/// `false` when an error has been said.
+fn read<'a>(
+    at: Text<'a>,
+    purpose: &Purpose<'_>,
+    candidates: &mut Vec<Candidate<'a>>,
+    judge: &mut Judge,
+) -> bool {
+    let shown = purpose.shown;
+    let Some(contents) = judge.files.open(at, shown, &mut judge.findings) else { return false };
+    let file = contents.path.display();
+    let certificates = match pem::certificates(&contents.bytes) {
+        Ok(certificates) => certificates,
+        Err(fault) => {
+            judge.findings.error(at.span, format!("{shown}: `{file}`: {fault}")).hint(pem_hint(&fault));
+            return false;
+        }
+    };
+    let mut sound = true;
+    for der in certificates {
+        match Anchor::new(der) {
+            // The same one in two files is how a bundle is renewed.
+            Ok(anchor)
+                if candidates.iter().any(|known| known.anchor.identity.sha256 == anchor.identity.sha256) => {}
+            Ok(anchor) => {
+                let use_of_it = use_of(&anchor, purpose);
+                let kind = if matches!(use_of_it, Use::Issues) { "the CA" } else { "the certificate" };
+                let what = format!("{shown}: `{file}`: {kind} `{}`", anchor.identity.subject);
+                let renew = "ask the sender for its new CA and name both here";
+                let dates = dates(&anchor.identity, &what, at.span, renew, judge);
+                candidates.push(Candidate { at, anchor, what, dates, use_of_it });
+            }
+            Err(fault) => {
+                judge
+                    .findings
+                    .error(at.span, format!("{shown}: `{file}`: {fault}"))
+                    .hint("copy the file again, or ask the sender for its CA in PEM");
+                sound = false;
+            }
+        }
+    }
+    sound
+}
+
+/// A certificate that never issues may still be the one that the sender presents; then all that is
+/// asked of a sender's certificate is asked of it.
+fn use_of(anchor: &Anchor, purpose: &Purpose<'_>) -> Use {
+    let identity = &anchor.identity;
+    let Some(why) = anchor.never_issues().cloned() else { return Use::Issues };
+    let fits = purpose.rule.is_none_or(|rule| rule.mismatches(identity).is_empty())
+        && (purpose.eku == Eku::Any || identity.purposes.include_clients())
+        && identity.key.is_usable().is_ok();
+    if fits { Use::Presented(why) } else { Use::Nothing(why) }
+}
+
+fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mut Judge) {
+    const HINT: &str = "name the CA that signed the sender's certificate";
+    let Candidate { at, what, .. } = candidate;
+    match &candidate.use_of_it {
+        Use::Issues => {}
+        Use::Presented(why) => {
+            judge
+                .findings
+                .note(
+                    at.span,
+                    format!("{what} never issues: {why}; it counts as the sender's own certificate alone"),
+                )
+                .hint("right, if the sender presents this very certificate; else name the CA that signed it");
+        }
+        // While another is left this is untidy; without one nobody gets in.
+        Use::Nothing(why) if some => {
+            judge
+                .findings
+                .warning(
+                    at.span,
+                    format!(
+                        "{what} never issues: {why}; and it is none that the sender could present itself"
+                    ),
+                )
+                .hint(HINT);
+        }
+        Use::Nothing(why) => {
+            judge
+                .findings
+                .error(
+                    at.span,
+                    format!(
+                        "{what} never issues: {why}; and it is none that the sender could present itself, \
+                         so {shown} has nothing that can vouch"
+                    ),
+                )
+                .hint(HINT);
+        }
+    }
+}
+
+fn by_time(candidates: &[Candidate<'_>], shown: &str, judge: &mut Judge) {
+    let useful = |candidate: &&Candidate<'_>| !matches!(candidate.use_of_it, Use::Nothing(_));
+    let left = candidates.iter().filter(useful).any(|candidate| candidate.dates == Dates::Valid);
+    let mut reasons = Vec::new();
+    for candidate in candidates {
+        let Dates::Invalid(why) = &candidate.dates else { continue };
+        judge.findings.error(candidate.at.span, format!("{} {why}", candidate.what)).by_time().hint(
+            if left {
+                "remove it; the other CAs of this sender stay in force".to_owned()
+            } else {
+                format!("{shown} is refused until it has a valid CA: ask it for its current one")
+            },
+        );
+        reasons.push(format!("`{}` {why}", candidate.anchor.identity.subject));
+    }
+    if !left && !reasons.is_empty() {
+        judge.degraded.push(format!("{shown}: no valid CA: {}", reasons.join(", ")));
+    }
+}
+
+fn development(candidates: &[Candidate<'_>], shown: &str, span: &Span, judge: &mut Judge) {
+    let Some(toy) = candidates.iter().find(|candidate| is_development(&candidate.anchor.identity)) else {
+        return;
+    };
+    let subject = &toy.anchor.identity.subject;
+    if judge.beyond_loopback {
+        judge
+            .findings
+            .warning(span, format!("{shown} is vouched for by a DEVELOPMENT CA (`{subject}`) while `[server]` listens beyond loopback: whoever has `root-ca.key` can deliver as this sender"))
+            .hint("name the sender's real CA before the world can reach this port");
+    } else {
+        judge
+            .findings
+            .warning(span, format!("{shown} is vouched for by a development CA (`{subject}`)"))
+            .hint("fine for trying things out; name the sender's real CA for real deliveries");
+    }
+}

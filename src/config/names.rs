@@ -1,0 +1,48 @@
+//! The names that operators give to senders and endpoints.
+
+use std::str::FromStr;
+
+use super::judge::Judge;
+use super::reader::{Field, Reader, Text};
+use crate::policy::{Name, NameError};
+
+/// The name of a sender or an endpoint: there, well formed, and not another one's.
+pub(super) fn name<'a>(
+    reader: &Reader<'a>,
+    what: &str,
+    others: impl Iterator<Item = Option<Text<'a>>>,
+    judge: &mut Judge,
+) -> (Option<Text<'a>>, Option<Name>) {
+    let text = match reader.text("name", &mut judge.findings) {
+        Field::Is(text) => text,
+        Field::Bad => return (None, None),
+        Field::Missing => {
+            judge
+                .findings
+                .missing(reader.span, format!("this {what} has no `name`"))
+                .hint(format!("add one, as in `name = {}`", reader.example("name")));
+            return (None, None);
+        }
+    };
+    if let Some(first) = others.flatten().find(|other| other.text == text.text) {
+        let line = judge.findings.line(first.span);
+        judge
+            .findings
+            .error(text.span, format!("`{}` is already the name of another {what} (line {line})", text.text))
+            .hint(format!("give each {what} its own name"));
+        return (Some(text), None);
+    }
+    match Name::from_str(text.text) {
+        Ok(name) => (Some(text), Some(name)),
+        Err(fault) => {
+            let hint = match fault {
+                NameError::Form(_) => {
+                    "names become folders and labels, so they are kept plain, as in `banco-do-brasil`"
+                }
+                NameError::Reserved(_) => "take another name",
+            };
+            judge.findings.error(text.span, fault.to_string()).hint(hint);
+            (Some(text), None)
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `from` of an endpoint: the networks that deliveries may come from.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::judge::Judge;
+use super::reader::{Field, Reader};
+
+/// The networks; none for all. What is wrong with one has been said, and keeps the settings from
+/// being used.
+pub(super) fn networks(endpoint: &Reader<'_>, judge: &mut Judge) -> Vec<IpNet> {
+    let Field::Is((texts, _)) = endpoint.some_texts("from", &mut judge.findings) else { return Vec::new() };
+    let mut networks = Vec::new();
+    for text in texts {
+        let parsed = text.text.parse().or_else(|_| text.text.parse::<IpAddr>().map(IpNet::from));
+        match parsed {
+            Ok(network) if network == network.trunc() => networks.push(network),
+            Ok(network) => {
+                judge
+                    .findings
+                    .error(text.span, format!("`{network}` is an address within a network, not the network"))
+                    .hint(format!(
+                        "write `{}` for the network, or the address without `/` for it alone",
+                        network.trunc()
+                    ));
+            }
+            Err(_) => {
+                judge
+                    .findings
+                    .error(text.span, format!("`{}` is not a network", text.text))
+                    .hint("write it as in `198.51.100.0/24` or `2001:db8::/32`, or a single address");
+            }
+        }
+    }
+    networks
+}

@@ -1,0 +1,213 @@
+//! `crl` and `crl_policy` of a `[[sender]]`: which of its certificates have been revoked.
+
+use super::anchors::Purpose;
+use super::certificates::pem_hint;
+use super::judge::Judge;
+use super::raw::Span;
+use super::reader::{Field, Reader, Text};
+use crate::clock::distance;
+use crate::identity::{ListFault, RevocationList};
+use crate::tls::anchors::Anchor;
+use crate::tls::expiry::{CertificateFact, Role};
+use crate::tls::pem::{LISTS_BYTES_MAX, revocation_lists};
+use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
+
+/// An error has been said.
+pub(super) struct Unsound;
+
+/// The sender's lists; `None` if it has none.
+pub(super) fn revocation(
+    reader: &Reader<'_>,
+    purpose: &Purpose<'_>,
+    anchors: &[Anchor],
+    judge: &mut Judge,
+) -> Result<Option<Revocation>, Unsound> {
+    let words = [("strict", CrlPolicy::Strict), ("soft", CrlPolicy::Soft)];
+    let policy = reader.word("crl_policy", &words, CrlPolicy::default(), &mut judge.findings);
+    let (files, span) = match reader.some_texts("crl", &mut judge.findings) {
+        Field::Is(found) => found,
+        Field::Bad => return Err(Unsound),
+        Field::Missing => return without_lists(reader, purpose.shown, judge),
+    };
+    let mut lists = Vec::new();
+    let mut sound = true;
+    let shelf = Shelf { shown: purpose.shown, name: purpose.name, anchors, policy };
+    for at in files {
+        sound &= shelf.read(at, &mut lists, judge);
+    }
+    if !sound {
+        return Err(Unsound);
+    }
+    if policy == CrlPolicy::Strict {
+        shelf.find_gaps(&lists, span, judge);
+    }
+    let revocation = Revocation::new(lists, policy);
+    shelf.find_revoked_anchors(&revocation, span, judge);
+    Ok(Some(revocation))
+}
+
+fn without_lists(reader: &Reader<'_>, shown: &str, judge: &mut Judge) -> Result<Option<Revocation>, Unsound> {
+    let Some(node) = reader.node("crl_policy") else { return Ok(None) };
+    judge
+        .findings
+        .error(&node.span, format!("{shown} has a `crl_policy` and no `crl`: revocation is not looked at"))
+        .hint("add `crl = [\"…\"]` with the revocation lists of its CA, or remove `crl_policy`");
+    Err(Unsound)
+}
+
+/// What all lists of one sender are held against.
+struct Shelf<'s> {
+    shown: &'s str,
+    name: &'s str,
+    anchors: &'s [Anchor],
+    policy: CrlPolicy,
+}
+
+impl Shelf<'_> {
+    /// `false` when an error has been said that time alone did not bring.
+    fn read(&self, at: Text<'_>, lists: &mut Vec<SignedList>, judge: &mut Judge) -> bool {
+        let shown = self.shown;
+        let Some(contents) = judge.files.open_up_to(LISTS_BYTES_MAX, at, shown, &mut judge.findings) else {
+            return false;
+        };
+        let file = contents.path.display();
+        let found = match revocation_lists(&contents.bytes) {
+            Ok(found) => found,
+            Err(fault) => {
+                judge.findings.error(at.span, format!("{shown}: `{file}`: {fault}")).hint(pem_hint(&fault));
+                return false;
+            }
+        };
+        let mut sound = true;
+        for der in found {
+            match RevocationList::from_der(&der) {
+                Ok(list) => {
+                    let what = format!("{shown}: `{file}`: the revocation list of `{}`", list.issuer);
+                    judge.certificates.push(CertificateFact {
+                        role: Role::Crl,
+                        name: self.name.to_owned(),
+                        file: contents.path.clone(),
+                        subject: list.issuer.to_string(),
+                        not_before: list.this_update,
+                        not_after: list.next_update,
+                    });
+                    sound &= self.take(list, &what, at.span, lists, judge);
+                }
+                Err(fault) => {
+                    judge
+                        .findings
+                        .error(
+                            at.span,
+                            format!("{shown}: `{file}`: this revocation list cannot be used: {fault}"),
+                        )
+                        .hint(hint(&fault));
+                    sound = false;
+                }
+            }
+        }
+        sound
+    }
+
+    fn take(
+        &self,
+        list: RevocationList,
+        what: &str,
+        span: &Span,
+        lists: &mut Vec<SignedList>,
+        judge: &mut Judge,
+    ) -> bool {
+        self.dates(&list, what, span, judge);
+        let signed = match SignedList::new(list, self.anchors) {
+            Ok(signed) => signed,
+            Err(fault) => {
+                judge.findings.error(span, format!("{what}: {fault}")).hint(
+                    "fetch it again from that CA; if the CA has a new key, name its new certificate in `ca`",
+                );
+                return false;
+            }
+        };
+        if !signed.is_verified() {
+            judge
+                .findings
+                .warning(span, format!("{what}: its issuer is not among the sender's CAs, so its signature is checked at each handshake"))
+                .hint("right for the list of an intermediate that the sender sends along; else name its issuer in `ca`");
+        }
+        lists.push(signed);
+        true
+    }
+
+    fn dates(&self, list: &RevocationList, what: &str, span: &Span, judge: &mut Judge) {
+        let now = judge.now;
+        if list.is_current_at(now) {
+            return;
+        }
+        let why = if now < list.this_update {
+            format!("is of {}, {}", list.this_update, distance(now, list.this_update))
+        } else {
+            format!("was to be replaced by {}, {}", list.next_update, distance(now, list.next_update))
+        };
+        let what_follows = match self.policy {
+            CrlPolicy::Strict => "certificates of that CA are refused until a current list is here",
+            CrlPolicy::Soft => "whoever was revoked since is let in until a current list is here",
+        };
+        judge
+            .findings
+            .error(span, format!("{what} {why}; {what_follows}"))
+            .by_time()
+            .hint("fetch the CA's current list, and have something fetch it before each next update");
+        judge
+            .degraded
+            .push(format!("{}: the revocation list of `{}` {why}; {what_follows}", self.shown, list.issuer));
+    }
+
+    /// CAs without a list that counts, whose certificates strict refuses all.
+    fn find_gaps(&self, lists: &[SignedList], span: &Span, judge: &mut Judge) {
+        for anchor in self.anchors.iter().filter(|anchor| anchor.never_issues().is_none()) {
+            let subject = &anchor.identity.subject;
+            let (has_list, shown) = (lists.iter().any(|list| list.is_verified_by(anchor)), self.shown);
+            let why = if !has_list {
+                format!("{shown} has no revocation list of its CA `{subject}`")
+            } else if !anchor.identity.issuing.signs_lists {
+                format!("{shown}: the keyUsage of its CA `{subject}` does not let it sign revocation lists")
+            } else {
+                continue;
+            };
+            judge
+                .findings
+                .warning(
+                    span,
+                    format!("{why}: `crl_policy` is strict, so whatever that CA issued is refused"),
+                )
+                .hint("add that CA's list, or write `crl_policy = \"soft\"` to use the lists that are there");
+        }
+    }
+
+    fn find_revoked_anchors(&self, revocation: &Revocation, span: &Span, judge: &mut Judge) {
+        for anchor in self.anchors.iter().filter(|anchor| revocation.naming(&anchor.identity).is_some()) {
+            let (subject, shown) = (&anchor.identity.subject, self.shown);
+            let why = format!("`{subject}`, which vouches for {shown}, has been revoked by its issuer");
+            judge
+                .findings
+                .error(span, why.clone())
+                .by_time()
+                .hint("remove it from `ca`, and ask the sender for the CA that took its place");
+            judge.degraded.push(why);
+        }
+    }
+}
+
+fn hint(fault: &ListFault) -> &'static str {
+    match fault {
+        ListFault::Damaged => {
+            "fetch the file again; it holds lists in PEM (`-----BEGIN X509 CRL-----`) or one in DER"
+        }
+        ListFault::VersionOne => {
+            "ask the CA for its version 2 list; with OpenSSL, `openssl ca -gencrl` makes one where `crl_extensions` is set"
+        }
+        ListFault::Delta => "name the CA's complete (base) list",
+        ListFault::Indirect => "name the list that the sender's own CA issues",
+        ListFault::Partial => "name the CA's complete list",
+        ListFault::NoNextUpdate => "ask the CA for a list with a nextUpdate, as RFC 5280 demands",
+        ListFault::UnknownCritical(_) => "ask the CA for a list after RFC 5280, without that extension",
+    }
+}

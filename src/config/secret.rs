@@ -1,0 +1,88 @@
+//! `query_secret` of an endpoint: what the URL has to carry.
+
+use super::judge::Judge;
+use super::keys;
+use super::reader::{Field, Reader, Text};
+use crate::policy::{QuerySecret, SecretFault};
+
+/// The longest file that can hold a secret, in bytes.
+const FILE_BYTES_MAX: u64 = 4096;
+/// Permissions of others.
+const OTHERS: u32 = 0o007;
+
+/// The secret, if the endpoint has one. What is wrong with it has been said, and keeps the settings
+/// from being used.
+pub(super) fn query_secret(endpoint: &Reader<'_>, shown: &str, judge: &mut Judge) -> Option<QuerySecret> {
+    let (table, span) = endpoint.table("query_secret", &mut judge.findings).ok()?;
+    let reader = Reader::new(table, span, &keys::QUERY_SECRET, &mut judge.findings);
+    let mut field = |key: &str| match reader.text(key, &mut judge.findings) {
+        Field::Is(text) => Some(text),
+        Field::Bad => None,
+        Field::Missing => {
+            judge
+                .findings
+                .missing(span, format!("the `query_secret` of {shown} has no `{key}`"))
+                .hint("write it as in `query_secret = { name = \"hmac\", file = \"secrets/pix\" }`");
+            None
+        }
+    };
+    let (name, file) = (field("name"), field("file"));
+    let name = name.filter(|name| is_parameter(*name, judge))?;
+    read(name, file?, shown, judge)
+}
+
+fn is_parameter(name: Text<'_>, judge: &mut Judge) -> bool {
+    let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+    let sound = !name.text.is_empty() && name.text.bytes().all(fits);
+    if !sound {
+        judge
+            .findings
+            .error(name.span, format!("`{}` is not the name of a parameter in a URL", name.text))
+            .hint("use letters, digits and `-._~`, as in `hmac`");
+    }
+    sound
+}
+
+fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Option<QuerySecret> {
+    let what = format!("the secret of {shown}");
+    let contents = judge.files.open_up_to(FILE_BYTES_MAX, file, &what, &mut judge.findings)?;
+    let path = contents.path.display();
+    if contents.mode & OTHERS != 0 {
+        let mode = contents.mode & 0o7777;
+        judge
+            .findings
+            .warning(
+                file.span,
+                format!(
+                    "{what}: `{path}` can be read or changed by every user of this machine (mode {mode:04o})"
+                ),
+            )
+            .hint(format!("`chmod o-rwx {path}`"));
+    }
+    let secret = match str::from_utf8(&contents.bytes) {
+        // The line's end that every editor leaves.
+        Ok(text) => QuerySecret::new(name.text, text.trim_end_matches(['\n', '\r'])),
+        Err(_) => Err(SecretFault::Characters),
+    };
+    match secret {
+        Ok(secret) => {
+            if !secret.is_long() {
+                judge
+                    .findings
+                    .warning(
+                        file.span,
+                        format!("{what}: `{path}` holds so short a text that it can be guessed"),
+                    )
+                    .hint("make one with `openssl rand -hex 32`, and register the URL with it anew");
+            }
+            Some(secret)
+        }
+        Err(fault) => {
+            judge
+                .findings
+                .error(file.span, format!("{what}: `{path}` holds no secret that a URL can carry: {fault}"))
+                .hint("write the value alone into it, as `openssl rand -hex 32` makes it");
+            None
+        }
+    }
+}

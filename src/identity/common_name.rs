@@ -1,0 +1,82 @@
+//! The one common name that a rule may ask for.
+
+use x509_parser::der_parser::asn1_rs::{Any, Tag};
+use x509_parser::x509::X509Name;
+
+/// What a subject says under commonName (2.5.4.3).
+///
+/// A rule by CN holds only for [`CommonName::One`]: with two names it would matter which one is
+/// read, and software that reads the other one would see another sender.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CommonName {
+    /// The subject has none.
+    None,
+    /// Exactly one, decoded.
+    One(String),
+    /// More than one, whether in one RDN or in several.
+    Several(usize),
+    /// One, which is not text that can be compared.
+    Unreadable(UnreadableCommonName),
+}
+
+/// Why a common name is not compared at all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum UnreadableCommonName {
+    /// It holds NUL or another control character, which other software may cut at.
+    #[error("the common name holds a control character")]
+    ControlCharacter,
+    /// It is not a UTF8String or a PrintableString, the two that RFC 5280 (4.1.2.4) tells issuers
+    /// to use; this includes IA5String.
+    #[error("the common name is not encoded as UTF8String or PrintableString")]
+    Encoding,
+}
+
+impl CommonName {
+    /// The name, where there is exactly one that can be read.
+    pub fn one(&self) -> Option<&str> {
+        match self {
+            Self::One(name) => Some(name),
+            Self::None | Self::Several(_) | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// Why there is no name to compare; `None` where there is one.
+    pub fn fault(&self) -> Option<String> {
+        match self {
+            Self::One(_) => None,
+            Self::None => Some("the subject has no common name".to_owned()),
+            Self::Several(count) => {
+                Some(format!("the subject has {count} common names, and exactly one is asked for"))
+            }
+            Self::Unreadable(why) => Some(why.to_string()),
+        }
+    }
+
+    pub(super) fn of(name: &X509Name<'_>) -> Self {
+        let mut all = name.iter_common_name();
+        match (all.next(), all.count()) {
+            (None, _) => Self::None,
+            (Some(only), 0) => match read(only.attr_value()) {
+                Ok(text) => Self::One(text),
+                Err(why) => Self::Unreadable(why),
+            },
+            (Some(_), more) => Self::Several(more + 1),
+        }
+    }
+}
+
+fn read(value: &Any<'_>) -> Result<String, UnreadableCommonName> {
+    let text = match value.tag() {
+        Tag::Utf8String | Tag::PrintableString => {
+            str::from_utf8(value.data).map_err(|_| UnreadableCommonName::Encoding)?
+        }
+        _ => return Err(UnreadableCommonName::Encoding),
+    };
+    if value.tag() == Tag::PrintableString && !text.is_ascii() {
+        return Err(UnreadableCommonName::Encoding);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(UnreadableCommonName::ControlCharacter);
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,96 @@
+//! Public keys: what kind they are, and whether their signatures are believed.
+
+use std::fmt;
+
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+/// The RSA moduli, in bits, whose signatures are believed.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+/// Elliptic curves by the identifier of their parameters (RFC 5480, 2.1.1.1).
+const CURVES: &[(&str, PublicKeyKind)] = &[
+    ("1.2.840.10045.3.1.7", PublicKeyKind::EcdsaP256),
+    ("1.3.132.0.34", PublicKeyKind::EcdsaP384),
+    ("1.3.132.0.35", PublicKeyKind::EcdsaP521),
+];
+/// RFC 8410, 3.
+const ED25519: &str = "1.3.101.112";
+
+/// The kind of a certificate's public key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PublicKeyKind {
+    /// ECDSA on P-256.
+    EcdsaP256,
+    /// ECDSA on P-384.
+    EcdsaP384,
+    /// ECDSA on P-521.
+    EcdsaP521,
+    /// EdDSA on Curve25519.
+    Ed25519,
+    /// RSA, with the length of its modulus in bits.
+    Rsa(usize),
+    /// Another algorithm, by its identifier. RSASSA-PSS as the kind of a key is one of them
+    /// (RFC 4055); signatures with PSS by ordinary RSA keys are not.
+    Other(String),
+}
+
+/// A key whose signatures are not believed, so its holder can prove nothing.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum UnusableKey {
+    /// RSA of a length that is too short to be safe, or too long to be bearable.
+    #[error("its RSA key has {0} bits, and between 2048 and 8192 are asked for")]
+    RsaLength(usize),
+    /// Not a kind that is known here.
+    #[error("its key is of a kind that is not supported ({0})")]
+    Unsupported(String),
+}
+
+impl PublicKeyKind {
+    pub(super) fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
+        let algorithm = spki.algorithm.algorithm.to_id_string();
+        let curve = || {
+            let oid = spki.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string();
+            CURVES.iter().find(|(id, _)| *id == oid).map(|(_, kind)| kind.clone())
+        };
+        match spki.parsed() {
+            Ok(PublicKey::RSA(key)) => Self::Rsa(bits(key.modulus)),
+            Ok(PublicKey::EC(_)) => curve().unwrap_or(Self::Other(algorithm)),
+            Ok(_) | Err(_) if algorithm == ED25519 => Self::Ed25519,
+            Ok(_) | Err(_) => Self::Other(algorithm),
+        }
+    }
+
+    /// Whether a signature by such a key can be believed at all.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn is_usable(&self) -> Result<(), UnusableKey> {
+        match self {
+            Self::EcdsaP256 | Self::EcdsaP384 | Self::EcdsaP521 | Self::Ed25519 => Ok(()),
+            Self::Rsa(bits) if RSA_BITS.contains(bits) => Ok(()),
+            Self::Rsa(bits) => Err(UnusableKey::RsaLength(*bits)),
+            Self::Other(oid) => Err(UnusableKey::Unsupported(oid.clone())),
+        }
+    }
+}
+
+/// The length of an unsigned number, in bits.
+fn bits(number: &[u8]) -> usize {
+    let significant = &number[number.iter().take_while(|byte| **byte == 0).count()..];
+    significant
+        .first()
+        .map_or(0, |first| 8 * significant.len() - usize::try_from(first.leading_zeros()).unwrap_or(0))
+}
+
+impl fmt::Display for PublicKeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EcdsaP256 => f.write_str("ECDSA P-256"),
+            Self::EcdsaP384 => f.write_str("ECDSA P-384"),
+            Self::EcdsaP521 => f.write_str("ECDSA P-521"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Rsa(bits) => write!(f, "RSA {bits} bits"),
+            Self::Other(oid) => write!(f, "algorithm {oid}"),
+        }
+    }
+}

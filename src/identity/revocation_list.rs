@@ -1,0 +1,184 @@
+//! Certificate revocation lists (RFC 5280, section 5): what one says. Whether to believe it is for
+//! others to judge.
+
+use jiff::Timestamp;
+use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
+use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension, X509Extension};
+use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate};
+use x509_parser::x509::X509Version;
+
+use super::certificate::{Identity, timestamp, uris};
+use super::distinguished_name::DistinguishedName;
+use super::fingerprint::Serial;
+
+/// deltaCRLIndicator (RFC 5280, 5.2.4).
+const DELTA: &str = "2.5.29.27";
+/// certificateIssuer of an entry (RFC 5280, 5.3.3): the entry speaks of another CA's certificate.
+const CERTIFICATE_ISSUER: &str = "2.5.29.29";
+
+/// A complete list of version 2, in owned values.
+#[derive(Clone, Debug)]
+pub struct RevocationList {
+    /// Who issued it, and the certificates it speaks of.
+    pub issuer: DistinguishedName,
+    /// When it was made.
+    pub this_update: Timestamp,
+    /// By when the next one is made; what is older says nothing certain any more.
+    pub next_update: Timestamp,
+    /// The signed part, in DER.
+    pub signed: Vec<u8>,
+    /// The content of the AlgorithmIdentifier of the signature.
+    pub algorithm_id: Vec<u8>,
+    /// The signature.
+    pub signature: Vec<u8>,
+    scope: Scope,
+    /// Sorted.
+    revoked: Vec<Serial>,
+}
+
+/// Which of its issuer's certificates a list speaks of (RFC 5280, 5.2.5); by default of all.
+#[derive(Clone, Debug, Default)]
+struct Scope {
+    only_end_entities: bool,
+    only_cas: bool,
+    /// Where a list that is one of several is published; empty for the only one.
+    points: Vec<String>,
+}
+
+/// Why a list cannot be used at all.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ListFault {
+    /// It is not a list in DER.
+    #[error("its DER is damaged")]
+    Damaged,
+    /// Version 1 knows no extensions, so nothing says that the list is complete.
+    #[error("it is a version 1 list")]
+    VersionOne,
+    /// It holds only what has changed since another list.
+    #[error("it is a delta list, which holds only what changed since another one")]
+    Delta,
+    /// It speaks of other CAs' certificates as well.
+    #[error("it is an indirect list, which speaks of certificates of other CAs")]
+    Indirect,
+    /// It leaves out some reasons for revocation, or speaks of attribute certificates alone.
+    #[error("it is a partial list: for some reasons, or for attribute certificates, alone")]
+    Partial,
+    /// Nobody could tell when it is out of date.
+    #[error("it does not say when the next one is made (nextUpdate)")]
+    NoNextUpdate,
+    /// It demands that something be understood which is not.
+    #[error("it carries a critical extension that is not understood ({0})")]
+    UnknownCritical(String),
+}
+
+impl RevocationList {
+    /// Reads a list in DER.
+    ///
+    /// # Errors
+    /// When it is not a list, or of a kind that cannot be used alone.
+    pub fn from_der(der: &[u8]) -> Result<Self, ListFault> {
+        let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| ListFault::Damaged)?;
+        let signed = list.tbs_cert_list.as_ref();
+        // RFC 5280, 5.1.1.2: the algorithm outside must be the one that was signed over.
+        if !rest.is_empty() || list.tbs_cert_list.signature != list.signature_algorithm {
+            return Err(ListFault::Damaged);
+        }
+        if list.version() != Some(X509Version(1)) {
+            return Err(ListFault::VersionOne);
+        }
+        let scope = scope(list.extensions())?;
+        let mut revoked = list.iter_revoked_certificates().map(entry).collect::<Result<Vec<_>, _>>()?;
+        revoked.sort_unstable();
+        Ok(Self {
+            issuer: DistinguishedName::of(list.issuer()),
+            this_update: timestamp(list.last_update()),
+            next_update: timestamp(list.next_update().ok_or(ListFault::NoNextUpdate)?),
+            signed: signed.to_vec(),
+            algorithm_id: algorithm_id(der, signed.len()).ok_or(ListFault::Damaged)?.to_vec(),
+            signature: list.signature_value.data.to_vec(),
+            scope,
+            revoked,
+        })
+    }
+
+    /// Whether it says that a certificate is revoked; whoever signed it.
+    pub fn names(&self, certificate: &Identity) -> bool {
+        self.issuer == certificate.issuer && self.revoked.binary_search(&certificate.serial).is_ok()
+    }
+
+    /// Whether it would name a certificate if that were revoked.
+    pub fn covers(&self, certificate: &Identity) -> bool {
+        let Scope { only_end_entities, only_cas, points } = &self.scope;
+        let kind = if certificate.issuing.is_ca { !only_end_entities } else { !only_cas };
+        // RFC 5280, 6.3.3 (b)(2)(i): of several lists, one of those that the certificate points to.
+        let place = points.is_empty()
+            || certificate.crl_points.is_empty()
+            || certificate.crl_points.iter().any(|point| points.contains(point));
+        self.issuer == certificate.issuer && kind && place
+    }
+
+    /// Whether it speaks of this moment.
+    pub fn is_current_at(&self, now: Timestamp) -> bool {
+        (self.this_update.as_second()..=self.next_update.as_second()).contains(&now.as_second())
+    }
+
+    /// How many certificates it names.
+    pub fn len(&self) -> usize {
+        self.revoked.len()
+    }
+
+    /// Whether it names none.
+    pub fn is_empty(&self) -> bool {
+        self.revoked.is_empty()
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's extensions, which may grow")]
+fn scope(extensions: &[X509Extension<'_>]) -> Result<Scope, ListFault> {
+    let mut scope = Scope::default();
+    for extension in extensions {
+        match extension.parsed_extension() {
+            ParsedExtension::IssuingDistributionPoint(point) => scope = scope_of(point)?,
+            ParsedExtension::CRLNumber(_)
+            | ParsedExtension::AuthorityKeyIdentifier(_)
+            | ParsedExtension::IssuerAlternativeName(_) => {}
+            _ if extension.oid.to_id_string() == DELTA => return Err(ListFault::Delta),
+            _ if extension.critical => return Err(ListFault::UnknownCritical(extension.oid.to_id_string())),
+            _ => {}
+        }
+    }
+    Ok(scope)
+}
+
+fn scope_of(point: &IssuingDistributionPoint<'_>) -> Result<Scope, ListFault> {
+    if point.indirect_crl {
+        return Err(ListFault::Indirect);
+    }
+    if point.only_some_reasons.is_some() || point.only_contains_attribute_certs {
+        return Err(ListFault::Partial);
+    }
+    Ok(Scope {
+        only_end_entities: point.only_contains_user_certs,
+        only_cas: point.only_contains_ca_certs,
+        points: point.distribution_point.as_ref().map(uris).unwrap_or_default(),
+    })
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's extensions, which may grow")]
+fn entry(revoked: &RevokedCertificate<'_>) -> Result<Serial, ListFault> {
+    for extension in revoked.extensions().iter().filter(|extension| extension.critical) {
+        match extension.parsed_extension() {
+            ParsedExtension::ReasonCode(_) | ParsedExtension::InvalidityDate(_) => {}
+            _ if extension.oid.to_id_string() == CERTIFICATE_ISSUER => return Err(ListFault::Indirect),
+            _ => return Err(ListFault::UnknownCritical(extension.oid.to_id_string())),
+        }
+    }
+    Ok(Serial::from_integer(revoked.raw_serial()))
+}
+
+/// The content of the AlgorithmIdentifier that follows the signed part, in a certificate or a list.
+pub(crate) fn algorithm_id(whole: &[u8], signed_bytes: usize) -> Option<&[u8]> {
+    let (_, outer) = Any::from_der(whole).ok()?;
+    let (_, algorithm) = Any::from_der(outer.data.get(signed_bytes..)?).ok()?;
+    Some(algorithm.data)
+}

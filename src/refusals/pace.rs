@@ -1,0 +1,68 @@
+//! How many refusals are logged: many at once, and then one a second, for each reason.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many of one reason are logged at once.
+const BURST: u32 = 50;
+/// One more of a reason is logged for each of these.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What may be logged, for each reason.
+#[derive(Debug, Default)]
+pub(super) struct Pace(BTreeMap<&'static str, Bucket>);
+
+#[derive(Debug)]
+struct Bucket {
+    left: u32,
+    filled_at: Instant,
+    unlogged: u64,
+}
+
+impl Pace {
+    pub(super) fn allows(&mut self, reason: &'static str, now: Instant) -> bool {
+        let bucket = self.0.entry(reason).or_insert(Bucket { left: BURST, filled_at: now, unlogged: 0 });
+        let elapsed = now.saturating_duration_since(bucket.filled_at);
+        let more = u32::try_from(elapsed.as_millis() / EVERY.as_millis()).unwrap_or(BURST).min(BURST);
+        if more > 0 {
+            bucket.left = bucket.left.saturating_add(more).min(BURST);
+            bucket.filled_at = now;
+        }
+        match bucket.left.checked_sub(1) {
+            Some(left) => {
+                bucket.left = left;
+                true
+            }
+            None => {
+                bucket.unlogged += 1;
+                false
+            }
+        }
+    }
+
+    pub(super) fn take_unlogged(&mut self) -> Vec<(&'static str, u64)> {
+        let taken = self.0.iter_mut().map(|(reason, bucket)| (*reason, std::mem::take(&mut bucket.unlogged)));
+        taken.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_one_reason_leaves_room_for_the_others() {
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        let logged = (0..1_000).filter(|_| pace.allows("unknown_ca", begin)).count();
+        assert_eq!(logged, 50);
+        assert!(pace.allows("rule", begin));
+        assert!(pace.allows("unknown_ca", begin + EVERY));
+        assert!(!pace.allows("unknown_ca", begin + EVERY));
+        assert_eq!(pace.take_unlogged(), [("unknown_ca", 951)]);
+        assert_eq!(pace.take_unlogged(), []);
+        let later = begin + 1_000 * EVERY;
+        assert_eq!((0..1_000).filter(|_| pace.allows("unknown_ca", later)).count(), 50);
+    }
+}

@@ -1,0 +1,162 @@
+//! What one sender trusts: its own anchors, for the purpose it asks for, as its lists allow.
+
+use jiff::Timestamp;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls_pki_types::CertificateDer;
+
+use super::anchors::Anchor;
+use super::revocation::{Link, Revocation, revoked};
+use super::signature::issued_by;
+use crate::clock::distance;
+use crate::identity::{Identity, Version};
+use crate::policy::{Doubt, DoubtKind, Vouched, Voucher};
+
+/// What a sender's certificates may be marked for (RFC 5280, 4.2.1.12).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Eku {
+    /// For TLS clients, or for nothing in particular.
+    #[default]
+    Client,
+    /// For anything.
+    Any,
+}
+
+/// One sender's anchors with what else is asked of its certificates.
+#[derive(Clone, Debug)]
+pub struct SenderTrust {
+    /// The certificates of the sender's `ca`.
+    pub anchors: Vec<Anchor>,
+    /// What its certificates may be marked for.
+    pub eku: Eku,
+    /// Its revocation lists; without them revocation is not looked at.
+    pub revocation: Option<Revocation>,
+}
+
+/// A client's certificate with what it sent along.
+pub(super) struct Chain<'a> {
+    pub(super) end_entity: &'a CertificateDer<'a>,
+    pub(super) intermediates: &'a [CertificateDer<'a>],
+    pub(super) identity: &'a Identity,
+}
+
+/// The moment of a judgement, and the signatures that are believed at it.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub(super) now: Timestamp,
+    pub(super) algorithms: &'a WebPkiSupportedAlgorithms,
+}
+
+impl SenderTrust {
+    /// Whether the sender's trust stands for a chain.
+    pub(super) fn vouch(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
+        let vouched = if self.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
+            self.vouch_for_itself(chain.identity, moment.now)
+        } else {
+            match chain.identity.version {
+                Version::One => self.vouch_directly(chain, moment),
+                Version::Three => self.vouch_for_path(chain, moment),
+            }
+        }?;
+        match chain.identity.key.is_usable() {
+            Ok(()) => Ok(vouched),
+            Err(unusable) => Err(Doubt::new(DoubtKind::Key, unusable.to_string())),
+        }
+    }
+
+    /// A certificate that stands in `ca` byte for byte: nothing above it is looked at, also not
+    /// whether it is a CA, self-signed or of version 1 (RFC 8705, 2.2).
+    fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Vouched, Doubt> {
+        if self.names(identity) {
+            return Err(revoked(identity));
+        }
+        dates(identity, "the certificate", now)?;
+        if self.eku == Eku::Client && !identity.purposes.include_clients() {
+            return Err(for_another_purpose());
+        }
+        Ok(Vouched { by: Voucher::Itself, not_after: identity.not_after })
+    }
+
+    /// Version 1: the anchor's own signature, and the dates. Never by way of an intermediate.
+    fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
+        let issuers =
+            self.issuers().filter(|anchor| issued_by(chain.end_entity, &anchor.identity, moment.algorithms));
+        let mut doubt = Doubt::new(
+            DoubtKind::UnknownCa,
+            format!(
+                "it is of version 1, and no CA of this sender issued it directly: `{}`",
+                chain.identity.issuer
+            ),
+        );
+        for anchor in issuers {
+            match self.judge_direct(chain.identity, anchor, moment) {
+                Ok(vouched) => return Ok(vouched),
+                Err(found) if doubt.kind < found.kind => doubt = found,
+                Err(_) => {}
+            }
+        }
+        Err(doubt)
+    }
+
+    fn judge_direct(
+        &self,
+        identity: &Identity,
+        anchor: &Anchor,
+        moment: Moment<'_>,
+    ) -> Result<Vouched, Doubt> {
+        let Moment { now, algorithms } = moment;
+        let link = Link { certificate: identity, issuer: &anchor.identity };
+        dates(identity, "the certificate", now)?;
+        self.standing(anchor, now)?;
+        let lists = match &self.revocation {
+            Some(revocation) => revocation.check(&[link], now, algorithms)?,
+            None => None,
+        };
+        let ends = [identity.not_after, anchor.identity.not_after].into_iter().chain(lists).min();
+        Ok(Vouched {
+            by: Voucher::Anchor(anchor.identity.subject.clone()),
+            not_after: ends.unwrap_or(identity.not_after),
+        })
+    }
+
+    /// Whether an anchor stands for anything right now.
+    pub(super) fn standing(&self, anchor: &Anchor, now: Timestamp) -> Result<(), Doubt> {
+        let identity = &anchor.identity;
+        if self.names(identity) {
+            return Err(revoked(identity));
+        }
+        dates(identity, &format!("the CA `{}` that vouches for it", identity.subject), now)?;
+        if self.eku == Eku::Client && !identity.purposes.include_clients() {
+            let subject = &identity.subject;
+            let why = format!("the CA `{subject}` that vouches for it is not meant to vouch for TLS clients");
+            return Err(Doubt::new(DoubtKind::Purpose, why));
+        }
+        Ok(())
+    }
+
+    /// The anchors that may issue.
+    pub(super) fn issuers(&self) -> impl Iterator<Item = &Anchor> {
+        self.anchors.iter().filter(|anchor| anchor.never_issues().is_none())
+    }
+
+    fn names(&self, identity: &Identity) -> bool {
+        self.revocation.as_ref().is_some_and(|revocation| revocation.naming(identity).is_some())
+    }
+}
+
+pub(super) fn for_another_purpose() -> Doubt {
+    Doubt::new(
+        DoubtKind::Purpose,
+        "the certificate is marked for another purpose than TLS clients (extended key usage)",
+    )
+}
+
+pub(super) fn dates(identity: &Identity, what: &str, now: Timestamp) -> Result<(), Doubt> {
+    let (kind, word, at) = if now < identity.not_before {
+        (DoubtKind::NotYetValid, "is not valid before", identity.not_before)
+    } else if identity.is_valid_at(now) {
+        return Ok(());
+    } else {
+        (DoubtKind::Expired, "expired", identity.not_after)
+    };
+    Err(Doubt::new(kind, format!("{what} {word} {at}, {}", distance(now, at))))
+}
