@@ -109,12 +109,12 @@ impl Daemon {
             tasks: connections.clone(),
         });
         let drain_timeout = server.drain_timeout;
+        let unlogged = notice::unlogged(logging, metrics, Arc::clone(&refusals));
         let accepting = Server::new(server, intake, refusals, connections.clone(), drain.clone());
         for listener in listeners {
             connections.spawn(accepting.clone().accept(listener));
         }
-        let counting = drain.clone().run_until_cancelled_owned(notice::lost_log_lines(logging, metrics));
-        connections.spawn(counting);
+        connections.spawn(drain.clone().run_until_cancelled_owned(unlogged));
         Ok(Self {
             live,
             drain,

@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::live::Changed;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
+use crate::refusals::Refusals;
 use crate::watch::{FileWatch, WatchError};
 
 /// How often lost log lines are counted and said.
@@ -32,8 +33,9 @@ pub(super) fn changed_files(
     Ok(watch)
 }
 
-/// Counts the lines that a slow reader of the log has cost, for ever.
-pub(super) async fn lost_log_lines(logging: Arc<Logging>, metrics: Arc<Metrics>) {
+/// Counts the lines that a slow reader of the log has cost, and those that were held back so that
+/// nobody can fill it, for ever.
+pub(super) async fn unlogged(logging: Arc<Logging>, metrics: Arc<Metrics>, refusals: Arc<Refusals>) {
     let mut tick = interval(COUNT_LOST_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -42,6 +44,13 @@ pub(super) async fn lost_log_lines(logging: Arc<Logging>, metrics: Arc<Metrics>)
         if lost > 0 {
             metrics.log_lines_dropped.inc_by(lost);
             tracing::warn!(lost, "log lines were lost: whoever reads the log is too slow");
+        }
+        for (reason, count) in refusals.take_unlogged() {
+            tracing::warn!(
+                reason,
+                count,
+                "further senders were refused; they are counted, not logged one by one"
+            );
         }
     }
 }

@@ -109,8 +109,8 @@ impl Server {
                 tracing::debug!(stage = "handshake", peer = %address, error = %Escaped(&error.to_string()), "handshake failed");
             }
             Err(NotEstablished::Refused { refusal, sni }) => {
-                self.metrics.handshake("refused");
                 self.refused(address, sni.as_deref(), &refusal);
+                self.metrics.handshake("refused");
             }
             Err(NotEstablished::Unproven { error, claimed }) => {
                 self.metrics.handshake("failed");

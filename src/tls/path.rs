@@ -23,7 +23,7 @@ impl SenderTrust {
     /// stranger's.
     pub(super) fn vouch_for_path(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
         let end_entity = EndEntityCert::try_from(chain.end_entity)
-            .map_err(|error| Doubt::new(DoubtKind::Unreadable, format!("it cannot be used: {error}")))?;
+            .map_err(|error| Doubt::new(DoubtKind::Unreadable, format!("it cannot be used: {error:?}")))?;
         let standing: Vec<_> =
             self.issuers().map(|anchor| (anchor, self.standing(anchor, moment.now))).collect();
         let sound: Vec<_> =
@@ -80,7 +80,8 @@ impl SenderTrust {
     fn why_unknown(&self, chain: &Chain<'_>, error: &Error) -> String {
         let issuer = &chain.identity.issuer;
         if self.issuers().any(|anchor| anchor.identity.subject == *issuer) {
-            return format!("its issuer `{issuer}` has the name of a CA of this sender, but {error}");
+            let why = words(error);
+            return format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}");
         }
         if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
             return format!("its issuer `{issuer}` stands in this sender's `ca`, but never issues");
@@ -90,7 +91,26 @@ impl SenderTrust {
                 "its issuer `{issuer}` is no CA of this sender, and no intermediate came with it"
             );
         }
-        format!("no path leads from a CA of this sender to its issuer `{issuer}`: {error}")
+        format!("no path leads from a CA of this sender to its issuer `{issuer}`: {}", words(error))
+    }
+}
+
+/// The library's words are the names of its errors.
+#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
+fn words(error: &Error) -> String {
+    match error {
+        Error::InvalidSignatureForPublicKey => "that CA's key did not sign it".to_owned(),
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "a signature is made in a way that is not believed, such as SHA-1".to_owned()
+        }
+        Error::NameConstraintViolation => "a CA may not issue for such names (name constraints)".to_owned(),
+        Error::PathLenConstraintViolated => {
+            "more intermediates stand between than a CA allows (path length)".to_owned()
+        }
+        Error::EndEntityUsedAsCa => "a certificate above it may not issue".to_owned(),
+        Error::UnknownIssuer => "an issuer is missing".to_owned(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -168,6 +188,10 @@ impl Search<'_> {
             .map(|certificate| Identity::from_der(&certificate.der()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| Failure::NoPath(Error::BadDer))?;
+        // The library looks at basicConstraints; RFC 5280, 6.1.4 (n), asks for keyCertSign as well.
+        if above.iter().any(|identity| identity.issuing.never.is_some()) {
+            return Err(Failure::NoPath(Error::EndEntityUsedAsCa));
+        }
         // RFC 5280, 6.1.4 (l): those that only carry an issuer over to a new key do not count.
         let counted = above.iter().filter(|identity| !identity.is_self_issued()).count();
         // The same CA may be there twice, renewed: the one that lasts longest counts.

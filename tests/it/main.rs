@@ -20,5 +20,6 @@ mod clients;
 mod durability;
 mod intake;
 mod limits;
+mod matrix;
 mod recipe;
 mod shutdown;
