@@ -11,6 +11,8 @@
     reason = "tests may panic, and know no other clock"
 )]
 
+mod der;
+mod nginx;
 mod wire;
 mod world;
 
@@ -22,4 +24,5 @@ mod intake;
 mod limits;
 mod matrix;
 mod recipe;
+mod sessions;
 mod shutdown;

@@ -3,7 +3,7 @@
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256};
 use rustls_pki_types::CertificateDer;
 
-use super::der::{
+use crate::der::{
     ANY_EKU, BMP, CLIENT_AUTH, Certificate, IA5, Name, PRINTABLE, Party, SERVER_AUTH, Signed, T61, UNIVERSAL,
     UTF8, alternative_names, basic_constraints, eku, extension, key_usage, permitted_dns, sequence, tlv,
 };

@@ -1,7 +1,7 @@
 //! Awkward certificates over real handshakes, and through `explain`: the same verdict everywhere.
 
+mod beside_nginx;
 mod cases;
-mod der;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,6 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
+use crate::der;
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually};
 use cases::{Case, Catalogue};
