@@ -16,6 +16,7 @@ mod nginx;
 mod wire;
 mod world;
 
+mod addressed;
 mod admin;
 mod cli;
 mod clients;
@@ -24,5 +25,6 @@ mod intake;
 mod limits;
 mod matrix;
 mod recipe;
+mod refusals;
 mod sessions;
 mod shutdown;

@@ -1,0 +1,143 @@
+//! A refusal explains itself: to the operator in full, to the peer with an alert and nothing more.
+
+use std::fs;
+use std::io::{Read, Write};
+
+use rustls::{AlertDescription, Error};
+use serde_json::Value;
+
+use crate::wire::{Wire, client_config};
+use crate::world::{Daemon, World};
+
+fn alert(world: &World, daemon: &Daemon, name: &str) -> Option<AlertDescription> {
+    let mut wire = Wire::with_config(client_config(world, name), daemon.port).unwrap();
+    let refused =
+        wire.0.write_all(b"POST / HTTP/1.1\r\n\r\n").and_then(|()| wire.0.read(&mut [0; 64])).unwrap_err();
+    match refused.get_ref()?.downcast_ref::<Error>()? {
+        Error::AlertReceived(alert) => Some(*alert),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn it_names_who_vouched_what_was_asked_and_what_would_admit() {
+    let world = World::new();
+    let daemon = world.start();
+    assert_eq!(alert(&world, &daemon, "nobody"), Some(AlertDescription::AccessDenied));
+    let line = daemon.logged("sender refused", |line| line["reason"] == "rule");
+    for (field, expected) in [
+        ("stage", "handshake"),
+        ("sni", "localhost"),
+        ("vouched", "bank,second"),
+        ("expected", "bank: cn `client`; second: cn `second`"),
+        ("presented", "bank: cn `nobody`; second: cn `nobody`"),
+        ("admit", "sender `bank`: cn = [\"nobody\"]; sender `second`: cn = [\"nobody\"]"),
+        ("claimed_subject", "CN=nobody,O=hookspool development"),
+        ("claimed_issuer", "CN=hookspool development root,O=hookspool development"),
+    ] {
+        assert_eq!(line[field], expected, "{field}: {line:#}");
+    }
+    for field in ["peer", "claimed_serial", "claimed_not_before", "claimed_not_after"] {
+        assert!(line[field].is_string(), "{field}: {line:#}");
+    }
+    assert_eq!(line["claimed_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(line["claimed_spki_sha256"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn a_stranger_gets_no_advice() {
+    let world = World::new();
+    let daemon = world.start();
+    assert_eq!(alert(&world, &daemon, "stranger"), Some(AlertDescription::UnknownCA));
+    let line = daemon.logged("sender refused", |line| line["reason"] == "unknown_ca");
+    let detail = line["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with(
+            "no configured CA vouches; compare this fingerprint with the bank before trusting it"
+        ),
+        "{detail}"
+    );
+    for field in ["vouched", "expected", "presented", "admit"] {
+        assert!(line[field].is_null(), "{line:#}");
+    }
+    assert!(!line.to_string().contains("cn = "), "{line:#}");
+}
+
+#[test]
+fn a_flood_is_counted_and_kept_and_not_all_logged() {
+    let world = World::new();
+    let daemon = world.start();
+    let knocks = 130_usize;
+    for _ in 0..knocks {
+        alert(&world, &daemon, "stranger");
+    }
+    assert_eq!(alert(&world, &daemon, "nobody"), Some(AlertDescription::AccessDenied));
+    daemon.logged("sender refused", |line| line["reason"] == "rule");
+    assert_eq!(daemon.metric("hookspool_refusals_total{reason=\"unknown_ca\"}"), 130.0);
+    let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
+    let kept = status["refusals"].as_array().unwrap();
+    assert_eq!((kept.len(), &kept[99]["reason"]), (100, &Value::from("rule")));
+    let held_back =
+        daemon.logged("further senders were refused; they are counted, not logged one by one", |_| true);
+    let logged = daemon
+        .log_text()
+        .lines()
+        .filter(|line| line.contains("\"unknown_ca\"") && line.contains("sender refused"))
+        .count();
+    assert_eq!(held_back["reason"], "unknown_ca");
+    assert!(logged < knocks, "{logged}");
+}
+
+#[test]
+fn explain_answers_with_its_exit_code() {
+    let world = World::new();
+    let code = |args: &[&str]| world.run(&[&["explain"], args].concat()).status.code().unwrap();
+    assert_eq!(code(&["--cert", "certs/client.pem"]), 0);
+    assert_eq!(code(&["--cert", "certs/client.pem", "--endpoint", "pix"]), 0);
+    assert_eq!(code(&["--cert", "certs/client.pem", "--endpoint", "second"]), 1, "403");
+    assert_eq!(code(&["--cert", "certs/client.pem", "--endpoint", "nowhere"]), 64);
+    assert_eq!(code(&["--cert", "certs/nobody.pem"]), 1);
+    assert_eq!(code(&["--cert", "certs/missing.pem"]), 66);
+    assert_eq!(code(&["--cert", "webhooks.toml"]), 65);
+    let told = world.run(&["explain", "--cert", "certs/nobody.pem"]);
+    let told = String::from_utf8_lossy(&told.stdout);
+    for words in [
+        "refused: rule: ",
+        "to admit it: sender `bank`: cn = [\"nobody\"]",
+        "cn has to be `client`: it says `nobody`",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let stranger = world.run(&["explain", "--cert", "certs/stranger.pem", "--json"]);
+    let document: Value = serde_json::from_slice(&stranger.stdout).unwrap();
+    assert_eq!((&document["reason"], &document["admit"]), (&Value::from("unknown_ca"), &Value::Null));
+    fs::write(world.path("broken.toml"), "[server]\nlisten = 1\n").unwrap();
+    assert_eq!(code(&["--cert", "certs/client.pem", "--config", "broken.toml"]), 78);
+}
+
+#[test]
+fn certs_show_prints_lines_that_can_be_pasted() {
+    let world = World::new();
+    let shown = world.run(&["certs", "show", "certs/server.pem"]);
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for words in [
+        "san_dns       localhost",
+        "san_ip        127.0.0.1",
+        "# san_dns = [\"localhost\"]",
+        "# spki_sha256 = [\"",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    // Every line that it suggests for a client lets that client in.
+    let json = world.run(&["certs", "show", "--json", "certs/client.pem"]);
+    let document: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let matchers = document["files"][0]["certificates"][0]["sender"]["matchers"].as_object().unwrap().clone();
+    assert!(matchers.len() >= 4, "{matchers:?}");
+    let lines: String = matchers.iter().map(|(key, values)| format!("{key} = {values}\n")).collect();
+    let text =
+        fs::read_to_string(world.path("webhooks.toml")).unwrap().replacen("cn = [\"client\"]\n", &lines, 1);
+    fs::write(world.path("webhooks.toml"), text).unwrap();
+    let explained = world.run(&["explain", "--cert", "certs/client.pem"]);
+    assert!(explained.status.success(), "{explained:?}");
+    assert!(!world.run(&["explain", "--cert", "certs/nobody.pem"]).status.success());
+}
