@@ -245,3 +245,7 @@ struct UnknownRevocation;
 #[cfg(test)]
 #[path = "verifier_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "verifier_properties.rs"]
+mod properties;

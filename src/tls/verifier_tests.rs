@@ -1,7 +1,6 @@
 //! Who gets in, on certificates made on the spot.
 
 use jiff::Timestamp;
-use proptest::prelude::*;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -183,43 +182,6 @@ fn every_anchor_is_hinted_once() {
     let (a, b) = (ca(ca_params("A")), ca(ca_params("B")));
     let verifier = verifier(&[("a", &[&a, &b], &["x"]), ("b", &[&b], &["x"])]);
     assert_eq!(verifier.root_hint_subjects().len(), 2);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    /// Whatever the senders, their CAs and their names: who is admitted was vouched for by an
-    /// anchor of that very sender, and bears one of its names; and who should be, is.
-    #[test]
-    fn admission_means_own_anchor_and_own_name(
-        senders in prop::collection::vec((prop::collection::vec(0..3_usize, 1..3), prop::collection::vec(0..4_usize, 1..3)), 1..4),
-        issuer in 0..3_usize,
-        name in 0..4_usize,
-    ) {
-        let names = ["a", "b", "c", "A"];
-        let cas: Vec<_> = (0..3).map(|_| ca(ca_params("Same Name"))).collect();
-        let table: Vec<(String, Vec<&Ca>, Vec<&str>)> = senders
-            .iter()
-            .enumerate()
-            .map(|(i, (own, cn))| (
-                format!("s{i}"),
-                own.iter().map(|i| &cas[*i]).collect(),
-                cn.iter().map(|i| names[*i]).collect(),
-            ))
-            .collect();
-        let rows: Vec<_> = table.iter().map(|(n, c, r)| (n.as_str(), c.as_slice(), r.as_slice())).collect();
-        let verdict = verifier(&rows).judge(&cas[issuer].issue(&params(names[name])), &[]);
-        let expected: Vec<_> = senders
-            .iter()
-            .enumerate()
-            .filter(|(_, (own, cn))| own.contains(&issuer) && cn.contains(&name))
-            .map(|(index, _)| index)
-            .collect();
-        match verdict {
-            Ok(admitted) => prop_assert_eq!(admitted.admission.senders(), expected.as_slice()),
-            Err(_) => prop_assert!(expected.is_empty()),
-        }
-    }
 }
 
 /// The certificate, with the DER edited by hand and signed again by its CA's key.

@@ -220,6 +220,11 @@ impl Catalogue {
         self.sender("paths", &[&root], "cn = [\"x\"]");
         let plain = Certificate::leaf(Name::cn("x"));
         let ca = |name: &str| Certificate::ca(Name::cn(name));
+        let large = |name: &str| {
+            let mut certificate = ca(name);
+            certificate.extensions.push(extension("1.3.6.1.4.1.55555.2", false, &vec![0; 25 << 10]));
+            certificate
+        };
         let middle = root.issue(&ca("Middle"));
         let leaf = middle.issue(&plain);
         self.case("intermediate that is sent", "paths", "admitted", &leaf, &[&middle]);
@@ -289,6 +294,15 @@ impl Catalogue {
         let end = links.last().unwrap().issue(&plain);
         let above: Vec<_> = links.iter().rev().collect();
         self.case("chain of 20", "paths", "unreadable", &end, &above);
+
+        let mut heavy = vec![root.issue(&large("Heavy"))];
+        for _ in 0..2 {
+            let next = heavy.last().unwrap().issue(&large("Heavier"));
+            heavy.push(next);
+        }
+        let end = heavy.last().unwrap().issue(&plain);
+        let above: Vec<_> = heavy.iter().rev().collect();
+        self.case("chain of 75 KiB", "paths", "unreadable", &end, &above);
 
         let short = ca("Short Root").with(vec![basic_constraints(true, Some(0)), key_usage(0x06)]);
         let short = Party::root(&short);

@@ -1,0 +1,246 @@
+//! Random senders over certificates of every kind: who is admitted was vouched for by an anchor of
+//! that very sender, is on none of its lists, and every kind of its matchers holds. And who should
+//! be admitted is.
+
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
+    DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
+    date_time_ymd,
+};
+
+use super::*;
+use crate::identity::RevocationList;
+use crate::policy::{Endpoint, Matcher, Peer, Policy, ResponseRule, Rule, Session};
+use crate::tls::anchors::Anchor;
+use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
+use crate::tls::trust::Eku;
+
+const CAS: usize = 3;
+const NAMES: [&str; 4] = ["a", "b", "A", "a.b"];
+const HOSTS: [&str; 3] = ["one.example", "two.example", "three.example"];
+
+/// A certificate, with what it was made from.
+struct Leaf {
+    issuer: usize,
+    name: usize,
+    /// Bits of [`HOSTS`].
+    hosts: u8,
+    serial: u8,
+    der: CertificateDer<'static>,
+    identity: Identity,
+}
+
+struct World {
+    cas: Vec<CertifiedIssuer<'static, KeyPair>>,
+    anchors: Vec<Anchor>,
+    leaves: Vec<Leaf>,
+}
+
+/// All CAs have the same name: only their keys tell them apart. Every CA uses the same numbers.
+fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let cas: Vec<_> = (0..CAS).map(|_| ca()).collect();
+        let mut leaves = Vec::new();
+        for (issuer, ca) in cas.iter().enumerate() {
+            let kinds = (0..NAMES.len()).flat_map(|name| (0..4).map(move |hosts| (name, hosts)));
+            for (serial, (name, hosts)) in (1..).zip(kinds) {
+                leaves.push(leaf(ca, issuer, name, hosts, serial));
+            }
+        }
+        let anchors = cas.iter().map(|ca| Anchor::new(ca.der().clone()).unwrap()).collect();
+        World { cas, anchors, leaves }
+    })
+}
+
+fn params(cn: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, cn);
+    params.not_before = date_time_ymd(2026, 1, 1);
+    params.not_after = date_time_ymd(2027, 1, 1);
+    params
+}
+
+fn ca() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = params("Root");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn leaf(ca: &CertifiedIssuer<'_, KeyPair>, issuer: usize, name: usize, hosts: u8, serial: u8) -> Leaf {
+    let mut params = params(NAMES[name]);
+    let has = |host: &usize| hosts & 1 << host != 0;
+    params.subject_alt_names =
+        (0..HOSTS.len()).filter(has).map(|host| SanType::DnsName(HOSTS[host].try_into().unwrap())).collect();
+    params.serial_number = Some(SerialNumber::from_slice(&[serial]));
+    let der = params.signed_by(&KeyPair::generate().unwrap(), ca).unwrap().der().clone();
+    let identity = Identity::from_der(&der).unwrap();
+    Leaf { issuer, name, hosts, serial, der, identity }
+}
+
+/// A sender as it is drawn: each kind of matcher may be absent.
+#[derive(Clone, Debug)]
+struct Drawn {
+    cas: Vec<usize>,
+    names: Option<Vec<usize>>,
+    hosts: Option<Vec<usize>>,
+    /// Places in the table of leaves.
+    keys: Option<Vec<usize>>,
+    certificates: Option<Vec<usize>>,
+    /// Serial numbers on the lists of all its CAs.
+    revoked: Option<Vec<u8>>,
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let leaves = world().leaves.len();
+    let some = |range: std::ops::Range<usize>, most: usize| {
+        prop::option::weighted(0.5, prop::collection::vec(range, 1..most))
+    };
+    (
+        prop::collection::btree_set(0..CAS, 1..=CAS),
+        some(0..NAMES.len(), 3),
+        some(0..HOSTS.len(), 3),
+        prop::option::weighted(0.2, prop::collection::vec(0..leaves, 1..24)),
+        prop::option::weighted(0.2, prop::collection::vec(0..leaves, 1..24)),
+        prop::option::weighted(0.3, prop::collection::vec(1..17_u8, 0..8)),
+    )
+        .prop_map(|(cas, names, hosts, keys, certificates, revoked)| Drawn {
+            cas: cas.into_iter().collect(),
+            names,
+            hosts,
+            keys,
+            certificates,
+            revoked,
+        })
+        .prop_filter("a rule asks for something", |drawn| {
+            drawn.names.is_some()
+                || drawn.hosts.is_some()
+                || drawn.keys.is_some()
+                || drawn.certificates.is_some()
+        })
+}
+
+impl Drawn {
+    fn trusted(&self, index: usize) -> TrustedSender {
+        let World { cas, anchors, leaves } = world();
+        let anchors: Vec<_> = self.cas.iter().map(|ca| anchors[*ca].clone()).collect();
+        let texts = |all: &[&str], chosen: &[usize]| chosen.iter().map(|i| all[*i].to_owned()).collect();
+        let identities =
+            |chosen: &[usize]| -> Vec<_> { chosen.iter().map(|i| &leaves[*i].identity).collect() };
+        let matchers = [
+            self.names.as_ref().map(|chosen| Matcher::Cn(texts(&NAMES, chosen))),
+            self.hosts.as_ref().map(|chosen| Matcher::SanDns(texts(&HOSTS, chosen))),
+            self.keys.as_ref().map(|chosen| {
+                Matcher::SpkiSha256(identities(chosen).iter().map(|identity| identity.spki_sha256).collect())
+            }),
+            self.certificates.as_ref().map(|chosen| {
+                Matcher::Sha256(identities(chosen).iter().map(|identity| identity.sha256).collect())
+            }),
+        ];
+        let lists = |serials: &Vec<u8>| {
+            let signed = |ca: &usize| SignedList::new(list(&cas[*ca], serials), &anchors).unwrap();
+            Revocation::new(self.cas.iter().map(signed).collect(), CrlPolicy::Strict)
+        };
+        TrustedSender {
+            sender: Sender {
+                name: format!("s{index}").parse().unwrap(),
+                rule: Rule::new(matchers.into_iter().flatten().collect()).unwrap(),
+            },
+            trust: SenderTrust { revocation: self.revoked.as_ref().map(lists), anchors, eku: Eku::Client },
+        }
+    }
+
+    /// Whether a certificate is this sender's, by what it was made from alone.
+    fn owns(&self, place: usize) -> bool {
+        let leaves = &world().leaves;
+        let leaf = &leaves[place];
+        self.cas.contains(&leaf.issuer)
+            && self.names.as_ref().is_none_or(|names| names.contains(&leaf.name))
+            && self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(|host| leaf.hosts & 1 << host != 0))
+            && self.keys.as_ref().is_none_or(|keys| keys.contains(&place))
+            && self.certificates.as_ref().is_none_or(|all| all.contains(&place))
+            && self.revoked.as_ref().is_none_or(|serials| !serials.contains(&leaf.serial))
+    }
+}
+
+fn list(ca: &CertifiedIssuer<'static, KeyPair>, serials: &[u8]) -> RevocationList {
+    let entry = |serial: &u8| RevokedCertParams {
+        serial_number: SerialNumber::from_slice(&[*serial]),
+        revocation_time: date_time_ymd(2026, 2, 1),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2027, 1, 1),
+        crl_number: SerialNumber::from_slice(&[1]),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(entry).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    RevocationList::from_der(params.signed_by(ca).unwrap().der()).unwrap()
+}
+
+/// As whom an endpoint with these senders takes a delivery.
+fn permit(senders: &[Drawn], listed: &[usize], admitted: Admitted) -> Option<String> {
+    let table = senders.iter().enumerate().map(|(index, drawn)| drawn.trusted(index).sender).collect();
+    let endpoint = Endpoint {
+        name: "pix".parse().unwrap(),
+        path: "/".to_owned(),
+        suffixes: Vec::new(),
+        senders: listed.to_vec(),
+        max_body: 1,
+        response: ResponseRule::default(),
+        secret: None,
+        from: Vec::new(),
+    };
+    let policy = Policy::new(table, vec![endpoint]).unwrap();
+    let peer = Peer {
+        address: ([127, 0, 0, 1], 1).into(),
+        identity: admitted.identity,
+        admission: admitted.admission,
+        session: Session { tls_version: "TLSv1.3", cipher_suite: String::new() },
+    };
+    policy.authorize(&peer, &policy.endpoints()[0]).ok().map(|permit| permit.sender().to_string())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn admitted_is_who_a_senders_own_ca_and_whole_rule_stand_for(
+        senders in prop::collection::vec(drawn(), 1..5),
+        place in 0..CAS * NAMES.len() * 4,
+        listed in prop::collection::btree_set(0..5_usize, 1..5),
+    ) {
+        // What the endpoint lists, in an order that is not the senders' own.
+        let listed: Vec<_> = listed.into_iter().rev().filter(|index| *index < senders.len()).collect();
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let trusted = senders.iter().enumerate().map(|(index, drawn)| drawn.trusted(index)).collect();
+        let verifier = SenderVerifier::new(trusted, Clock::standing_at(now));
+        let verdict = verifier.judge(&world().leaves[place].der, &[]);
+        let owners: Vec<_> =
+            senders.iter().enumerate().filter(|(_, drawn)| drawn.owns(place)).map(|(index, _)| index).collect();
+        match verdict {
+            Ok(admitted) => {
+                prop_assert_eq!(admitted.admission.senders(), owners.as_slice());
+                let permit = permit(&senders, &listed, admitted);
+                let first = listed.iter().find(|index| owners.contains(index));
+                prop_assert_eq!(permit, first.map(|index| format!("s{index}")));
+            }
+            Err(refusal) => {
+                prop_assert!(owners.is_empty(), "{:?}", refusal);
+                // Advice names only senders whose own CA vouched.
+                for advice in refusal.admitting() {
+                    prop_assert!(refusal.vouched().contains(&advice.sender));
+                }
+            }
+        }
+    }
+}
