@@ -122,7 +122,11 @@ fn world() -> TempDir {
 fn own(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
     let mut for_servers = params(&[(DnType::CommonName, "server-only")], PAST, LATER);
     for_servers.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let mut issuing = params(&[(DnType::CommonName, "For Servers")], PAST, LATER);
+    issuing.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    issuing.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate().expect("a key");
+    write(certs, "for-servers.pem", issuing.self_signed(&key).expect("a certificate").pem(), 0o644);
     write(certs, "server-only.pem", for_servers.signed_by(&key, root).expect("a certificate").pem(), 0o644);
 }
 
@@ -171,6 +175,12 @@ fn lists(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
         // deltaCRLIndicator 1; issuingDistributionPoint with indirectCRL, and with onlySomeReasons.
         ("delta", &[2, 1, 1], &[0x55, 0x1d, 0x1b, 0x02, 0x01, 0x01]),
         ("indirect", &[2, 1, 1], &[0x55, 0x1d, 0x1c, 0x30, 0x03, 0x84, 0x01, 0xff]),
+        // A distributionPoint that is a directory's name and no URI.
+        (
+            "somewhere",
+            &[2, 1, 1],
+            &[0x55, 0x1d, 0x1c, 0x30, 0x08, 0xa0, 0x06, 0xa0, 0x04, 0xa4, 0x02, 0x30, 0x00],
+        ),
         ("partial", &[2, 1, 1], &[0x55, 0x1d, 0x1c, 0x30, 0x04, 0x83, 0x02, 0x00, 0x40]),
     ] {
         write(certs, &format!("{name}.crl"), list_by_hand(version, extension), 0o644);

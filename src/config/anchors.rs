@@ -32,11 +32,19 @@ struct Candidate<'a> {
     use_of_it: Use,
 }
 
+impl Candidate<'_> {
+    fn is_useful(&self) -> bool {
+        matches!(self.use_of_it, Use::Issues | Use::Presented(_))
+    }
+}
+
 /// What a certificate of `ca` is good for.
 #[derive(Debug)]
 enum Use {
     /// It vouches for what it issued.
     Issues,
+    /// It would, were it not marked for another purpose than the sender's.
+    IssuesForOthers,
     /// It is the sender's own.
     Presented(CannotIssue),
     /// It can be neither.
@@ -62,7 +70,7 @@ pub(super) fn anchors(reader: &Reader<'_>, purpose: &Purpose<'_>, judge: &mut Ju
     for at in files {
         sound &= read(at, purpose, &mut candidates, judge);
     }
-    let some = candidates.iter().any(|candidate| !matches!(candidate.use_of_it, Use::Nothing(_)));
+    let some = candidates.iter().any(Candidate::is_useful);
     for candidate in &candidates {
         say_what_it_is(candidate, some, shown, judge);
     }
@@ -100,7 +108,7 @@ fn read<'a>(
                 if candidates.iter().any(|known| known.anchor.identity.sha256 == anchor.identity.sha256) => {}
             Ok(anchor) => {
                 let use_of_it = use_of(&anchor, purpose);
-                let kind = if matches!(use_of_it, Use::Issues) { "the CA" } else { "the certificate" };
+                let kind = if anchor.never_issues().is_none() { "the CA" } else { "the certificate" };
                 let what = format!("{shown}: `{file}`: {kind} `{}`", anchor.identity.subject);
                 let renew = "ask the sender for its new CA and name both here";
                 let dates = dates(&anchor.identity, &what, at.span, renew, judge);
@@ -122,9 +130,12 @@ fn read<'a>(
 /// asked of a sender's certificate is asked of it.
 fn use_of(anchor: &Anchor, purpose: &Purpose<'_>) -> Use {
     let identity = &anchor.identity;
-    let Some(why) = anchor.never_issues().cloned() else { return Use::Issues };
+    let fits_purpose = purpose.eku == Eku::Any || identity.purposes.include_clients();
+    let Some(why) = anchor.never_issues().cloned() else {
+        return if fits_purpose { Use::Issues } else { Use::IssuesForOthers };
+    };
     let fits = purpose.rule.is_none_or(|rule| rule.mismatches(identity).is_empty())
-        && (purpose.eku == Eku::Any || identity.purposes.include_clients())
+        && fits_purpose
         && identity.key.is_usable().is_ok();
     if fits { Use::Presented(why) } else { Use::Nothing(why) }
 }
@@ -134,6 +145,20 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mu
     let Candidate { at, what, .. } = candidate;
     match &candidate.use_of_it {
         Use::Issues => {}
+        Use::IssuesForOthers => {
+            let message = format!(
+                "{what} is marked for another purpose than TLS clients, so nothing that it issued gets in"
+            );
+            let hint = "write `eku = \"any\"`, if this is how the sender's CA does it";
+            if some {
+                judge.findings.warning(at.span, message).hint(hint);
+            } else {
+                judge
+                    .findings
+                    .error(at.span, format!("{message}; {shown} has nothing that can vouch"))
+                    .hint(hint);
+            }
+        }
         Use::Presented(why) => {
             judge
                 .findings
@@ -171,7 +196,7 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mu
 }
 
 fn by_time(candidates: &[Candidate<'_>], shown: &str, judge: &mut Judge) {
-    let useful = |candidate: &&Candidate<'_>| !matches!(candidate.use_of_it, Use::Nothing(_));
+    let useful = |candidate: &&Candidate<'_>| candidate.is_useful();
     let left = candidates.iter().filter(useful).any(|candidate| candidate.dates == Dates::Valid);
     let mut reasons = Vec::new();
     for candidate in candidates {

@@ -15,6 +15,13 @@ pub(super) fn networks(endpoint: &Reader<'_>, judge: &mut Judge) -> Vec<IpNet> {
     for text in texts {
         let parsed = text.text.parse().or_else(|_| text.text.parse::<IpAddr>().map(IpNet::from));
         match parsed {
+            // No peer has such an address: those that come over IPv4 are shown as such.
+            Ok(IpNet::V6(mapped)) if mapped.addr().to_ipv4_mapped().is_some() => {
+                judge
+                    .findings
+                    .error(text.span, format!("`{mapped}` is an IPv4 network in IPv6 form"))
+                    .hint("write it as IPv4, as in `198.51.100.0/24`");
+            }
             Ok(network) if network == network.trunc() => networks.push(network),
             Ok(network) => {
                 judge

@@ -183,7 +183,7 @@ impl Shelf<'_> {
     }
 
     fn find_revoked_anchors(&self, revocation: &Revocation, span: &Span, judge: &mut Judge) {
-        for anchor in self.anchors.iter().filter(|anchor| revocation.naming(&anchor.identity).is_some()) {
+        for anchor in self.anchors.iter().filter(|anchor| revocation.revokes_anchor(&anchor.identity)) {
             let (subject, shown) = (&anchor.identity.subject, self.shown);
             let why = format!("`{subject}`, which vouches for {shown}, has been revoked by its issuer");
             judge

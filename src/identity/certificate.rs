@@ -14,6 +14,7 @@ use super::fingerprint::{Fingerprint, Serial, SpkiPin};
 use super::issuer::Issuing;
 use super::key::PublicKeyKind;
 use super::purposes::Purposes;
+use super::relative_names::relative_names;
 
 /// What a certificate says of its holder (RFC 5280), in owned, plain values.
 #[derive(Clone, Debug)]
@@ -22,8 +23,9 @@ pub struct Identity {
     pub alternative_names: AlternativeNames,
     /// The subject's common name, when there is exactly one to speak of.
     pub common_name: CommonName,
-    /// Where its issuer says that its revocation lists are, as URIs (RFC 5280, 4.2.1.13).
-    pub crl_points: Vec<String>,
+    /// Where its issuer says that its revocation lists are (RFC 5280, 4.2.1.13), as far as these are
+    /// URIs; `None` where it does not say.
+    pub crl_points: Option<Vec<String>>,
     /// The issuer's name.
     pub issuer: DistinguishedName,
     /// What it says of itself as an issuer.
@@ -83,12 +85,14 @@ impl Identity {
         if !rest.is_empty() {
             return Err(UnreadableCertificate(format!("{} bytes follow it", rest.len())));
         }
+        let subject = relative_names(certificate.subject()).map_err(UnreadableCertificate::because)?;
+        let issuer = relative_names(certificate.issuer()).map_err(UnreadableCertificate::because)?;
         let key = PublicKeyKind::of(certificate.public_key());
         Ok(Self {
             alternative_names: AlternativeNames::of(&certificate),
-            common_name: CommonName::of(certificate.subject()),
+            common_name: CommonName::of(&subject),
             crl_points: crl_points(&certificate),
-            issuer: DistinguishedName::of(certificate.issuer()),
+            issuer: DistinguishedName::of(&issuer),
             issuing: Issuing::of(&certificate, &key),
             key,
             not_before: timestamp(certificate.validity().not_before),
@@ -98,7 +102,7 @@ impl Identity {
             sha256: Fingerprint::of_certificate(der),
             spki: certificate.public_key().raw.to_vec(),
             spki_sha256: SpkiPin::of_spki(certificate.public_key().raw),
-            subject: DistinguishedName::of(certificate.subject()),
+            subject: DistinguishedName::of(&subject),
             version: version(&certificate)?,
         })
     }
@@ -134,14 +138,21 @@ pub(crate) fn timestamp(time: ASN1Time) -> Timestamp {
     Timestamp::from_second(time.timestamp()).unwrap_or(end)
 }
 
-fn crl_points(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let mut found = Vec::new();
+/// cRLDistributionPoints (RFC 5280, 4.2.1.13).
+const CRL_DISTRIBUTION_POINTS: &str = "2.5.29.31";
+
+fn crl_points(certificate: &X509Certificate<'_>) -> Option<Vec<String>> {
+    let mut points = None;
     for extension in certificate.iter_extensions() {
+        if extension.oid.to_id_string() != CRL_DISTRIBUTION_POINTS {
+            continue;
+        }
+        let found: &mut Vec<String> = points.get_or_insert_default();
         if let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() {
             found.extend(points.iter().filter_map(|point| point.distribution_point.as_ref()).flat_map(uris));
         }
     }
-    found
+    points
 }
 
 /// The URIs of a distribution point's name.

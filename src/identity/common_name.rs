@@ -1,7 +1,11 @@
 //! The one common name that a rule may ask for.
 
 use x509_parser::der_parser::asn1_rs::{Any, Tag};
-use x509_parser::x509::X509Name;
+
+use super::relative_names::RawAttribute;
+
+/// commonName (X.520).
+const COMMON_NAME: &str = "2.5.4.3";
 
 /// What a subject says under commonName (2.5.4.3).
 ///
@@ -52,11 +56,11 @@ impl CommonName {
         }
     }
 
-    pub(super) fn of(name: &X509Name<'_>) -> Self {
-        let mut all = name.iter_common_name();
+    pub(super) fn of(rdns: &[Vec<RawAttribute<'_>>]) -> Self {
+        let mut all = rdns.iter().flatten().filter(|(oid, _)| oid == COMMON_NAME);
         match (all.next(), all.count()) {
             (None, _) => Self::None,
-            (Some(only), 0) => match read(only.attr_value()) {
+            (Some((_, only)), 0) => match read(only) {
                 Ok(text) => Self::One(text),
                 Err(why) => Self::Unreadable(why),
             },

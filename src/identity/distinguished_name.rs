@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use x509_parser::der_parser::asn1_rs::{Any, Class, Tag};
-use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use super::fingerprint::Hex;
+use super::relative_names::RawAttribute;
 
 /// A distinguished name: relative names in the order in which RFC 4514 writes them, the most
 /// specific first.
@@ -71,13 +71,10 @@ impl DistinguishedName {
         })
     }
 
-    pub(super) fn of(name: &X509Name<'_>) -> Self {
-        let rdn = |rdn: &x509_parser::x509::RelativeDistinguishedName<'_>| {
-            rdn.iter().map(Attribute::of).collect::<Rdn>()
-        };
-        let mut rdns: Vec<Rdn> = name.iter_rdn().map(rdn).collect();
-        rdns.reverse();
-        Self::from_rdns(rdns)
+    pub(super) fn of(rdns: &[Vec<RawAttribute<'_>>]) -> Self {
+        let attribute =
+            |(oid, value): &RawAttribute<'_>| Attribute { oid: oid.clone(), value: Value::of(value) };
+        Self::from_rdns(rdns.iter().rev().map(|rdn| rdn.iter().map(attribute).collect()).collect())
     }
 
     pub(super) fn from_rdns(mut rdns: Vec<Rdn>) -> Self {
@@ -99,12 +96,6 @@ impl fmt::Display for DistinguishedName {
 impl fmt::Debug for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.text, f)
-    }
-}
-
-impl Attribute {
-    fn of(attribute: &AttributeTypeAndValue<'_>) -> Self {
-        Self { oid: attribute.attr_type().to_id_string(), value: Value::of(attribute.attr_value()) }
     }
 }
 

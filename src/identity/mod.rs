@@ -4,6 +4,7 @@
 //! *claimed* until an anchor has vouched for it and the handshake has proved possession of its key.
 
 mod fingerprint;
+mod relative_names;
 mod distinguished_name;
 mod rfc4514;
 mod common_name;
@@ -22,6 +23,7 @@ pub use fingerprint::{Fingerprint, NotADigest, Serial, SpkiPin};
 pub use issuer::{CannotIssue, Issuing};
 pub use key::{PublicKeyKind, UnusableKey};
 pub use purposes::Purposes;
+pub use relative_names::UnreadableName;
 pub(crate) use revocation_list::algorithm_id;
 pub use revocation_list::{ListFault, RevocationList};
 pub use rfc4514::NameFault;

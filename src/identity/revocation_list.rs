@@ -10,6 +10,7 @@ use x509_parser::x509::X509Version;
 use super::certificate::{Identity, timestamp, uris};
 use super::distinguished_name::DistinguishedName;
 use super::fingerprint::Serial;
+use super::relative_names::relative_names;
 
 /// deltaCRLIndicator (RFC 5280, 5.2.4).
 const DELTA: &str = "2.5.29.27";
@@ -41,8 +42,8 @@ pub struct RevocationList {
 struct Scope {
     only_end_entities: bool,
     only_cas: bool,
-    /// Where a list that is one of several is published; empty for the only one.
-    points: Vec<String>,
+    /// Where a list that is one of several is published, at least one URI; `None` for the only one.
+    points: Option<Vec<String>>,
 }
 
 /// Why a list cannot be used at all.
@@ -60,8 +61,11 @@ pub enum ListFault {
     /// It speaks of other CAs' certificates as well.
     #[error("it is an indirect list, which speaks of certificates of other CAs")]
     Indirect,
-    /// It leaves out some reasons for revocation, or speaks of attribute certificates alone.
-    #[error("it is a partial list: for some reasons, or for attribute certificates, alone")]
+    /// It leaves out some reasons for revocation, speaks of attribute certificates alone, or is one
+    /// of several that cannot be told apart here.
+    #[error(
+        "it is a partial list: for some reasons or attribute certificates alone, or for a part of them that is not named by a URI"
+    )]
     Partial,
     /// Nobody could tell when it is out of date.
     #[error("it does not say when the next one is made (nextUpdate)")]
@@ -90,7 +94,7 @@ impl RevocationList {
         let mut revoked = list.iter_revoked_certificates().map(entry).collect::<Result<Vec<_>, _>>()?;
         revoked.sort_unstable();
         Ok(Self {
-            issuer: DistinguishedName::of(list.issuer()),
+            issuer: DistinguishedName::of(&relative_names(list.issuer()).map_err(|_| ListFault::Damaged)?),
             this_update: timestamp(list.last_update()),
             next_update: timestamp(list.next_update().ok_or(ListFault::NoNextUpdate)?),
             signed: signed.to_vec(),
@@ -111,9 +115,10 @@ impl RevocationList {
         let Scope { only_end_entities, only_cas, points } = &self.scope;
         let kind = if certificate.issuing.is_ca { !only_end_entities } else { !only_cas };
         // RFC 5280, 6.3.3 (b)(2)(i): of several lists, one of those that the certificate points to.
-        let place = points.is_empty()
-            || certificate.crl_points.is_empty()
-            || certificate.crl_points.iter().any(|point| points.contains(point));
+        let place = match (points, &certificate.crl_points) {
+            (Some(ours), Some(theirs)) => theirs.iter().any(|point| ours.contains(point)),
+            (Some(_), None) | (None, _) => true,
+        };
         self.issuer == certificate.issuer && kind && place
     }
 
@@ -154,13 +159,15 @@ fn scope_of(point: &IssuingDistributionPoint<'_>) -> Result<Scope, ListFault> {
     if point.indirect_crl {
         return Err(ListFault::Indirect);
     }
-    if point.only_some_reasons.is_some() || point.only_contains_attribute_certs {
+    let points = point.distribution_point.as_ref().map(uris);
+    let nowhere = points.as_ref().is_some_and(Vec::is_empty);
+    if point.only_some_reasons.is_some() || point.only_contains_attribute_certs || nowhere {
         return Err(ListFault::Partial);
     }
     Ok(Scope {
         only_end_entities: point.only_contains_user_certs,
         only_cas: point.only_contains_ca_certs,
-        points: point.distribution_point.as_ref().map(uris).unwrap_or_default(),
+        points,
     })
 }
 

@@ -9,10 +9,9 @@ use super::trial::{Doubt, Trial};
 /// A certificate that gets in: whose it can be, and for how long.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Admission {
-    /// The senders whose anchors vouched and whose rule holds, never empty, in the policy's order.
-    senders: Vec<SenderIndex>,
-    /// The last moment at which everything that vouched is valid; no request is taken later.
-    pub not_after: Timestamp,
+    /// The senders whose anchors vouched and whose rule holds, never empty, in the policy's order,
+    /// each with the last moment at which everything that vouched for it is valid.
+    senders: Vec<(SenderIndex, Timestamp)>,
 }
 
 impl Admission {
@@ -22,17 +21,13 @@ impl Admission {
     /// When there is no sender whose CA vouches and whose rule holds. The reason is the one of
     /// whom it came closest to: a sender whose rule holds, else one whose CA vouches, else any.
     pub fn decide(trials: &[Trial]) -> Result<Self, RefusalReason> {
-        let mut admitted = trials.iter().enumerate().filter_map(|(index, trial)| match &trial.trust {
+        let admitted = trials.iter().enumerate().filter_map(|(index, trial)| match &trial.trust {
             Ok(vouched) if trial.mismatches.is_empty() => Some((index, vouched.not_after)),
             Ok(_) | Err(_) => None,
         });
-        if let Some((first, first_end)) = admitted.next() {
-            let admission = Self { senders: vec![first], not_after: first_end };
-            return Ok(admitted.fold(admission, |mut all, (sender, not_after)| {
-                all.senders.push(sender);
-                all.not_after = all.not_after.min(not_after);
-                all
-            }));
+        let senders: Vec<_> = admitted.collect();
+        if !senders.is_empty() {
+            return Ok(Self { senders });
         }
         let doubt = |trial: &Trial| trial.trust.as_ref().err().map(|doubt: &Doubt| doubt.kind);
         let fitting = trials.iter().filter(|trial| trial.knows_the_ca() && trial.mismatches.is_empty());
@@ -45,13 +40,18 @@ impl Admission {
         Err(trials.iter().filter_map(doubt).max().map_or(RefusalReason::UnknownCa, RefusalReason::from))
     }
 
-    /// Whether the certificate can be this sender's.
-    pub fn is_for(&self, sender: SenderIndex) -> bool {
-        self.senders.contains(&sender)
+    /// Until when the certificate can be this sender's; `None` if it cannot be.
+    pub fn until(&self, sender: SenderIndex) -> Option<Timestamp> {
+        self.senders.iter().find(|(index, _)| *index == sender).map(|(_, not_after)| *not_after)
     }
 
     /// The senders whose certificate this can be; never empty.
-    pub fn senders(&self) -> &[SenderIndex] {
-        &self.senders
+    pub fn senders(&self) -> impl Iterator<Item = SenderIndex> {
+        self.senders.iter().map(|(sender, _)| *sender)
+    }
+
+    /// The last moment at which it can be anybody's; no request is taken later.
+    pub fn not_after(&self) -> Timestamp {
+        self.senders.iter().map(|(_, not_after)| *not_after).max().unwrap_or(Timestamp::MIN)
     }
 }

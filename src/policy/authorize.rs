@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::admission::Admission;
 use super::endpoint::Endpoint;
 use super::name::Name;
@@ -53,6 +55,9 @@ pub enum Denial {
         /// The senders this certificate can be.
         presented: Vec<Name>,
     },
+    /// Whom the endpoint lists, its certificate can be no longer.
+    #[error("what vouched for the certificate is not valid any more")]
+    Expired,
     /// It comes from elsewhere.
     #[error("{address} is in none of the networks of the endpoint's `from`")]
     Network {
@@ -92,29 +97,41 @@ impl Policy {
     /// whose certificate this can be.
     ///
     /// # Errors
-    /// When the endpoint lists none of the senders that the peer can be, or the peer's network.
-    pub fn authorize(&self, peer: &Peer, endpoint: &Arc<Endpoint>) -> Result<Permit, Denial> {
-        let sender = self.sender_at(endpoint, &peer.admission)?.clone();
+    /// When the endpoint lists none of the senders that the peer can be at `now`, or not the peer's
+    /// network.
+    pub fn authorize(&self, peer: &Peer, endpoint: &Arc<Endpoint>, now: Timestamp) -> Result<Permit, Denial> {
+        let sender = self.sender_at(endpoint, &peer.admission, now)?.clone();
         if !endpoint.may_come_from(peer.address.ip()) {
             return Err(Denial::Network { address: peer.address.ip() });
         }
         Ok(Permit { sender, endpoint: Arc::clone(endpoint) })
     }
 
-    /// As whom an endpoint would take a certificate, wherever it comes from.
+    /// As whom an endpoint would take a certificate, wherever it comes from: the first of its list.
     ///
     /// # Errors
-    /// When the endpoint lists none of the senders that it can be.
-    pub fn sender_at(&self, endpoint: &Endpoint, admission: &Admission) -> Result<&Name, Denial> {
-        match endpoint.senders.iter().find(|sender| admission.is_for(**sender)) {
-            Some(&sender) => Ok(&self.senders[sender].name),
-            None => Err(Denial::NotListed { presented: self.names(admission) }),
+    /// When the endpoint lists none of the senders that it can be, or can be at `now`.
+    pub fn sender_at(
+        &self,
+        endpoint: &Endpoint,
+        admission: &Admission,
+        now: Timestamp,
+    ) -> Result<&Name, Denial> {
+        let mut listed = endpoint
+            .senders
+            .iter()
+            .filter_map(|sender| Some((*sender, admission.until(*sender)?)))
+            .peekable();
+        if listed.peek().is_none() {
+            return Err(Denial::NotListed { presented: self.names(admission) });
         }
+        let valid = listed.find(|(_, not_after)| now <= *not_after);
+        valid.map(|(sender, _)| &self.senders[sender].name).ok_or(Denial::Expired)
     }
 
     /// The senders that a certificate can be.
     pub fn names(&self, admission: &Admission) -> Vec<Name> {
-        admission.senders().iter().map(|sender| self.senders[*sender].name.clone()).collect()
+        admission.senders().map(|sender| self.senders[sender].name.clone()).collect()
     }
 
     /// The senders that an endpoint lists, in its order.

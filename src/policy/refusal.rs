@@ -3,11 +3,8 @@
 use super::matcher::Mismatch;
 use super::name::Name;
 use super::trial::{DoubtKind, Trial};
-use crate::escape::{Escaped, toml_string};
+use crate::escape::{Escaped, SHOWN_CHARS_MAX, toml_string};
 use crate::identity::Identity;
-
-/// How many values of a certificate are put into one line of advice.
-const ADVISED_VALUES_MAX: usize = 8;
 
 /// A handshake that was refused, and all that is known of who asked.
 ///
@@ -67,7 +64,7 @@ impl RefusalReason {
 impl From<DoubtKind> for RefusalReason {
     fn from(kind: DoubtKind) -> Self {
         match kind {
-            DoubtKind::UnknownCa => Self::UnknownCa,
+            DoubtKind::NotIssued | DoubtKind::BadPath => Self::UnknownCa,
             DoubtKind::Unreadable | DoubtKind::Key => Self::Unreadable,
             DoubtKind::Purpose => Self::Purpose,
             DoubtKind::NotYetValid => Self::NotYetValid,
@@ -99,21 +96,34 @@ impl Refusal {
         if let Some(fault) = &self.fault {
             return Escaped(fault).to_string();
         }
-        let sentences: Vec<_> = self.trials.iter().filter_map(|trial| self.sentence(trial)).collect();
+        let sentences = || self.trials.iter().filter_map(|trial| self.sentence(trial)).collect::<Vec<_>>();
         match self.reason {
             RefusalReason::NoCertificate => "no client certificate was presented".to_owned(),
             RefusalReason::UnknownCa => format!(
                 "no configured CA vouches; compare this fingerprint with the bank before trusting it{}",
-                sentences.first().map(|first| format!(" ({first})")).unwrap_or_default()
+                self.closest().map(|closest| format!(" ({closest})")).unwrap_or_default()
             ),
+            RefusalReason::Unreadable => {
+                let doubts = self.trials.iter().filter_map(|trial| trial.trust.as_ref().err());
+                let first = doubts.max_by_key(|doubt| doubt.kind);
+                first.map(|doubt| Escaped(&doubt.detail).to_string()).unwrap_or_default()
+            }
             RefusalReason::Expired
             | RefusalReason::NotYetValid
             | RefusalReason::Purpose
             | RefusalReason::RevocationUnknown
             | RefusalReason::Revoked
-            | RefusalReason::Rule
-            | RefusalReason::Unreadable => sentences.join("; "),
+            | RefusalReason::Rule => sentences().join("; "),
         }
+    }
+
+    /// What the sender that came closest to vouching made of it.
+    fn closest(&self) -> Option<String> {
+        let doubts =
+            self.trials.iter().filter_map(|trial| Some((&trial.sender, trial.trust.as_ref().err()?)));
+        // The first of those that came equally close.
+        let (sender, doubt) = doubts.rev().max_by_key(|(_, doubt)| doubt.kind)?;
+        Some(format!("sender `{sender}`: {}", Escaped(&doubt.detail)))
     }
 
     /// What one sender has to do with the reason, if it has.
@@ -162,25 +172,32 @@ pub struct Advice<'a> {
 fn advice<'a>(trial: &'a Trial, claimed: &Identity) -> Option<Advice<'a>> {
     let mut lines = match &trial.trust {
         Ok(_) => Vec::new(),
-        Err(doubt)
-            if doubt.kind == DoubtKind::Purpose
-                && !claimed.issuing.is_ca
-                && !claimed.purposes.include_clients() =>
-        {
+        // A CA's own certificate is of another purpose too, and no key lets that in.
+        Err(doubt) if doubt.kind == DoubtKind::Purpose && !claimed.issuing.is_ca => {
             vec!["eku = \"any\"".to_owned()]
         }
         Err(_) => return None,
     };
     for mismatch in &trial.mismatches {
-        if mismatch.presented.is_empty() {
-            // Without a name to ask for, nothing that is added helps.
-            return None;
-        }
-        let values = mismatch.presented.iter().take(ADVISED_VALUES_MAX).map(|value| toml_string(value));
-        lines.push(format!("{} = [{}]", mismatch.matcher, values.collect::<Vec<_>>().join(", ")));
+        lines.push(line(mismatch)?);
     }
     (!lines.is_empty()).then_some(Advice { sender: &trial.sender, lines })
 }
+
+/// The line that also takes what was presented; it keeps what is there, as the old certificate may
+/// still be in use. `None` where nothing that is added helps.
+fn line(mismatch: &Mismatch) -> Option<String> {
+    let presented = mismatch.presented.first()?;
+    if presented.chars().count() > SHOWN_CHARS_MAX {
+        return None;
+    }
+    let values: Vec<_> =
+        mismatch.expected.iter().chain([presented]).map(|value| toml_string(value)).collect();
+    Some(format!("{} = [{}]", mismatch.matcher, values.join(", ")))
+}
+
+/// How many values are put into a sentence.
+const SHOWN_VALUES_MAX: usize = 8;
 
 fn mismatch(mismatch: &Mismatch) -> String {
     let Mismatch { matcher, presented, fault, .. } = mismatch;
@@ -196,8 +213,8 @@ fn mismatch(mismatch: &Mismatch) -> String {
 /// Values between backticks, safe to show, not too many.
 fn quoted(values: &[String], between: &str) -> String {
     let shown: Vec<_> =
-        values.iter().take(ADVISED_VALUES_MAX).map(|value| format!("`{}`", Escaped(value))).collect();
-    let more = values.len().saturating_sub(ADVISED_VALUES_MAX);
+        values.iter().take(SHOWN_VALUES_MAX).map(|value| format!("`{}`", Escaped(value))).collect();
+    let more = values.len().saturating_sub(SHOWN_VALUES_MAX);
     let more = if more == 0 { String::new() } else { format!("{between}{more} more") };
     format!("{}{more}", shown.join(between))
 }

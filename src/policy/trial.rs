@@ -50,8 +50,10 @@ pub struct Doubt {
 /// certificate in all other respects; the later the reason, the more has been made sure of.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum DoubtKind {
-    /// None of the sender's CAs issued it, or not as a CA may.
-    UnknownCa,
+    /// It has nothing to do with the sender's CAs.
+    NotIssued,
+    /// It bears the name of one of them as its issuer, or of one above, and no path holds.
+    BadPath,
     /// It, or a part of its chain, is not readable.
     Unreadable,
     /// It is marked for another purpose.

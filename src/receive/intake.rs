@@ -21,7 +21,7 @@ use crate::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PayloadFacts, PeerFac
 use crate::escape::Escaped;
 use crate::live::{Live, Snapshot};
 use crate::metrics::{Metrics, NO_ENDPOINT};
-use crate::policy::{Peer, Permit, Policy, Route};
+use crate::policy::{Denial, Peer, Permit, Policy, Route};
 use crate::spool::{CommitError, Draft, Receipt, Spool};
 
 /// One connection, as its handshake left it: who it is, and the snapshot that judged so.
@@ -116,15 +116,23 @@ impl Intake {
     /// Everything that can be said before the body: in the order 404, 403, 405, 503, 413.
     fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
         let peer = &arrival.connection.peer;
-        if self.clock.now() > peer.admission.not_after {
+        let now = self.clock.now();
+        let expired = || {
             arrival.connection.retire.cancel();
-            return Err(Outcome::Unavailable(Unavailable::Expired));
+            Outcome::Unavailable(Unavailable::Expired)
+        };
+        if now > peer.admission.not_after() {
+            return Err(expired());
         }
         let route = route.ok_or(Outcome::NotFound(Nowhere::Path))?;
         if !route.endpoint.is_addressed_by(arrival.uri.query()) {
             return Err(Outcome::NotFound(Nowhere::Secret));
         }
-        let permit = arrival.policy().authorize(peer, &route.endpoint).map_err(Outcome::Forbidden)?;
+        let permit =
+            arrival.policy().authorize(peer, &route.endpoint, now).map_err(|denial| match denial {
+                Denial::Expired => expired(),
+                Denial::NotListed { .. } | Denial::Network { .. } => Outcome::Forbidden(denial),
+            })?;
         if arrival.method != Method::POST {
             return Err(Outcome::MethodNotAllowed);
         }
@@ -200,7 +208,15 @@ impl Arrival {
         let endpoint = permit.endpoint();
         let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
         // A secret that stood in the spool would be known to every consumer.
-        let told = |text: String| endpoint.secret.as_ref().map_or(text.clone(), |it| it.strike_out(&text));
+        let told = |text: String| match &endpoint.secret {
+            Some(secret) => secret.strike_from(&text),
+            None => text,
+        };
+        let query = self.uri.query().map(|query| latin1(query.as_bytes()));
+        let query = query.map(|query| match &endpoint.secret {
+            Some(secret) => secret.strike_from_query(&query),
+            None => query,
+        });
         Envelope {
             version: ENVELOPE_VERSION,
             id: EntryId::fresh(),
@@ -211,7 +227,7 @@ impl Arrival {
             request: RequestFacts {
                 method: self.method.as_str(),
                 path: latin1(self.uri.path().as_bytes()),
-                query: self.uri.query().map(|query| told(latin1(query.as_bytes()))),
+                query,
                 http_version: format!("{:?}", self.version),
                 headers: self
                     .headers

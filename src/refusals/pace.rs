@@ -10,9 +10,9 @@ const BURST: u32 = 50;
 /// One more of a reason is logged for each of these.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What may be logged, for each reason.
+/// What may be logged, for each reason, of those whose CA is known and of strangers.
 #[derive(Debug, Default)]
-pub(super) struct Pace(BTreeMap<&'static str, Bucket>);
+pub(super) struct Pace(BTreeMap<(&'static str, bool), Bucket>);
 
 #[derive(Debug)]
 struct Bucket {
@@ -22,8 +22,9 @@ struct Bucket {
 }
 
 impl Pace {
-    pub(super) fn allows(&mut self, reason: &'static str, now: Instant) -> bool {
-        let bucket = self.0.entry(reason).or_insert(Bucket { left: BURST, filled_at: now, unlogged: 0 });
+    pub(super) fn allows(&mut self, reason: &'static str, known: bool, now: Instant) -> bool {
+        let bucket =
+            self.0.entry((reason, known)).or_insert(Bucket { left: BURST, filled_at: now, unlogged: 0 });
         let elapsed = now.saturating_duration_since(bucket.filled_at);
         let more = u32::try_from(elapsed.as_millis() / EVERY.as_millis()).unwrap_or(BURST).min(BURST);
         if more > 0 {
@@ -43,7 +44,8 @@ impl Pace {
     }
 
     pub(super) fn take_unlogged(&mut self) -> Vec<(&'static str, u64)> {
-        let taken = self.0.iter_mut().map(|(reason, bucket)| (*reason, std::mem::take(&mut bucket.unlogged)));
+        let taken =
+            self.0.iter_mut().map(|((reason, _), bucket)| (*reason, std::mem::take(&mut bucket.unlogged)));
         taken.filter(|(_, count)| *count > 0).collect()
     }
 }
@@ -55,14 +57,14 @@ mod tests {
     #[test]
     fn a_flood_of_one_reason_leaves_room_for_the_others() {
         let (mut pace, begin) = (Pace::default(), Instant::now());
-        let logged = (0..1_000).filter(|_| pace.allows("unknown_ca", begin)).count();
+        let logged = (0..1_000).filter(|_| pace.allows("unknown_ca", false, begin)).count();
         assert_eq!(logged, 50);
-        assert!(pace.allows("rule", begin));
-        assert!(pace.allows("unknown_ca", begin + EVERY));
-        assert!(!pace.allows("unknown_ca", begin + EVERY));
+        assert!(pace.allows("unknown_ca", true, begin));
+        assert!(pace.allows("unknown_ca", false, begin + EVERY));
+        assert!(!pace.allows("unknown_ca", false, begin + EVERY));
         assert_eq!(pace.take_unlogged(), [("unknown_ca", 951)]);
         assert_eq!(pace.take_unlogged(), []);
         let later = begin + 1_000 * EVERY;
-        assert_eq!((0..1_000).filter(|_| pace.allows("unknown_ca", later)).count(), 50);
+        assert_eq!((0..1_000).filter(|_| pace.allows("unknown_ca", false, later)).count(), 50);
     }
 }

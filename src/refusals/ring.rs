@@ -19,16 +19,25 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// Keeps one, and forgets the oldest when there are too many. Says whether to log it, too: a
+    /// Keeps one, and forgets the oldest when there are too many, strangers first. Says whether to log it, too: a
     /// stranger who knocks all day shall not fill the log.
     pub fn note(&self, refused: RefusedHandshake, now: Instant) -> bool {
-        let loud = lock(&self.pace).allows(refused.reason, now);
+        let known = !refused.vouched.is_empty();
+        let loud = self.may_log(refused.reason, known, now);
         let mut ring = lock(&self.ring);
         if ring.len() == REFUSALS_MAX {
-            ring.pop_front();
+            // Whoever scans ports shall not push out the bank that is being looked for.
+            let stranger = ring.iter().position(|kept| kept.vouched.is_empty()).unwrap_or(0);
+            ring.remove(stranger);
         }
         ring.push_back(refused);
         loud
+    }
+
+    /// Whether to log another event of this kind; senders whose CA is `known` have a measure of
+    /// their own.
+    pub fn may_log(&self, kind: &'static str, known: bool, now: Instant) -> bool {
+        lock(&self.pace).allows(kind, known, now)
     }
 
     /// All that are kept, oldest first.

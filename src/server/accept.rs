@@ -17,6 +17,7 @@ use super::routes::routes;
 use super::settings::Settings;
 use crate::clock::Clock;
 use crate::escape::Escaped;
+use crate::identity::Identity;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::policy::Refusal;
@@ -114,14 +115,7 @@ impl Server {
             }
             Err(NotEstablished::Unproven { error, claimed }) => {
                 self.metrics.handshake("failed");
-                tracing::warn!(
-                    stage = "handshake",
-                    peer = %address,
-                    claimed_subject = %Escaped(claimed.subject.as_str()),
-                    claimed_sha256 = %claimed.sha256,
-                    error = %Escaped(&error.to_string()),
-                    "a known certificate was shown without proof of its key"
-                );
+                self.unproven(address, &claimed, &error);
             }
             Err(NotEstablished::TimedOut) => {
                 self.metrics.handshake("timeout");
@@ -137,6 +131,21 @@ impl Server {
         for sender in established.snapshot.policy.names(&peer.admission) {
             self.metrics.not_after("client", sender.as_str(), peer.identity.not_after.as_second());
         }
+    }
+
+    /// A bank's certificate is no secret: whoever has seen it can show it, and only its key is proof.
+    fn unproven(&self, address: SocketAddr, claimed: &Identity, error: &io::Error) {
+        if !self.refusals.may_log("unproven", true, Instant::now()) {
+            return;
+        }
+        tracing::warn!(
+            stage = "handshake",
+            peer = %address,
+            claimed_subject = %Escaped(claimed.subject.as_str()),
+            claimed_sha256 = %claimed.sha256,
+            error = %Escaped(&error.to_string()),
+            "a known certificate was shown without proof of its key"
+        );
     }
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {

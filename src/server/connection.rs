@@ -51,7 +51,7 @@ pub(super) struct Common {
 /// Serves one connection to its end.
 pub(super) async fn serve(established: Established, common: Common) {
     let Established { stream, peer, snapshot, is_http2 } = established;
-    let not_after = peer.admission.not_after;
+    let not_after = peer.admission.not_after();
     let connection = Arc::new(Connection { peer, snapshot, retire: common.drain.child_token() });
     let retire = connection.retire.clone();
     let head = (!is_http2).then_some(common.settings.header_timeout);

@@ -35,7 +35,9 @@ impl Anchor {
         let trust = match identity.issuing.never.clone() {
             Some(why) => Err(why),
             // A version 1 certificate says nothing of itself, so its key must be the proof.
-            None if identity.version == Version::One && !issued_by(&der, &identity, &algorithms()) => {
+            None if identity.version == Version::One
+                && !issued_by((&der, &identity), &identity, &algorithms()) =>
+            {
                 Err(CannotIssue::VersionOneNotSelfSigned)
             }
             None => Ok(anchor_from_trusted_cert(&der).map_err(UnreadableCertificate::because)?.to_owned()),
@@ -51,6 +53,11 @@ impl Anchor {
     /// Whether this very certificate stands here.
     pub(super) fn is(&self, der: &CertificateDer<'_>) -> bool {
         self.der.as_ref() == der.as_ref()
+    }
+
+    /// Whether its own name constraints bind what it issues (RFC 5280, 4.2.1.10).
+    pub(super) fn constrains_names(&self) -> bool {
+        self.trust.as_ref().is_ok_and(|trust| trust.name_constraints.is_some())
     }
 
     /// Whether it lets this many intermediates stand between itself and an end-entity certificate.

@@ -8,6 +8,7 @@ pub mod key_pair;
 mod signature;
 pub mod anchors;
 pub mod revocation;
+mod chain;
 pub mod trust;
 mod path;
 pub mod verifier;

@@ -8,9 +8,9 @@ use rustls_pki_types::{TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, VerifiedPath};
 
 use super::anchors::Anchor;
+use super::chain::Chain;
 use super::revocation::{Link, Revocation};
-use super::signature::issued_by;
-use super::trust::{Chain, Eku, Moment, SenderTrust, dates, for_another_purpose};
+use super::trust::{Eku, Moment, SenderTrust, dates, for_another_purpose};
 use crate::identity::Identity;
 use crate::policy::{Doubt, DoubtKind, Vouched, Voucher};
 
@@ -22,8 +22,9 @@ impl SenderTrust {
     /// are believed only when a path holds without them: a stranger's expired certificate is a
     /// stranger's.
     pub(super) fn vouch_for_path(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
-        let end_entity = EndEntityCert::try_from(chain.end_entity)
-            .map_err(|error| Doubt::new(DoubtKind::Unreadable, format!("it cannot be used: {error:?}")))?;
+        let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|error| {
+            Doubt::new(DoubtKind::Unreadable, format!("it cannot be used: {}", words(&error)))
+        })?;
         let standing: Vec<_> =
             self.issuers().map(|anchor| (anchor, self.standing(anchor, moment.now))).collect();
         let sound: Vec<_> =
@@ -34,64 +35,83 @@ impl SenderTrust {
             Err(Failure::Doubt(doubt)) => return Err(doubt),
             Err(Failure::NoPath(error)) => error,
         };
-        if let Some(doubt) = self.known_but(&search, &error) {
+        if let Some(doubt) = self.known_but(&search, &sound, &error) {
             return Err(doubt);
         }
         // An anchor that stands for nothing now may be the one, which is a better reason than none.
         let doubts = standing.into_iter().filter_map(|(anchor, standing)| Some((anchor, standing.err()?)));
-        let found = doubts.filter(|(anchor, _)| search.holds(&[anchor], moment.now, self.eku.into()));
+        let found = doubts
+            .filter(|(anchor, _)| search.may_end_at(anchor))
+            .filter(|(anchor, _)| search.holds(&[anchor], moment.now, self.eku.into()));
         match found.map(|(_, doubt)| doubt).max_by_key(|doubt| doubt.kind) {
             Some(doubt) => Err(doubt),
-            None => Err(Doubt::new(DoubtKind::UnknownCa, self.why_unknown(chain, &error))),
+            None => Err(self.why_unknown(chain, &error)),
         }
     }
 
     /// The doubt, if an anchor would stand for the certificate without it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
-    fn known_but(&self, search: &Search<'_>, error: &Error) -> Option<Doubt> {
+    fn known_but(&self, search: &Search<'_>, sound: &[&Anchor], error: &Error) -> Option<Doubt> {
         let Search { chain, moment, .. } = search;
         let all: Vec<_> = self.issuers().collect();
-        let holds_once = || search.moments().any(|at| search.holds(&all, at, Purpose::Any));
         match error {
-            Error::CertExpired { .. } | Error::CertNotValidYet { .. } if holds_once() => {
-                Some(search.dates_above().unwrap_or_else(|| {
-                    let kind = match error {
-                        Error::CertExpired { .. } => DoubtKind::Expired,
-                        _ => DoubtKind::NotYetValid,
-                    };
-                    Doubt::new(kind, "a certificate above it is not valid now")
-                }))
+            Error::CertExpired { .. } | Error::CertNotValidYet { .. } => {
+                let once = search.moments().any(|at| search.holds(&all, at, Purpose::Any));
+                once.then(|| {
+                    search.dates_above().unwrap_or_else(|| {
+                        let kind = match error {
+                            Error::CertExpired { .. } => DoubtKind::Expired,
+                            _ => DoubtKind::NotYetValid,
+                        };
+                        Doubt::new(kind, "a certificate above it is not valid now")
+                    })
+                })
             }
-            Error::RequiredEkuNotFoundContext(_) if holds_once() => Some(for_another_purpose()),
-            Error::CaUsedAsEndEntity
-                if all
-                    .iter()
-                    .any(|anchor| issued_by(chain.end_entity, &anchor.identity, moment.algorithms)) =>
-            {
-                Some(Doubt::new(
-                    DoubtKind::Purpose,
-                    "the certificate is a CA's own; it counts as the sender's only where it stands in `ca` itself",
-                ))
+            // Everything else is asked for: who is revoked is not to be told how to get in.
+            Error::RequiredEkuNotFoundContext(_) => {
+                match search.path(sound, moment.now, Purpose::Any, self.revocation.as_ref()) {
+                    Ok(_) => Some(search.other_purpose()),
+                    Err(Failure::Doubt(doubt)) => Some(doubt),
+                    Err(Failure::NoPath(_)) => None,
+                }
             }
+            Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => Some(Doubt::new(
+                DoubtKind::Purpose,
+                "the certificate is a CA's own; it counts as the sender's only where it stands in `ca` itself",
+            )),
             _ => None,
         }
     }
 
-    fn why_unknown(&self, chain: &Chain<'_>, error: &Error) -> String {
+    fn why_unknown(&self, chain: &Chain<'_>, error: &Error) -> Doubt {
         let issuer = &chain.identity.issuer;
-        if self.issuers().any(|anchor| anchor.identity.subject == *issuer) {
+        let known = |anchor: &Anchor| {
+            std::iter::once(issuer)
+                .chain(chain.above.iter().map(|identity| &identity.issuer))
+                .any(|name| *name == anchor.identity.subject)
+        };
+        let (kind, why) = if self.issuers().any(|anchor| anchor.identity.subject == *issuer) {
             let why = words(error);
-            return format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}");
-        }
-        if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
-            return format!("its issuer `{issuer}` stands in this sender's `ca`, but never issues");
-        }
-        if chain.intermediates.is_empty() {
-            return format!(
-                "its issuer `{issuer}` is no CA of this sender, and no intermediate came with it"
+            (
+                DoubtKind::BadPath,
+                format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}"),
+            )
+        } else if self.issuers().any(known) {
+            (DoubtKind::BadPath, format!("no path leads from a CA of this sender to it: {}", words(error)))
+        } else if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
+            let why = format!("its issuer `{issuer}` stands in this sender's `ca`, but never issues");
+            (DoubtKind::BadPath, why)
+        } else if chain.came_alone {
+            let why =
+                format!("its issuer `{issuer}` is no CA of this sender, and no intermediate came with it");
+            (DoubtKind::NotIssued, why)
+        } else {
+            let why = format!(
+                "neither its issuer `{issuer}` nor what came with it descends from a CA of this sender"
             );
-        }
-        format!("no path leads from a CA of this sender to its issuer `{issuer}`: {}", words(error))
+            (DoubtKind::NotIssued, why)
+        };
+        Doubt::new(kind, why)
     }
 }
 
@@ -110,6 +130,10 @@ fn words(error: &Error) -> String {
         }
         Error::EndEntityUsedAsCa => "a certificate above it may not issue".to_owned(),
         Error::UnknownIssuer => "an issuer is missing".to_owned(),
+        Error::UnsupportedCriticalExtension => {
+            "it carries a critical extension that is not processed, such as certificatePolicies".to_owned()
+        }
+        Error::ExtensionValueInvalid => "an extension stands twice, or is damaged".to_owned(),
         other => format!("{other:?}"),
     }
 }
@@ -162,7 +186,7 @@ impl Search<'_> {
         let verified = self.end_entity.verify_for_usage(
             self.moment.algorithms.all,
             &trusted,
-            self.chain.intermediates,
+            &self.chain.intermediates,
             unix_time(at),
             purpose,
             None,
@@ -185,9 +209,10 @@ impl Search<'_> {
     ) -> Result<Vouched, Failure> {
         let above = path
             .intermediate_certificates()
-            .map(|certificate| Identity::from_der(&certificate.der()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| Failure::NoPath(Error::BadDer))?;
+            .map(|certificate| self.chain.intermediates.iter().position(|der| *der == certificate.der()))
+            .map(|place| self.chain.above.get(place?))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Failure::NoPath(Error::BadDer))?;
         // The library looks at basicConstraints; RFC 5280, 6.1.4 (n), asks for keyCertSign as well.
         if above.iter().any(|identity| identity.issuing.never.is_some()) {
             return Err(Failure::NoPath(Error::EndEntityUsedAsCa));
@@ -201,8 +226,8 @@ impl Search<'_> {
             .filter(|anchor| anchor.permits(counted))
             .max_by_key(|anchor| anchor.identity.not_after)
             .ok_or(Failure::NoPath(Error::PathLenConstraintViolated))?;
-        let issuers = above.iter().chain([&anchor.identity]);
-        let issued = std::iter::once(self.chain.identity).chain(&above);
+        let issuers = above.iter().copied().chain([&anchor.identity]);
+        let issued = std::iter::once(self.chain.identity).chain(above.iter().copied());
         let links: Vec<_> =
             issued.zip(issuers).map(|(certificate, issuer)| Link { certificate, issuer }).collect();
         let lists = match revocation {
@@ -218,24 +243,41 @@ impl Search<'_> {
         })
     }
 
+    /// Whether a path could lead to this anchor, by the names alone.
+    fn may_end_at(&self, anchor: &Anchor) -> bool {
+        self.all().any(|identity| identity.issuer == anchor.identity.subject)
+    }
+
     /// Moments at which all certificates of the chain may have been valid together: when the
     /// youngest began, and when the end-entity's own did.
     fn moments(&self) -> impl Iterator<Item = Timestamp> + use<> {
         let own = self.chain.identity.not_before;
-        let youngest = self.above().map(|identity| identity.not_before).max().filter(|above| *above > own);
+        let youngest = self.all().map(|identity| identity.not_before).max().filter(|above| *above > own);
         youngest.into_iter().chain([own])
     }
 
     /// What is wrong with the dates of the certificate, or of those that came with it.
     fn dates_above(&self) -> Option<Doubt> {
-        let now = self.moment.now;
-        let own = dates(self.chain.identity, "the certificate", now).err();
-        let what = |identity: &Identity| format!("the CA `{}` above it", identity.subject);
-        own.or_else(|| self.above().find_map(|identity| dates(&identity, &what(&identity), now).err()))
+        self.all().find_map(|identity| dates(identity, &self.what(identity), self.moment.now).err())
     }
 
-    fn above(&self) -> impl Iterator<Item = Identity> {
-        self.chain.intermediates.iter().filter_map(|der| Identity::from_der(der).ok())
+    /// Which one is marked for another purpose.
+    fn other_purpose(&self) -> Doubt {
+        let other = self.all().find(|identity| !identity.purposes.include_clients());
+        for_another_purpose(&self.what(other.unwrap_or(self.chain.identity)))
+    }
+
+    fn what(&self, identity: &Identity) -> String {
+        if identity.sha256 == self.chain.identity.sha256 {
+            "the certificate".to_owned()
+        } else {
+            format!("the CA `{}` above it", identity.subject)
+        }
+    }
+
+    /// The certificate, and those that came with it.
+    fn all(&self) -> impl Iterator<Item = &Identity> {
+        std::iter::once(self.chain.identity).chain(&self.chain.above)
     }
 }
 

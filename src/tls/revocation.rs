@@ -1,5 +1,7 @@
 //! Whether a certificate has been revoked, as far as one sender's lists tell (RFC 5280, 6.3).
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 
@@ -32,7 +34,13 @@ pub struct SignedList {
     /// What it says.
     pub list: RevocationList,
     signers: Vec<SpkiPin>,
+    /// Whether keys of intermediates signed it, as far as that was asked: a large list takes
+    /// milliseconds to hash.
+    asked: Arc<Mutex<Vec<(SpkiPin, bool)>>>,
 }
+
+/// How many keys' answers are remembered for each list.
+const ASKED_MAX: usize = 16;
 
 /// A list bears the name of an anchor, and no anchor of that name signed it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -61,7 +69,11 @@ impl SignedList {
             .filter(|anchor| list_is_signed_by(&list, &anchor.identity.spki, &algorithms))
             .map(|anchor| anchor.identity.spki_sha256)
             .collect();
-        if is_named && signers.is_empty() { Err(NotSigned) } else { Ok(Self { list, signers }) }
+        if is_named && signers.is_empty() {
+            Err(NotSigned)
+        } else {
+            Ok(Self { list, signers, asked: Arc::default() })
+        }
     }
 
     /// Whether an anchor is known to have signed it. If not, it is held against the chain of each
@@ -77,8 +89,27 @@ impl SignedList {
 
     fn is_by(&self, issuer: &Identity, algorithms: &WebPkiSupportedAlgorithms) -> bool {
         self.list.issuer == issuer.subject
-            && (self.signers.contains(&issuer.spki_sha256)
-                || list_is_signed_by(&self.list, &issuer.spki, algorithms))
+            && (self.signers.contains(&issuer.spki_sha256) || self.is_by_key(issuer, algorithms))
+    }
+
+    fn is_by_key(&self, issuer: &Identity, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+        let asked = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, answer)) = asked().iter().find(|(pin, _)| *pin == issuer.spki_sha256) {
+            return *answer;
+        }
+        let answer = list_is_signed_by(&self.list, &issuer.spki, algorithms);
+        let mut known = asked();
+        if known.len() == ASKED_MAX {
+            known.remove(0);
+        }
+        known.push((issuer.spki_sha256, answer));
+        answer
+    }
+
+    /// Whether it says that a certificate is revoked, in the name of that certificate's issuer. A CA
+    /// that has a new key revokes with it what it issued with the old one.
+    fn revokes(&self, link: &Link<'_>, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+        self.list.names(link.certificate) && (self.is_verified() || self.is_by(link.issuer, algorithms))
     }
 }
 
@@ -88,10 +119,16 @@ impl Revocation {
         Self { lists, policy }
     }
 
-    /// The list that names a certificate which is trusted as it stands. No chain leads to it, so a
+    /// Whether a list names a certificate that is trusted as it stands. No chain leads to it, so a
     /// list that its operator named counts by its issuer's name.
-    pub fn naming(&self, certificate: &Identity) -> Option<&RevocationList> {
-        self.lists.iter().map(|signed| &signed.list).find(|list| list.names(certificate))
+    pub(super) fn names(&self, certificate: &Identity) -> bool {
+        self.lists.iter().any(|signed| signed.list.names(certificate))
+    }
+
+    /// Whether a list names an anchor. Nobody stands above a root to revoke it: what bears its
+    /// number on its own list is another one's.
+    pub fn revokes_anchor(&self, anchor: &Identity) -> bool {
+        !anchor.is_self_issued() && self.names(anchor)
     }
 
     /// Judges a chain, each certificate with its issuer. Returns by when the lists have to be asked
@@ -109,22 +146,21 @@ impl Revocation {
             let signed = self.lists.iter().filter(|signed| signed.is_by(link.issuer, algorithms));
             signed.map(|signed| &signed.list).collect()
         };
-        let checked: Vec<_> = chain.iter().map(|link| (link, lists_of(link))).collect();
-        for (link, lists) in &checked {
-            if lists.iter().any(|list| list.names(link.certificate)) {
-                return Err(revoked(link.certificate));
-            }
+        let named = |link: &&Link<'_>| self.lists.iter().any(|signed| signed.revokes(link, algorithms));
+        if let Some(link) = chain.iter().find(named) {
+            return Err(revoked(link.certificate));
         }
         if self.policy == CrlPolicy::Soft {
             return Ok(None);
         }
         let mut ends = None;
-        for (link, lists) in &checked {
+        for link in chain {
+            let lists = lists_of(link);
             let covering = lists.iter().filter(|list| {
                 link.issuer.issuing.signs_lists && list.covers(link.certificate) && list.is_current_at(now)
             });
             let until =
-                covering.map(|list| list.next_update).max().ok_or_else(|| self.unknown(link, lists, now))?;
+                covering.map(|list| list.next_update).max().ok_or_else(|| self.unknown(link, &lists, now))?;
             ends = Some(ends.map_or(until, |ends: Timestamp| ends.min(until)));
         }
         Ok(ends)
@@ -136,7 +172,9 @@ impl Revocation {
         let latest = lists.iter().max_by_key(|list| list.next_update);
         let why = match latest {
             None if self.lists.iter().any(|signed| signed.list.issuer == *issuer) => {
-                format!("the revocation list of `{issuer}` is not signed by the CA above this certificate")
+                format!(
+                    "the revocation list of `{issuer}` is signed by another key of that name than the one above this certificate"
+                )
             }
             None => format!("there is no revocation list of `{issuer}`"),
             Some(_) if !link.issuer.issuing.signs_lists => {

@@ -13,18 +13,21 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::identity::{Identity, RevocationList, algorithm_id};
 
-/// Whether the key of `issuer` signed `certificate` (in DER), and the names agree.
+/// Whether the key of `issuer` signed `certificate`, and the names agree. The DER is the identity's.
 pub(super) fn issued_by(
-    certificate: &[u8],
+    (der, certificate): (&[u8], &Identity),
     issuer: &Identity,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    let Ok((_, read)) = X509Certificate::from_der(certificate) else { return false };
+    // What costs little first: this is asked for strangers.
+    if certificate.issuer != issuer.subject {
+        return false;
+    }
+    let Ok((_, read)) = X509Certificate::from_der(der) else { return false };
     let signed = read.tbs_certificate.as_ref();
-    let Some(algorithm_id) = algorithm_id(certificate, signed.len()) else { return false };
+    let Some(algorithm_id) = algorithm_id(der, signed.len()) else { return false };
     // RFC 5280, 4.1.1.2: the algorithm outside must be the one that was signed over.
     read.tbs_certificate.signature == read.signature_algorithm
-        && Identity::from_der(certificate).is_ok_and(|identity| identity.issuer == issuer.subject)
         && is_signed(signed, algorithm_id, &read.signature_value.data, &issuer.spki, algorithms)
 }
 

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls_pki_types::CertificateDer;
 
 use super::anchors::Anchor;
+use super::chain::Chain;
 use super::revocation::{Link, Revocation, revoked};
 use super::signature::issued_by;
 use crate::clock::distance;
@@ -30,13 +30,6 @@ pub struct SenderTrust {
     pub eku: Eku,
     /// Its revocation lists; without them revocation is not looked at.
     pub revocation: Option<Revocation>,
-}
-
-/// A client's certificate with what it sent along.
-pub(super) struct Chain<'a> {
-    pub(super) end_entity: &'a CertificateDer<'a>,
-    pub(super) intermediates: &'a [CertificateDer<'a>],
-    pub(super) identity: &'a Identity,
 }
 
 /// The moment of a judgement, and the signatures that are believed at it.
@@ -66,22 +59,22 @@ impl SenderTrust {
     /// A certificate that stands in `ca` byte for byte: nothing above it is looked at, also not
     /// whether it is a CA, self-signed or of version 1 (RFC 8705, 2.2).
     fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Vouched, Doubt> {
-        if self.names(identity) {
+        if self.revocation.as_ref().is_some_and(|revocation| revocation.names(identity)) {
             return Err(revoked(identity));
         }
         dates(identity, "the certificate", now)?;
         if self.eku == Eku::Client && !identity.purposes.include_clients() {
-            return Err(for_another_purpose());
+            return Err(for_another_purpose("the certificate"));
         }
         Ok(Vouched { by: Voucher::Itself, not_after: identity.not_after })
     }
 
     /// Version 1: the anchor's own signature, and the dates. Never by way of an intermediate.
     fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
-        let issuers =
-            self.issuers().filter(|anchor| issued_by(chain.end_entity, &anchor.identity, moment.algorithms));
+        let own = (chain.end_entity.as_ref(), chain.identity);
+        let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, moment.algorithms));
         let mut doubt = Doubt::new(
-            DoubtKind::UnknownCa,
+            DoubtKind::NotIssued,
             format!(
                 "it is of version 1, and no CA of this sender issued it directly: `{}`",
                 chain.identity.issuer
@@ -105,6 +98,13 @@ impl SenderTrust {
     ) -> Result<Vouched, Doubt> {
         let Moment { now, algorithms } = moment;
         let link = Link { certificate: identity, issuer: &anchor.identity };
+        if anchor.constrains_names() {
+            let subject = &anchor.identity.subject;
+            let why = format!(
+                "the CA `{subject}` has name constraints, which nobody holds a version 1 certificate against"
+            );
+            return Err(Doubt::new(DoubtKind::BadPath, why));
+        }
         dates(identity, "the certificate", now)?;
         self.standing(anchor, now)?;
         let lists = match &self.revocation {
@@ -121,14 +121,13 @@ impl SenderTrust {
     /// Whether an anchor stands for anything right now.
     pub(super) fn standing(&self, anchor: &Anchor, now: Timestamp) -> Result<(), Doubt> {
         let identity = &anchor.identity;
-        if self.names(identity) {
+        if self.revocation.as_ref().is_some_and(|revocation| revocation.revokes_anchor(identity)) {
             return Err(revoked(identity));
         }
         dates(identity, &format!("the CA `{}` that vouches for it", identity.subject), now)?;
         if self.eku == Eku::Client && !identity.purposes.include_clients() {
-            let subject = &identity.subject;
-            let why = format!("the CA `{subject}` that vouches for it is not meant to vouch for TLS clients");
-            return Err(Doubt::new(DoubtKind::Purpose, why));
+            let what = format!("the CA `{}` that vouches for it", identity.subject);
+            return Err(for_another_purpose(&what));
         }
         Ok(())
     }
@@ -137,17 +136,11 @@ impl SenderTrust {
     pub(super) fn issuers(&self) -> impl Iterator<Item = &Anchor> {
         self.anchors.iter().filter(|anchor| anchor.never_issues().is_none())
     }
-
-    fn names(&self, identity: &Identity) -> bool {
-        self.revocation.as_ref().is_some_and(|revocation| revocation.naming(identity).is_some())
-    }
 }
 
-pub(super) fn for_another_purpose() -> Doubt {
-    Doubt::new(
-        DoubtKind::Purpose,
-        "the certificate is marked for another purpose than TLS clients (extended key usage)",
-    )
+pub(super) fn for_another_purpose(what: &str) -> Doubt {
+    let why = format!("{what} is marked for another purpose than TLS clients (extended key usage)");
+    Doubt::new(DoubtKind::Purpose, why)
 }
 
 pub(super) fn dates(identity: &Identity, what: &str, now: Timestamp) -> Result<(), Doubt> {

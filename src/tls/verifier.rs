@@ -17,8 +17,9 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
 use super::anchors::algorithms;
+use super::chain::Chain;
 use super::signature::{verify_tls12, verify_tls13};
-use super::trust::{Chain, Moment, SenderTrust};
+use super::trust::{Moment, SenderTrust};
 use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::policy::{Admission, Refusal, RefusalReason, Sender, Trial};
@@ -114,7 +115,8 @@ impl SenderVerifier {
         if let Some(excess) = excess(end_entity, intermediates) {
             return Err(Refusal::unreadable(excess, Some(Box::new(identity))));
         }
-        let chain = Chain { end_entity, intermediates, identity: &identity };
+        let issuers: Vec<_> = self.senders.iter().flat_map(|trusted| trusted.trust.issuers()).collect();
+        let chain = Chain::new(end_entity, &identity, intermediates, &issuers, &self.algorithms);
         let moment = Moment { now: self.clock.now(), algorithms: &self.algorithms };
         let trial = |trusted: &TrustedSender| {
             Trial::new(&trusted.sender, trusted.trust.vouch(&chain, moment), &identity)

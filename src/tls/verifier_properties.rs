@@ -40,6 +40,10 @@ struct World {
     leaves: Vec<Leaf>,
 }
 
+fn now() -> Timestamp {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
 /// All CAs have the same name: only their keys tell them apart. Every CA uses the same numbers.
 fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
@@ -207,7 +211,7 @@ fn permit(senders: &[Drawn], listed: &[usize], admitted: Admitted) -> Option<Str
         admission: admitted.admission,
         session: Session { tls_version: "TLSv1.3", cipher_suite: String::new() },
     };
-    policy.authorize(&peer, &policy.endpoints()[0]).ok().map(|permit| permit.sender().to_string())
+    policy.authorize(&peer, &policy.endpoints()[0], now()).ok().map(|permit| permit.sender().to_string())
 }
 
 proptest! {
@@ -221,15 +225,14 @@ proptest! {
     ) {
         // What the endpoint lists, in an order that is not the senders' own.
         let listed: Vec<_> = listed.into_iter().rev().filter(|index| *index < senders.len()).collect();
-        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let trusted = senders.iter().enumerate().map(|(index, drawn)| drawn.trusted(index)).collect();
-        let verifier = SenderVerifier::new(trusted, Clock::standing_at(now));
+        let verifier = SenderVerifier::new(trusted, Clock::standing_at(now()));
         let verdict = verifier.judge(&world().leaves[place].der, &[]);
         let owners: Vec<_> =
             senders.iter().enumerate().filter(|(_, drawn)| drawn.owns(place)).map(|(index, _)| index).collect();
         match verdict {
             Ok(admitted) => {
-                prop_assert_eq!(admitted.admission.senders(), owners.as_slice());
+                prop_assert_eq!(admitted.admission.senders().collect::<Vec<_>>(), owners.clone());
                 let permit = permit(&senders, &listed, admitted);
                 let first = listed.iter().find(|index| owners.contains(index));
                 prop_assert_eq!(permit, first.map(|index| format!("s{index}")));

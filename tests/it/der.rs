@@ -54,9 +54,18 @@ pub const IA5: u8 = 0x16;
 pub const UNIVERSAL: u8 = 0x1c;
 pub const BMP: u8 = 0x1e;
 
+type Attribute = (&'static str, u8, Vec<u8>);
+
 /// A name: relative names of attributes, each a type, a tag, and the bytes of its value.
 #[derive(Clone)]
-pub struct Name(Vec<Vec<(&'static str, u8, Vec<u8>)>>);
+pub struct Name(Vec<Rdn>);
+
+#[derive(Clone)]
+enum Rdn {
+    Attributes(Vec<Attribute>),
+    /// Whatever stands in its place.
+    Raw(Vec<u8>),
+}
 
 impl Name {
     pub fn empty() -> Self {
@@ -68,25 +77,38 @@ impl Name {
     }
 
     pub fn and(mut self, kind: &'static str, tag: u8, value: &[u8]) -> Self {
-        self.0.push(vec![(kind, tag, value.to_vec())]);
+        self.0.push(Rdn::Attributes(vec![(kind, tag, value.to_vec())]));
         self
     }
 
     /// Into the same relative name as the one before.
     pub fn plus(mut self, kind: &'static str, tag: u8, value: &[u8]) -> Self {
-        self.0.last_mut().unwrap().push((kind, tag, value.to_vec()));
+        let Some(Rdn::Attributes(attributes)) = self.0.last_mut() else { panic!("none before") };
+        attributes.push((kind, tag, value.to_vec()));
+        self
+    }
+
+    /// Bytes that are no relative name.
+    pub fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.push(Rdn::Raw(bytes.to_vec()));
         self
     }
 
     fn der(&self) -> Vec<u8> {
-        let rdn = |rdn: &Vec<(&str, u8, Vec<u8>)>| {
-            let mut all: Vec<_> =
-                rdn.iter().map(|(kind, tag, value)| sequence(&[oid(kind), tlv(*tag, value)])).collect();
-            all.sort();
-            tlv(0x31, &all.concat())
+        let rdn = |rdn: &Rdn| match rdn {
+            Rdn::Raw(bytes) => bytes.clone(),
+            Rdn::Attributes(attributes) => {
+                let mut all: Vec<_> = attributes.iter().map(attribute).collect();
+                all.sort();
+                tlv(0x31, &all.concat())
+            }
         };
         sequence(&self.0.iter().map(rdn).collect::<Vec<_>>())
     }
+}
+
+pub fn attribute((kind, tag, value): &Attribute) -> Vec<u8> {
+    sequence(&[oid(kind), tlv(*tag, value)])
 }
 
 /// An extension, ready to stand in a certificate or a list.

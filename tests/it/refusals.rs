@@ -31,7 +31,10 @@ fn it_names_who_vouched_what_was_asked_and_what_would_admit() {
         ("vouched", "bank,second"),
         ("expected", "bank: cn `client`; second: cn `second`"),
         ("presented", "bank: cn `nobody`; second: cn `nobody`"),
-        ("admit", "sender `bank`: cn = [\"nobody\"]; sender `second`: cn = [\"nobody\"]"),
+        (
+            "admit",
+            "sender `bank`: cn = [\"client\", \"nobody\"]; sender `second`: cn = [\"second\", \"nobody\"]",
+        ),
         ("claimed_subject", "CN=nobody,O=hookspool development"),
         ("claimed_issuer", "CN=hookspool development root,O=hookspool development"),
     ] {
@@ -103,7 +106,7 @@ fn explain_answers_with_its_exit_code() {
     let told = String::from_utf8_lossy(&told.stdout);
     for words in [
         "refused: rule: ",
-        "to admit it: sender `bank`: cn = [\"nobody\"]",
+        "to admit it: sender `bank`: cn = [\"client\", \"nobody\"]",
         "cn has to be `client`: it says `nobody`",
     ] {
         assert!(told.contains(words), "{words}: {told}");

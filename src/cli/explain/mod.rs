@@ -32,11 +32,15 @@ pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
     let mut presented = read(&args.cert)?;
     let mut intermediates = presented.split_off(1);
     if let Some(chain) = &args.chain {
-        intermediates.extend(read(chain)?);
+        // A bank's chain file often begins with what the certificate's own file brought already.
+        let more = read(chain)?.into_iter().filter(|der| *der != presented[0]);
+        let fresh: Vec<_> = more.filter(|der| !intermediates.contains(der)).collect();
+        intermediates.extend(fresh);
     }
-    let verifier = SenderVerifier::new(settings.senders.clone(), Clock::System);
+    let now = Clock::System.now();
+    let verifier = SenderVerifier::new(settings.senders.clone(), Clock::standing_at(now));
     let hearing = verifier.hear(&presented[0], &intermediates);
-    let explanation = Explanation::new(hearing, &settings.policy, endpoint);
+    let explanation = Explanation::new(hearing, &settings.policy, endpoint, now);
     if args.json {
         print_json(&explanation)?;
     } else {

@@ -1,5 +1,6 @@
 //! What `explain` says, as data.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::escape::Escaped;
@@ -71,6 +72,7 @@ impl Explanation {
         hearing: Result<Hearing, Refusal>,
         policy: &Policy,
         endpoint: Option<&Endpoint>,
+        now: Timestamp,
     ) -> Self {
         let hearing = match hearing {
             Ok(hearing) => hearing,
@@ -86,9 +88,9 @@ impl Explanation {
                     reason: None,
                     detail: None,
                     senders: names.iter().map(ToString::to_string).collect(),
-                    not_after: Some(admitted.admission.not_after.to_string()),
+                    not_after: Some(admitted.admission.not_after().to_string()),
                     admit: None,
-                    endpoint: endpoint.map(|it| EndpointAnswer::new(it, policy, &admitted.admission)),
+                    endpoint: endpoint.map(|it| EndpointAnswer::new(it, policy, &admitted.admission, now)),
                     certificate: Some(ClaimedCertificate::of(&admitted.identity)),
                     trials,
                 }
@@ -117,8 +119,8 @@ impl Explanation {
 }
 
 impl EndpointAnswer {
-    fn new(endpoint: &Endpoint, policy: &Policy, admission: &Admission) -> Self {
-        let answer = policy.sender_at(endpoint, admission);
+    fn new(endpoint: &Endpoint, policy: &Policy, admission: &Admission, now: Timestamp) -> Self {
+        let answer = policy.sender_at(endpoint, admission, now);
         Self {
             name: endpoint.name.to_string(),
             allowed: answer.is_ok(),

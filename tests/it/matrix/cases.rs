@@ -5,7 +5,8 @@ use rustls_pki_types::CertificateDer;
 
 use crate::der::{
     ANY_EKU, BMP, CLIENT_AUTH, Certificate, IA5, Name, PRINTABLE, Party, SERVER_AUTH, Signed, T61, UNIVERSAL,
-    UTF8, alternative_names, basic_constraints, eku, extension, key_usage, permitted_dns, sequence, tlv,
+    UTF8, alternative_names, attribute, basic_constraints, eku, extension, key_usage, permitted_dns,
+    sequence, tlv,
 };
 
 /// What is presented, and what becomes of it: `admitted`, or a reason.
@@ -77,6 +78,9 @@ impl Catalogue {
         let cn = "2.5.4.3";
         let of = |tag: u8, value: &[u8]| Name::empty().and(cn, tag, value);
         let long = "x".repeat(64 << 10);
+        let whole = attribute(&(cn, UTF8, b"x".to_vec()));
+        let behind_attribute = [&whole[..], &[5, 0, 0]].concat();
+        let behind_value = tlv(0x30, &[&whole[2..], &[5, 0]].concat());
         for (name, expected, subject) in [
             ("the CN that is asked for", "admitted", Name::cn("x")),
             ("CN as PrintableString", "admitted", of(PRINTABLE, b"x")),
@@ -103,6 +107,20 @@ impl Catalogue {
             ("the issuer's CN", "rule", Name::cn("Names Root")),
             ("no subject", "rule", Name::empty()),
             ("CN of 64 KiB", "unreadable", Name::cn(&long)),
+            (
+                "empty relative name before the CN",
+                "unreadable",
+                Name::empty().raw(&[0x31, 0]).and(cn, UTF8, b"x"),
+            ),
+            (
+                "empty relative name between two CNs",
+                "unreadable",
+                Name::cn("x").raw(&[0x31, 0]).and(cn, UTF8, b"evil"),
+            ),
+            ("empty relative name after the CN", "unreadable", Name::cn("x").raw(&[0x31, 0])),
+            ("bytes behind the value of a CN", "unreadable", Name::empty().raw(&tlv(0x31, &behind_value))),
+            ("bytes behind an attribute", "unreadable", Name::empty().raw(&tlv(0x31, &behind_attribute))),
+            ("a sequence for a relative name", "unreadable", Name::cn("x").raw(&tlv(0x30, &whole))),
         ] {
             self.case(name, "names", expected, &leaf(subject), &[]);
         }
@@ -286,7 +304,7 @@ impl Catalogue {
         };
         self.case("within name constraints", "paths", "admitted", &named(b"a.bank.example"), &[&bound]);
         self.case("against name constraints", "paths", "unknown_ca", &named(b"evil.example"), &[&bound]);
-        let mut links = vec![middle];
+        let mut links = vec![root.issue(&ca("First Link"))];
         for _ in 0..18 {
             let next = links.last().unwrap().issue(&ca("Link"));
             links.push(next);
@@ -295,6 +313,22 @@ impl Catalogue {
         let above: Vec<_> = links.iter().rev().collect();
         self.case("chain of 20", "paths", "unreadable", &end, &above);
 
+        let for_servers = root.issue(&ca("For Servers").with(vec![
+            basic_constraints(true, None),
+            key_usage(0x06),
+            eku(&[SERVER_AUTH]),
+        ]));
+        self.case(
+            "below an intermediate for servers alone",
+            "paths",
+            "purpose",
+            &for_servers.issue(&plain),
+            &[&for_servers],
+        );
+        self.case("CA:TRUE below an intermediate", "paths", "purpose", &middle.issue(&ca("x")), &[&middle]);
+        let junk: Vec<_> = (0..4).map(|_| Party::root(&ca("Paths Root"))).collect();
+        let mixed: Vec<_> = junk.iter().chain([&middle]).collect();
+        self.case("among CAs of nobody with the right names", "paths", "admitted", &leaf, &mixed);
         let mut heavy = vec![root.issue(&large("Heavy"))];
         for _ in 0..2 {
             let next = heavy.last().unwrap().issue(&large("Heavier"));
@@ -316,6 +350,21 @@ impl Catalogue {
             &[&middle],
         );
         self.case("path length of the anchor kept", "short", "admitted", &short.issue(&plain), &[]);
+
+        let narrow = ca("Narrow Root").with(vec![
+            basic_constraints(true, None),
+            key_usage(0x06),
+            permitted_dns("bank.example"),
+        ]);
+        let narrow = Party::root(&narrow);
+        self.sender("narrow", &[&narrow], "cn = [\"x\"]");
+        self.case(
+            "version 1 by an anchor with name constraints",
+            "narrow",
+            "unknown_ca",
+            &narrow.issue(&plain.clone().v1()),
+            &[],
+        );
 
         let root = Party::root(&ca("Hidden Root"));
         let middle = root.issue(&ca("Only Middle"));
@@ -563,6 +612,8 @@ impl Catalogue {
         let issue = |party: &Party, byte: u8| party.issue(&plain(byte));
         self.case("on no list", "strict", "admitted", &issue(&root, 5), &[]);
         self.case("revoked", "strict", "revoked", &issue(&root, 10), &[]);
+        let for_servers = plain(10).with(vec![eku(&[SERVER_AUTH])]);
+        self.case("revoked, EKU serverAuth", "strict", "revoked", &root.issue(&for_servers), &[]);
         self.case("revoked, version 1", "strict", "revoked", &root.issue(&plain(11).v1()), &[]);
         self.case("below an intermediate with a list", "strict", "admitted", &issue(&good, 5), &[&good]);
         self.case("revoked by an intermediate", "strict", "revoked", &issue(&good, 20), &[&good]);
@@ -598,6 +649,18 @@ impl Catalogue {
         self.case("stale list, soft", "soft", "admitted", &issue(&root, 5), &[]);
         self.case("revoked, soft", "soft", "revoked", &issue(&root, 10), &[]);
         self.case("intermediate without a list, soft", "soft", "admitted", &issue(&middle, 5), &[&middle]);
+
+        let (old, new) = (
+            Party::root(&Certificate::ca(Name::cn("Rekeyed"))),
+            Party::root(&Certificate::ca(Name::cn("Rekeyed"))),
+        );
+        let lines = "cn = [\"x\"]\ncrl_policy = \"soft\"";
+        self.revoking("rekeyed", &[&old, &new], &[new.list(&[&serial(10)], 20)], lines);
+        self.case("old key's, revoked by the new key", "rekeyed", "revoked", &issue(&old, 10), &[]);
+        self.case("old key's, not revoked", "rekeyed", "admitted", &issue(&old, 5), &[]);
+        let own = Party::root(&ca("Own Number", 9));
+        self.revoking("own", &[&own], &[own.list(&[&serial(9)], 20)], "cn = [\"x\"]");
+        self.case("below a root whose number is on its own list", "own", "admitted", &issue(&own, 5), &[]);
 
         // The same name and serial number as on the list of sender `strict`.
         let twin = Party::root(&Certificate::ca(Name::cn("Lists Root")));

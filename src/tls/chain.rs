@@ -1,0 +1,74 @@
+//! What a client presents: its certificate, and those of the rest that are worth looking at.
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls_pki_types::CertificateDer;
+
+use super::anchors::Anchor;
+use super::signature::issued_by;
+use crate::identity::Identity;
+
+/// A client's certificate with what came along.
+pub(super) struct Chain<'a> {
+    pub(super) end_entity: &'a CertificateDer<'a>,
+    pub(super) identity: &'a Identity,
+    /// Those that descend from an anchor, of whichever sender.
+    pub(super) intermediates: Vec<CertificateDer<'a>>,
+    /// What they say, in the same order.
+    pub(super) above: Vec<Identity>,
+    /// Whether any were sent at all.
+    pub(super) came_alone: bool,
+}
+
+impl<'a> Chain<'a> {
+    /// Leaves out what no anchor and no kept intermediate has signed: a stranger can send CAs with
+    /// any names, and path search tries them all.
+    pub(super) fn new(
+        end_entity: &'a CertificateDer<'a>,
+        identity: &'a Identity,
+        sent: &'a [CertificateDer<'a>],
+        anchors: &[&Anchor],
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Self {
+        let read = |der: &'a CertificateDer<'a>| Some((der, Identity::from_der(der).ok()?));
+        let kept = descended(sent.iter().filter_map(read).collect(), anchors, algorithms);
+        let (intermediates, above) =
+            kept.into_iter().map(|(der, identity)| (CertificateDer::from(der.as_ref()), identity)).unzip();
+        Self { end_entity, identity, intermediates, above, came_alone: sent.is_empty() }
+    }
+
+    /// Whether one of these anchors, or what descends from it, signed the client's certificate.
+    pub(super) fn descends_from(&self, anchors: &[&Anchor], algorithms: &WebPkiSupportedAlgorithms) -> bool {
+        let own = (self.end_entity.as_ref(), self.identity);
+        let above = self.intermediates.iter().zip(self.above.iter().cloned()).collect();
+        let below = descended(above, anchors, algorithms);
+        anchors.iter().any(|anchor| issued_by(own, &anchor.identity, algorithms))
+            || below.iter().any(|(_, issuer)| issued_by(own, issuer, algorithms))
+    }
+}
+
+type Read<'a> = (&'a CertificateDer<'a>, Identity);
+
+fn descended<'a>(
+    mut rest: Vec<Read<'a>>,
+    anchors: &[&Anchor],
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Vec<Read<'a>> {
+    let by_anchor = |(der, identity): &Read<'a>| {
+        let mut tried = Vec::new();
+        anchors.iter().any(|anchor| {
+            // Many senders may share one CA.
+            let is_new = !tried.contains(&anchor.identity.spki_sha256);
+            tried.push(anchor.identity.spki_sha256);
+            is_new && issued_by((der.as_ref(), identity), &anchor.identity, algorithms)
+        })
+    };
+    let mut kept: Vec<_> = rest.extract_if(.., |read| by_anchor(read)).collect();
+    let mut looked_at = 0;
+    while let Some(issuer) = kept.get(looked_at).map(|(_, identity)| identity.clone()) {
+        looked_at += 1;
+        kept.extend(
+            rest.extract_if(.., |(der, identity)| issued_by((der.as_ref(), identity), &issuer, algorithms)),
+        );
+    }
+    kept
+}
