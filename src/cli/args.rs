@@ -35,6 +35,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Deliver a file as a sender would
     Send(SendArgs),
+    /// Do what a bank does when a webhook is registered: knock without a certificate, then with one
+    Probe(ProbeArgs),
     /// Ask the running daemon how it is
     Status(JsonArgs),
 }
@@ -164,6 +166,23 @@ pub struct SendArgs {
     /// How many a second, at most [default: as fast as answers come]
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
+}
+
+/// `hookspool probe`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Over TLS 1.2 and 1.3 it delivers {\"evento\":\"teste_webhook\"} three times: without a certificate and
+with one of a CA made on the spot, which must be refused, and with --cert, which must be answered
+2xx. A version of TLS that the server does not speak is said, and no failure.")]
+pub struct ProbeArgs {
+    /// Where to knock: https only
+    pub url: String,
+    /// Who we are and whom we trust.
+    #[command(flatten)]
+    pub peer: PeerArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn rate(text: &str) -> Result<f64, String> {

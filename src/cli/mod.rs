@@ -14,6 +14,7 @@ pub mod certs;
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod probe;
 pub mod run;
 pub mod send;
 pub mod status;
@@ -36,6 +37,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Certs(CertsCommand::Show(show)) => certs::show::show(show),
         Command::Explain(explain) => explain::explain(&args::config_path(args)?, explain),
         Command::Send(send) => send::send(send),
+        Command::Probe(probe) => probe::probe(probe),
         Command::Status(asked) => {
             let door = config::admin_door(&args::config_path(args)?)?;
             status::status(&door.listen, asked.json)

@@ -7,7 +7,7 @@ use super::args::PeerArgs;
 use super::exit::{Failure, shown};
 use super::files::read_pem;
 use crate::client::{ClientFault, Connection, Target};
-use crate::tls::client::{ClientSettings, Connector, Protocols, Trust};
+use crate::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
 use crate::tls::key_pair::KeyPair;
 use crate::tls::pem::{certificates, private_key};
 
@@ -26,23 +26,11 @@ impl Peer {
     /// When a file is missing or not what it should be, or nobody was named to be trusted.
     pub fn new(url: &str, args: &PeerArgs) -> Result<Self, Failure> {
         let target = Target::parse(url).map_err(|fault| Failure::Usage(fault.to_string()))?;
-        let protocols = match (args.http1, args.http2) {
-            (true, _) => Protocols::Http1,
-            (false, true) => Protocols::Http2,
-            (false, false) => Protocols::Both,
-        };
-        let settings = ClientSettings { trust: trust(args)?, key_pair: key_pair(args)?, protocols };
+        let settings = client_settings(args)?;
         let connector = Connector::new(&settings).map_err(|fault| Failure::BadFile {
             path: args.ca.first().cloned().unwrap_or_default(),
             why: fault.into(),
         })?;
-        if args.insecure {
-            let _ = writeln!(
-                anstream::stderr(),
-                "\x1b[1;31mhookspool: --insecure: whoever answers is believed; its certificate, its name, its dates \
-                 and its key are not looked at\x1b[0m"
-            );
-        }
         Ok(Self { target, connector, instead: args.connect.clone() })
     }
 
@@ -53,6 +41,27 @@ impl Peer {
     pub async fn connect(&self) -> Result<Connection, ClientFault> {
         Connection::open(&self.connector, &self.target, self.instead.as_deref()).await
     }
+}
+
+/// What the flags say of whom to believe, what to show and what to speak.
+///
+/// # Errors
+/// When a file is missing or not what it should be, or nobody was named to be trusted.
+pub fn client_settings(args: &PeerArgs) -> Result<ClientSettings, Failure> {
+    let protocols = match (args.http1, args.http2) {
+        (true, _) => Protocols::Http1,
+        (false, true) => Protocols::Http2,
+        (false, false) => Protocols::Both,
+    };
+    let (trust, key_pair) = (trust(args)?, key_pair(args)?);
+    if args.insecure {
+        let _ = writeln!(
+            anstream::stderr(),
+            "\x1b[1;31mhookspool: --insecure: whoever answers is believed; its certificate, its name, its dates \
+             and its key are not looked at\x1b[0m"
+        );
+    }
+    Ok(ClientSettings { trust, key_pair, protocols, versions: TlsVersions::Both })
 }
 
 /// A client's fault as the end of a command.

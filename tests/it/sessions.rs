@@ -13,7 +13,7 @@ use hookspool::config;
 use hookspool::daemon::Daemon;
 use hookspool::devpki::{KeyKind, Root};
 use hookspool::logging::{self, Logging};
-use hookspool::tls::client::{ClientSettings, Connector, Protocols, Trust};
+use hookspool::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
 use hookspool::tls::key_pair::KeyPair;
 use hookspool::tls::pem;
 use rustls::HandshakeKind;
@@ -235,6 +235,7 @@ fn http2(timed: &Timed) -> Connection {
         trust: Trust::Anchors(read("root-ca")),
         key_pair: Some(KeyPair::new(read("client"), &key).unwrap()),
         protocols: Protocols::Http2,
+        versions: TlsVersions::Both,
     };
     let connector = Connector::new(&settings).unwrap();
     let target = Target::parse(&format!("https://localhost:{}/webhooks/pix", timed.port)).unwrap();

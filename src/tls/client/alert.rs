@@ -75,6 +75,11 @@ impl Alert {
         Some(Self(*description))
     }
 
+    /// Whether it says that none of the offered versions of TLS is spoken.
+    pub fn is_about_the_version(self) -> bool {
+        self.0 == AlertDescription::ProtocolVersion
+    }
+
     /// Whether it speaks of our certificate.
     pub fn is_about_the_certificate(self) -> bool {
         ABOUT_THE_CERTIFICATE.iter().any(|words| words.0 == self.0)

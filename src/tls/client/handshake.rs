@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
 use rustls::sign::CertifiedKey;
-use rustls::{ProtocolVersion, SignatureScheme};
+use rustls::version::{TLS12, TLS13};
+use rustls::{Error, ProtocolVersion, SignatureScheme};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 
@@ -29,6 +30,18 @@ pub enum Protocols {
     Http2,
 }
 
+/// Which versions of TLS to offer.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TlsVersions {
+    /// 1.3, or else 1.2.
+    #[default]
+    Both,
+    /// 1.2 alone.
+    Tls12,
+    /// 1.3 alone.
+    Tls13,
+}
+
 /// Whom to believe, what to show, what to speak.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
@@ -38,6 +51,8 @@ pub struct ClientSettings {
     pub key_pair: Option<KeyPair>,
     /// What to speak.
     pub protocols: Protocols,
+    /// Over what.
+    pub versions: TlsVersions,
 }
 
 /// Makes TLS connections, one after another.
@@ -77,6 +92,20 @@ pub enum HandshakeFault {
     Io(#[source] io::Error),
 }
 
+impl HandshakeFault {
+    /// Whether the two sides have no version of TLS in common.
+    pub fn is_about_the_version(&self) -> bool {
+        match self {
+            Self::Alert(alert) => alert.is_about_the_version(),
+            Self::Io(error) => {
+                let behind = error.get_ref().and_then(|error| error.downcast_ref());
+                matches!(behind, Some(Error::PeerIncompatible(_)))
+            }
+            Self::Server(_) | Self::NoHttp2 => false,
+        }
+    }
+}
+
 impl Connector {
     /// Readies a client.
     ///
@@ -86,9 +115,14 @@ impl Connector {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier = Arc::new(RecordingVerifier::new(&settings.trust, &provider)?);
         let certified = settings.key_pair.as_ref().map(|pair| Arc::clone(&pair.certified));
+        let versions: &[_] = match settings.versions {
+            TlsVersions::Both => &[&TLS13, &TLS12],
+            TlsVersions::Tls12 => &[&TLS12],
+            TlsVersions::Tls13 => &[&TLS13],
+        };
         #[expect(clippy::expect_used, reason = "the provider has cipher suites for both versions, always")]
         let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("aws-lc-rs speaks TLS 1.2 and 1.3")
             .dangerous()
             .with_custom_certificate_verifier(Arc::<RecordingVerifier>::clone(&verifier))

@@ -8,5 +8,5 @@ mod server_verifier;
 mod handshake;
 
 pub use alert::Alert;
-pub use handshake::{ClientSettings, Connector, HandshakeFault, Protocols, Session, TlsStream};
+pub use handshake::{ClientSettings, Connector, HandshakeFault, Protocols, Session, TlsStream, TlsVersions};
 pub use server_verifier::{ServerFault, Trust};

@@ -1,0 +1,78 @@
+//! `hookspool probe`: what a bank does when a webhook is registered.
+
+mod visitor;
+
+mod judgement;
+
+mod report;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::args::ProbeArgs;
+use super::exit::{Exit, Failure};
+use super::output::{print, print_json};
+use super::peer::{client_settings, failed};
+use super::runtime::block_on;
+use crate::client::{Answer, ClientFault, Connection, Target};
+use crate::tls::client::{ClientSettings, Connector, TlsVersions};
+use judgement::{Seen, judge};
+use report::{Report, Row};
+use visitor::{VISITORS, Wardrobe};
+
+/// What banks send to try a webhook. Never a payment.
+const BODY: &[u8] = br#"{"evento":"teste_webhook"}"#;
+
+const VERSIONS: [(&str, TlsVersions); 2] = [("1.2", TlsVersions::Tls12), ("1.3", TlsVersions::Tls13)];
+
+/// Knocks three times over each version of TLS, and tells how it went.
+///
+/// # Errors
+/// When the flags do not fit, nobody is there, or the server is not who it has to be.
+pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
+    let target = Target::parse(&args.url).map_err(|fault| Failure::Usage(fault.to_string()))?;
+    let settings = client_settings(&args.peer)?;
+    let Some(own) = settings.key_pair.clone() else {
+        return Err(Failure::Usage(
+            "what shall be let in? give `--cert FILE` and `--key FILE` of a sender that the server knows"
+                .to_owned(),
+        ));
+    };
+    let wardrobe = Wardrobe::new(own)?;
+    // A query may hold a secret.
+    let url = args.url.split('?').next().unwrap_or(&args.url);
+    let rows = block_on(async {
+        let mut rows = Vec::new();
+        for (name, versions) in VERSIONS {
+            for visitor in VISITORS {
+                let settings =
+                    ClientSettings { key_pair: wardrobe.of(visitor), versions, ..settings.clone() };
+                let seen = knock(args, &settings, &target).await.map_err(|fault| failed(url, fault))?;
+                rows.push(Row { tls: name, visitor, judgement: judge(visitor, &seen) });
+            }
+        }
+        Ok::<_, Failure>(rows)
+    })??;
+    let report = Report::new(url, rows);
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&report.page())?;
+    }
+    Ok(if report.ok { Exit::Fine } else { Exit::No })
+}
+
+/// One visit. What is a fault of ours, or of the way there, is not seen but an error.
+async fn knock(args: &ProbeArgs, settings: &ClientSettings, target: &Target) -> Result<Seen, ClientFault> {
+    let connector = Connector::new(settings).map_err(|fault| {
+        ClientFault::Handshake(crate::tls::client::HandshakeFault::Server(Box::new(fault)))
+    })?;
+    let visit = async {
+        let mut connection = Connection::open(&connector, target, args.peer.connect.as_deref()).await?;
+        connection.post(&HeaderMap::new(), Bytes::from_static(BODY)).await
+    };
+    match visit.await {
+        Ok(Answer { status, .. }) => Ok(Seen::Answered(status)),
+        Err(fault) => Seen::from_fault(fault),
+    }
+}

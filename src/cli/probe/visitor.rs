@@ -1,0 +1,89 @@
+//! Who knocks, and what each of them shows.
+
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use crate::cli::exit::Failure;
+use crate::clock::Clock;
+use crate::devpki::{Issued, KeyKind, MakeError, Root};
+use crate::tls::key_pair::KeyPair;
+
+/// Who knocks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Visitor {
+    /// Somebody without a certificate.
+    Nobody,
+    /// Somebody with the right name, and a CA of his own.
+    Stranger,
+    /// Whoever the certificate of the command line is.
+    Given,
+}
+
+/// In the order in which they knock.
+pub(super) const VISITORS: [Visitor; 3] = [Visitor::Nobody, Visitor::Stranger, Visitor::Given];
+
+impl Visitor {
+    /// For programs.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Nobody => "none",
+            Self::Stranger => "stranger",
+            Self::Given => "given",
+        }
+    }
+
+    /// For people.
+    pub(super) fn shows(self) -> &'static str {
+        match self {
+            Self::Nobody => "no certificate",
+            Self::Stranger => "certificate of a CA made up",
+            Self::Given => "the given certificate",
+        }
+    }
+
+    /// What has to become of the visit.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::Nobody | Self::Stranger => "refused",
+            Self::Given => "2xx",
+        }
+    }
+}
+
+/// What the visitors show.
+pub(super) struct Wardrobe {
+    given: KeyPair,
+    stranger: KeyPair,
+}
+
+impl Wardrobe {
+    /// Makes a CA on the spot, and a certificate with the name of the given one.
+    pub(super) fn new(given: KeyPair) -> Result<Self, Failure> {
+        let name = given.identity.common_name.one().unwrap_or("probe");
+        let stranger = made_up(name).or_else(|_| made_up("probe")).map_err(|why| Failure::Io {
+            what: "cannot make a certificate to be refused with".to_owned(),
+            why: std::io::Error::other(why),
+        })?;
+        let key = PrivateKeyDer::from_pem_slice(stranger.key_pem.as_bytes());
+        let pair = key.ok().and_then(|key| KeyPair::new(vec![stranger.certificate], &key).ok());
+        match pair {
+            Some(stranger) => Ok(Self { given, stranger }),
+            None => Err(Failure::Io {
+                what: "cannot make a certificate to be refused with".to_owned(),
+                why: std::io::Error::other("its key cannot be used"),
+            }),
+        }
+    }
+
+    pub(super) fn of(&self, visitor: Visitor) -> Option<KeyPair> {
+        match visitor {
+            Visitor::Nobody => None,
+            Visitor::Stranger => Some(self.stranger.clone()),
+            Visitor::Given => Some(self.given.clone()),
+        }
+    }
+}
+
+fn made_up(name: &str) -> Result<Issued, MakeError> {
+    Root::new(KeyKind::EcdsaP256, Clock::System.now())?.client(name)
+}
