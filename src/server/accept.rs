@@ -111,7 +111,6 @@ impl Server {
             }
             Err(NotEstablished::Refused { refusal, sni }) => {
                 self.refused(address, sni.as_deref(), &refusal);
-                self.metrics.handshake("refused");
             }
             Err(NotEstablished::Unproven { error, claimed }) => {
                 self.metrics.handshake("failed");
@@ -150,7 +149,9 @@ impl Server {
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
         let refused = RefusedHandshake::new(self.clock.now(), address, sni, refusal);
+        // Whoever sees the handshake counted finds its reason counted, too; and both before the log.
         self.metrics.refusal(refused.reason);
+        self.metrics.handshake("refused");
         if self.refusals.note(refused.clone(), Instant::now()) {
             log(&refused);
         }
