@@ -3,7 +3,7 @@
 //! Messages hold foreign text as it came; it is escaped here, once, where it is shown. Columns are
 //! counted in characters, from 1, as editors do.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -57,7 +57,8 @@ pub struct Diagnostic {
     /// What to do.
     pub hint: Option<String>,
     /// Only time brought this: the same files were fine once, or will be. `run` starts all the same.
-    pub by_time: bool,
+    /// With what it befell, so that what is in force can be told from what is new.
+    pub by_time: Option<String>,
 }
 
 /// Findings, in the order of their places.
@@ -66,21 +67,40 @@ pub struct Report {
     findings: Vec<Diagnostic>,
 }
 
-/// A finding as `--json` shows it. The names are a promise.
+/// A finding as programs are shown it. The names are a promise.
 #[derive(Clone, Debug, Serialize)]
-pub struct Finding<'a> {
+pub struct Finding {
     /// `error`, `warning` or `note`.
     pub severity: Severity,
     /// The file, if the finding has a place.
-    pub file: Option<&'a str>,
+    pub file: Option<String>,
     /// The line, from 1.
     pub line: Option<usize>,
     /// The column, from 1, in characters.
     pub column: Option<usize>,
     /// What was found.
-    pub message: &'a str,
+    pub message: String,
     /// What to do.
-    pub hint: Option<&'a str>,
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// As in `webhooks.toml:3:1`, if it has a place.
+    pub fn place(&self) -> Option<String> {
+        match (&self.file, self.line, self.column) {
+            (Some(file), Some(line), Some(column)) => Some(format!("{file}:{line}:{column}")),
+            (_, _, _) => None,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place() {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)
+    }
 }
 
 impl SourceFile {
@@ -131,7 +151,7 @@ impl SourceFile {
 impl Diagnostic {
     /// A finding without a hint.
     pub fn new(severity: Severity, place: Option<Place>, message: impl Into<String>) -> Self {
-        Self { severity, place, message: message.into(), hint: None, by_time: false }
+        Self { severity, place, message: message.into(), hint: None, by_time: None }
     }
 
     /// What to do about it.
@@ -140,22 +160,22 @@ impl Diagnostic {
         self
     }
 
-    /// Says that only time brought it.
-    pub fn by_time(&mut self) -> &mut Self {
-        self.by_time = true;
+    /// Says that only time brought it, and upon what: the digest of a certificate or a list.
+    pub fn by_time(&mut self, upon: impl Into<String>) -> &mut Self {
+        self.by_time = Some(upon.into());
         self
     }
 
     /// For programs.
-    pub fn to_finding(&self) -> Finding<'_> {
+    pub fn to_finding(&self) -> Finding {
         let place = self.place.as_ref();
         Finding {
             severity: self.severity,
-            file: place.map(|place| place.file.name()),
+            file: place.map(|place| place.file.name().to_owned()),
             line: place.map(|place| place.file.line(place.span.start)),
             column: place.map(|place| place.file.column(place.span.start)),
-            message: &self.message,
-            hint: self.hint.as_deref(),
+            message: self.message.clone(),
+            hint: self.hint.clone(),
         }
     }
 
@@ -300,7 +320,13 @@ impl Report {
 
     /// Whether anything but time is wrong.
     pub fn forbids_start(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error && !finding.by_time)
+        self.findings.iter().any(|finding| finding.severity == Severity::Error && finding.by_time.is_none())
+    }
+
+    /// Whether anything is wrong but what time brought upon what is in force already.
+    pub fn forbids_reload(&self, in_force: impl Fn(&str) -> bool) -> bool {
+        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(|finding| finding.by_time.as_deref()).any(|upon| !upon.is_some_and(&in_force))
     }
 
     /// Everything for people, with an empty line between findings.

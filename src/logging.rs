@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::{EnvFilter, reload};
 
 /// Lines that may wait for a slow reader; later ones are dropped and counted.
 const LINES_WAITING_MAX: usize = 16_384;
@@ -61,6 +61,7 @@ pub enum LoggingError {
 #[derive(Debug)]
 pub struct Logging {
     lost: ErrorCounter,
+    filter: Filter,
     _worker: WorkerGuard,
 }
 
@@ -76,8 +77,16 @@ impl Logging {
             .thread_name("log")
             .finish(io::stderr());
         let lost = writer.error_counter();
-        subscribe(settings, writer)?;
-        Ok(Self { lost, _worker: worker })
+        let filter = subscribe(settings, writer)?;
+        Ok(Self { lost, filter, _worker: worker })
+    }
+
+    /// Logs this much from now on, unless `RUST_LOG` says how much.
+    pub fn set_level(&self, level: Level) {
+        if std::env::var_os(EnvFilter::DEFAULT_ENV).is_none() {
+            // It fails only where the subscriber is gone, and then nothing is logged anyway.
+            let _ = (self.filter.0)(EnvFilter::new(directives(level)));
+        }
     }
 
     /// Lines lost since the start.
@@ -86,7 +95,16 @@ impl Logging {
     }
 }
 
-fn subscribe(settings: Settings, writer: NonBlocking) -> Result<(), LoggingError> {
+/// Puts another filter in the place of the one in force.
+struct Filter(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Filter")
+    }
+}
+
+fn subscribe(settings: Settings, writer: NonBlocking) -> Result<Filter, LoggingError> {
     use tracing_subscriber::util::SubscriberInitExt as _;
 
     let filter = match std::env::var_os(EnvFilter::DEFAULT_ENV) {
@@ -102,21 +120,26 @@ fn subscribe(settings: Settings, writer: NonBlocking) -> Result<(), LoggingError
     };
     if text {
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        lines.with_target(false).with_ansi(colour).finish().try_init()?;
+        let lines = lines.with_target(false).with_ansi(colour).with_filter_reloading();
+        let handle = lines.reload_handle();
+        lines.finish().try_init()?;
+        Ok(Filter(Box::new(move |filter| handle.reload(filter))))
     } else {
-        lines.json().flatten_event(true).with_target(false).finish().try_init()?;
+        let lines = lines.json().flatten_event(true).with_target(false).with_filter_reloading();
+        let handle = lines.reload_handle();
+        lines.finish().try_init()?;
+        Ok(Filter(Box::new(move |filter| handle.reload(filter))))
     }
-    Ok(())
 }
 
-/// Ours at the level asked for; the libraries below us only when something is wrong. notify would
-/// trace its own log file, for ever.
+/// Ours at the level asked for; the libraries below us only when something is wrong. notify warns of
+/// every folder that goes, and would trace its own log file, for ever.
 fn directives(level: Level) -> &'static str {
     match level {
         Level::Error => "error",
-        Level::Warn => "warn",
-        Level::Info => "warn,hookspool=info",
-        Level::Debug => "info,hookspool=debug",
+        Level::Warn => "warn,notify=error",
+        Level::Info => "warn,notify=error,hookspool=info",
+        Level::Debug => "info,notify=error,hookspool=debug",
         Level::Trace => "trace,notify=info",
     }
 }

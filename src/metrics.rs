@@ -36,6 +36,9 @@ pub const REFUSALS: &[&str] = &[
     "unreadable",
 ];
 
+/// How a reload can end, as labels.
+pub const RELOADS: &[&str] = &["applied", "rejected", "unchanged"];
+
 /// The endpoint label of what reached no endpoint. No endpoint can have this name.
 pub const NO_ENDPOINT: &str = "-";
 
@@ -53,6 +56,8 @@ pub struct Metrics {
     delivery_seconds: HistogramVec,
     handshakes: IntCounterVec,
     refusals: IntCounterVec,
+    reloads: IntCounterVec,
+    reload_last_success: IntGauge,
     /// `hookspool_commit_batch_entries`.
     pub commit_batch_entries: Histogram,
     /// `hookspool_commit_seconds`.
@@ -95,6 +100,15 @@ impl Metrics {
                 &["outcome"],
             ),
             refusals: table.counters("hookspool_refusals_total", "Refused handshakes by reason", &["reason"]),
+            reloads: table.counters(
+                "hookspool_reloads_total",
+                "Reloads of certificates and configuration by how they ended",
+                &["outcome"],
+            ),
+            reload_last_success: table.gauge(
+                "hookspool_reload_last_success_timestamp_seconds",
+                "When what is in force came into force, in seconds since the epoch",
+            ),
             commit_batch_entries: table.histogram(
                 "hookspool_commit_batch_entries",
                 "Entries made durable together",
@@ -124,10 +138,10 @@ impl Metrics {
 
     fn start_at_zero<'a>(&self, endpoints: impl IntoIterator<Item = &'a str>) {
         for endpoint in endpoints.into_iter().chain([NO_ENDPOINT]) {
-            self.delivery_seconds.with_label_values(&[endpoint]);
-            for outcome in OUTCOMES {
-                self.deliveries.with_label_values(&[endpoint, outcome]);
-            }
+            self.add_endpoint(endpoint);
+        }
+        for outcome in RELOADS {
+            self.reloads.with_label_values(&[outcome]);
         }
         for outcome in HANDSHAKES {
             self.handshakes.with_label_values(&[outcome]);
@@ -135,6 +149,33 @@ impl Metrics {
         for reason in REFUSALS {
             self.refusals.with_label_values(&[reason]);
         }
+    }
+
+    /// Begins the series of an endpoint, where they are not there yet.
+    pub fn add_endpoint(&self, endpoint: &str) {
+        self.delivery_seconds.with_label_values(&[endpoint]);
+        for outcome in OUTCOMES {
+            self.deliveries.with_label_values(&[endpoint, outcome]);
+        }
+    }
+
+    /// Counts a reload that ended at `at`, in seconds since the epoch. `outcome` is one of [`RELOADS`].
+    pub fn reload(&self, outcome: &str, at: i64) {
+        self.reloads.with_label_values(&[outcome]).inc();
+        if outcome != "rejected" {
+            self.loaded(at);
+        }
+    }
+
+    /// Says when what is in force came into force.
+    pub fn loaded(&self, at: i64) {
+        self.reload_last_success.set(at);
+    }
+
+    /// Says no more of a certificate that is not in use any more.
+    pub fn forget_not_after(&self, role: &str, name: &str) {
+        // Of a client that never came nothing was said.
+        let _ = self.certificate_not_after.remove_label_values(&[role, name]);
     }
 
     /// Counts a delivery and how long it took. `outcome` is one of [`OUTCOMES`].

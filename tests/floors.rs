@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const OWNERS: &[(&str, &[&str])] = &[
     ("warp::", &["server/routes.rs"]),
     ("toml::", &["config/raw.rs"]),
-    ("notify::", &["watch.rs"]),
+    ("notify::", &["watch/file_watch.rs"]),
     ("rename(", &["spool/volume.rs", "spool/commit.rs", "devpki/files.rs"]),
     ("sync_data(", &["spool/volume.rs"]),
     ("Timestamp::now", &["clock.rs"]),

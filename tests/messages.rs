@@ -302,7 +302,7 @@ fn the_settings_carry_what_was_written() {
         .replace("echo_headers = []", "echo_headers = [\"x-webhook-interaction-id\"]");
     let loaded = load_text(world.path(), &text);
     let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
-    assert_eq!(settings.server.header_timeout.as_secs(), 180);
+    assert_eq!(settings.limits.header_timeout.as_secs(), 180);
     let route = settings.policy.route("/webhooks/pix//rec/x").expect("a route");
     assert_eq!(route.endpoint.response.echo_headers, ["x-webhook-interaction-id"]);
     assert_eq!(settings.spool.directory, world.path().join("spool"));
@@ -390,7 +390,7 @@ fn the_shipped_configuration_shows_every_key_with_its_default() {
     let short =
         format!("[tls]\ncertificate = \"certs/server.pem\"\nkey = \"certs/server.key\"\n{certificates}");
     let short = load_text(world.path(), &short).settings.expect("it is fine as well");
-    assert_eq!(whole.server, short.server);
+    assert_eq!((whole.server, whole.limits, whole.reload), (short.server, short.limits, short.reload));
     assert_eq!((whole.spool, whole.admin, whole.log), (short.spool, short.admin, short.log));
     assert_eq!(whole.tls.min_version, short.tls.min_version);
 }

@@ -1,7 +1,6 @@
 //! The admin door's thread: its own runtime, so that nothing the senders do can keep it waiting.
 
 use std::convert::Infallible;
-use std::future::ready;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::answer;
+use super::answer::{Way, answer};
 use super::facts::Facts;
 use super::sockets::Socket;
 
@@ -89,11 +88,16 @@ async fn serve(sockets: Vec<Socket>, facts: Facts, close: CancellationToken) -> 
         match socket {
             Socket::Tcp(listener) => {
                 let listener = TcpListener::from_std(listener)?;
-                tasks.spawn(guests.welcome(async move || listener.accept().await.map(|(stream, _)| stream)));
+                tasks.spawn(
+                    guests.welcome(Way::Tcp, async move || listener.accept().await.map(|(stream, _)| stream)),
+                );
             }
             Socket::Unix(listener, _) => {
                 let listener = UnixListener::from_std(listener)?;
-                tasks.spawn(guests.welcome(async move || listener.accept().await.map(|(stream, _)| stream)));
+                tasks.spawn(
+                    guests
+                        .welcome(Way::Unix, async move || listener.accept().await.map(|(stream, _)| stream)),
+                );
             }
         }
     }
@@ -109,7 +113,7 @@ struct Guests {
 }
 
 impl Guests {
-    async fn welcome<S, A>(self, mut accept: A)
+    async fn welcome<S, A>(self, way: Way, mut accept: A)
     where
         A: AsyncFnMut() -> io::Result<S>,
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -120,7 +124,7 @@ impl Guests {
                 Ok(stream) => {
                     let facts = self.facts.clone();
                     self.tasks.spawn(async move {
-                        let _ = timeout(CONNECTION_MAX, converse(stream, facts)).await;
+                        let _ = timeout(CONNECTION_MAX, converse(stream, way, facts)).await;
                         drop(place);
                     });
                 }
@@ -130,12 +134,12 @@ impl Guests {
     }
 }
 
-async fn converse<S>(stream: S, facts: Facts)
+async fn converse<S>(stream: S, way: Way, facts: Facts)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-        ready(Ok::<_, Infallible>(answer(&facts, request.method(), request.uri().path())))
+    let service = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
+        Ok::<_, Infallible>(answer(&facts, way, request.method(), request.uri().path()).await)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);

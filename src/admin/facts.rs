@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::live::{Changed, Live, Snapshot};
+use tokio::sync::mpsc;
+
+use crate::live::{Asking, Live};
 use crate::metrics::Metrics;
 use crate::refusals::Refusals;
 use crate::spool::Spool;
 
-/// What the door looks at. It changes nothing.
+/// What the door looks at. All it can do is ask for a reload.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// What is in force.
@@ -24,17 +26,6 @@ pub struct Facts {
     pub spool_directory: PathBuf,
     /// Where senders connect to.
     pub listen: Vec<SocketAddr>,
-    /// Files in use that have changed on disk since they were read.
-    pub changed: Arc<Changed>,
-}
-
-impl Facts {
-    pub(super) fn degraded(&self, snapshot: &Snapshot) -> Vec<String> {
-        let changed = self
-            .changed
-            .all()
-            .into_iter()
-            .map(|path| format!("`{}` has changed on disk; a restart takes it in", path.display()));
-        snapshot.degraded.iter().cloned().chain(changed).collect()
-    }
+    /// Where to ask for a reload.
+    pub reload: mpsc::Sender<Asking>,
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::facts::Facts;
 use super::health::{NotReady, not_ready};
+use crate::live::Reload;
 use crate::policy::Policy;
 use crate::refusals::RefusedHandshake;
 use crate::tls::expiry::ShownCertificate;
@@ -21,6 +22,7 @@ pub(super) struct Status {
     endpoints: Vec<EndpointStatus>,
     spool: SpoolStatus,
     connections: i64,
+    last_reload: Option<Reload>,
     degraded: Vec<String>,
     refusals: Vec<RefusedHandshake>,
 }
@@ -58,7 +60,8 @@ impl Status {
                 free_bytes: facts.spool.health().free(),
             },
             connections: facts.metrics.connections.get(),
-            degraded: facts.degraded(&snapshot),
+            last_reload: facts.live.last_reload(),
+            degraded: facts.live.degraded(),
             refusals: facts.refusals.all(),
         }
     }

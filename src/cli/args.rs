@@ -37,6 +37,8 @@ pub enum Command {
     Send(SendArgs),
     /// Do what a bank does when a webhook is registered: knock without a certificate, then with one
     Probe(ProbeArgs),
+    /// Have the running daemon read certificates and configuration again, and say what became of it
+    Reload,
     /// Ask the running daemon how it is
     Status(JsonArgs),
 }

@@ -34,11 +34,11 @@ pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
 
 /// What `--json` prints. The names are a promise.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document {
     ok: bool,
     errors: usize,
     warnings: usize,
-    findings: Vec<Finding<'a>>,
+    findings: Vec<Finding>,
     listen: Vec<String>,
     endpoints: Vec<Endpoint>,
     certificates: Vec<ShownCertificate>,
@@ -52,8 +52,8 @@ struct Endpoint {
     senders: Vec<String>,
 }
 
-impl<'a> Document<'a> {
-    fn of(settings: Option<&Settings>, report: &'a Report) -> Self {
+impl Document {
+    fn of(settings: Option<&Settings>, report: &Report) -> Self {
         Self {
             ok: report.errors() == 0,
             errors: report.errors(),

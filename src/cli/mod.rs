@@ -15,6 +15,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod probe;
+pub mod reload;
 pub mod run;
 pub mod send;
 pub mod status;
@@ -38,6 +39,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Explain(explain) => explain::explain(&args::config_path(args)?, explain),
         Command::Send(send) => send::send(send),
         Command::Probe(probe) => probe::probe(probe),
+        Command::Reload => {
+            let door = config::admin_door(&args::config_path(args)?)?;
+            reload::reload(&door.listen)
+        }
         Command::Status(asked) => {
             let door = config::admin_door(&args::config_path(args)?)?;
             status::status(&door.listen, asked.json)

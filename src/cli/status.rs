@@ -82,8 +82,13 @@ fn page(document: &Value, now: Timestamp) -> String {
     if reload.is_object() {
         let at = reload["at"].as_str().map(|at| format!(" {}", dated(at, now))).unwrap_or_default();
         let _ = writeln!(out, "last reload   {}{at}", text(&reload["outcome"]));
-        for finding in list(&reload["findings"]) {
-            let _ = writeln!(out, "  {}", text(finding));
+        for it in list(&reload["findings"]) {
+            let place = if it["file"].is_string() {
+                format!("{}:{}:{}: ", text(&it["file"]), text(&it["line"]), text(&it["column"]))
+            } else {
+                String::new()
+            };
+            let _ = writeln!(out, "  {place}{}: {}", text(&it["severity"]), text(&it["message"]));
         }
     }
     for degraded in list(&document["degraded"]) {

@@ -1,11 +1,12 @@
-//! GET without TLS, for the admin door: over loopback TCP, or a unix socket.
+//! Requests without TLS, for the admin door: over loopback TCP, or a unix socket.
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -21,11 +22,11 @@ use super::fault::ClientFault;
 /// # Errors
 /// When nobody answers.
 pub async fn get_tcp(address: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), ClientFault> {
-    within_deadline(async {
+    within(CONNECT_DEADLINE, async {
         let stream = TcpStream::connect(address)
             .await
             .map_err(|why| ClientFault::Connect { address: address.to_string(), why })?;
-        get(stream, &address.to_string(), path).await
+        ask(stream, &address.to_string(), Method::GET, path).await
     })
     .await
 }
@@ -35,27 +36,41 @@ pub async fn get_tcp(address: SocketAddr, path: &str) -> Result<(StatusCode, Byt
 /// # Errors
 /// When nobody answers.
 pub async fn get_unix(socket: &Path, path: &str) -> Result<(StatusCode, Bytes), ClientFault> {
-    within_deadline(async {
-        let stream = UnixStream::connect(socket)
-            .await
-            .map_err(|why| ClientFault::Connect { address: format!("unix:{}", socket.display()), why })?;
-        get(stream, "localhost", path).await
-    })
-    .await
+    within(CONNECT_DEADLINE, over_unix(socket, Method::GET, path)).await
 }
 
-async fn within_deadline<T>(asking: impl Future<Output = Result<T, ClientFault>>) -> Result<T, ClientFault> {
-    timeout(CONNECT_DEADLINE, asking)
+/// Tells something to do over a unix socket, and waits until it is done.
+///
+/// # Errors
+/// When nobody answers.
+pub async fn post_unix(socket: &Path, path: &str) -> Result<(StatusCode, Bytes), ClientFault> {
+    within(DONE_DEADLINE, over_unix(socket, Method::POST, path)).await
+}
+
+/// More than the door itself takes before it gives up.
+const DONE_DEADLINE: Duration = Duration::from_secs(40);
+
+async fn over_unix(socket: &Path, method: Method, path: &str) -> Result<(StatusCode, Bytes), ClientFault> {
+    let stream = UnixStream::connect(socket)
         .await
-        .unwrap_or(Err(ClientFault::Deadline { what: "answer", after: CONNECT_DEADLINE }))
+        .map_err(|why| ClientFault::Connect { address: format!("unix:{}", socket.display()), why })?;
+    ask(stream, "localhost", method, path).await
 }
 
-async fn get<S>(stream: S, host: &str, path: &str) -> Result<(StatusCode, Bytes), ClientFault>
+async fn within<T>(
+    deadline: Duration,
+    asking: impl Future<Output = Result<T, ClientFault>>,
+) -> Result<T, ClientFault> {
+    timeout(deadline, asking).await.unwrap_or(Err(ClientFault::Deadline { what: "answer", after: deadline }))
+}
+
+async fn ask<S>(stream: S, host: &str, method: Method, path: &str) -> Result<(StatusCode, Bytes), ClientFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path).header(HOST, host).body(Empty::<Bytes>::new())?;
+    let request =
+        Request::builder().method(method).uri(path).header(HOST, host).body(Empty::<Bytes>::new())?;
     let asking = async move {
         let response = sender.send_request(request).await?;
         let status = response.status();

@@ -201,13 +201,15 @@ fn by_time(candidates: &[Candidate<'_>], shown: &str, judge: &mut Judge) {
     let mut reasons = Vec::new();
     for candidate in candidates {
         let Dates::Invalid(why) = &candidate.dates else { continue };
-        judge.findings.error(candidate.at.span, format!("{} {why}", candidate.what)).by_time().hint(
-            if left {
+        judge
+            .findings
+            .error(candidate.at.span, format!("{} {why}", candidate.what))
+            .by_time(candidate.anchor.identity.sha256.to_string())
+            .hint(if left {
                 "remove it; the other CAs of this sender stay in force".to_owned()
             } else {
                 format!("{shown} is refused until it has a valid CA: ask it for its current one")
-            },
-        );
+            });
         reasons.push(format!("`{}` {why}", candidate.anchor.identity.subject));
     }
     if !left && !reasons.is_empty() {

@@ -42,6 +42,7 @@ pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
         name: name.to_owned(),
         file: file.to_owned(),
         subject: identity.subject.to_string(),
+        digest: identity.sha256.to_string(),
         not_before: identity.not_before,
         not_after: identity.not_after,
     }

@@ -7,9 +7,15 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
+
 use super::findings::Findings;
 use super::reader::Text;
 use crate::tls::pem::FILE_BYTES_MAX;
+
+/// What names the contents of a set of files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Digest([u8; 32]);
 
 /// What was in a file, and who else may read it.
 #[derive(Debug)]
@@ -71,8 +77,9 @@ fn fault(error: io::Error) -> FileFault {
 }
 
 /// Resolves names against the folder of webhooks.toml, and remembers what it has read.
-#[derive(Debug)]
 pub(super) struct Files {
+    /// Over names and contents, in the order in which they were read.
+    seen: Context,
     folder: PathBuf,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
@@ -81,7 +88,22 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn beside(config: &Path) -> Self {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
-        Self { folder, read: HashMap::new(), order: vec![config.to_owned()] }
+        Self { seen: Context::new(&SHA256), folder, read: HashMap::new(), order: vec![config.to_owned()] }
+    }
+
+    /// Notes what a file holds, or that there is nothing to be had.
+    pub(super) fn note(&mut self, path: &Path, bytes: &[u8]) {
+        for part in [path.as_os_str().as_encoded_bytes(), bytes] {
+            self.seen.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            self.seen.update(part);
+        }
+    }
+
+    /// What names all contents so far.
+    pub(super) fn digest(&self) -> Digest {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.seen.clone().finish().as_ref());
+        Digest(digest)
     }
 
     pub(super) fn resolve(&self, name: &str) -> PathBuf {
@@ -128,10 +150,14 @@ impl Files {
         match read(&path, bytes_max) {
             Ok(contents) => {
                 let contents = Arc::new(contents);
+                // The rights are judged, too.
+                self.note(&path, &contents.mode.to_be_bytes());
+                self.note(&path, &contents.bytes);
                 self.read.insert(path, Arc::clone(&contents));
                 Some(contents)
             }
             Err(fault) => {
+                self.note(&path, fault.to_string().as_bytes());
                 say(&fault, &path, what, named, findings);
                 None
             }

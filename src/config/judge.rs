@@ -8,7 +8,6 @@ use super::raw::{Node, Span, Table};
 use crate::tls::expiry::CertificateFact;
 
 /// Handed from table to table.
-#[derive(Debug)]
 pub(super) struct Judge {
     pub(super) findings: Findings,
     pub(super) files: Files,

@@ -43,7 +43,7 @@ pub const TOP: TableKeys = TableKeys {
         built("tls", "[tls]"),
         built("spool", "[spool]"),
         built("admin", "[admin]"),
-        not_built("reload", "files are read at start; a change is noticed, said, and taken in at a restart"),
+        built("reload", "[reload]"),
         built("log", "[log]"),
         not_built("sandbox", "Landlock is not used yet; systemd's sandbox is in systemd/hookspool.service"),
         built("sender", "[[sender]]"),
@@ -76,7 +76,7 @@ pub const TLS: TableKeys = TableKeys {
         built("certificate", "\"certs/server.pem\""),
         built("key", "\"certs/server.key\""),
         built("min_version", "\"1.2\""),
-        not_built("extra", "one certificate is served for every name"),
+        built("extra", "[[tls.extra]]"),
     ],
 };
 
@@ -95,6 +95,22 @@ pub const SPOOL: TableKeys = TableKeys {
 /// `[admin]`
 pub const ADMIN: TableKeys =
     TableKeys { name: "[admin]", keys: &[built("listen", "[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]")] };
+
+/// `[[tls.extra]]`
+pub const TLS_EXTRA: TableKeys = TableKeys {
+    name: "[[tls.extra]]",
+    keys: &[
+        built("certificate", "\"certs/other.pem\""),
+        built("key", "\"certs/other.key\""),
+        built("names", "[\"hooks.example\"]"),
+    ],
+};
+
+/// `[reload]`
+pub const RELOAD: TableKeys = TableKeys {
+    name: "[reload]",
+    keys: &[built("watch", "true"), built("poll", "\"30s\""), built("settle", "\"200ms\"")],
+};
 
 /// `[log]`
 pub const LOG: TableKeys =
@@ -148,8 +164,20 @@ pub const QUERY_SECRET: TableKeys = TableKeys {
 };
 
 /// Every table, for those who keep documents in step.
-pub const ALL: &[&TableKeys] =
-    &[&TOP, &SERVER, &TLS, &SPOOL, &ADMIN, &LOG, &SENDER, &ENDPOINT, &RESPONSE, &QUERY_SECRET];
+pub const ALL: &[&TableKeys] = &[
+    &TOP,
+    &SERVER,
+    &TLS,
+    &TLS_EXTRA,
+    &RELOAD,
+    &SPOOL,
+    &ADMIN,
+    &LOG,
+    &SENDER,
+    &ENDPOINT,
+    &RESPONSE,
+    &QUERY_SECRET,
+];
 
 impl TableKeys {
     /// The names that do something in this version.

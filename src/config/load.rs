@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::admin::admin;
 use super::defaults::CONFIG_BYTES_MAX;
-use super::files::{FileFault, Files, read};
+use super::files::{Digest, FileFault, Files, read};
 use super::findings::Findings;
 use super::judge::Judge;
 use super::keys;
@@ -26,6 +26,8 @@ pub struct Loaded {
     pub report: Report,
     /// The file and every file that it names, found or not: what to watch.
     pub files: Vec<PathBuf>,
+    /// What names their contents, all together: two loads of one digest come to the same, time aside.
+    pub digest: Digest,
 }
 
 /// The configuration itself could not be read.
@@ -58,6 +60,8 @@ pub enum LoadError {
 /// When the file itself cannot be read; whatever is wrong inside of it is a finding.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
     let contents = contents(path)?;
+    let mut files = Files::beside(path);
+    files.note(path, &contents);
     let shown = path.display().to_string();
     let file = match String::from_utf8(contents) {
         Ok(text) => SourceFile::new(shown, text),
@@ -73,14 +77,15 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
     for fault in &faults {
         findings.syntax(fault);
     }
-    let mut judge = Judge::new(findings, Files::beside(path), now);
+    let mut judge = Judge::new(findings, files, now);
     let settings = validate(&table, &mut judge);
     let report = judge.findings.into_report();
+    let digest = judge.files.digest();
     let files = judge.files.into_names();
     let settings = settings
         .filter(|_| !report.forbids_start())
         .map(|settings| Settings { files: files.clone(), ..settings });
-    Ok(Loaded { settings, report, files })
+    Ok(Loaded { settings, report, files, digest })
 }
 
 /// Where the operator's door is, as far as that can be read and whatever else is wrong: a daemon

@@ -4,7 +4,6 @@
 mod defaults;
 pub mod keys;
 mod raw;
-mod settings;
 
 // Saying it with its place
 mod findings;
@@ -13,6 +12,8 @@ mod reader;
 
 mod files;
 
+mod settings;
+
 mod judge;
 
 // Table by table
@@ -20,6 +21,7 @@ mod certificates;
 mod log;
 mod matchers;
 mod names;
+mod reload;
 mod server;
 mod spool;
 
@@ -41,6 +43,6 @@ mod validate;
 
 mod load;
 
-pub use files::FileFault;
+pub use files::{Digest, FileFault};
 pub use load::{LoadError, Loaded, admin_door, load};
 pub use settings::{Settings, Tls};

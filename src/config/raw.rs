@@ -20,7 +20,7 @@ pub(super) enum Value {
     Text(String),
     /// `None` if it does not fit.
     Integer(Option<i64>),
-    Boolean,
+    Boolean(bool),
     Float,
     Date,
     List(Vec<Node>),
@@ -183,7 +183,7 @@ fn convert(value: &DeValue<'_>) -> Value {
         DeValue::String(text) => Value::Text(text.clone().into_owned()),
         DeValue::Integer(number) => Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()),
         DeValue::Float(_) => Value::Float,
-        DeValue::Boolean(_) => Value::Boolean,
+        DeValue::Boolean(value) => Value::Boolean(*value),
         DeValue::Datetime(_) => Value::Date,
         DeValue::Array(items) => Value::List(
             items.iter().map(|item| Node { value: convert(item.get_ref()), span: item.span() }).collect(),
@@ -201,6 +201,10 @@ impl Value {
         if let Self::Integer(number) = self { Some(*number) } else { None }
     }
 
+    pub(super) fn as_boolean(&self) -> Option<bool> {
+        if let Self::Boolean(value) = self { Some(*value) } else { None }
+    }
+
     pub(super) fn as_list(&self) -> Option<&[Node]> {
         if let Self::List(items) = self { Some(items) } else { None }
     }
@@ -214,7 +218,7 @@ impl Value {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "an integer",
-            Self::Boolean => "a boolean",
+            Self::Boolean(_) => "a boolean",
             Self::Float => "a float",
             Self::Date => "a date",
             Self::List(_) => "a list",

@@ -101,6 +101,10 @@ impl<'a> Reader<'a> {
         self.read(key, "an integer", findings, Value::as_integer)
     }
 
+    pub(super) fn boolean(&self, key: &str, findings: &mut Findings) -> Field<bool> {
+        self.read(key, "a boolean", findings, Value::as_boolean).and_then(|(value, _)| Some(value))
+    }
+
     /// A list of strings; one string stands for a list of one. A string that stands twice is said.
     pub(super) fn texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
         let Some(node) = self.node(key) else { return Field::Missing };

@@ -88,6 +88,7 @@ impl Shelf<'_> {
                         name: self.name.to_owned(),
                         file: contents.path.clone(),
                         subject: list.issuer.to_string(),
+                        digest: list.digest(),
                         not_before: list.this_update,
                         not_after: list.next_update,
                     });
@@ -153,7 +154,7 @@ impl Shelf<'_> {
         judge
             .findings
             .error(span, format!("{what} {why}; {what_follows}"))
-            .by_time()
+            .by_time(list.digest())
             .hint("fetch the CA's current list, and have something fetch it before each next update");
         judge
             .degraded
@@ -189,7 +190,7 @@ impl Shelf<'_> {
             judge
                 .findings
                 .error(span, why.clone())
-                .by_time()
+                .by_time(anchor.identity.sha256.to_string())
                 .hint("remove it from `ca`, and ask the sender for the CA that took its place");
             judge.degraded.push(why);
         }

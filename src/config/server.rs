@@ -7,16 +7,16 @@ use super::judge::{Judge, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
+use crate::live::Limits;
 use crate::server::Settings;
 
-pub(super) fn server(node: Option<&Node>, judge: &mut Judge) -> Settings {
+pub(super) fn server(node: Option<&Node>, judge: &mut Judge) -> (Settings, Limits) {
     let (table, span) = section(node, "server", judge);
     let reader = Reader::new(table, span, &keys::SERVER, &mut judge.findings);
     let listen = listen(&reader, judge);
     judge.beyond_loopback = listen.iter().any(|address| !address.ip().is_loopback());
     let findings = &mut judge.findings;
-    Settings {
-        listen,
+    let limits = Limits {
         max_connections: reader
             .integer("max_connections", findings)
             .and_then(|(number, span)| {
@@ -41,7 +41,8 @@ pub(super) fn server(node: Option<&Node>, judge: &mut Judge) -> Settings {
         body_timeout: reader.time("body_timeout", default::BODY_TIMEOUT, findings),
         idle_timeout: reader.time("idle_timeout", default::IDLE_TIMEOUT, findings),
         drain_timeout: reader.time("drain_timeout", default::DRAIN_TIMEOUT, findings),
-    }
+    };
+    (Settings { listen }, limits)
 }
 
 fn listen(reader: &Reader<'_>, judge: &mut Judge) -> Vec<SocketAddr> {

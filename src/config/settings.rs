@@ -2,18 +2,24 @@
 
 use std::path::PathBuf;
 
+use super::files::Digest;
+use crate::live::Limits;
 use crate::policy::Policy;
 use crate::tls::expiry::CertificateFact;
 use crate::tls::key_pair::KeyPair;
-use crate::tls::server::MinVersion;
+use crate::tls::server::{MinVersion, NamedPair};
 use crate::tls::verifier::TrustedSender;
-use crate::{admin, logging, server, spool};
+use crate::{admin, logging, server, spool, watch};
 
 /// Everything, valid as a whole.
 #[derive(Debug)]
 pub struct Settings {
     /// The door for senders.
     pub server: server::Settings,
+    /// How long to wait for what, and how many at once.
+    pub limits: Limits,
+    /// How files are watched.
+    pub reload: watch::Settings,
     /// Our side of a handshake.
     pub tls: Tls,
     /// The senders with their anchors, in the order of the policy's table.
@@ -28,6 +34,8 @@ pub struct Settings {
     pub log: logging::Settings,
     /// webhooks.toml and every file it names, as they were opened.
     pub files: Vec<PathBuf>,
+    /// What names their contents, all together.
+    pub digest: Digest,
     /// The certificates that matter, with their dates.
     pub certificates: Vec<CertificateFact>,
     /// What does not work because of time alone, in a sentence each.
@@ -37,8 +45,10 @@ pub struct Settings {
 /// Our certificate and the oldest protocol.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The chain and its key.
+    /// The chain and its key, shown where no other fits.
     pub key_pair: KeyPair,
+    /// More of them, chosen by the name that is asked for.
+    pub extra: Vec<NamedPair>,
     /// The oldest version that is spoken.
     pub min_version: MinVersion,
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer};
 
 use super::certificates::{Dates, dates, fact, pem_hint};
 use super::files::Contents;
-use super::judge::{Judge, section};
+use super::judge::{Judge, section, sections};
 use super::keys;
-use super::raw::Node;
+use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
 use super::settings::Tls;
 use crate::devpki::is_development;
@@ -16,7 +16,7 @@ use crate::identity::{Identity, Version};
 use crate::tls::expiry::Role;
 use crate::tls::key_pair::{KeyPair, KeyPairFault};
 use crate::tls::pem;
-use crate::tls::server::MinVersion;
+use crate::tls::server::{MinVersion, NamedPair};
 
 const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", MinVersion::Tls13)];
 const RENEW: &str = "renew it, and put the new one in the place of the old";
@@ -40,19 +40,104 @@ pub(super) fn tls(node: Option<&Node>, judge: &mut Judge) -> Option<Tls> {
     }
     // What is not a table has been said to be none.
     node?.value.as_table()?;
-    let chain = named(&reader, "certificate", judge).and_then(|(at, contents)| chain(at, contents, judge));
-    let key = named(&reader, "key", judge).and_then(|(at, contents)| key(at, contents, judge));
-    let key_pair = pair(chain?, &key?, judge)?;
-    Some(Tls { key_pair, min_version })
+    let key_pair = key_pair(&reader, "[tls]", "server", judge);
+    let extra = extra(reader.node("extra"), judge);
+    Some(Tls { key_pair: key_pair?, extra: extra?, min_version })
 }
 
-fn named<'a>(reader: &Reader<'a>, key: &str, judge: &mut Judge) -> Option<(Text<'a>, Arc<Contents>)> {
+/// `[[tls.extra]]`: more certificates, chosen by the name that a client asks for.
+fn extra(node: Option<&Node>, judge: &mut Judge) -> Option<Vec<NamedPair>> {
+    let tables = match node {
+        Some(_) => sections(node, "tls.extra", judge),
+        None => return Some(Vec::new()),
+    };
+    let mut pairs: Vec<NamedPair> = Vec::new();
+    let mut sound = !tables.is_empty();
+    for (table, span) in tables {
+        let reader = Reader::new(table, span, &keys::TLS_EXTRA, &mut judge.findings);
+        let written = reader.some_texts("names", &mut judge.findings);
+        let label = match &written {
+            Field::Is((texts, _)) => texts.first().map_or("extra", |text| text.text),
+            Field::Missing | Field::Bad => "extra",
+        };
+        let Some(pair) = key_pair(&reader, "[[tls.extra]]", label, judge) else {
+            sound = false;
+            continue;
+        };
+        match names(written, &pair, &pairs, span, judge) {
+            Some(names) => pairs.push(NamedPair { names, pair }),
+            None => sound = false,
+        }
+    }
+    sound.then_some(pairs)
+}
+
+/// The names that are written down, or else those in the certificate.
+fn names(
+    written: Field<(Vec<Text<'_>>, &Span)>,
+    pair: &KeyPair,
+    others: &[NamedPair],
+    span: &Span,
+    judge: &mut Judge,
+) -> Option<Vec<String>> {
+    let in_certificate = &pair.identity.alternative_names.dns;
+    let mut names = Vec::new();
+    match written {
+        Field::Bad => return None,
+        Field::Missing if in_certificate.is_empty() => {
+            judge
+                .findings
+                .error(
+                    span,
+                    "the certificate of this `[[tls.extra]]` names no host, so nobody could ask for it",
+                )
+                .hint("add `names = [\"…\"]`, the names that clients ask for");
+            return None;
+        }
+        Field::Missing => names.extend(in_certificate.iter().map(|name| name.to_ascii_lowercase())),
+        Field::Is((texts, _)) => {
+            for text in texts {
+                let name = text.text.to_ascii_lowercase();
+                if DnsName::try_from(name.strip_prefix("*.").unwrap_or(&name)).is_err() {
+                    judge
+                        .findings
+                        .error(text.span, format!("`{}` is not a name that a client can ask for", text.text))
+                        .hint("write a DNS name, as in `hooks.example` or `*.example`");
+                    return None;
+                }
+                names.push(name);
+            }
+        }
+    }
+    if let Some(twice) = names.iter().find(|name| others.iter().any(|other| other.names.contains(name))) {
+        judge
+            .findings
+            .error(span, format!("`{twice}` belongs to another `[[tls.extra]]` already"))
+            .hint("write `names` so that each stands in one of them");
+        return None;
+    }
+    Some(names)
+}
+
+fn key_pair(reader: &Reader<'_>, table: &str, label: &str, judge: &mut Judge) -> Option<KeyPair> {
+    let chain =
+        named(reader, table, "certificate", judge).and_then(|(at, contents)| chain(at, contents, judge));
+    let key = named(reader, table, "key", judge).and_then(|(at, contents)| key(at, contents, judge));
+    pair(chain?, &key?, label, judge)
+}
+
+fn named<'a>(
+    reader: &Reader<'a>,
+    table: &str,
+    key: &str,
+    judge: &mut Judge,
+) -> Option<(Text<'a>, Arc<Contents>)> {
     match reader.text(key, &mut judge.findings) {
         Field::Bad => None,
         Field::Missing => {
             judge
                 .findings
-                .missing(reader.span, format!("`[tls]` has no `{key}`"))
+                .missing(reader.span, format!("`{table}` has no `{key}`"))
                 .hint(format!("add it, as in `{key} = {}`", keys::TLS.example(key)));
             None
         }
@@ -109,6 +194,7 @@ fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
 fn pair(
     chain: Named<'_, Vec<CertificateDer<'static>>>,
     key: &Named<'_, PrivateKeyDer<'static>>,
+    label: &str,
     judge: &mut Judge,
 ) -> Option<KeyPair> {
     let pair = match KeyPair::new(chain.value.clone(), &key.value) {
@@ -120,7 +206,9 @@ fn pair(
     };
     let path = chain.contents.path.clone();
     look_at(&pair.identity, &chain, judge);
-    judge.certificates.push(fact(Role::Server, "server", &path, &pair.identity));
+    judge.certificates.push(fact(Role::Server, label, &path, &pair.identity));
+    let above = chain.value.iter().skip(1).filter_map(|der| Identity::from_der(der).ok());
+    judge.certificates.extend(above.map(|above| fact(Role::Server, label, &path, &above)));
     Some(pair)
 }
 
@@ -158,7 +246,7 @@ fn look_at(identity: &Identity, chain: &Named<'_, Vec<CertificateDer<'static>>>,
     let (span, path) = (chain.at.span, chain.contents.path.display().to_string());
     let what = format!("`{path}`: the server certificate");
     if let Dates::Invalid(why) = dates(identity, &what, span, RENEW, judge) {
-        judge.findings.error(span, format!("{what} {why}")).by_time().hint(RENEW);
+        judge.findings.error(span, format!("{what} {why}")).by_time(identity.sha256.to_string()).hint(RENEW);
         judge.degraded.push(format!("the server certificate {why}"));
     }
     for der in chain.value.iter().skip(1) {
@@ -168,7 +256,7 @@ fn look_at(identity: &Identity, chain: &Named<'_, Vec<CertificateDer<'static>>>,
             judge
                 .findings
                 .error(span, format!("{what} {why}"))
-                .by_time()
+                .by_time(above.sha256.to_string())
                 .hint("ask the CA for its current chain");
             judge.degraded.push(format!("the intermediate certificate `{}` {why}", above.subject));
         }

@@ -7,6 +7,7 @@ use super::keys;
 use super::log::log;
 use super::raw::Table;
 use super::reader::Reader;
+use super::reload::reload;
 use super::routes::{look_at, policy};
 use super::senders::senders;
 use super::server::server;
@@ -19,10 +20,11 @@ pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
     let nowhere = 0..0;
     let top = Reader::new(table, &nowhere, &keys::TOP, &mut judge.findings);
     let node = |name: &str| top.node(name);
-    let server = server(node("server"), judge);
+    let (server, limits) = server(node("server"), judge);
     let tls = tls(node("tls"), judge);
     let spool = spool(node("spool"), judge);
     let admin = admin(node("admin"), &server.listen, judge);
+    let reload = reload(node("reload"), judge);
     let log = log(node("log"), judge);
     let sender_drafts = senders(&sections(node("sender"), "sender", judge), judge);
     let endpoint_drafts = endpoints(&sections(node("endpoint"), "endpoint", judge), &sender_drafts, judge);
@@ -38,6 +40,8 @@ pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
     }
     Some(Settings {
         server,
+        limits,
+        reload,
         tls: tls?,
         senders,
         policy: policy?,
@@ -45,6 +49,7 @@ pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
         admin,
         log,
         files: Vec::new(),
+        digest: judge.files.digest(),
         certificates: std::mem::take(&mut judge.certificates),
         degraded: std::mem::take(&mut judge.degraded),
     })

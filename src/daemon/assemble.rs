@@ -2,36 +2,40 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::notice;
+use super::reload::{Basis, Parts, Reloader, Trigger};
 use super::snapshot::{Judgement, publish};
 use crate::admin::{self, AdminBindError, Door, DoorError, Facts};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::live::{Changed, Live};
+use crate::live::Live;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
 use crate::refusals::Refusals;
 use crate::server::{self, BindError, Server};
-use crate::spool::{self, Committer, Disk, OpenError, SpoolLock};
-use crate::watch::{FileWatch, WatchError};
+use crate::spool::{self, Committer, Disk, OpenError, Opened, SpoolLock};
+use crate::watch::{FileWatch, Tidings, WatchError};
+
+/// How many reloads may be asked for before one of them is done.
+const TRIGGERS_WAITING_MAX: usize = 8;
 
 /// Everything that runs, in the order in which it is stopped.
 #[derive(Debug)]
 pub struct Daemon {
     pub(super) live: Arc<Live>,
     pub(super) drain: CancellationToken,
-    pub(super) drain_timeout: Duration,
     pub(super) connections: TaskTracker,
-    pub(super) watch: FileWatch,
+    pub(super) triggers: mpsc::Sender<Trigger>,
     pub(super) door: Door,
     pub(super) committer: Committer,
     pub(super) lock: SpoolLock,
@@ -68,25 +72,27 @@ impl Daemon {
     /// # Errors
     /// With the first thing that cannot be had.
     pub fn start(settings: Settings, logging: Arc<Logging>, clock: Clock) -> Result<Self, StartError> {
-        let Settings { server, spool, admin, files, .. } = &settings;
-        let (server, files) = (server.clone(), files.clone());
+        let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(endpoints.iter().map(|name| name.as_str())));
         let disk = Disk::new(spool.group);
-        let opened = spool::open(&disk, spool.directory.clone(), &endpoints)?;
-        tracing::info!(directory = %spool.directory.display(), swept = opened.swept, "spool opened");
+        let Opened { layout, lock, swept } = spool::open(&disk, spool.directory.clone(), &endpoints)?;
+        tracing::info!(directory = %spool.directory.display(), swept, "spool opened");
         let listeners = server::bind(&server.listen)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
         let admin_sockets = admin::bind(admin)?;
 
-        let committer = Committer::start(disk, opened.layout, spool.min_free.0, Arc::clone(&metrics))?;
+        let committer = Committer::start(disk, layout.clone(), spool.min_free.0, Arc::clone(&metrics))?;
+        let basis = Basis::of(&settings);
+        let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
+        let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
+        let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;
         let spool_directory = spool.directory.clone();
-        let snapshot = judgement(settings).into_snapshot(1, &clock);
-        publish(&snapshot, &metrics);
+        let snapshot = Judgement::from(settings).into_snapshot(1, &clock);
+        publish(&snapshot, None, &metrics);
+        metrics.loaded(clock.now().as_second());
         let live = Arc::new(Live::new(snapshot));
         let refusals = Arc::new(Refusals::default());
-        let changed = Arc::new(Changed::default());
-        let watch = notice::changed_files(files, Arc::clone(&changed), &metrics)?;
         let facts = Facts {
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
@@ -94,38 +100,41 @@ impl Daemon {
             spool: committer.spool(),
             spool_directory,
             listen: addresses.clone(),
-            changed,
+            reload: ask,
         };
         let door = Door::open(admin_sockets, facts)?;
 
         let (connections, drain) = (TaskTracker::new(), CancellationToken::new());
+        let parts = Parts {
+            live: Arc::clone(&live),
+            metrics: Arc::clone(&metrics),
+            clock: clock.clone(),
+            logging: Arc::clone(&logging),
+            spool: committer.spool(),
+            disk,
+            layout,
+        };
         let intake = Arc::new(Intake {
             spool: committer.spool(),
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
-            clock,
-            body_timeout: server.body_timeout,
+            clock: clock.clone(),
             budget: Budget::default(),
             tasks: connections.clone(),
         });
-        let drain_timeout = server.drain_timeout;
-        let unlogged = notice::unlogged(logging, metrics, Arc::clone(&refusals));
-        let accepting = Server::new(server, intake, refusals, connections.clone(), drain.clone());
+        let accepting = Server::new(intake, Arc::clone(&refusals), connections.clone(), drain.clone());
         for listener in listeners {
             connections.spawn(accepting.clone().accept(listener));
         }
-        connections.spawn(drain.clone().run_until_cancelled_owned(unlogged));
-        Ok(Self {
-            live,
-            drain,
-            drain_timeout,
-            connections,
-            watch,
-            door,
-            committer,
-            lock: opened.lock,
-            addresses,
-        })
+        // Until the stop begins; whatever they do, it waits for nobody.
+        let beside = |task: Pin<Box<dyn Future<Output = ()> + Send>>| {
+            connections.spawn(drain.clone().run_until_cancelled_owned(task));
+        };
+        beside(Box::pin(accepting.keep_to_limits()));
+        beside(Box::pin(notice::unlogged(logging, metrics, refusals)));
+        beside(Box::pin(notice::expiries(Arc::clone(&live), clock)));
+        beside(Box::pin(Reloader::new(basis, parts, watch).run(triggered, asked)));
+        Ok(Self { live, drain, connections, triggers, door, committer, lock, addresses })
     }
 
     /// Where senders can connect to, with the ports that the system chose.
@@ -134,13 +143,15 @@ impl Daemon {
     }
 }
 
-fn judgement(settings: Settings) -> Judgement {
-    Judgement {
-        key_pair: settings.tls.key_pair,
-        min_version: settings.tls.min_version,
-        senders: settings.senders,
-        policy: settings.policy,
-        certificates: settings.certificates,
-        degraded: settings.degraded,
-    }
+/// Watches the files of a configuration, and passes on what is heard of them.
+fn watch(
+    settings: &Settings,
+    triggers: mpsc::Sender<Trigger>,
+    metrics: Arc<Metrics>,
+) -> Result<FileWatch, WatchError> {
+    FileWatch::start(settings.files.clone(), settings.reload, move |tidings| match tidings {
+        // Where triggers wait already, one more says nothing new.
+        Tidings::MayHaveChanged => drop(triggers.try_send(Trigger::Files)),
+        Tidings::InotifyWorks(works) => metrics.watcher_alive.set(i64::from(works)),
+    })
 }

@@ -2,10 +2,13 @@
 
 mod snapshot;
 mod notice;
+mod fixed;
+mod reload;
 mod signals;
 mod assemble;
 mod run;
 
 pub use assemble::{Daemon, StartError};
+pub use notice::log_findings;
 pub use run::{run, serve_while};
 pub use signals::Signals;

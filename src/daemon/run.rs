@@ -8,7 +8,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, timeout};
 
 use super::assemble::{Daemon, StartError};
-use super::signals::Signals;
+use super::reload::Trigger;
+use super::signals::{Said, Signals};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
@@ -23,9 +24,13 @@ const DESCRIPTORS_BESIDE: u64 = 512;
 /// # Errors
 /// When the daemon cannot start.
 pub fn run(settings: Settings, logging: Logging, clock: Clock) -> Result<(), StartError> {
-    serve_while(settings, logging, clock, async |_, signals| {
-        let signal = signals.stop().await;
-        tracing::info!(signal, "stopping");
+    serve_while(settings, logging, clock, async |daemon, signals| {
+        loop {
+            match signals.next().await {
+                Said::Stop(signal) => return tracing::info!(signal, "stopping"),
+                Said::Reload => daemon.reload().await,
+            }
+        }
     })
 }
 
@@ -42,7 +47,7 @@ pub fn serve_while<T>(
     // Whatever is made from here on is nobody's but ours and our group's.
     rustix::process::umask(Mode::RWXO);
     let logging = Arc::new(logging);
-    make_room_for_descriptors(settings.server.max_connections);
+    make_room_for_descriptors(settings.limits.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen()?;
@@ -74,6 +79,12 @@ fn make_room_for_descriptors(connections: usize) {
 }
 
 impl Daemon {
+    /// Asks for certificates and configuration to be read again.
+    async fn reload(&self) {
+        // The reloader is there for as long as the daemon is.
+        let _ = self.triggers.send(Trigger::Hangup).await;
+    }
+
     fn announce(&self) {
         let snapshot = self.live.current();
         for why in &snapshot.degraded {
@@ -102,7 +113,7 @@ impl Daemon {
         self.drain.cancel();
         self.connections.close();
         let finished = tokio::select! {
-            finished = timeout(self.drain_timeout, self.connections.wait()) => finished.is_ok(),
+            finished = timeout(self.live.current().limits.drain_timeout, self.connections.wait()) => finished.is_ok(),
             _ = signals.stop() => false,
         };
         if !finished {
@@ -122,7 +133,6 @@ impl Daemon {
         if !closed {
             tracing::warn!("the spool's disk does not answer; what waits for it was not acknowledged");
         }
-        drop(self.watch);
         drop(self.lock);
         tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");
     }

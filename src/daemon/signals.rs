@@ -25,16 +25,30 @@ impl Signals {
         })
     }
 
+    /// Waits for the next one.
+    pub async fn next(&mut self) -> Said {
+        tokio::select! {
+            _ = self.terminate.recv() => Said::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Said::Stop("SIGINT"),
+            _ = self.hangup.recv() => Said::Reload,
+        }
+    }
+
     /// Waits until somebody wants the program to stop, and says how.
     pub async fn stop(&mut self) -> &'static str {
         loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => tracing::warn!(
-                    "SIGHUP does nothing in this version: restart to take in new certificates or settings"
-                ),
+            if let Said::Stop(signal) = self.next().await {
+                return signal;
             }
         }
     }
+}
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Said {
+    /// To stop; with its name.
+    Stop(&'static str),
+    /// To read certificates and configuration again.
+    Reload,
 }

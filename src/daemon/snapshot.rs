@@ -2,50 +2,82 @@
 
 use std::collections::BTreeMap;
 
-use crate::clock::Clock;
-use crate::live::Snapshot;
+use std::sync::Arc;
+
+use crate::clock::{Clock, Timestamp};
+use crate::config::{Settings, Tls};
+use crate::live::{Limits, Snapshot};
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::tls::expiry::CertificateFact;
-use crate::tls::key_pair::KeyPair;
-use crate::tls::server::{MinVersion, server_config};
+use crate::tls::server::server_config;
 use crate::tls::verifier::{SenderVerifier, TrustedSender};
 
 /// Everything of a configuration that is swapped as one value.
 #[derive(Debug)]
 pub(super) struct Judgement {
-    pub(super) key_pair: KeyPair,
-    pub(super) min_version: MinVersion,
+    pub(super) tls: Tls,
     pub(super) senders: Vec<TrustedSender>,
     pub(super) policy: Policy,
+    pub(super) limits: Limits,
     pub(super) certificates: Vec<CertificateFact>,
     pub(super) degraded: Vec<String>,
 }
 
+impl From<Settings> for Judgement {
+    fn from(settings: Settings) -> Self {
+        Self {
+            tls: settings.tls,
+            senders: settings.senders,
+            policy: settings.policy,
+            limits: settings.limits,
+            certificates: settings.certificates,
+            degraded: settings.degraded,
+        }
+    }
+}
+
 impl Judgement {
     pub(super) fn into_snapshot(self, generation: u64, clock: &Clock) -> Snapshot {
-        let verifier = SenderVerifier::new(self.senders, clock.clone());
+        let verifier = Arc::new(SenderVerifier::new(self.senders, clock.clone()));
+        let Tls { key_pair, extra, min_version } = &self.tls;
         Snapshot {
             generation,
             loaded_at: clock.now(),
-            tls: server_config(&self.key_pair, verifier, self.min_version),
+            tls: server_config(key_pair, extra, Arc::clone(&verifier), *min_version),
+            verifier,
             policy: self.policy,
+            limits: self.limits,
             certificates: self.certificates,
             degraded: self.degraded,
         }
     }
 }
 
-/// Publishes what a snapshot says of itself. Of several certificates with one role and name, the
-/// one that expires first counts.
-pub(super) fn publish(snapshot: &Snapshot, metrics: &Metrics) {
+/// Publishes what a snapshot says of itself, and takes back what the one before said alone. Of
+/// several certificates with one role and name, the one that expires first counts.
+pub(super) fn publish(snapshot: &Snapshot, before: Option<&Snapshot>, metrics: &Metrics) {
     metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+    let ends = ends(snapshot);
+    if let Some(before) = before {
+        for (role, name) in self::ends(before).keys().filter(|gone| !ends.contains_key(*gone)) {
+            metrics.forget_not_after(role, name);
+        }
+        let known = |name| snapshot.policy.senders().iter().any(|sender| sender.name == name);
+        for gone in before.policy.senders().iter().filter(|sender| !known(sender.name.clone())) {
+            metrics.forget_not_after("client", gone.name.as_str());
+        }
+    }
+    for ((role, name), not_after) in ends {
+        metrics.not_after(role, name, not_after.as_second());
+    }
+}
+
+fn ends(snapshot: &Snapshot) -> BTreeMap<(&'static str, &str), Timestamp> {
     let mut soonest = BTreeMap::new();
     for fact in &snapshot.certificates {
         let not_after = soonest.entry((fact.role.word(), fact.name.as_str())).or_insert(fact.not_after);
         *not_after = fact.not_after.min(*not_after);
     }
-    for ((role, name), not_after) in soonest {
-        metrics.not_after(role, name, not_after.as_second());
-    }
+    soonest
 }

@@ -9,7 +9,7 @@ use x509_parser::x509::X509Version;
 
 use super::certificate::{Identity, timestamp, uris};
 use super::distinguished_name::DistinguishedName;
-use super::fingerprint::Serial;
+use super::fingerprint::{Fingerprint, Serial};
 use super::relative_names::relative_names;
 
 /// deltaCRLIndicator (RFC 5280, 5.2.4).
@@ -125,6 +125,11 @@ impl RevocationList {
     /// Whether it speaks of this moment.
     pub fn is_current_at(&self, now: Timestamp) -> bool {
         (self.this_update.as_second()..=self.next_update.as_second()).contains(&now.as_second())
+    }
+
+    /// What names this list and no other, in hex.
+    pub fn digest(&self) -> String {
+        Fingerprint::of_certificate(&self.signed).to_string()
     }
 
     /// How many certificates it names.

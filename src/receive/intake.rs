@@ -4,42 +4,32 @@
 //! an [`Outcome`]. It knows nothing of TLS, and leaves the status of a refusal to the outcome.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::Stream;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap};
 use http::{Method, StatusCode, Uri, Version};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::body::{self, Budget, Payload};
+use super::connection::{Connection, NotWelcome, Standing};
 use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
 use crate::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PayloadFacts, PeerFacts, RequestFacts, latin1};
 use crate::escape::Escaped;
-use crate::live::{Live, Snapshot};
+use crate::live::Live;
 use crate::metrics::{Metrics, NO_ENDPOINT};
 use crate::policy::{Denial, Peer, Permit, Policy, Route};
 use crate::spool::{CommitError, Draft, Receipt, Spool};
-
-/// One connection, as its handshake left it: who it is, and the snapshot that judged so.
-#[derive(Debug)]
-pub struct Connection {
-    /// Who is at the other end.
-    pub peer: Peer,
-    /// What was in force when the certificate was judged. Requests are judged by the same.
-    pub snapshot: Arc<Snapshot>,
-    /// Cancelled when no further request shall come over this connection.
-    pub retire: CancellationToken,
-}
 
 /// One request's head.
 #[derive(Clone, Debug)]
 pub struct Arrival {
     /// What it came over.
     pub connection: Arc<Connection>,
+    /// Whose it is, as of its arrival.
+    pub standing: Standing,
     /// `POST`, one hopes.
     pub method: Method,
     /// Path and query, undecoded.
@@ -61,8 +51,6 @@ pub struct Intake {
     pub metrics: Arc<Metrics>,
     /// What time it is.
     pub clock: Clock,
-    /// From the headers to the last byte of the body.
-    pub body_timeout: Duration,
     /// The memory for bodies.
     pub budget: Budget,
     /// Waits, at a stop, for what must finish although its sender has hung up.
@@ -83,7 +71,7 @@ impl Intake {
 
         let admitted = self.admit(&arrival, route);
         let begun = admitted.is_ok();
-        let deadline = arrived.instant + self.body_timeout;
+        let deadline = arrived.instant + arrival.standing.snapshot.limits.body_timeout;
         let received = match admitted {
             Ok(permit) => {
                 body::read(&permit, &mut body, deadline, &self.budget).await.map(|payload| (permit, payload))
@@ -115,12 +103,15 @@ impl Intake {
 
     /// Everything that can be said before the body: in the order 404, 403, 405, 503, 413.
     fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
-        let peer = &arrival.connection.peer;
+        let Standing { peer, is_welcome, .. } = &arrival.standing;
         let now = self.clock.now();
         let expired = || {
-            arrival.connection.retire.cancel();
+            arrival.connection.retire();
             Outcome::Unavailable(Unavailable::Expired)
         };
+        if !is_welcome {
+            return Err(Outcome::Unavailable(NotWelcome.into()));
+        }
         if now > peer.admission.not_after() {
             return Err(expired());
         }
@@ -148,11 +139,24 @@ impl Intake {
         Ok(permit)
     }
 
-    async fn store(&self, arrival: Arrival, arrived: Arrived, permit: Permit, payload: Payload) -> Answer {
+    async fn store(
+        &self,
+        mut arrival: Arrival,
+        arrived: Arrived,
+        mut permit: Permit,
+        payload: Payload,
+    ) -> Answer {
         let bytes = payload.bytes.len();
         // Held until the entry is on disk: what waits for the committer is bounded by it too.
         let memory = payload.memory;
-        let outcome = match self.commit(&arrival, arrived, &permit, payload.bytes, payload.sha256).await {
+        let stored = match self.permit_again(&mut arrival, &permit) {
+            Ok(again) => {
+                permit = again;
+                self.commit(&arrival, arrived, &permit, payload.bytes, payload.sha256).await
+            }
+            Err(not_welcome) => Err(not_welcome.into()),
+        };
+        let outcome = match stored {
             Ok(receipt) => {
                 log_stored(&arrival, &permit, &receipt, bytes, arrived);
                 Outcome::Stored(receipt)
@@ -172,6 +176,24 @@ impl Intake {
             StatusCode::from_u16(rule.status).unwrap_or(StatusCode::OK),
             echo.map(|(name, value)| (name.clone(), value.clone())).collect(),
         )
+    }
+
+    /// The permit as of now: what is in force may have changed while the body came.
+    fn permit_again(&self, arrival: &mut Arrival, permit: &Permit) -> Result<Permit, NotWelcome> {
+        let standing = arrival.connection.standing(&self.live);
+        if !standing.is_welcome {
+            return Err(NotWelcome);
+        }
+        if standing.snapshot.generation == arrival.standing.snapshot.generation {
+            return Ok(permit.clone());
+        }
+        let route = standing.snapshot.policy.route(arrival.uri.path());
+        let addressed = route.filter(|route| route.endpoint.is_addressed_by(arrival.uri.query()));
+        let endpoint = &addressed.ok_or(NotWelcome)?.endpoint;
+        let again = standing.snapshot.policy.authorize(&standing.peer, endpoint, self.clock.now());
+        let again = again.map_err(|_| NotWelcome)?;
+        arrival.standing = standing;
+        Ok(again)
     }
 
     async fn commit(
@@ -196,7 +218,7 @@ impl Intake {
 
 impl Arrival {
     fn policy(&self) -> &Policy {
-        &self.connection.snapshot.policy
+        &self.standing.snapshot.policy
     }
 
     fn declared_length(&self) -> Option<u64> {
@@ -204,7 +226,7 @@ impl Arrival {
     }
 
     fn envelope<'a>(&'a self, at: Timestamp, permit: &'a Permit, payload: PayloadFacts<'a>) -> Envelope<'a> {
-        let Peer { address, identity, session, .. } = &self.connection.peer;
+        let Peer { address, identity, session, .. } = &*self.standing.peer;
         let endpoint = permit.endpoint();
         let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
         // A secret that stood in the spool would be known to every consumer.
@@ -248,7 +270,7 @@ impl Arrival {
                 tls_version: session.tls_version,
                 cipher_suite: &session.cipher_suite,
             },
-            generation: self.connection.snapshot.generation,
+            generation: self.standing.snapshot.generation,
             payload,
         }
     }
@@ -298,7 +320,7 @@ impl Drop for Unfinished<'_> {
 }
 
 fn log_stored(arrival: &Arrival, permit: &Permit, receipt: &Receipt, bytes: usize, arrived: Arrived) {
-    let peer = &arrival.connection.peer;
+    let peer = &arrival.standing.peer;
     tracing::info!(
         id = %receipt.id(),
         endpoint = %permit.endpoint().name,
@@ -311,7 +333,7 @@ fn log_stored(arrival: &Arrival, permit: &Permit, receipt: &Receipt, bytes: usiz
 }
 
 fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arrived: Arrived) {
-    let peer = &arrival.connection.peer;
+    let peer = &arrival.standing.peer;
     tracing::warn!(
         stage = "request",
         reason = outcome.word(),
@@ -331,7 +353,7 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
 }
 
 fn senders(arrival: &Arrival) -> String {
-    let names = arrival.policy().names(&arrival.connection.peer.admission);
+    let names = arrival.policy().names(&arrival.standing.peer.admission);
     names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
 }
 

@@ -6,6 +6,7 @@
 //!
 //! No step can be forgotten, because the next one asks for its product.
 
+pub mod connection;
 pub mod outcome;
 pub mod body;
 pub mod intake;

@@ -3,6 +3,7 @@
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
+use super::connection::NotWelcome;
 use crate::policy::Denial;
 use crate::spool::{Ailment, CommitError, Receipt};
 
@@ -54,6 +55,9 @@ pub enum Unavailable {
     /// The certificate expired while the connection was open.
     #[error("the certificate has expired since the handshake")]
     Expired,
+    /// A reload has taken away what let this sender in.
+    #[error(transparent)]
+    NotWelcome(#[from] NotWelcome),
     /// The spool could not make the entry durable.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -115,10 +119,12 @@ impl Outcome {
             Self::NotFound(_) => self.refuse(StatusCode::NOT_FOUND, &[]),
             Self::Timeout => self.refuse(StatusCode::REQUEST_TIMEOUT, &[(CONNECTION, CLOSE)]),
             Self::TooLarge => self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &[]),
-            Self::Unavailable(Unavailable::Draining | Unavailable::Expired) => self.refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)],
-            ),
+            Self::Unavailable(Unavailable::Draining | Unavailable::Expired | Unavailable::NotWelcome(_)) => {
+                self.refuse(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)],
+                )
+            }
             Self::Unavailable(Unavailable::Crowded | Unavailable::Commit(_) | Unavailable::Spool(_)) => {
                 self.refuse(StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)])
             }
@@ -162,6 +168,7 @@ mod tests {
             Outcome::Unavailable(Unavailable::Crowded),
             Outcome::Unavailable(Unavailable::Draining),
             Outcome::Unavailable(Unavailable::Expired),
+            Outcome::Unavailable(Unavailable::NotWelcome(NotWelcome)),
             Outcome::Unavailable(Unavailable::Commit(CommitError::Busy)),
             Outcome::Unavailable(Unavailable::Spool(Ailment::Failing)),
         ]

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Common, serve};
+use super::crowd::{Crowd, Place};
 use super::handshake::{Established, NotEstablished, shake};
 use super::routes::routes;
-use super::settings::Settings;
 use crate::clock::Clock;
 use crate::escape::Escaped;
 use crate::identity::Identity;
@@ -31,37 +30,38 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 /// The door for senders.
 #[derive(Clone, Debug)]
 pub struct Server {
-    settings: Arc<Settings>,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     clock: Clock,
     refusals: Arc<Refusals>,
     common: Common,
-    crowd: Arc<Semaphore>,
+    crowd: Crowd,
 }
 
 impl Server {
     /// A server that hands deliveries to `intake`. Its connections are tasks of `tasks`; it takes
     /// no more of them once `drain` is cancelled.
     pub fn new(
-        settings: Settings,
         intake: Arc<Intake>,
         refusals: Arc<Refusals>,
         tasks: TaskTracker,
         drain: CancellationToken,
     ) -> Self {
-        let settings = Arc::new(settings);
         let (live, metrics) = (Arc::clone(&intake.live), Arc::clone(&intake.metrics));
         let clock = intake.clock.clone();
-        let crowd = Arc::new(Semaphore::new(settings.max_connections));
-        let common = Common {
-            settings: Arc::clone(&settings),
-            clock: clock.clone(),
-            routes: routes(intake),
-            tasks,
-            drain,
-        };
-        Self { settings, live, metrics, clock, refusals, common, crowd }
+        let crowd = Crowd::new(live.current().limits.max_connections);
+        let common =
+            Common { live: Arc::clone(&live), clock: clock.clone(), routes: routes(intake), tasks, drain };
+        Self { live, metrics, clock, refusals, common, crowd }
+    }
+
+    /// Keeps to the limits that are in force, for ever.
+    pub async fn keep_to_limits(self) {
+        let mut changes = self.live.subscribe();
+        while changes.changed().await.is_ok() {
+            let resized = self.crowd.resize(self.live.current().limits.max_connections);
+            self.common.tasks.spawn(self.common.drain.clone().run_until_cancelled_owned(resized));
+        }
     }
 
     /// Takes connections from one listener until the drain begins.
@@ -76,7 +76,7 @@ impl Server {
                 Ok((stream, address)) => {
                     // One waits here for room, the others in the backlog. A place taken before
                     // there is a connection would be lost to the other listeners.
-                    let Ok(place) = Arc::clone(&self.crowd).acquire_owned().await else { return };
+                    let Some(place) = self.crowd.enter().await else { return };
                     self.common.tasks.spawn(self.clone().connection(stream, address, place));
                 }
                 Err(error) if is_the_peers_fault(&error) => {
@@ -90,13 +90,13 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+    async fn connection(self, stream: TcpStream, address: SocketAddr, place: Place) {
         // Answers are short and final: none should wait for a delayed acknowledgement.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.metrics);
         // In a box of its own: its many kilobytes are given back once it is done, and a
         // connection stays for long.
-        let shaking = Box::pin(shake(stream, address, &self.live, self.settings.handshake_timeout));
+        let shaking = Box::pin(shake(stream, address, &self.live));
         // Who has not been let in yet when a stop comes has nothing in flight.
         let Some(shaken) = self.common.drain.clone().run_until_cancelled_owned(shaking).await else { return };
         match shaken {

@@ -19,9 +19,9 @@ use tokio_util::task::TaskTracker;
 use super::handshake::Established;
 use super::pace::{Held, Pace, Paced, Patience};
 use super::routes::{self, Response, Routes};
-use super::settings::Settings;
 use crate::clock::{Clock, Timestamp};
-use crate::receive::intake::Connection;
+use crate::live::Live;
+use crate::receive::connection::Connection;
 
 /// The longest request head on HTTP/1.1, in bytes.
 const HTTP1_HEAD_BYTES_MAX: usize = 64 << 10;
@@ -39,7 +39,7 @@ const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 /// What every connection of the server shares.
 #[derive(Clone, Debug)]
 pub(super) struct Common {
-    pub(super) settings: Arc<Settings>,
+    pub(super) live: Arc<Live>,
     pub(super) clock: Clock,
     pub(super) routes: Routes,
     /// Every task of the server: connections, and the requests of HTTP/2.
@@ -50,35 +50,49 @@ pub(super) struct Common {
 
 /// Serves one connection to its end.
 pub(super) async fn serve(established: Established, common: Common) {
-    let Established { stream, peer, snapshot, is_http2 } = established;
-    let not_after = peer.admission.not_after();
-    let connection = Arc::new(Connection { peer, snapshot, retire: common.drain.child_token() });
-    let retire = connection.retire.clone();
-    let head = (!is_http2).then_some(common.settings.header_timeout);
-    let pace = Pace::new(Patience { head, idle: common.settings.idle_timeout });
+    let Established { stream, peer, chain, snapshot, is_http2 } = established;
+    let limits = snapshot.limits;
+    let retire = common.drain.child_token();
+    let connection = Arc::new(Connection::new(peer, snapshot, chain, retire.clone()));
+    let head = (!is_http2).then_some(limits.header_timeout);
+    let pace = Pace::new(Patience { head, idle: limits.idle_timeout });
     let io = TokioIo::new(Paced::new(stream, pace.clone()));
-    let expires = until(&common.clock, not_after);
+    let end = welcome_ends(Arc::clone(&connection), common.live, common.clock, retire);
     let routes = common.routes;
     let service = service_fn(move |request| answer(routes.clone(), &connection, &pace, request));
 
     if is_http2 {
-        until_retired(http2_builder(common.tasks).serve_connection(io, service), retire, expires).await;
+        until(end, http2_builder(common.tasks).serve_connection(io, service)).await;
     } else {
-        until_retired(http1_builder().serve_connection(io, service), retire, expires).await;
+        until(end, http1_builder().serve_connection(io, service)).await;
     }
 }
 
-/// Drives a connection. When it shall take no more requests, or its certificate runs out, what is
-/// under way is finished and the peer is told: close_notify, or GOAWAY.
-async fn until_retired(http: impl GracefulConnection, retire: CancellationToken, expires: Duration) {
+/// Drives a connection. When it shall take no more requests, what is under way is finished and the
+/// peer is told: close_notify, or GOAWAY.
+async fn until(end: impl Future<Output = ()>, http: impl GracefulConnection) {
     let mut http = pin!(http);
     tokio::select! {
         _ = http.as_mut() => return,
-        () = retire.cancelled() => {}
-        () = sleep(expires) => {}
+        () = end => {}
     }
     http.as_mut().graceful_shutdown();
     let _ = http.await;
+}
+
+/// Waits until the connection shall take no more requests: the server drains, its certificate runs
+/// out, or what comes into force does not know it any more.
+async fn welcome_ends(connection: Arc<Connection>, live: Arc<Live>, clock: Clock, retire: CancellationToken) {
+    let mut changes = live.subscribe();
+    loop {
+        let standing = connection.standing(&live);
+        let expires = until_moment(&clock, standing.peer.admission.not_after());
+        tokio::select! {
+            () = retire.cancelled() => return,
+            () = sleep(expires) => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
 }
 
 /// Hands a request to the filter, and keeps the connection's pace while it is under way.
@@ -99,7 +113,7 @@ fn answer(
 }
 
 /// How long a certificate is still good for.
-fn until(clock: &Clock, not_after: Timestamp) -> Duration {
+fn until_moment(clock: &Clock, not_after: Timestamp) -> Duration {
     Duration::try_from(not_after.duration_since(clock.now())).unwrap_or(Duration::ZERO)
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{Error as TlsError, HandshakeKind, InvalidMessage, ProtocolVersion};
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -27,6 +28,8 @@ const ALERT_READ_AWAY_BYTES_MAX: u64 = 64 << 10;
 pub(super) struct Established {
     pub(super) stream: TlsStream<TcpStream>,
     pub(super) peer: Peer,
+    /// What the peer showed, to be judged again when something else is in force.
+    pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) is_http2: bool,
 }
@@ -50,9 +53,8 @@ pub(super) async fn shake(
     stream: TcpStream,
     address: SocketAddr,
     live: &Live,
-    limit: Duration,
 ) -> Result<Established, NotEstablished> {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + live.current().limits.handshake_timeout;
     let hello = timeout_at(deadline, LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream))
         .await
         .map_err(|_| NotEstablished::TimedOut)?
@@ -110,9 +112,10 @@ fn established(
             .unwrap_or_default(),
     };
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
+    let chain = tls.peer_certificates().unwrap_or_default().to_vec();
     let Admitted { identity, admission } = admitted;
     let peer = Peer { address, identity, admission, session };
-    Ok(Established { stream, peer, snapshot, is_http2 })
+    Ok(Established { stream, peer, chain, snapshot, is_http2 })
 }
 
 fn is_missing_certificate(error: &io::Error) -> bool {

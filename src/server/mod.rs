@@ -6,6 +6,7 @@ mod pace;
 mod handshake;
 mod routes;
 mod connection;
+mod crowd;
 mod accept;
 
 pub use accept::Server;

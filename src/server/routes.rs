@@ -15,7 +15,8 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::pace::Held;
-use crate::receive::intake::{Arrival, Connection, Intake};
+use crate::receive::connection::Connection;
+use crate::receive::intake::{Arrival, Intake};
 use crate::receive::outcome::Answer;
 
 /// What the handshake proved and the request line said, on its way through the filter. Without it
@@ -66,8 +67,9 @@ where
     E: Send + 'static,
 {
     let Head { connection, uri, version } = head;
-    let Answer { status, headers, body } =
-        intake.deliver(Arrival { connection, method, uri, version, headers }, body).await;
+    let standing = connection.standing(&intake.live);
+    let arrival = Arrival { connection, standing, method, uri, version, headers };
+    let Answer { status, headers, body } = intake.deliver(arrival, body).await;
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -52,7 +52,7 @@ impl std::fmt::Display for Ailment {
 pub struct Health {
     failing: AtomicBool,
     free: AtomicU64,
-    min_free: u64,
+    min_free: AtomicU64,
     writing_since: Mutex<Option<Instant>>,
 }
 
@@ -61,7 +61,7 @@ impl Health {
         Self {
             failing: AtomicBool::new(false),
             free: AtomicU64::new(u64::MAX),
-            min_free,
+            min_free: AtomicU64::new(min_free),
             writing_since: Mutex::new(None),
         }
     }
@@ -87,6 +87,11 @@ impl Health {
         self.free.store(bytes, Ordering::Relaxed);
     }
 
+    /// From now on, this much is to be kept free.
+    pub fn set_min_free(&self, bytes: u64) {
+        self.min_free.store(bytes, Ordering::Relaxed);
+    }
+
     /// Bytes that were free when last looked at.
     pub fn free(&self) -> u64 {
         self.free.load(Ordering::Relaxed)
@@ -96,8 +101,8 @@ impl Health {
     pub fn ailments(&self) -> impl Iterator<Item = Ailment> {
         let failing = self.is_failing().then_some(Ailment::Failing);
         let stalled = self.is_stalled().then_some(Ailment::Stalled);
-        let free = self.free();
-        let low = (free < self.min_free).then_some(Ailment::LowSpace { free, min_free: self.min_free });
+        let (free, min_free) = (self.free(), self.min_free.load(Ordering::Relaxed));
+        let low = (free < min_free).then_some(Ailment::LowSpace { free, min_free });
         failing.into_iter().chain(stalled).chain(low)
     }
 }

@@ -26,6 +26,6 @@ pub use draft::Draft;
 pub use health::{Ailment, Health};
 pub use layout::{Layout, Queue};
 pub use lock::{LockError, SpoolLock};
-pub use open::{OpenError, Opened, open};
+pub use open::{OpenError, Opened, make_queues, open};
 pub use settings::Settings;
 pub use volume::{Disk, Volume};

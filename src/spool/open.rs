@@ -47,6 +47,17 @@ pub fn open<V: Volume>(volume: &V, root: PathBuf, endpoints: &[Name]) -> Result<
     let lock = SpoolLock::take(&layout)?;
     make(volume, layout.tmp())?;
     make(volume, layout.corrupt())?;
+    sync(volume, parent(layout.root()))?;
+    make_queues(volume, &layout, endpoints)?;
+    let swept = sweep(volume, layout.tmp())?;
+    Ok(Opened { layout, lock, swept })
+}
+
+/// Makes the queues of endpoints, where they are missing.
+///
+/// # Errors
+/// When the file system refuses any of it.
+pub fn make_queues<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -> Result<(), OpenError> {
     for endpoint in endpoints {
         make(volume, layout.endpoint(endpoint))?;
         for queue in Queue::ALL {
@@ -55,11 +66,7 @@ pub fn open<V: Volume>(volume: &V, root: PathBuf, endpoints: &[Name]) -> Result<
     }
     // Also where they were there before: whoever made them may have died before they were synced.
     let parents = endpoints.iter().map(|endpoint| layout.endpoint(endpoint));
-    for directory in [parent(layout.root()), layout.root().to_owned()].into_iter().chain(parents) {
-        sync(volume, directory)?;
-    }
-    let swept = sweep(volume, layout.tmp())?;
-    Ok(Opened { layout, lock, swept })
+    [layout.root().to_owned()].into_iter().chain(parents).try_for_each(|directory| sync(volume, directory))
 }
 
 /// Makes a directory and those above it. A new one is there for good once its parent is synced.

@@ -39,6 +39,8 @@ pub struct CertificateFact {
     pub file: PathBuf,
     /// Its subject, RFC 4514.
     pub subject: String,
+    /// What names it and nothing else: its SHA-256, in hex.
+    pub digest: String,
     /// Its first valid moment.
     pub not_before: Timestamp,
     /// Its last valid moment.

@@ -1,0 +1,34 @@
+//! `[reload]`: how changes of the files are noticed.
+
+use super::defaults as default;
+use super::judge::{Judge, section};
+use super::keys;
+use super::raw::Node;
+use super::reader::{Field, Reader};
+use crate::watch::Settings;
+
+pub(super) fn reload(node: Option<&Node>, judge: &mut Judge) -> Settings {
+    let (table, span) = section(node, "reload", judge);
+    let findings = &mut judge.findings;
+    let reader = Reader::new(table, span, &keys::RELOAD, findings);
+    let watch = reader.boolean("watch", findings).or(true);
+    let poll = match reader.text("poll", findings) {
+        Field::Is(found) if found.text == "off" => None,
+        Field::Is(_) | Field::Missing => Some(reader.time("poll", default::POLL, findings)),
+        Field::Bad => Some(default::POLL),
+    };
+    let settle = reader.time("settle", default::SETTLE, findings);
+    if settle > default::SETTLE_MAX
+        && let Some(node) = reader.node("settle")
+    {
+        findings
+            .error(&node.span, "`settle` is longer than `1s`, after which a change is acted on anyway")
+            .hint("the default is `200ms`");
+    }
+    if !watch && poll.is_none() {
+        findings
+            .warning(span, "nothing notices a change: `watch` is false and `poll` is off")
+            .hint("send SIGHUP or `hookspool reload` after each change, or turn one of them on");
+    }
+    Settings { watch, poll, settle }
+}

@@ -1,0 +1,37 @@
+//! What a reload cannot change: sockets stay bound, and the spool stays where it is.
+
+use crate::config::Settings;
+use crate::{admin, logging, server, spool};
+
+/// What was taken at the start and is kept until the end.
+#[derive(Clone, Debug)]
+pub(super) struct Fixed {
+    server: server::Settings,
+    admin: admin::Settings,
+    spool: spool::Settings,
+    format: logging::Format,
+}
+
+impl Fixed {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            server: settings.server.clone(),
+            admin: settings.admin.clone(),
+            spool: settings.spool.clone(),
+            format: settings.log.format,
+        }
+    }
+
+    /// What has been changed on disk and waits for a restart.
+    pub(super) fn differences(&self, settings: &Settings) -> Vec<String> {
+        let changed = [
+            ("[server] listen", self.server != settings.server),
+            ("[admin] listen", self.admin != settings.admin),
+            ("[spool] directory", self.spool.directory != settings.spool.directory),
+            ("[spool] group", self.spool.group != settings.spool.group),
+            ("[log] format", self.format != settings.log.format),
+        ];
+        let waiting = changed.iter().filter(|(_, changed)| *changed);
+        waiting.map(|(key, _)| format!("`{key}` has changed, which takes a restart")).collect()
+    }
+}

@@ -1,0 +1,338 @@
+//! From changed files to the next snapshot, or to none.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use super::fixed::Fixed;
+use super::notice::log_findings;
+use super::snapshot::{Judgement, publish};
+use crate::clock::{Clock, Timestamp};
+use crate::config::{self, Digest, LoadError, Loaded, Settings};
+use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::live::{Asking, Live, Reload, ReloadOutcome, Snapshot};
+use crate::logging::Logging;
+use crate::metrics::Metrics;
+use crate::spool::{Disk, Layout, Spool, make_queues};
+use crate::watch::{self, FileWatch};
+
+/// How long a set that cannot be served may still be one that is being written.
+const HALF_WRITTEN_MAX: Duration = Duration::from_millis(800);
+
+/// How often files that change all the time are read before they are taken as they are.
+const MIXED_READINGS_MAX: usize = 5;
+
+/// Why the files are looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Trigger {
+    /// Something may have happened to them, or it is time to look.
+    Files,
+    /// SIGHUP.
+    Hangup,
+}
+
+/// What a reload acts on.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) live: Arc<Live>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Clock,
+    pub(super) logging: Arc<Logging>,
+    pub(super) spool: Spool,
+    pub(super) disk: Disk,
+    pub(super) layout: Layout,
+}
+
+/// Takes in what changes on disk, one change after another.
+#[derive(Debug)]
+pub(super) struct Reloader {
+    basis: Basis,
+    parts: Parts,
+    watch: FileWatch,
+    /// What was said to be unfit, so that it is said once.
+    unfit: Option<Unfit>,
+}
+
+/// What a reload is held against.
+#[derive(Debug)]
+pub(super) struct Basis {
+    config: PathBuf,
+    /// What it cannot change.
+    fixed: Fixed,
+    /// What is watched, and how.
+    watched: (Vec<PathBuf>, watch::Settings),
+    /// What is in force.
+    digest: Digest,
+}
+
+impl Basis {
+    /// What these settings begin with.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            config: settings.files.first().cloned().unwrap_or_default(),
+            fixed: Fixed::of(settings),
+            watched: (settings.files.clone(), settings.reload),
+            digest: settings.digest,
+        }
+    }
+}
+
+/// What is not fit to serve.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Unfit {
+    /// A set of files with these contents.
+    Set(Digest),
+    /// Something that kept them from being read.
+    Fault(String),
+}
+
+/// What a look at the files comes to.
+enum Look {
+    /// As in force.
+    Same,
+    /// Fit to serve.
+    Fit(Box<Settings>, Report),
+    /// Not fit to serve; with the files that it names, found or not.
+    Unfit(Unfit, Report, Vec<PathBuf>),
+}
+
+impl Reloader {
+    pub(super) fn new(basis: Basis, parts: Parts, watch: FileWatch) -> Self {
+        Self { basis, parts, watch, unfit: None }
+    }
+
+    /// Serves triggers and those who ask, for ever.
+    pub(super) async fn run(
+        mut self,
+        mut triggers: mpsc::Receiver<Trigger>,
+        mut asking: mpsc::Receiver<Asking>,
+    ) {
+        loop {
+            tokio::select! {
+                trigger = triggers.recv() => match trigger {
+                    Some(Trigger::Files) => self.files_changed().await,
+                    Some(Trigger::Hangup) => {
+                        tracing::info!("SIGHUP: reloading");
+                        self.told().await;
+                    }
+                    None => return,
+                },
+                asked = asking.recv() => match asked {
+                    Some(asked) => self.answer(asked).await,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    async fn answer(&mut self, asked: oneshot::Sender<Reload>) {
+        let reload = self.told().await;
+        // Whoever asked may have gone.
+        let _ = asked.send(reload);
+    }
+
+    /// Somebody said so: there is an outcome, whatever it is.
+    async fn told(&mut self) -> Reload {
+        match self.look().await {
+            Look::Same => self.unchanged(true),
+            Look::Fit(settings, report) => self.apply(*settings, &report).await,
+            Look::Unfit(unfit, report, files) => self.reject(unfit, &report, &files),
+        }
+    }
+
+    /// Something may have changed. What cannot be served may be half written: it is looked at again.
+    async fn files_changed(&mut self) {
+        let begun = Instant::now();
+        loop {
+            match self.look().await {
+                Look::Same => {
+                    self.unchanged(false);
+                }
+                Look::Fit(settings, report) => {
+                    self.apply(*settings, &report).await;
+                }
+                Look::Unfit(unfit, _, _) if self.unfit.as_ref() == Some(&unfit) => {}
+                Look::Unfit(unfit, report, files) if begun.elapsed() > HALF_WRITTEN_MAX => {
+                    self.reject(unfit, &report, &files);
+                }
+                Look::Unfit(..) => {
+                    sleep(self.basis.watched.1.settle).await;
+                    continue;
+                }
+            }
+            return;
+        }
+    }
+
+    /// Reads everything once, and judges those bytes.
+    async fn look(&self) -> Look {
+        let (config, now) = (self.basis.config.clone(), self.parts.clock.now());
+        let read = tokio::task::spawn_blocking(move || read(&config, now)).await;
+        let Loaded { settings, report, files, digest } = match read {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(fault)) => return complaint(&fault),
+            Err(error) => return complaint(&error),
+        };
+        let current = self.parts.live.current();
+        if digest == self.basis.digest && !time_has_told(&current, now) {
+            return Look::Same;
+        }
+        let in_force = |upon: &str| current.certificates.iter().any(|fact| fact.digest == upon);
+        match settings {
+            Some(settings) if !report.forbids_reload(in_force) => Look::Fit(Box::new(settings), report),
+            Some(_) | None => Look::Unfit(Unfit::Set(digest), report, files),
+        }
+    }
+
+    fn unchanged(&mut self, asked: bool) -> Reload {
+        let was_unfit = self.unfit.take().is_some();
+        let reload = self.outcome(ReloadOutcome::Unchanged, &Report::default(), Vec::new());
+        if asked || was_unfit {
+            tracing::info!(generation = reload.generation, "what is on disk is what is in force");
+            self.note(&reload);
+        }
+        reload
+    }
+
+    fn reject(&mut self, unfit: Unfit, report: &Report, files: &[PathBuf]) -> Reload {
+        let reload = self.outcome(ReloadOutcome::Rejected, report, Vec::new());
+        self.unfit = Some(unfit);
+        // What is missing may come, beside what is in force.
+        let mut watched = self.basis.watched.clone();
+        watched.0.extend(files.iter().filter(|file| !self.basis.watched.0.contains(file)).cloned());
+        self.follow(watched);
+        log_findings(report);
+        tracing::error!(
+            generation = reload.generation,
+            errors = report.errors(),
+            "what is on disk cannot be served; the set from before stays in force"
+        );
+        self.note(&reload);
+        reload
+    }
+
+    async fn apply(&mut self, settings: Settings, report: &Report) -> Reload {
+        if let Err(fault) = self.make_room(&settings).await {
+            let report = report_of(&fault);
+            return self.reject(Unfit::Fault(fault), &report, &settings.files);
+        }
+        let waits = self.basis.fixed.differences(&settings);
+        let Parts { live, metrics, clock, logging, spool, .. } = &self.parts;
+        logging.set_level(settings.log.level);
+        spool.health().set_min_free(settings.spool.min_free.0);
+        for endpoint in settings.policy.endpoints() {
+            metrics.add_endpoint(endpoint.name.as_str());
+        }
+        self.basis.digest = settings.digest;
+        self.unfit = None;
+        let watched = (settings.files.clone(), settings.reload);
+        let before = live.current();
+        let next = Judgement::from(settings).into_snapshot(before.generation + 1, clock);
+        publish(&next, Some(&before), metrics);
+        log_findings(report);
+        say(&next, &waits);
+        live.publish(next);
+        self.follow(watched);
+        let reload = self.outcome(ReloadOutcome::Applied, report, waits);
+        self.note(&reload);
+        reload
+    }
+
+    fn follow(&mut self, watched: (Vec<PathBuf>, watch::Settings)) {
+        if watched != self.basis.watched {
+            self.watch.follow(watched.0.clone(), watched.1);
+            self.basis.watched = watched;
+        }
+    }
+
+    /// Queues for endpoints that are new.
+    async fn make_room(&self, settings: &Settings) -> Result<(), String> {
+        let names: Vec<_> =
+            settings.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect();
+        let (disk, layout) = (self.parts.disk, self.parts.layout.clone());
+        match tokio::task::spawn_blocking(move || make_queues(&disk, &layout, &names)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(fault)) => Err(in_words(&fault)),
+            Err(error) => Err(in_words(&error)),
+        }
+    }
+
+    fn outcome(&self, outcome: ReloadOutcome, report: &Report, waits_for_restart: Vec<String>) -> Reload {
+        Reload {
+            outcome,
+            at: self.parts.clock.now().to_string(),
+            generation: self.parts.live.current().generation,
+            findings: report.findings().iter().map(Diagnostic::to_finding).collect(),
+            waits_for_restart,
+        }
+    }
+
+    fn note(&self, reload: &Reload) {
+        self.parts.metrics.reload(reload.outcome.word(), self.parts.clock.now().as_second());
+        self.parts.live.note_reload(reload.clone());
+    }
+}
+
+/// Reads everything at one moment: what changes while it is read could be a mix of two sets, each of
+/// whose parts is fine, so it is read again.
+fn read(config: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
+    let mut loaded = config::load(config, now)?;
+    for _ in 0..MIXED_READINGS_MAX {
+        let again = config::load(config, now)?;
+        if again.digest == loaded.digest {
+            break;
+        }
+        loaded = again;
+    }
+    Ok(loaded)
+}
+
+/// Whether time has changed, since the snapshot was made, what its certificates are good for.
+fn time_has_told(snapshot: &Snapshot, now: Timestamp) -> bool {
+    let since = snapshot.loaded_at;
+    let passed = |at: Timestamp| since < at && at < now;
+    snapshot.certificates.iter().any(|fact| passed(fact.not_before) || passed(fact.not_after))
+}
+
+fn say(next: &Snapshot, waits: &[String]) {
+    let soonest = next.certificates.iter().min_by_key(|fact| fact.not_after);
+    for why in &next.degraded {
+        tracing::error!(why, "degraded");
+    }
+    for what in waits {
+        tracing::warn!(what, "waits for a restart");
+    }
+    tracing::info!(
+        generation = next.generation,
+        endpoints = next.policy.endpoints().len(),
+        senders = next.policy.senders().len(),
+        first_expiry = soonest.map(|fact| tracing::field::display(fact.not_after)),
+        first_to_expire = soonest.map(|fact| tracing::field::display(fact.file.display())),
+        "reloaded"
+    );
+}
+
+fn complaint(fault: &dyn std::error::Error) -> Look {
+    let words = in_words(fault);
+    let report = report_of(&words);
+    Look::Unfit(Unfit::Fault(words), report, Vec::new())
+}
+
+/// A fault that has no place in webhooks.toml.
+fn report_of(words: &str) -> Report {
+    Report::new(vec![Diagnostic::new(Severity::Error, None, words)])
+}
+
+/// A fault with its causes.
+fn in_words(fault: &dyn std::error::Error) -> String {
+    let mut words = fault.to_string();
+    let mut next = fault.source();
+    while let Some(cause) = next {
+        words = format!("{words}: {cause}");
+        next = cause.source();
+    }
+    words
+}
