@@ -29,5 +29,7 @@ mod matrix;
 mod probe;
 mod recipe;
 mod refusals;
+mod reload;
+mod rotation;
 mod sessions;
 mod shutdown;

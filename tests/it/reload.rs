@@ -1,0 +1,372 @@
+//! What a reload takes in, what it refuses, and what it says.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hookspool::clock::Timestamp;
+use hookspool::devpki::{KeyKind, Root};
+use serde_json::Value;
+
+use crate::der::{Certificate, Name, Party, basic_constraints, key_usage, pem};
+use crate::wire::{Wire, client_config};
+use crate::world::{Daemon, World, eventually, rounds};
+
+fn edit(world: &World, old: &str, new: &str) {
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    assert!(text.contains(old), "{old}");
+    replace(&world.path("webhooks.toml"), text.replacen(old, new, 1));
+}
+
+fn replace(path: &Path, bytes: impl AsRef<[u8]>) {
+    let next = path.with_extension("next");
+    fs::write(&next, bytes).unwrap();
+    fs::set_permissions(&next, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(next, path).unwrap();
+}
+
+fn status(daemon: &Daemon) -> Value {
+    serde_json::from_str(&daemon.admin("/status").1).unwrap()
+}
+
+fn generation(daemon: &Daemon) -> u64 {
+    status(daemon)["generation"].as_u64().unwrap()
+}
+
+fn delivers(world: &World, daemon: &Daemon, name: &str, path: &str) -> bool {
+    let answer = Wire::with_config(client_config(world, name), daemon.port).unwrap().post(path, b"{}");
+    answer.is_ok_and(|answer| answer.status == 200)
+}
+
+/// How a set is spoiled, and what is said of it.
+type Bad = (&'static str, fn(&World), &'static str);
+
+const BAD_SETS: &[Bad] = &[
+    (
+        "key of another certificate",
+        |world| drop(fs::copy(world.key("client"), world.key("server"))),
+        "does not belong",
+    ),
+    (
+        "certificate of another key",
+        |world| drop(fs::copy(world.cert("client"), world.cert("server"))),
+        "does not belong",
+    ),
+    ("certificate cut off", |world| cut(&world.cert("server")), "damaged or cut off"),
+    ("empty certificate", |world| fs::write(world.cert("server"), "").unwrap(), "the file is empty"),
+    ("certificate gone", |world| fs::remove_file(world.cert("server")).unwrap(), "there is no file"),
+    (
+        "key that everybody can read",
+        |world| mode(&world.key("server"), 0o644),
+        "can be read or changed by every user",
+    ),
+    ("empty key", |world| fs::write(world.key("server"), "").unwrap(), "the file is empty"),
+    ("expired certificate", |world| expired_server(world), "expired"),
+    (
+        "CA file without a certificate",
+        |world| fs::write(world.cert("root-ca"), "text").unwrap(),
+        "holds no certificate",
+    ),
+    ("CA cut off", |world| cut(&world.cert("root-ca")), "damaged or cut off"),
+    (
+        "CA that never issues",
+        |world| drop(fs::copy(world.cert("second"), world.cert("root-ca"))),
+        "never issues",
+    ),
+    ("expired CA", |world| expired_ca(world), "expired"),
+    (
+        "list of a forger",
+        |world| fs::write(world.path("certs/bank.crl"), twin(world).list(&[], 20)).unwrap(),
+        "not signed by the CA",
+    ),
+    (
+        "list that is none",
+        |world| fs::write(world.path("certs/bank.crl"), "text").unwrap(),
+        "no revocation list",
+    ),
+    (
+        "list out of date",
+        |world| fs::write(world.path("certs/bank.crl"), root(world).list(&[], -1)).unwrap(),
+        "was to be replaced",
+    ),
+    ("typo", |world| edit(world, "[tls]", "[tsl]"), "did you mean"),
+    ("not TOML", |world| edit(world, "[spool]", "[spool"), "webhooks.toml"),
+    (
+        "endpoint without its sender",
+        |world| edit(world, "name = \"second\"", "name = \"zweite\""),
+        "there is no sender",
+    ),
+    ("no endpoint left", |world| no_endpoints(world), "there is no `[[endpoint]]`"),
+    ("rule removed", |world| edit(world, "cn = [\"client\"]", ""), "has no rule"),
+    ("webhooks.toml gone", |world| fs::remove_file(world.path("webhooks.toml")).unwrap(), "webhooks.toml"),
+];
+
+fn cut(path: &Path) {
+    let text = fs::read_to_string(path).unwrap();
+    fs::write(path, &text[..text.len() / 2]).unwrap();
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The CA of this world, by its key.
+fn root(world: &World) -> Party {
+    Party {
+        name: Name::cn("Reload Root"),
+        key: rcgen::KeyPair::from_pem(&fs::read_to_string(world.key("root-ca")).unwrap()).unwrap(),
+        der: pem_der(&world.cert("root-ca")),
+    }
+}
+
+/// Another one of the same name.
+fn twin(_world: &World) -> Party {
+    Party::root(&Certificate::ca(Name::cn("Reload Root")))
+}
+
+fn pem_der(path: &Path) -> rustls_pki_types::CertificateDer<'static> {
+    hookspool::tls::pem::certificates(&fs::read(path).unwrap()).unwrap().remove(0)
+}
+
+fn expired_server(world: &World) {
+    let expired = Certificate { to: -1, ..Certificate::leaf(Name::cn("localhost")) };
+    put(world, "server", &root(world).issue(&expired));
+}
+
+fn expired_ca(world: &World) {
+    let expired = Certificate { to: -1, ..Certificate::ca(Name::cn("Old Root")) };
+    replace(&world.cert("root-ca"), pem("CERTIFICATE", &Party::root(&expired).der));
+}
+
+fn no_endpoints(world: &World) {
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    replace(&world.path("webhooks.toml"), text.split("[[endpoint]]").next().unwrap());
+}
+
+fn put(world: &World, name: &str, party: &Party) {
+    replace(&world.key(name), party.key.serialize_pem());
+    replace(&world.cert(name), pem("CERTIFICATE", &party.der));
+}
+
+/// A world whose CA can sign lists, and whose sender has one.
+fn world() -> World {
+    let world = World::new();
+    let root = Party::root(
+        &Certificate::ca(Name::cn("Reload Root")).with(vec![basic_constraints(true, None), key_usage(0x06)]),
+    );
+    put(&world, "root-ca", &root);
+    for name in ["client", "second"] {
+        put(&world, name, &root.issue(&Certificate::leaf(Name::cn(name))));
+    }
+    let server = Certificate::leaf(Name::cn("localhost"))
+        .with(vec![key_usage(0x80), crate::der::alternative_names(&[(2, b"localhost")])]);
+    put(&world, "server", &root.issue(&server));
+    fs::write(world.path("certs/bank.crl"), root.list(&[], 20)).unwrap();
+    edit(&world, "cn = [\"client\"]", "cn = [\"client\"]\ncrl = \"certs/bank.crl\"");
+    world
+}
+
+#[test]
+fn a_bad_set_leaves_the_old_one_serving_and_putting_it_right_is_enough() {
+    assert!(BAD_SETS.len() >= 15);
+    let world = world();
+    let daemon = world.start();
+    let files =
+        ["certs/server.pem", "certs/server.key", "certs/root-ca.pem", "certs/bank.crl", "webhooks.toml"];
+    let kept: Vec<_> =
+        files.iter().map(|name| (world.path(name), fs::read(world.path(name)).unwrap())).collect();
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    for (round, (name, spoil, said)) in BAD_SETS.iter().enumerate() {
+        let before = generation(&daemon);
+        spoil(&world);
+        let reload = eventually(name, || {
+            Some(status(&daemon)["last_reload"].clone()).filter(|last| last["outcome"] == "rejected")
+        });
+        assert!(reload["findings"].to_string().contains(said), "{name}: {reload:#}");
+        assert_eq!(generation(&daemon), before, "{name}");
+        assert_eq!(daemon.admin("/readyz").0, 200, "{name}");
+        assert!(status(&daemon)["degraded"].to_string().contains("stays in force"), "{name}");
+        // Both on a connection that is kept and on a new one, with certificates from before.
+        assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200, "{name}");
+        assert_eq!(
+            daemon.metric("hookspool_reloads_total{outcome=\"rejected\"}"),
+            (round + 1) as f64,
+            "{name}"
+        );
+        for (path, bytes) in &kept {
+            replace(path, bytes);
+        }
+        let text = String::from_utf8(kept[4].1.clone()).unwrap();
+        replace(&world.path("webhooks.toml"), format!("{text}\n# {round}\n"));
+        eventually(name, || (generation(&daemon) == before + 1).then_some(()));
+        assert!(delivers(&world, &daemon, "client", "/webhooks/pix"), "{name}");
+        assert_eq!(status(&daemon)["degraded"], Value::Array(Vec::new()), "{name}");
+    }
+    // Each was said once, and not at every look.
+    let errors = daemon.log_text().matches("what is on disk cannot be served").count();
+    assert_eq!(errors, BAD_SETS.len());
+}
+
+#[test]
+fn a_file_that_is_named_and_missing_is_waited_for() {
+    let world = world();
+    let daemon = world.start();
+    edit(&world, "ca = [\"certs/root-ca.pem\"]", "ca = [\"certs/root-ca.pem\", \"later/new/ca.pem\"]");
+    daemon.logged("what is on disk cannot be served; the set from before stays in force", |_| true);
+    fs::create_dir_all(world.path("later/new")).unwrap();
+    let other = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+    fs::write(world.path("later/new/ca.pem"), &other.issued.certificate_pem).unwrap();
+    let begun = Instant::now();
+    daemon.logged("reloaded", |_| true);
+    assert!(begun.elapsed() < Duration::from_secs(10), "by itself, and not at a poll");
+}
+
+#[test]
+fn whoever_asks_is_told_what_became_of_it() {
+    let world = world();
+    let mut daemon = world.start();
+    let reload = || {
+        let output = world.run(&["reload"]);
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = reload();
+    assert_eq!((code, said.as_str()), (0, "unchanged, generation 1\n"));
+    edit(&world, "settle = \"200ms\"", "settle = \"1s\"");
+    let (code, said) = reload();
+    assert_eq!((code, said.contains("applied, generation 2")), (0, true), "{said}");
+    edit(&world, "[tls]", "[tsl]");
+    let (code, said) = reload();
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("webhooks.toml:") && said.ends_with("rejected, generation 2\n"), "{said}");
+    edit(&world, "[tsl]", "[tls]");
+    edit(&world, "listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:1\"]");
+    let (code, said) = reload();
+    assert_eq!(code, 0);
+    assert!(said.contains("`[server] listen` has changed, which takes a restart"), "{said}");
+    daemon.signal("-HUP");
+    daemon.logged("SIGHUP: reloading", |_| true);
+    assert!(delivers(&world, &daemon, "client", "/webhooks/pix"));
+    daemon.signal("-TERM");
+    assert_eq!(daemon.wait().code(), Some(0));
+    assert_eq!(reload().0, 69);
+}
+
+#[test]
+fn endpoints_limits_and_the_log_level_change_live() {
+    let world = world();
+    let daemon = world.start();
+    let mut kept = Wire::connect(&world, &daemon, "client");
+    assert_eq!(kept.post("/webhooks/new", b"{}").unwrap().status, 404);
+    edit(
+        &world,
+        "[[endpoint]]",
+        "[[endpoint]]\nname = \"new\"\npath = \"/webhooks/new\"\nsenders = [\"bank\"]\nmax_body = \"10 B\"\n\n[[endpoint]]",
+    );
+    edit(&world, "format = \"json\"", "format = \"json\"\nlevel = \"error\"");
+    eventually("it is in force", || (generation(&daemon) > 1).then_some(()));
+    eventually("all of it", || (kept.post("/webhooks/new", b"{}").unwrap().status == 200).then_some(()));
+    assert_eq!(kept.post("/webhooks/new", b"0123456789a").unwrap().status, 413);
+    assert_eq!(world.entries("new").len(), 1);
+    let last = world.entries("new").into_values().next().unwrap();
+    assert_eq!(last.envelope["generation"], generation(&daemon));
+    assert!(daemon.metric("hookspool_deliveries_total{endpoint=\"new\",outcome=\"stored\"}") == 1.0);
+    eventually("the level is in force", || {
+        let before = daemon.log_text().len();
+        assert_eq!(kept.post("/webhooks/pix", b"{}").unwrap().status, 200);
+        thread::sleep(Duration::from_millis(50));
+        (daemon.log_text().len() == before).then_some(())
+    });
+}
+
+#[test]
+fn certificates_are_chosen_by_the_name_that_is_asked_for() {
+    let world = world();
+    let other = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+    let issued = other.server(&["hooks.example".to_owned()]).unwrap();
+    replace(&world.path("certs/other.key"), &issued.key_pem);
+    replace(&world.path("certs/other.pem"), &issued.certificate_pem);
+    edit(
+        &world,
+        "[spool]",
+        "[[tls.extra]]\ncertificate = \"certs/other.pem\"\nkey = \"certs/other.key\"\nnames = [\"hooks.example\", \"*.wild.example\"]\n\n[spool]",
+    );
+    let daemon = world.start();
+    let shown = |name: &str| {
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg(format!("echo | timeout 10 openssl s_client -connect 127.0.0.1:{} -servername {name} 2>/dev/null | openssl x509 -noout -subject -nameopt RFC2253", daemon.port))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    for name in ["hooks.example", "HOOKS.example", "a.wild.example"] {
+        assert!(shown(name).contains("hookspool development"), "{name}: {}", shown(name));
+    }
+    for name in ["localhost", "a.b.wild.example", "wild.example", "example"] {
+        assert_eq!(shown(name), "subject=CN=localhost", "{name}");
+    }
+}
+
+#[test]
+fn without_inotify_the_poll_notices() {
+    let world = world();
+    edit(&world, "settle = \"200ms\"", "settle = \"20ms\"\npoll = \"1s\"");
+    let daemon = world.start_traced(&[
+        "-f",
+        "-qq",
+        "-e",
+        "trace=inotify_add_watch",
+        "-e",
+        "inject=inotify_add_watch:error=ENOSPC",
+        "-o",
+        "/dev/null",
+    ]);
+    daemon.logged("inotify does not work here; files are looked at now and then", |_| true);
+    assert_eq!(daemon.metric("hookspool_watcher_alive"), 0.0);
+    edit(&world, "cn = [\"second\"]", "cn = [\"third\"]");
+    daemon.logged("reloaded", |line| line["generation"] == 2);
+    assert!(!delivers(&world, &daemon, "second", "/second"));
+}
+
+#[test]
+fn a_storm_of_changes_costs_a_reload_a_second() {
+    let world = world();
+    let daemon = world.start();
+    eventually("it listens", || (daemon.metric("hookspool_watcher_alive") == 1.0).then_some(()));
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    let mut latencies = |count: usize, mut between: Box<dyn FnMut(usize) + '_>| {
+        let mut all: Vec<_> = (0..count)
+            .map(|number| {
+                between(number);
+                let begun = Instant::now();
+                assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
+                begun.elapsed()
+            })
+            .collect();
+        all.sort();
+        (all[count / 2], all[count * 99 / 100])
+    };
+    let pause = Duration::from_millis(5);
+    let count = rounds(40) * 10;
+    let calm = latencies(count, Box::new(|_| thread::sleep(pause)));
+    let begun = Instant::now();
+    let storm = latencies(
+        count,
+        Box::new(|number| {
+            replace(&world.path("webhooks.toml"), format!("{text}\n# {number}\n"));
+            thread::sleep(pause);
+        }),
+    );
+    let took = begun.elapsed();
+    let reloads = generation(&daemon) - 1;
+    eprintln!("storm: {count} changes in {took:?}, {reloads} reloads; p50 and p99 {storm:?}, calm {calm:?}");
+    assert!(reloads as f64 <= took.as_secs_f64() + 1.0, "{reloads} in {took:?}");
+    eventually("the last change is in force", || {
+        let last = status(&daemon)["last_reload"]["outcome"] == "applied";
+        (last && world.run(&["reload"]).stdout.starts_with(b"unchanged")).then_some(())
+    });
+}

@@ -1,0 +1,555 @@
+//! Certificates, CAs and the configuration change while senders deliver, and no request is lost.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hookspool::client::{Connection, Target};
+use hookspool::clock::Timestamp;
+use hookspool::devpki::{KeyKind, Root};
+use hookspool::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
+use hookspool::tls::key_pair::KeyPair;
+use hookspool::tls::pem;
+use rustls::ClientConfig;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::der::{Name, Party, UTF8};
+use crate::wire::{Wire, client_config};
+use crate::world::{Daemon, World, eventually, rounds};
+
+/// A world whose CA can issue more, and whose files lie where a kind of rotation has them.
+struct Rotating {
+    world: World,
+    root: Root,
+    /// Never trusted to vouch for anyone who comes; it only makes the bundle another one.
+    ballast: Root,
+}
+
+/// What is rotated: the server's pair, and the bundle of CAs.
+struct Set {
+    certificate: String,
+    key: String,
+    bundle: String,
+}
+
+impl Rotating {
+    fn new() -> Self {
+        let world = World::new();
+        let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+        let ballast = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+        fs::write(world.cert("root-ca"), &root.issued.certificate_pem).unwrap();
+        let server = ("server", root.server(&[]).unwrap());
+        let clients = ["client", "second"].map(|name| (name, root.client(name).unwrap()));
+        for (name, issued) in clients.into_iter().chain([server]) {
+            fs::write(world.cert(name), &issued.certificate_pem).unwrap();
+            fs::write(world.key(name), &issued.key_pem).unwrap();
+        }
+        Self { world, root, ballast }
+    }
+
+    fn fresh(&self, round: usize) -> Set {
+        let server = self.root.server(&[]).unwrap();
+        let mut bundle = self.root.issued.certificate_pem.clone();
+        if !round.is_multiple_of(2) {
+            bundle += &self.ballast.issued.certificate_pem;
+        }
+        Set { certificate: server.certificate_pem, key: server.key_pem, bundle }
+    }
+
+    /// Lets webhooks.toml name the files in this folder.
+    fn point_to(&self, folder: &str) {
+        let path = self.world.path("webhooks.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("certs/server", &format!("{folder}/server"));
+        fs::write(path, text.replace("certs/root-ca.pem", &format!("{folder}/bundle.pem"))).unwrap();
+    }
+}
+
+impl Set {
+    fn files(&self) -> [(&'static str, &str); 3] {
+        [("server.key", &self.key), ("server.pem", &self.certificate), ("bundle.pem", &self.bundle)]
+    }
+
+    /// Writes all three into a folder, the key for nobody else.
+    fn write_into(&self, folder: &Path) {
+        fs::create_dir_all(folder).unwrap();
+        for (name, text) in self.files() {
+            write_private(&folder.join(name), text);
+        }
+    }
+}
+
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn swap_symlink(target: &str, link: &Path) {
+    let next = link.with_file_name("next-link");
+    symlink(target, &next).unwrap();
+    fs::rename(next, link).unwrap();
+}
+
+/// Puts a set into its place.
+type Rotate = fn(&Path, &Set, usize);
+
+fn rename_over(home: &Path, set: &Set, _round: usize) {
+    for (name, text) in set.files() {
+        write_private(&home.join("next"), text);
+        fs::rename(home.join("next"), home.join(name)).unwrap();
+    }
+}
+
+fn write_in_place(home: &Path, set: &Set, _round: usize) {
+    set.write_into(home);
+}
+
+/// As Kubernetes mounts a secret: names lead through `..data`, which alone is swapped.
+fn kubernetes(home: &Path, set: &Set, round: usize) {
+    let revision = format!("..r{round}");
+    set.write_into(&home.join(&revision));
+    swap_symlink(&revision, &home.join("..data"));
+    for (name, _) in set.files() {
+        if !home.join(name).is_symlink() {
+            symlink(format!("..data/{name}"), home.join(name)).unwrap();
+        }
+    }
+    if round > 0 {
+        fs::remove_dir_all(home.join(format!("..r{}", round - 1))).unwrap();
+    }
+}
+
+/// As certbot does: each name is a symlink to a numbered file elsewhere.
+fn certbot(home: &Path, set: &Set, round: usize) {
+    let archive = home.join("archive");
+    fs::create_dir_all(&archive).unwrap();
+    for (name, text) in set.files() {
+        write_private(&archive.join(format!("{round}-{name}")), text);
+        swap_symlink(&format!("archive/{round}-{name}"), &home.join(name));
+    }
+}
+
+/// The folder itself is a symlink.
+fn parent(home: &Path, set: &Set, round: usize) {
+    let revision = format!("{}-r{round}", home.file_name().unwrap().to_str().unwrap());
+    set.write_into(&home.with_file_name(&revision));
+    swap_symlink(&revision, home);
+}
+
+/// Delivers until it is told to stop, over connections that are kept and over new ones.
+struct Load {
+    stop: Arc<AtomicBool>,
+    delivered: Arc<AtomicUsize>,
+    workers: Vec<thread::JoinHandle<Vec<String>>>,
+}
+
+impl Load {
+    fn start(world: &World, port: u16) -> Self {
+        let mut load = Self { stop: Arc::default(), delivered: Arc::default(), workers: Vec::new() };
+        let config = client_config(world, "client");
+        for keep in [true, true, false] {
+            let config = Arc::clone(&config);
+            let mut open: Option<Wire> = None;
+            load.worker(move || http1(&config, port, &mut open, keep));
+        }
+        let connector = http2_connector(world, "client");
+        for keep in [true, false] {
+            let connector = connector.clone();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let mut open: Option<Connection> = None;
+            load.worker(move || runtime.block_on(http2(&connector, port, &mut open, keep)));
+        }
+        load
+    }
+
+    fn worker(&mut self, mut deliver: impl FnMut() -> Result<(), String> + Send + 'static) {
+        let (stop, delivered) = (Arc::clone(&self.stop), Arc::clone(&self.delivered));
+        self.workers.push(thread::spawn(move || {
+            let mut failures = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                match deliver() {
+                    Ok(()) => drop(delivered.fetch_add(1, Ordering::Relaxed)),
+                    Err(failure) => failures.push(failure),
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            failures
+        }));
+    }
+
+    /// What failed, and how many did not.
+    fn stop(self) -> (Vec<String>, usize) {
+        self.stop.store(true, Ordering::Relaxed);
+        let failures = self.workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
+        (failures, self.delivered.load(Ordering::Relaxed))
+    }
+}
+
+fn http1(config: &Arc<ClientConfig>, port: u16, open: &mut Option<Wire>, keep: bool) -> Result<(), String> {
+    let mut wire = match open.take() {
+        Some(wire) => wire,
+        None => Wire::with_config(Arc::clone(config), port).map_err(|error| format!("connect: {error}"))?,
+    };
+    let answer = wire.post("/webhooks/pix", b"{}").map_err(|error| format!("h1: {error}"))?;
+    if keep {
+        *open = Some(wire);
+    }
+    if answer.status == 200 { Ok(()) } else { Err(format!("h1: {}", answer.status)) }
+}
+
+fn http2_connector(world: &World, name: &str) -> Connector {
+    let read = |path: &Path| pem::certificates(&fs::read(path).unwrap()).unwrap();
+    let key = pem::private_key(&fs::read(world.key(name)).unwrap()).unwrap();
+    let settings = ClientSettings {
+        trust: Trust::Anchors(read(&world.cert("root-ca"))),
+        key_pair: Some(KeyPair::new(read(&world.cert(name)), &key).unwrap()),
+        protocols: Protocols::Http2,
+        versions: TlsVersions::Both,
+    };
+    Connector::new(&settings).unwrap()
+}
+
+async fn http2(
+    connector: &Connector,
+    port: u16,
+    open: &mut Option<Connection>,
+    keep: bool,
+) -> Result<(), String> {
+    let target = Target::parse(&format!("https://localhost:{port}/webhooks/pix")).unwrap();
+    let mut connection = match open.take() {
+        Some(connection) => connection,
+        None => {
+            let address = format!("127.0.0.1:{port}");
+            Connection::open(connector, &target, Some(&address))
+                .await
+                .map_err(|fault| format!("h2 open: {fault}"))?
+        }
+    };
+    let answer = connection.post(&http::HeaderMap::new(), "{}".into()).await;
+    let answer = answer.map_err(|fault| format!("h2: {fault}"))?;
+    if keep {
+        *open = Some(connection);
+    }
+    if answer.status == 200 { Ok(()) } else { Err(format!("h2: {}", answer.status)) }
+}
+
+/// The certificate that the daemon shows right now, in PEM.
+fn shown(config: &Arc<ClientConfig>, port: u16) -> Vec<u8> {
+    let mut wire = Wire::with_config(Arc::clone(config), port).unwrap();
+    wire.0.conn.complete_io(&mut wire.0.sock).unwrap();
+    wire.0.conn.peer_certificates().unwrap()[0].to_vec()
+}
+
+fn reloads(daemon: &Daemon) -> usize {
+    daemon.log_text().matches("\"message\":\"reloaded\"").count()
+}
+
+fn resident_kib(daemon: &Daemon) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Rotates again and again under load: every set is served, each is logged once, nothing fails.
+fn rotate_under_load(kind: &str, rotate: Rotate) {
+    let rotating = Rotating::new();
+    let (world, home) = (&rotating.world, rotating.world.path("home"));
+    fs::create_dir(&home).unwrap();
+    if kind == "parent" {
+        fs::remove_dir(&home).unwrap();
+    }
+    rotate(&home, &rotating.fresh(0), 0);
+    rotating.point_to("home");
+    let daemon = world.start();
+    let config = client_config(world, "client");
+    let load = Load::start(world, daemon.port);
+    let count = rounds(20);
+    let (mut slowest, mut memory) = (Duration::ZERO, 0);
+    for round in 1..=count {
+        let set = rotating.fresh(round);
+        let expected = pem::certificates(set.certificate.as_bytes()).unwrap().remove(0);
+        let begun = Instant::now();
+        rotate(&home, &set, round);
+        eventually(&format!("{kind}: rotation {round} is served"), || {
+            (shown(&config, daemon.port) == expected.as_ref()).then_some(())
+        });
+        slowest = slowest.max(begun.elapsed());
+        eventually("it is logged", || (reloads(&daemon) >= round).then_some(()));
+        if round == count.div_ceil(4) {
+            memory = resident_kib(&daemon);
+        }
+    }
+    let grown = resident_kib(&daemon).saturating_sub(memory);
+    let (failures, delivered) = load.stop();
+    eprintln!(
+        "{kind}: {count} rotations, slowest served after {slowest:?}, {delivered} deliveries, {grown} KiB more"
+    );
+    assert!(
+        failures.is_empty(),
+        "{kind}: {} failed: {:?}",
+        failures.len(),
+        &failures[..failures.len().min(5)]
+    );
+    assert!(delivered > count, "{delivered}");
+    assert_eq!(reloads(&daemon), count, "{kind}: each is logged once");
+    assert_eq!(daemon.metric("hookspool_reloads_total{outcome=\"applied\"}"), count as f64);
+    assert_eq!(daemon.metric("hookspool_generation"), (count + 1) as f64);
+    assert!(slowest < Duration::from_secs(2), "{kind}: {slowest:?}");
+    assert!(grown < 16 << 10, "{kind}: {grown} KiB more");
+}
+
+#[test]
+fn files_that_are_renamed_over() {
+    rotate_under_load("rename", rename_over);
+}
+
+#[test]
+fn files_that_are_written_in_place() {
+    rotate_under_load("in place", write_in_place);
+}
+
+#[test]
+fn a_secret_of_kubernetes() {
+    rotate_under_load("kubernetes", kubernetes);
+}
+
+#[test]
+fn symlinks_of_certbot() {
+    rotate_under_load("certbot", certbot);
+}
+
+#[test]
+fn a_folder_that_is_a_symlink() {
+    rotate_under_load("parent", parent);
+}
+
+fn edit(world: &World, old: &str, new: &str) {
+    let path = world.path("webhooks.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(old), "{old}");
+    fs::write(world.path("next"), text.replacen(old, new, 1)).unwrap();
+    fs::rename(world.path("next"), path).unwrap();
+}
+
+/// What came of one delivery, and when it began.
+type Told = (Instant, Result<(), String>);
+
+/// Streams as a sender on a kept connection, and comes back when that is closed.
+fn stream(
+    world: &World,
+    port: u16,
+    name: &str,
+    path: &'static str,
+    over_http2: bool,
+    stop: &Arc<AtomicBool>,
+) -> thread::JoinHandle<Vec<Told>> {
+    let (config, connector) = (client_config(world, name), http2_connector(world, name));
+    let stop = Arc::clone(stop);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (mut wire, mut connection) = (None::<Wire>, None::<Connection>);
+        let mut told = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let begun = Instant::now();
+            let result = if over_http2 {
+                runtime.block_on(post_http2(&connector, port, path, &mut connection))
+            } else {
+                post_http1(&config, port, path, &mut wire)
+            };
+            told.push((begun, result));
+            thread::sleep(Duration::from_millis(2));
+        }
+        told
+    })
+}
+
+fn post_http1(
+    config: &Arc<ClientConfig>,
+    port: u16,
+    path: &str,
+    open: &mut Option<Wire>,
+) -> Result<(), String> {
+    let mut wire = match open.take() {
+        Some(wire) => wire,
+        None => Wire::with_config(Arc::clone(config), port).map_err(|error| error.to_string())?,
+    };
+    let answer = wire.post(path, b"{}").map_err(|error| error.to_string())?;
+    if answer.status != 200 {
+        return Err(answer.status.to_string());
+    }
+    *open = Some(wire);
+    Ok(())
+}
+
+async fn post_http2(
+    connector: &Connector,
+    port: u16,
+    path: &str,
+    open: &mut Option<Connection>,
+) -> Result<(), String> {
+    let mut connection = match open.take() {
+        Some(connection) => connection,
+        None => {
+            let target = Target::parse(&format!("https://localhost:{port}{path}")).unwrap();
+            let address = format!("127.0.0.1:{port}");
+            Connection::open(connector, &target, Some(&address)).await.map_err(|fault| fault.to_string())?
+        }
+    };
+    let answer =
+        connection.post(&http::HeaderMap::new(), "{}".into()).await.map_err(|fault| fault.to_string())?;
+    if !answer.status.is_success() {
+        return Err(answer.status.to_string());
+    }
+    *open = Some(connection);
+    Ok(())
+}
+
+/// While two senders stream, one of them is taken away: it is not heard any more, and the other
+/// does not notice.
+fn taken_away(reason: &str, prepare: impl FnOnce(&Rotating), take: impl FnOnce(&Rotating)) {
+    let rotating = Rotating::new();
+    prepare(&rotating);
+    let world = &rotating.world;
+    let daemon = world.start();
+    let stop = Arc::new(AtomicBool::new(false));
+    let start = |name: &str, path, over_http2| stream(world, daemon.port, name, path, over_http2, &stop);
+    let gone: Vec<_> = [false, true].map(|over| start("client", "/webhooks/pix", over)).into();
+    let kept: Vec<_> = [false, true].map(|over| start("second", "/second", over)).into();
+    eventually("both are heard", || (world.spool_files().len() > 40).then_some(()));
+    // One that is quiet, too.
+    let mut quiet = Wire::connect(world, &daemon, "client");
+    assert_eq!(quiet.post("/webhooks/pix", b"{}").unwrap().status, 200);
+    take(&rotating);
+    daemon.logged("reloaded", |_| true);
+    let logged = Instant::now();
+    quiet.closed_cleanly();
+    assert!(
+        logged.elapsed() < Duration::from_secs(1),
+        "{reason}: the quiet one stays {:?}",
+        logged.elapsed()
+    );
+    let after = logged + Duration::from_secs(1);
+    eventually("time passes", || (Instant::now() > after + Duration::from_millis(500)).then_some(()));
+    stop.store(true, Ordering::Relaxed);
+    for told in gone.into_iter().map(|worker| worker.join().unwrap()) {
+        assert!(told.iter().any(|(begun, result)| *begun < logged && result.is_ok()), "it was heard before");
+        let late: Vec<_> = told.iter().filter(|(begun, _)| *begun > after).collect();
+        assert!(!late.is_empty() && late.iter().all(|(_, result)| result.is_err()), "{reason}: {late:?}");
+    }
+    for told in kept.into_iter().map(|worker| worker.join().unwrap()) {
+        let lost: Vec<_> = told.iter().filter(|(_, result)| result.is_err()).collect();
+        assert!(lost.is_empty() && told.len() > 50, "{reason}: {lost:?}");
+    }
+    let refused = daemon.metric(&format!("hookspool_refusals_total{{reason=\"{reason}\"}}"));
+    assert!(refused > 0.0, "whoever comes back is refused for {reason}");
+}
+
+#[test]
+fn a_cn_that_is_removed_is_not_heard_any_more() {
+    taken_away("rule", |_| {}, |rotating| edit(&rotating.world, "cn = [\"client\"]", "cn = [\"other\"]"));
+}
+
+#[test]
+fn a_ca_that_is_removed_is_not_heard_any_more() {
+    let prepare = |rotating: &Rotating| {
+        // The two senders have CAs of their own.
+        let world = &rotating.world;
+        let issued = rotating.ballast.client("second").unwrap();
+        fs::write(world.cert("second"), &issued.certificate_pem).unwrap();
+        fs::write(world.key("second"), &issued.key_pem).unwrap();
+        fs::write(world.path("certs/second-ca.pem"), &rotating.ballast.issued.certificate_pem).unwrap();
+        fs::write(world.path("certs/bank-ca.pem"), &rotating.root.issued.certificate_pem).unwrap();
+        edit(world, "certs/root-ca.pem", "certs/bank-ca.pem");
+        edit(world, "certs/root-ca.pem", "certs/second-ca.pem");
+    };
+    taken_away("unknown_ca", prepare, |rotating| {
+        let other = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+        fs::write(rotating.world.path("certs/bank-ca.pem"), &other.issued.certificate_pem).unwrap();
+    });
+}
+
+#[test]
+fn whoever_comes_onto_a_revocation_list_is_not_heard_any_more() {
+    let list = |rotating: &Rotating, serials: &[&[u8]]| {
+        let list = issuer(rotating).list(serials, 20);
+        fs::write(rotating.world.path("next"), list).unwrap();
+        fs::rename(rotating.world.path("next"), rotating.world.path("certs/bank.crl")).unwrap();
+    };
+    let prepare = |rotating: &Rotating| {
+        list(rotating, &[]);
+        edit(&rotating.world, "cn = [\"client\"]", "cn = [\"client\"]\ncrl = \"certs/bank.crl\"");
+    };
+    taken_away("revoked", prepare, |rotating| {
+        let own = pem::certificates(&fs::read(rotating.world.cert("client")).unwrap()).unwrap();
+        let (_, certificate) = X509Certificate::from_der(&own[0]).unwrap();
+        list(rotating, &[certificate.raw_serial()]);
+    });
+}
+
+/// The CA of the development PKI, able to sign lists.
+fn issuer(rotating: &Rotating) -> Party {
+    Party {
+        name: Name::empty().and("2.5.4.10", UTF8, b"hookspool development").and(
+            "2.5.4.3",
+            UTF8,
+            b"hookspool development root",
+        ),
+        key: rcgen::KeyPair::from_pem(&rotating.root.issued.key_pem).unwrap(),
+        der: rotating.root.issued.certificate.clone(),
+    }
+}
+
+#[test]
+fn an_old_and_a_new_ca_overlap_and_then_the_old_one_is_gone() {
+    let rotating = Rotating::new();
+    let world = &rotating.world;
+    let issued = rotating.ballast.client("client").unwrap();
+    fs::write(world.cert("renewed"), &issued.certificate_pem).unwrap();
+    fs::write(world.key("renewed"), &issued.key_pem).unwrap();
+    fs::write(world.path("certs/new-ca.pem"), &rotating.ballast.issued.certificate_pem).unwrap();
+    let daemon = world.start();
+    let generation = |number: f64| {
+        eventually("it is in force", || (daemon.metric("hookspool_generation") == number).then_some(()));
+    };
+    let is_heard =
+        |wire: &mut Wire| wire.post("/webhooks/pix", b"{}").is_ok_and(|answer| answer.status == 200);
+    let comes_in = |name: &str| is_heard(&mut Wire::connect(world, &daemon, name));
+    let mut old = Wire::connect(world, &daemon, "client");
+    assert!(is_heard(&mut old) && !comes_in("renewed"));
+    edit(world, "ca = [\"certs/root-ca.pem\"]", "ca = [\"certs/root-ca.pem\", \"certs/new-ca.pem\"]");
+    generation(2.0);
+    let mut new = Wire::connect(world, &daemon, "renewed");
+    assert!(is_heard(&mut old) && is_heard(&mut new) && comes_in("client"));
+    edit(world, "ca = [\"certs/root-ca.pem\", \"certs/new-ca.pem\"]", "ca = [\"certs/new-ca.pem\"]");
+    generation(3.0);
+    assert!(is_heard(&mut new) && comes_in("renewed"));
+    assert!(!is_heard(&mut old) && !comes_in("client"));
+}
+
+#[test]
+fn a_request_under_way_is_judged_once_more_before_its_commit() {
+    let rotating = Rotating::new();
+    let world = &rotating.world;
+    let daemon = world.start();
+    let head = "POST /webhooks/pix HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n{}";
+    let (mut gone, mut kept) =
+        (Wire::connect(world, &daemon, "client"), Wire::connect(world, &daemon, "second"));
+    gone.send(head).unwrap();
+    kept.send(head.replace("/webhooks/pix", "/second")).unwrap();
+    edit(world, "cn = [\"client\"]", "cn = [\"other\"]");
+    daemon.logged("reloaded", |_| true);
+    for wire in [&mut gone, &mut kept] {
+        wire.send("{}").unwrap();
+    }
+    let answer = gone.answer().unwrap();
+    assert_eq!(answer.status, 503);
+    assert!(answer.head.contains("connection: close"), "{}", answer.head);
+    assert_eq!(kept.answer().unwrap().status, 200);
+    assert!(world.entries("pix").is_empty());
+    assert_eq!(world.entries("second").values().next().unwrap().envelope["generation"], 2);
+}
