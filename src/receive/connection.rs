@@ -63,7 +63,13 @@ impl Connection {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         let current = live.current();
         if standing.is_welcome && standing.snapshot.generation != current.generation {
-            match self.judge(&current) {
+            // Where only our own certificate or an endpoint changed, the verdict stands.
+            let peer = if current.verifier.judges_like(&standing.snapshot.verifier) {
+                Some(Arc::clone(&standing.peer))
+            } else {
+                self.judge(&current)
+            };
+            match peer {
                 Some(peer) => *standing = Standing { peer, snapshot: current, is_welcome: true },
                 None => {
                     standing.is_welcome = false;

@@ -119,6 +119,11 @@ impl Revocation {
         Self { lists, policy }
     }
 
+    /// What names these lists, and what is asked of them.
+    pub(super) fn describe(&self) -> (CrlPolicy, Vec<String>) {
+        (self.policy, self.lists.iter().map(|signed| signed.list.digest()).collect())
+    }
+
     /// Whether a list names a certificate that is trusted as it stands. No chain leads to it, so a
     /// list that its operator named counts by its issuer's name.
     pub(super) fn names(&self, certificate: &Identity) -> bool {

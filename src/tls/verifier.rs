@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -18,6 +19,7 @@ use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
 use super::anchors::algorithms;
 use super::chain::Chain;
+use super::revocation::Revocation;
 use super::signature::{verify_tls12, verify_tls13};
 use super::trust::{Moment, SenderTrust};
 use crate::clock::Clock;
@@ -75,6 +77,8 @@ pub struct SenderVerifier {
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
     clock: Clock,
+    /// What names everything that a verdict depends on, time aside.
+    digest: [u8; 32],
 }
 
 /// What every sender's trust and rule make of one certificate.
@@ -90,7 +94,13 @@ impl SenderVerifier {
     /// A verifier for these senders; their order is the order of the policy's table.
     pub fn new(senders: Vec<TrustedSender>, clock: Clock) -> Self {
         let hints = hints(&senders);
-        Self { senders, hints, algorithms: algorithms(), clock }
+        let digest = digest_of(&senders);
+        Self { senders, hints, algorithms: algorithms(), clock, digest }
+    }
+
+    /// Whether another verifier comes to the same verdicts, in the same order of senders.
+    pub fn judges_like(&self, other: &Self) -> bool {
+        self.digest == other.digest
     }
 
     /// Judges a chain as a handshake does, possession of the key aside.
@@ -152,6 +162,19 @@ fn excess(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>])
     (bytes > CHAIN_BYTES_MAX).then(|| {
         format!("it and what came with it take {bytes} bytes, more than the {CHAIN_BYTES_MAX} that are read")
     })
+}
+
+/// Names, rules, certificates, purposes and lists of all senders, in their order.
+fn digest_of(senders: &[TrustedSender]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for TrustedSender { sender, trust } in senders {
+        let anchors: Vec<_> = trust.anchors.iter().map(|anchor| anchor.identity.sha256).collect();
+        let lists = trust.revocation.as_ref().map(Revocation::describe);
+        context.update(format!("{sender:?} {anchors:?} {:?} {lists:?}\n", trust.eku).as_bytes());
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
 }
 
 /// Some clients withhold a certificate that no hint matches, so the hints are complete; or there

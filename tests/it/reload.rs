@@ -210,6 +210,37 @@ fn a_bad_set_leaves_the_old_one_serving_and_putting_it_right_is_enough() {
     assert_eq!(errors, BAD_SETS.len());
 }
 
+/// The first half of a change; the second puts the fresh pair into place.
+type Half = (&'static str, fn(&World, &Party));
+
+const HALVES: &[Half] = &[
+    ("key before certificate", |world, fresh| replace(&world.key("server"), fresh.key.serialize_pem())),
+    ("certificate before key", |world, fresh| replace(&world.cert("server"), pem("CERTIFICATE", &fresh.der))),
+    ("truncated", |world, _| cut(&world.cert("server"))),
+    ("empty", |world, _| fs::write(world.key("server"), "").unwrap()),
+    ("gone for a moment", |world, _| fs::remove_file(world.cert("server")).unwrap()),
+];
+
+#[test]
+fn what_is_half_written_is_waited_for() {
+    let world = world();
+    edit(&world, "settle = \"200ms\"", "settle = \"20ms\"");
+    let daemon = world.start();
+    let server = Certificate::leaf(Name::cn("localhost"))
+        .with(vec![key_usage(0x80), crate::der::alternative_names(&[(2, b"localhost")])]);
+    for (round, (name, half)) in (2..).zip(HALVES) {
+        let fresh = root(&world).issue(&server);
+        half(&world, &fresh);
+        // A tool that is slow: far longer than it takes to settle, far shorter than it takes to be bad.
+        thread::sleep(Duration::from_millis(200));
+        assert!(delivers(&world, &daemon, "client", "/webhooks/pix"), "{name}: the old pair still serves");
+        put(&world, "server", &fresh);
+        eventually(name, || (generation(&daemon) == round).then_some(()));
+        assert!(delivers(&world, &daemon, "client", "/webhooks/pix"), "{name}");
+    }
+    assert_eq!(daemon.metric("hookspool_reloads_total{outcome=\"rejected\"}"), 0.0, "{}", daemon.log_text());
+}
+
 #[test]
 fn a_file_that_is_named_and_missing_is_waited_for() {
     let world = world();
