@@ -107,7 +107,7 @@ impl Metrics {
             ),
             reload_last_success: table.gauge(
                 "hookspool_reload_last_success_timestamp_seconds",
-                "When what is in force came into force, in seconds since the epoch",
+                "When a start or a reload last succeeded, in seconds since the epoch",
             ),
             commit_batch_entries: table.histogram(
                 "hookspool_commit_batch_entries",
@@ -167,7 +167,7 @@ impl Metrics {
         }
     }
 
-    /// Says when what is in force came into force.
+    /// Says when a start or a reload last succeeded.
     pub fn loaded(&self, at: i64) {
         self.reload_last_success.set(at);
     }

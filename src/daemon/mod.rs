@@ -3,6 +3,7 @@
 mod snapshot;
 mod notice;
 mod fixed;
+mod look;
 mod reload;
 mod signals;
 mod assemble;

@@ -1,6 +1,6 @@
 //! From changed files to the next snapshot, or to none.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::fixed::Fixed;
+use super::look::{Look, Unfit, in_words, look, report_of};
 use super::notice::log_findings;
 use super::snapshot::{Judgement, publish};
-use crate::clock::{Clock, Timestamp};
-use crate::config::{self, Digest, LoadError, Loaded, Settings};
-use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::clock::Clock;
+use crate::config::{Digest, Settings};
+use crate::diagnostic::{Diagnostic, Report};
 use crate::live::{Asking, Live, Reload, ReloadOutcome, Snapshot};
 use crate::logging::Logging;
 use crate::metrics::Metrics;
@@ -21,9 +22,6 @@ use crate::watch::{self, FileWatch};
 
 /// How long a set that cannot be served may still be one that is being written.
 const HALF_WRITTEN_MAX: Duration = Duration::from_millis(800);
-
-/// How often files that change all the time are read before they are taken as they are.
-const MIXED_READINGS_MAX: usize = 5;
 
 /// Why the files are looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,6 +52,8 @@ pub(super) struct Reloader {
     watch: FileWatch,
     /// What was said to be unfit, so that it is said once.
     unfit: Option<Unfit>,
+    /// What has changed and waits for a restart.
+    waits: Vec<String>,
 }
 
 /// What a reload is held against.
@@ -80,28 +80,9 @@ impl Basis {
     }
 }
 
-/// What is not fit to serve.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Unfit {
-    /// A set of files with these contents.
-    Set(Digest),
-    /// Something that kept them from being read.
-    Fault(String),
-}
-
-/// What a look at the files comes to.
-enum Look {
-    /// As in force.
-    Same,
-    /// Fit to serve.
-    Fit(Box<Settings>, Report),
-    /// Not fit to serve; with the files that it names, found or not.
-    Unfit(Unfit, Report, Vec<PathBuf>),
-}
-
 impl Reloader {
     pub(super) fn new(basis: Basis, parts: Parts, watch: FileWatch) -> Self {
-        Self { basis, parts, watch, unfit: None }
+        Self { basis, parts, watch, unfit: None, waits: Vec::new() }
     }
 
     /// Serves triggers and those who ask, for ever.
@@ -167,29 +148,14 @@ impl Reloader {
         }
     }
 
-    /// Reads everything once, and judges those bytes.
     async fn look(&self) -> Look {
-        let (config, now) = (self.basis.config.clone(), self.parts.clock.now());
-        let read = tokio::task::spawn_blocking(move || read(&config, now)).await;
-        let Loaded { settings, report, files, digest } = match read {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(fault)) => return complaint(&fault),
-            Err(error) => return complaint(&error),
-        };
-        let current = self.parts.live.current();
-        if digest == self.basis.digest && !time_has_told(&current, now) {
-            return Look::Same;
-        }
-        let in_force = |upon: &str| current.certificates.iter().any(|fact| fact.digest == upon);
-        match settings {
-            Some(settings) if !report.forbids_reload(in_force) => Look::Fit(Box::new(settings), report),
-            Some(_) | None => Look::Unfit(Unfit::Set(digest), report, files),
-        }
+        let Basis { config, digest, .. } = &self.basis;
+        look(config.clone(), *digest, &self.parts.live.current(), self.parts.clock.now()).await
     }
 
     fn unchanged(&mut self, asked: bool) -> Reload {
         let was_unfit = self.unfit.take().is_some();
-        let reload = self.outcome(ReloadOutcome::Unchanged, &Report::default(), Vec::new());
+        let reload = self.outcome(ReloadOutcome::Unchanged, &Report::default());
         if asked || was_unfit {
             tracing::info!(generation = reload.generation, "what is on disk is what is in force");
             self.note(&reload);
@@ -198,7 +164,7 @@ impl Reloader {
     }
 
     fn reject(&mut self, unfit: Unfit, report: &Report, files: &[PathBuf]) -> Reload {
-        let reload = self.outcome(ReloadOutcome::Rejected, report, Vec::new());
+        let reload = self.outcome(ReloadOutcome::Rejected, report);
         self.unfit = Some(unfit);
         // What is missing may come, beside what is in force.
         let mut watched = self.basis.watched.clone();
@@ -219,7 +185,7 @@ impl Reloader {
             let report = report_of(&fault);
             return self.reject(Unfit::Fault(fault), &report, &settings.files);
         }
-        let waits = self.basis.fixed.differences(&settings);
+        self.waits = self.basis.fixed.differences(&settings);
         let Parts { live, metrics, clock, logging, spool, .. } = &self.parts;
         logging.set_level(settings.log.level);
         spool.health().set_min_free(settings.spool.min_free.0);
@@ -232,11 +198,11 @@ impl Reloader {
         let before = live.current();
         let next = Judgement::from(settings).into_snapshot(before.generation + 1, clock);
         publish(&next, Some(&before), metrics);
-        log_findings(report);
-        say(&next, &waits);
         live.publish(next);
+        log_findings(report);
+        say(&live.current(), &self.waits);
         self.follow(watched);
-        let reload = self.outcome(ReloadOutcome::Applied, report, waits);
+        let reload = self.outcome(ReloadOutcome::Applied, report);
         self.note(&reload);
         reload
     }
@@ -260,13 +226,13 @@ impl Reloader {
         }
     }
 
-    fn outcome(&self, outcome: ReloadOutcome, report: &Report, waits_for_restart: Vec<String>) -> Reload {
+    fn outcome(&self, outcome: ReloadOutcome, report: &Report) -> Reload {
         Reload {
             outcome,
             at: self.parts.clock.now().to_string(),
             generation: self.parts.live.current().generation,
             findings: report.findings().iter().map(Diagnostic::to_finding).collect(),
-            waits_for_restart,
+            waits_for_restart: self.waits.clone(),
         }
     }
 
@@ -274,27 +240,6 @@ impl Reloader {
         self.parts.metrics.reload(reload.outcome.word(), self.parts.clock.now().as_second());
         self.parts.live.note_reload(reload.clone());
     }
-}
-
-/// Reads everything at one moment: what changes while it is read could be a mix of two sets, each of
-/// whose parts is fine, so it is read again.
-fn read(config: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
-    let mut loaded = config::load(config, now)?;
-    for _ in 0..MIXED_READINGS_MAX {
-        let again = config::load(config, now)?;
-        if again.digest == loaded.digest {
-            break;
-        }
-        loaded = again;
-    }
-    Ok(loaded)
-}
-
-/// Whether time has changed, since the snapshot was made, what its certificates are good for.
-fn time_has_told(snapshot: &Snapshot, now: Timestamp) -> bool {
-    let since = snapshot.loaded_at;
-    let passed = |at: Timestamp| since < at && at < now;
-    snapshot.certificates.iter().any(|fact| passed(fact.not_before) || passed(fact.not_after))
 }
 
 fn say(next: &Snapshot, waits: &[String]) {
@@ -313,26 +258,4 @@ fn say(next: &Snapshot, waits: &[String]) {
         first_to_expire = soonest.map(|fact| tracing::field::display(fact.file.display())),
         "reloaded"
     );
-}
-
-fn complaint(fault: &dyn std::error::Error) -> Look {
-    let words = in_words(fault);
-    let report = report_of(&words);
-    Look::Unfit(Unfit::Fault(words), report, Vec::new())
-}
-
-/// A fault that has no place in webhooks.toml.
-fn report_of(words: &str) -> Report {
-    Report::new(vec![Diagnostic::new(Severity::Error, None, words)])
-}
-
-/// A fault with its causes.
-fn in_words(fault: &dyn std::error::Error) -> String {
-    let mut words = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        words = format!("{words}: {cause}");
-        next = cause.source();
-    }
-    words
 }

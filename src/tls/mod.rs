@@ -10,6 +10,7 @@ pub mod anchors;
 pub mod revocation;
 mod chain;
 pub mod trust;
+mod search;
 mod path;
 pub mod verifier;
 pub mod server;

@@ -277,6 +277,9 @@ fn whoever_asks_is_told_what_became_of_it() {
     let (code, said) = reload();
     assert_eq!(code, 0);
     assert!(said.contains("`[server] listen` has changed, which takes a restart"), "{said}");
+    let (_, said) = reload();
+    assert!(said.contains("takes a restart") && said.contains("unchanged"), "it still waits: {said}");
+    assert!(status(&daemon)["degraded"].to_string().contains("takes a restart"));
     daemon.signal("-HUP");
     daemon.logged("SIGHUP: reloading", |_| true);
     assert!(delivers(&world, &daemon, "client", "/webhooks/pix"));

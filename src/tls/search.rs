@@ -1,0 +1,187 @@
+//! One certificate's search for an anchor (RFC 5280, 6.1), as the library does it, with what it leaves
+//! out: the anchors' own constraints, keyCertSign above, and one sender's revocation lists.
+
+use std::cell::RefCell;
+
+use jiff::Timestamp;
+use rustls_pki_types::{TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, KeyUsage, VerifiedPath};
+
+use super::anchors::Anchor;
+use super::chain::Chain;
+use super::revocation::{Link, Revocation};
+use super::trust::{Eku, Moment, dates, for_another_purpose};
+use crate::identity::Identity;
+use crate::policy::{Doubt, Vouched, Voucher};
+
+/// One certificate's search for an anchor.
+pub(super) struct Search<'a> {
+    pub(super) end_entity: &'a EndEntityCert<'a>,
+    pub(super) chain: &'a Chain<'a>,
+    pub(super) moment: Moment<'a>,
+}
+
+pub(super) enum Failure {
+    /// A path was found, and there is something about it.
+    Doubt(Doubt),
+    /// None was found.
+    NoPath(Error),
+}
+
+impl Search<'_> {
+    /// Whether a path holds, revocation aside.
+    pub(super) fn holds(&self, anchors: &[&Anchor], at: Timestamp, purpose: Purpose) -> bool {
+        self.path(anchors, at, purpose, None).is_ok()
+    }
+
+    pub(super) fn path(
+        &self,
+        anchors: &[&Anchor],
+        at: Timestamp,
+        purpose: Purpose,
+        revocation: Option<&Revocation>,
+    ) -> Result<Vouched, Failure> {
+        let trusted: Vec<TrustAnchor<'_>> =
+            anchors.iter().filter_map(|anchor| anchor.trust.as_ref().ok().cloned()).collect();
+        // What was found on the way: the library passes on a path, but nothing about it.
+        let (vouched, doubted) = (RefCell::new(None), RefCell::new(None::<Doubt>));
+        let inspect = |path: &VerifiedPath<'_>| match self.inspect(path, anchors, revocation) {
+            Ok(found) => {
+                *vouched.borrow_mut() = Some(found);
+                Ok(())
+            }
+            Err(Failure::NoPath(error)) => Err(error),
+            Err(Failure::Doubt(doubt)) => {
+                let mut worst = doubted.borrow_mut();
+                if worst.as_ref().is_none_or(|known| known.kind < doubt.kind) {
+                    *worst = Some(doubt);
+                }
+                Err(Error::UnknownIssuer)
+            }
+        };
+        let verified = self.end_entity.verify_for_usage(
+            self.moment.algorithms.all,
+            &trusted,
+            &self.chain.intermediates,
+            unix_time(at),
+            purpose,
+            None,
+            Some(&inspect),
+        );
+        match (verified.map(|_| ()), vouched.take(), doubted.take()) {
+            (Ok(()), Some(found), _) => Ok(found),
+            (_, _, Some(doubt)) => Err(Failure::Doubt(doubt)),
+            (Err(error), _, None) => Err(Failure::NoPath(error)),
+            (Ok(()), None, None) => Err(Failure::NoPath(Error::UnknownIssuer)),
+        }
+    }
+
+    /// Judges one path that holds as far as the library looks.
+    fn inspect(
+        &self,
+        path: &VerifiedPath<'_>,
+        anchors: &[&Anchor],
+        revocation: Option<&Revocation>,
+    ) -> Result<Vouched, Failure> {
+        let above = path
+            .intermediate_certificates()
+            .map(|certificate| self.chain.intermediates.iter().position(|der| *der == certificate.der()))
+            .map(|place| self.chain.above.get(place?))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(Failure::NoPath(Error::BadDer))?;
+        // The library looks at basicConstraints; RFC 5280, 6.1.4 (n), asks for keyCertSign as well.
+        if above.iter().any(|identity| identity.issuing.never.is_some()) {
+            return Err(Failure::NoPath(Error::EndEntityUsedAsCa));
+        }
+        // RFC 5280, 6.1.4 (l): those that only carry an issuer over to a new key do not count.
+        let counted = above.iter().filter(|identity| !identity.is_self_issued()).count();
+        // The same CA may be there twice, renewed: the one that lasts longest counts.
+        let anchor = anchors
+            .iter()
+            .filter(|anchor| anchor.trust.as_ref().is_ok_and(|trust| trust == path.anchor()))
+            .filter(|anchor| anchor.permits(counted))
+            .max_by_key(|anchor| anchor.identity.not_after)
+            .ok_or(Failure::NoPath(Error::PathLenConstraintViolated))?;
+        let issuers = above.iter().copied().chain([&anchor.identity]);
+        let issued = std::iter::once(self.chain.identity).chain(above.iter().copied());
+        let links: Vec<_> =
+            issued.zip(issuers).map(|(certificate, issuer)| Link { certificate, issuer }).collect();
+        let lists = match revocation {
+            Some(revocation) => {
+                revocation.check(&links, self.moment.now, self.moment.algorithms).map_err(Failure::Doubt)?
+            }
+            None => None,
+        };
+        let certificates = links.iter().flat_map(|link| [link.certificate.not_after, link.issuer.not_after]);
+        Ok(Vouched {
+            by: Voucher::Anchor(anchor.identity.subject.clone()),
+            not_after: certificates.chain(lists).min().unwrap_or(self.chain.identity.not_after),
+        })
+    }
+
+    /// Whether a path could lead to this anchor, by the names alone.
+    pub(super) fn may_end_at(&self, anchor: &Anchor) -> bool {
+        self.all().any(|identity| identity.issuer == anchor.identity.subject)
+    }
+
+    /// Moments at which all certificates of the chain may have been valid together: when the
+    /// youngest began, and when the end-entity's own did.
+    pub(super) fn moments(&self) -> impl Iterator<Item = Timestamp> + use<> {
+        let own = self.chain.identity.not_before;
+        let youngest = self.all().map(|identity| identity.not_before).max().filter(|above| *above > own);
+        youngest.into_iter().chain([own])
+    }
+
+    /// What is wrong with the dates of the certificate, or of those that came with it.
+    pub(super) fn dates_above(&self) -> Option<Doubt> {
+        self.all().find_map(|identity| dates(identity, &self.what(identity), self.moment.now).err())
+    }
+
+    /// Which one is marked for another purpose.
+    pub(super) fn other_purpose(&self) -> Doubt {
+        let other = self.all().find(|identity| !identity.purposes.include_clients());
+        for_another_purpose(&self.what(other.unwrap_or(self.chain.identity)))
+    }
+
+    fn what(&self, identity: &Identity) -> String {
+        if identity.sha256 == self.chain.identity.sha256 {
+            "the certificate".to_owned()
+        } else {
+            format!("the CA `{}` above it", identity.subject)
+        }
+    }
+
+    /// The certificate, and those that came with it.
+    fn all(&self) -> impl Iterator<Item = &Identity> {
+        std::iter::once(self.chain.identity).chain(&self.chain.above)
+    }
+}
+
+/// What a certificate has to be marked for, if it is marked at all (RFC 5280, 4.2.1.12).
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    Any,
+    Client,
+}
+
+impl From<Eku> for Purpose {
+    fn from(eku: Eku) -> Self {
+        match eku {
+            Eku::Any => Self::Any,
+            Eku::Client => Self::Client,
+        }
+    }
+}
+
+impl ExtendedKeyUsageValidator for Purpose {
+    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
+        match self {
+            Self::Any => Ok(()),
+            Self::Client => KeyUsage::client_auth().validate(purposes),
+        }
+    }
+}
+
+fn unix_time(at: Timestamp) -> UnixTime {
+    UnixTime::since_unix_epoch(std::time::Duration::from_secs(u64::try_from(at.as_second()).unwrap_or(0)))
+}
