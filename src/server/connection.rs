@@ -21,7 +21,7 @@ use super::pace::{Held, Pace, Paced, Patience};
 use super::routes::{self, Response, Routes};
 use crate::clock::{Clock, Timestamp};
 use crate::live::Live;
-use crate::receive::connection::Connection;
+use crate::receive::connection::{Connection, Standing};
 
 /// The longest request head on HTTP/1.1, in bytes.
 const HTTP1_HEAD_BYTES_MAX: usize = 64 << 10;
@@ -35,6 +35,9 @@ const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// How often a quiet HTTP/2 peer is asked whether it is still there, and how long it may take.
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+
+/// All that are quiet have been judged this long after a change.
+const JUDGED_WITHIN: Duration = Duration::from_millis(500);
 
 /// What every connection of the server shares.
 #[derive(Clone, Debug)]
@@ -92,6 +95,12 @@ async fn welcome_ends(connection: Arc<Connection>, live: Arc<Live>, clock: Clock
             () = sleep(expires) => return,
             changed = changes.changed() => if changed.is_err() { return },
         }
+        // A request is judged when it comes. Those that are quiet are judged one after another, so
+        // that thousands of them do not keep it waiting.
+        tokio::select! {
+            () = retire.cancelled() => return,
+            () = sleep(turn(&standing)) => {}
+        }
     }
 }
 
@@ -110,6 +119,12 @@ fn answer(
         drop(busy);
         response
     }
+}
+
+/// When a quiet connection is judged after a change: spread by port, as good as by chance.
+fn turn(standing: &Standing) -> Duration {
+    let spread = u64::try_from(JUDGED_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(u64::from(standing.peer.address.port()) % spread)
 }
 
 /// How long a certificate is still good for.
