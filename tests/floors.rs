@@ -13,8 +13,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("warp::", &["server/routes.rs"]),
     ("toml::", &["config/raw.rs"]),
     ("notify::", &["watch/file_watch.rs"]),
-    ("rename(", &["spool/volume.rs", "spool/commit.rs", "devpki/files.rs"]),
-    ("sync_data(", &["spool/volume.rs"]),
+    ("fs::rename(", &["spool/disk.rs", "devpki/files.rs"]),
+    ("sync_data(", &["spool/disk.rs"]),
+    ("syncfs(", &["spool/disk.rs"]),
     ("Timestamp::now", &["clock.rs"]),
 ];
 

@@ -254,8 +254,8 @@ impl<V: Volume> Writer<V> {
 
     fn write(&mut self, draft: Draft) -> Result<(Draft, V::File), CommitError> {
         let path = self.layout.draft(draft.id());
-        let mut file = self.volume.create(&path).map_err(io_error("create", &path))?;
-        match self.volume.write(&mut file, &draft.pieces()) {
+        let file = self.volume.create(&path).map_err(io_error("create", &path))?;
+        match self.volume.write(&file, 0, &draft.pieces()) {
             Ok(()) => Ok((draft, file)),
             Err(error) => Err(self.discard("write", &path, error)),
         }
@@ -343,8 +343,8 @@ impl<V: Volume> Writer<V> {
             return;
         }
         let (path, renamed) = (self.layout.draft(EntryId::fresh()), self.layout.draft(EntryId::fresh()));
-        let passed = self.volume.create(&path).and_then(|mut file| {
-            self.volume.write(&mut file, &[b"probe"])?;
+        let passed = self.volume.create(&path).and_then(|file| {
+            self.volume.write(&file, 0, &[b"probe"])?;
             self.volume.sync(&file)?;
             self.volume.rename(&path, &renamed)?;
             self.volume.sync_dir(&self.layout.tmp())

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::envelope::{ENVELOPE_VERSION, Envelope, PayloadFacts, PeerFacts, RequestFacts};
 use crate::policy::Name;
+use crate::spool::volume::FileFacts;
 
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Record>>);
@@ -57,13 +58,27 @@ impl Recorder {
 
 impl Volume for Recorder {
     type File = PathBuf;
+    type Reader = io::Empty;
+    type Names = std::vec::IntoIter<io::Result<OsString>>;
 
     fn create(&self, path: &Path) -> io::Result<PathBuf> {
         self.call("create", path)?.files.insert(path.to_owned(), Vec::new());
         Ok(path.to_owned())
     }
 
-    fn write(&self, file: &mut PathBuf, pieces: &[&[u8]]) -> io::Result<()> {
+    fn open(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn open_dir(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn read(&self, _: &Path) -> io::Result<io::Empty> {
+        Ok(io::empty())
+    }
+
+    fn write(&self, file: &PathBuf, _: u64, pieces: &[&[u8]]) -> io::Result<()> {
         self.call("write", file)?.files.insert(file.clone(), pieces.concat());
         Ok(())
     }
@@ -72,11 +87,23 @@ impl Volume for Recorder {
         self.call("sync", file).map(drop)
     }
 
+    fn sync_everything(&self, held: &PathBuf) -> io::Result<()> {
+        self.call("sync_everything", held).map(drop)
+    }
+
+    fn tells_every_loss(&self, _: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut record = self.call("rename", from)?;
         let bytes = record.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         record.files.insert(to.to_owned(), bytes);
         Ok(())
+    }
+
+    fn exchange(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
@@ -92,8 +119,12 @@ impl Volume for Recorder {
         Ok(true)
     }
 
-    fn list(&self, _: &Path) -> io::Result<Vec<OsString>> {
-        Ok(Vec::new())
+    fn list(&self, _: &Path) -> io::Result<Self::Names> {
+        Ok(Vec::new().into_iter())
+    }
+
+    fn facts(&self, _: &Path) -> io::Result<FileFacts> {
+        Err(io::ErrorKind::NotFound.into())
     }
 
     fn free_bytes(&self, _: &Path) -> io::Result<u64> {

@@ -97,21 +97,21 @@ fn sync<V: Volume>(volume: &V, path: PathBuf) -> Result<(), OpenError> {
     volume.sync_dir(&path).map_err(|source| OpenError::Io { what: "sync the directory", path, source })
 }
 
+/// Removes what an earlier run had not finished: nothing in `tmp` was ever acknowledged.
 fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenError> {
-    let names = match volume.list(&tmp) {
-        Ok(names) => names,
-        Err(source) => return Err(OpenError::Io { what: "list the directory", path: tmp, source }),
-    };
-    for name in &names {
-        let path = tmp.join(name);
+    let failed = |what, path: &Path, source| OpenError::Io { what, path: path.to_owned(), source };
+    let names = volume.list(&tmp).map_err(|source| failed("list the directory", &tmp, source))?;
+    let mut swept = 0;
+    for name in names {
+        let path = tmp.join(name.map_err(|source| failed("list the directory", &tmp, source))?);
         match volume.remove(&path) {
-            Ok(()) => {}
+            Ok(()) => swept += 1,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
                 tracing::warn!(path = %path.display(), "a directory in the spool's tmp is left alone");
             }
-            Err(source) => return Err(OpenError::Io { what: "remove", path, source }),
+            Err(source) => return Err(failed("remove", &path, source)),
         }
     }
-    Ok(names.len())
+    Ok(swept)
 }

@@ -1,30 +1,61 @@
-//! The only code that touches the spool's entries.
+//! What the spool asks of a file system.
 //!
-//! Everything the spool does to a file system is one of these operations, so that a test can stand
-//! in for the disk, fail any of them, and stop after any of them.
+//! Everything the spool does to its files is one of these operations, so that a test can stand in
+//! for the disk, fail any of them, and stop after any of them.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::io;
 use std::path::Path;
 
-/// What the spool asks of a file system.
-pub trait Volume: Send + 'static {
-    /// A file that is being written.
-    type File;
+use crate::clock::Timestamp;
 
-    /// Makes a new file; fails where one stands.
+/// What is known of a file without opening it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FileFacts {
+    /// In bytes.
+    pub length: u64,
+    /// When its content, mode or name last changed: for an entry, when it came into its queue.
+    pub changed: Timestamp,
+}
+
+/// A file system, and how it is used.
+pub trait Volume: Clone + Send + 'static {
+    /// A file or directory that is held open.
+    type File: Send;
+    /// A file that is read from its beginning.
+    type Reader: io::Read;
+    /// The names in a directory, one by one: there may be millions.
+    type Names: Iterator<Item = io::Result<OsString>> + Send;
+
+    /// Makes a new file to write to; fails where one stands.
     ///
     /// # Errors
     /// As `open(2)` with `O_CREAT | O_EXCL`.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Writes all pieces, one after the other.
+    /// Opens a file that is there, to write to.
     ///
     /// # Errors
-    /// As `writev(2)`; some of the bytes may have been written.
-    fn write(&self, file: &mut Self::File, pieces: &[&[u8]]) -> io::Result<()>;
+    /// As `open(2)` with `O_WRONLY`.
+    fn open(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Holds a directory open.
+    ///
+    /// # Errors
+    /// As `open(2)` with `O_DIRECTORY`.
+    fn open_dir(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Opens a file to read it.
+    ///
+    /// # Errors
+    /// As `open(2)` with `O_RDONLY`; what is not a regular file is an error too.
+    fn read(&self, path: &Path) -> io::Result<Self::Reader>;
+
+    /// Writes all pieces one after the other, the first at `offset` bytes from the beginning.
+    ///
+    /// # Errors
+    /// As `pwritev(2)`; some of the bytes may have been written.
+    fn write(&self, file: &Self::File, offset: u64, pieces: &[&[u8]]) -> io::Result<()>;
 
     /// Makes the file's data durable, and of its metadata what is needed to read it back. After an
     /// error nothing may be promised of this file any more: the kernel reports each lost page once.
@@ -33,11 +64,31 @@ pub trait Volume: Send + 'static {
     /// As `fdatasync(2)`.
     fn sync(&self, file: &Self::File) -> io::Result<()>;
 
-    /// Gives a file another name, atomically.
+    /// Makes all that the file system holds durable, of whatever file, names included. Of what was
+    /// lost since `held` was opened it tells once, and not of which file.
+    ///
+    /// # Errors
+    /// As `syncfs(2)`.
+    fn sync_everything(&self, held: &Self::File) -> io::Result<()>;
+
+    /// Whether [`Volume::sync_everything`] tells of every loss on the file system of `path`. Only
+    /// where this was shown: overlayfs, for one, says nothing.
+    ///
+    /// # Errors
+    /// As `statfs(2)`.
+    fn tells_every_loss(&self, path: &Path) -> io::Result<bool>;
+
+    /// Gives a file another name, atomically, in the place of what may stand there.
     ///
     /// # Errors
     /// As `rename(2)`.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Swaps two files, atomically. Both must be there.
+    ///
+    /// # Errors
+    /// As `renameat2(2)` with `RENAME_EXCHANGE`.
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
 
     /// Makes the names in a directory durable.
     ///
@@ -57,105 +108,21 @@ pub trait Volume: Send + 'static {
     /// As `mkdir(2)`, and `chown(2)` where the spool has a group.
     fn make_dir(&self, path: &Path) -> io::Result<bool>;
 
-    /// The names in a directory.
+    /// The names in a directory, in no order.
     ///
     /// # Errors
-    /// As `opendir(3)` and `readdir(3)`.
-    fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+    /// As `opendir(3)`, and for each name as `readdir(3)`.
+    fn list(&self, path: &Path) -> io::Result<Self::Names>;
+
+    /// What is known of a file without opening it. A symbolic link is not followed.
+    ///
+    /// # Errors
+    /// As `lstat(2)`; what is not a regular file is an error too.
+    fn facts(&self, path: &Path) -> io::Result<FileFacts>;
 
     /// Bytes that an unprivileged process may still write beneath `path`.
     ///
     /// # Errors
     /// As `statvfs(3)`.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
-}
-
-/// The real file system.
-#[derive(Clone, Copy, Debug)]
-pub struct Disk {
-    group: Option<u32>,
-}
-
-impl Disk {
-    /// A disk whose directories belong to `group`, when there is one, for its members to consume.
-    pub fn new(group: Option<u32>) -> Self {
-        Self { group }
-    }
-
-    /// Whether nothing has to be changed: a sandbox may forbid to.
-    fn is_right(self, path: &Path, group: u32) -> bool {
-        let found = fs::metadata(path);
-        found.is_ok_and(|found| found.gid() == group && found.mode() & 0o7777 == self.dir_mode())
-    }
-
-    fn file_mode(self) -> u32 {
-        if self.group.is_some() { 0o660 } else { 0o640 }
-    }
-
-    fn dir_mode(self) -> u32 {
-        // With a group: setgid, so that what is made inside belongs to the group as well.
-        if self.group.is_some() { 0o2770 } else { 0o750 }
-    }
-}
-
-impl Volume for Disk {
-    type File = File;
-
-    fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).mode(self.file_mode()).open(path)
-    }
-
-    fn write(&self, file: &mut File, pieces: &[&[u8]]) -> io::Result<()> {
-        let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-        let mut rest = slices.as_mut_slice();
-        while !rest.is_empty() {
-            match file.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        file.sync_data()
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        // Opened each time: a directory that was replaced must not be synced by its old descriptor.
-        File::open(path)?.sync_all()
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
-    }
-
-    fn make_dir(&self, path: &Path) -> io::Result<bool> {
-        let missing = match DirBuilder::new().mode(self.dir_mode()).create(path) {
-            Ok(()) => true,
-            Err(_) if path.is_dir() => false,
-            Err(error) => return Err(error),
-        };
-        if let Some(group) = self.group.filter(|group| !self.is_right(path, *group)) {
-            chown(path, None, Some(group))?;
-            // mkdir(2) ignores the setgid bit, and chown(2) may clear it.
-            fs::set_permissions(path, fs::Permissions::from_mode(self.dir_mode()))?;
-        }
-        Ok(missing)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
-    }
-
-    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        let stat = rustix::fs::statvfs(path)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-    }
 }
