@@ -22,6 +22,16 @@ impl EntryId {
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// The 16 bytes of RFC 9562.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The name with these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
 }
 
 impl fmt::Display for EntryId {

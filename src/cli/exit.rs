@@ -108,7 +108,9 @@ impl From<StartError> for Failure {
             StartError::AdminBind(_)
             | StartError::Bind(_)
             | StartError::Spool(OpenError::Lock(LockError::Held(_))) => Self::CannotCreate(error.into()),
-            StartError::Spool(OpenError::Io { .. } | OpenError::Lock(LockError::Io { .. }))
+            StartError::Spool(
+                OpenError::Io { .. } | OpenError::Folder(_) | OpenError::Lock(LockError::Io { .. }),
+            )
             | StartError::Door(_)
             | StartError::System(_)
             | StartError::Watch(_) => {

@@ -16,6 +16,9 @@ use crate::clock::Timestamp;
 /// statfs(2) shows: ext4 (ext2 and ext3 are the same code), and XFS.
 const TELL_EVERY_LOSS: [u64; 2] = [0xEF53, 0x5846_5342];
 
+/// Pieces that pwritev(2) takes at once (IOV_MAX).
+const PIECES_MAX: usize = 1024;
+
 /// The real file system.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk {
@@ -84,7 +87,7 @@ impl Volume for Disk {
         let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut rest = slices.as_mut_slice();
         while rest.iter().any(|slice| !slice.is_empty()) {
-            match rustix::io::pwritev(file, rest, offset) {
+            match rustix::io::pwritev(file, &rest[..rest.len().min(PIECES_MAX)], offset) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     offset += u64::try_from(written).map_err(io::Error::other)?;

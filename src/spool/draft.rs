@@ -38,8 +38,58 @@ impl Draft {
         self.id
     }
 
+    /// Its bytes.
+    pub(super) fn len(&self) -> usize {
+        self.envelope.len() + self.payload.len()
+    }
+
     /// The pieces, in the order in which they are written.
     pub(super) fn pieces(&self) -> [&[u8]; 2] {
         [&self.envelope, &self.payload]
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::envelope::{ENVELOPE_VERSION, PayloadDigest, PayloadFacts, PeerFacts, RequestFacts};
+
+    /// A draft of this payload for an endpoint.
+    pub(in crate::spool) fn draft(endpoint: &str, payload: &[u8]) -> Draft {
+        let request = RequestFacts {
+            method: "POST",
+            path: "/".into(),
+            query: None,
+            http_version: "HTTP/1.1".into(),
+            headers: Vec::new(),
+        };
+        let peer = PeerFacts {
+            address: String::new(),
+            subject: "",
+            issuer: "",
+            common_name: None,
+            serial: String::new(),
+            sha256: String::new(),
+            spki_sha256: String::new(),
+            not_before: String::new(),
+            not_after: String::new(),
+            tls_version: "",
+            cipher_suite: "",
+        };
+        let mut digest = PayloadDigest::default();
+        digest.update(payload);
+        let envelope = Envelope {
+            version: ENVELOPE_VERSION,
+            id: EntryId::fresh(),
+            received_at: String::new(),
+            endpoint,
+            sender: "efi",
+            event: None,
+            request,
+            peer,
+            generation: 1,
+            payload: PayloadFacts { length: payload.len(), sha256: digest.finish(), content_type: None },
+        };
+        Draft::new(endpoint.parse::<Name>().unwrap(), &envelope, payload.to_vec())
     }
 }

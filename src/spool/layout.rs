@@ -63,6 +63,16 @@ impl Layout {
         self.root.join("corrupt")
     }
 
+    /// An entry that was found not to be whole.
+    pub fn corrupted(&self, id: EntryId) -> PathBuf {
+        self.corrupt().join(file_name(id))
+    }
+
+    /// One of the journals.
+    pub fn journal(&self, number: usize) -> PathBuf {
+        self.root.join(format!(".journal-{number}"))
+    }
+
     /// The file whose lock keeps a second daemon out.
     pub fn lock(&self) -> PathBuf {
         self.root.join(".lock")

@@ -7,10 +7,11 @@
 //! spool/<endpoint>/done/           finished
 //! spool/<endpoint>/failed/         given up
 //! spool/corrupt/                   what was found that is not whole
+//! spool/.journal-0, .journal-1     what can be put back until its files are durable
 //! ```
 //!
-//! A draft is written into `tmp`, its data synced, renamed into `new`, the directory synced; then,
-//! and only then, there is a [`Receipt`].
+//! A draft is made safe, by the journal or by a sync of its own, and stands in `new`; then, and
+//! only then, there is a [`Receipt`].
 
 mod settings;
 mod layout;
@@ -19,15 +20,30 @@ mod volume;
 mod disk;
 mod lock;
 mod health;
+mod folders;
+mod journal;
+mod writer;
 mod commit;
 mod open;
 
-pub use commit::{CommitError, Committer, Receipt, Spool};
+pub use commit::{Committer, Spool};
 pub use disk::Disk;
 pub use draft::Draft;
+pub use folders::{FolderError, make_queues};
 pub use health::{Ailment, Health};
 pub use layout::{Layout, Queue};
 pub use lock::{LockError, SpoolLock};
-pub use open::{OpenError, Opened, make_queues, open};
+pub use open::{OpenError, Opened, open};
 pub use settings::Settings;
 pub use volume::{FileFacts, Volume};
+pub use writer::{CommitError, Receipt};
+
+#[cfg(test)]
+#[path = "sim_tests.rs"]
+mod sim;
+#[cfg(test)]
+#[path = "power_tests.rs"]
+mod power;
+#[cfg(test)]
+#[path = "crash_tests.rs"]
+mod crash;

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::{Layout, Queue};
+use super::folders::{FolderError, make_common, make_queues, make_root};
+use super::layout::Layout;
 use super::lock::{LockError, SpoolLock};
 use super::volume::Volume;
 use crate::policy::Name;
@@ -25,6 +26,9 @@ pub enum OpenError {
     /// It is somebody else's.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A folder cannot be had.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The file system would not.
     #[error("cannot {what} `{}`", path.display())]
     Io {
@@ -37,68 +41,23 @@ pub enum OpenError {
     },
 }
 
-/// Makes what is missing, takes the lock, and sweeps what an earlier run had not finished.
+/// Makes what is missing, takes the lock, and sweeps what an earlier run had not finished. Entries
+/// are neither opened nor counted: there may be millions.
 ///
 /// # Errors
 /// When the lock is taken, or the file system refuses any of it.
 pub fn open<V: Volume>(volume: &V, root: PathBuf, endpoints: &[Name]) -> Result<Opened, OpenError> {
     let layout = Layout::new(root);
-    make(volume, layout.root().to_owned())?;
+    make_root(volume, &layout)?;
     let lock = SpoolLock::take(&layout)?;
-    make(volume, layout.tmp())?;
-    make(volume, layout.corrupt())?;
-    sync(volume, parent(layout.root()))?;
+    make_common(volume, &layout)?;
     make_queues(volume, &layout, endpoints)?;
     let swept = sweep(volume, layout.tmp())?;
     Ok(Opened { layout, lock, swept })
 }
 
-/// Makes the queues of endpoints, where they are missing.
-///
-/// # Errors
-/// When the file system refuses any of it.
-pub fn make_queues<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -> Result<(), OpenError> {
-    for endpoint in endpoints {
-        make(volume, layout.endpoint(endpoint))?;
-        for queue in Queue::ALL {
-            make(volume, layout.queue(endpoint, queue))?;
-        }
-    }
-    // Also where they were there before: whoever made them may have died before they were synced.
-    let parents = endpoints.iter().map(|endpoint| layout.endpoint(endpoint));
-    [layout.root().to_owned()].into_iter().chain(parents).try_for_each(|directory| sync(volume, directory))
-}
-
-/// Makes a directory and those above it. A new one is there for good once its parent is synced.
-fn make<V: Volume>(volume: &V, path: PathBuf) -> Result<(), OpenError> {
-    let parent = parent(&path);
-    let made = match volume.make_dir(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path => {
-            make(volume, parent.clone())?;
-            volume.make_dir(&path)
-        }
-        made => made,
-    };
-    match made {
-        Ok(true) => sync(volume, parent),
-        Ok(false) => Ok(()),
-        Err(source) => Err(OpenError::Io { what: "make the directory", path, source }),
-    }
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) | None => PathBuf::from("."),
-    }
-}
-
-fn sync<V: Volume>(volume: &V, path: PathBuf) -> Result<(), OpenError> {
-    volume.sync_dir(&path).map_err(|source| OpenError::Io { what: "sync the directory", path, source })
-}
-
 /// Removes what an earlier run had not finished: nothing in `tmp` was ever acknowledged.
-fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenError> {
+pub(super) fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenError> {
     let failed = |what, path: &Path, source| OpenError::Io { what, path: path.to_owned(), source };
     let names = volume.list(&tmp).map_err(|source| failed("list the directory", &tmp, source))?;
     let mut swept = 0;

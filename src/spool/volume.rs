@@ -4,6 +4,7 @@
 //! for the disk, fail any of them, and stop after any of them.
 
 use std::ffi::OsString;
+use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 
@@ -19,9 +20,9 @@ pub struct FileFacts {
 }
 
 /// A file system, and how it is used.
-pub trait Volume: Clone + Send + 'static {
+pub trait Volume: Clone + Debug + Send + 'static {
     /// A file or directory that is held open.
-    type File: Send;
+    type File: Debug + Send;
     /// A file that is read from its beginning.
     type Reader: io::Read;
     /// The names in a directory, one by one: there may be millions.

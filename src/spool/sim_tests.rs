@@ -1,0 +1,268 @@
+//! A file system in memory that can fail any call, and that knows what a disk would hold after any
+//! of them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::oneshot;
+
+use super::volume::{FileFacts, Volume};
+use super::writer::{CommitError, Receipt};
+use crate::clock::Timestamp;
+use crate::envelope::EntryId;
+
+type Inode = usize;
+type Bytes = Arc<Vec<u8>>;
+
+/// What was done to the file system, and what failed in a way that leaves traces.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Create(PathBuf, Inode),
+    Write(Inode, usize, Bytes),
+    Sync(Inode),
+    SyncFailed(Inode),
+    SyncEverything,
+    SyncEverythingFailed,
+    SyncDir(PathBuf),
+    Rename(PathBuf, PathBuf, Inode),
+    Exchange(PathBuf, Inode, PathBuf, Inode),
+    Remove(PathBuf),
+}
+
+/// Names and contents.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contents {
+    pub(super) names: BTreeMap<PathBuf, Inode>,
+    pub(super) data: BTreeMap<Inode, Bytes>,
+}
+
+impl Contents {
+    pub(super) fn get(&self, path: &Path) -> Option<&[u8]> {
+        Some(&self.data[self.names.get(path)?])
+    }
+
+    pub(super) fn write(&mut self, inode: Inode, offset: usize, bytes: &[u8]) {
+        let data = Arc::make_mut(self.data.entry(inode).or_default());
+        data.resize(data.len().max(offset + bytes.len()), 0);
+        data[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) now: Contents,
+    pub(super) log: Vec<Op>,
+    inodes: Inode,
+    /// All calls that may fail, with what they were made on.
+    pub(super) calls: Vec<(&'static str, PathBuf)>,
+    /// Which of the calls fail, and with what.
+    pub(super) fault: Option<(Fault, i32)>,
+    pub(super) tells: bool,
+    waiting: Vec<(EntryId, oneshot::Receiver<Result<Receipt, CommitError>>)>,
+    /// Receipts, with how long the log was when they were handed out.
+    pub(super) receipts: Vec<(EntryId, usize)>,
+    pub(super) refused: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// The one of this name, after so many that succeed.
+    Named(&'static str, usize),
+    /// Those with these numbers, counting all calls.
+    Numbered(usize, usize),
+}
+
+/// The file system. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sim(Arc<Mutex<State>>);
+
+impl Sim {
+    /// One that holds this, and on which losses are told all at once, or are not.
+    pub(super) fn holding(now: Contents, tells: bool) -> Self {
+        let inodes = now.data.keys().max().map_or(0, |inode| inode + 1);
+        Self(Arc::new(Mutex::new(State { now, inodes, tells, ..State::default() })))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Notes when the answer to this one comes.
+    pub(super) fn expect(&self, id: EntryId, answer: oneshot::Receiver<Result<Receipt, CommitError>>) {
+        self.state().waiting.push((id, answer));
+    }
+
+    /// Takes in what has been answered; at least before each operation.
+    pub(super) fn note_answers(&self) {
+        let state = &mut *self.state();
+        let at = state.log.len();
+        state.waiting.retain_mut(|(id, answer)| match answer.try_recv() {
+            Ok(Ok(receipt)) => {
+                assert_eq!(receipt.id(), *id);
+                state.receipts.push((*id, at));
+                false
+            }
+            Ok(Err(_)) => {
+                state.refused += 1;
+                false
+            }
+            Err(oneshot::error::TryRecvError::Empty) => true,
+            Err(oneshot::error::TryRecvError::Closed) => panic!("no answer to {id}"),
+        });
+    }
+
+    fn call(&self, name: &'static str, path: &Path) -> io::Result<MutexGuard<'_, State>> {
+        self.note_answers();
+        let mut state = self.state();
+        let number = state.calls.len();
+        let before = || state.calls.iter().filter(|(call, _)| *call == name).count();
+        let fails = match state.fault {
+            Some((Fault::Named(call, after), _)) => call == name && before() == after,
+            Some((Fault::Numbered(from, count), _)) => (from..from + count).contains(&number),
+            None => false,
+        };
+        state.calls.push((name, path.to_owned()));
+        match state.fault {
+            Some((_, errno)) if fails => Err(io::Error::from_raw_os_error(errno)),
+            _ => Ok(state),
+        }
+    }
+}
+
+impl State {
+    fn inode(&self, path: &Path) -> io::Result<Inode> {
+        self.now.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Handle {
+    path: PathBuf,
+    inode: Inode,
+}
+
+impl Volume for Sim {
+    type File = Handle;
+    type Reader = io::Cursor<Vec<u8>>;
+    type Names = std::vec::IntoIter<io::Result<OsString>>;
+
+    fn create(&self, path: &Path) -> io::Result<Handle> {
+        let mut state = self.call("create", path)?;
+        if state.now.names.contains_key(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let inode = state.inodes;
+        state.inodes += 1;
+        state.now.names.insert(path.to_owned(), inode);
+        state.now.data.insert(inode, Bytes::default());
+        state.log.push(Op::Create(path.to_owned(), inode));
+        Ok(Handle { path: path.to_owned(), inode })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Handle> {
+        let inode = self.call("open", path)?.inode(path)?;
+        Ok(Handle { path: path.to_owned(), inode })
+    }
+
+    fn open_dir(&self, path: &Path) -> io::Result<Handle> {
+        self.call("open_dir", path).map(drop)?;
+        Ok(Handle { path: path.to_owned(), inode: Inode::MAX })
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Self::Reader> {
+        let state = self.call("read", path)?;
+        let inode = state.inode(path)?;
+        Ok(io::Cursor::new(state.now.data[&inode].to_vec()))
+    }
+
+    fn write(&self, file: &Handle, offset: u64, pieces: &[&[u8]]) -> io::Result<()> {
+        let (bytes, offset) = (pieces.concat(), usize::try_from(offset).unwrap());
+        let mut state = match self.call("write", &file.path) {
+            Ok(state) => state,
+            Err(error) => {
+                // Half of it was written before the fault came.
+                let mut state = self.state();
+                let half = bytes[..bytes.len() / 2].to_vec();
+                state.now.write(file.inode, offset, &half);
+                state.log.push(Op::Write(file.inode, offset, Arc::new(half)));
+                return Err(error);
+            }
+        };
+        state.now.write(file.inode, offset, &bytes);
+        state.log.push(Op::Write(file.inode, offset, Arc::new(bytes)));
+        Ok(())
+    }
+
+    fn sync(&self, file: &Handle) -> io::Result<()> {
+        let called = self.call("sync", &file.path).map(drop);
+        let op = if called.is_ok() { Op::Sync(file.inode) } else { Op::SyncFailed(file.inode) };
+        self.state().log.push(op);
+        called
+    }
+
+    fn sync_everything(&self, held: &Handle) -> io::Result<()> {
+        let called = self.call("sync_everything", &held.path).map(drop);
+        let op = if called.is_ok() { Op::SyncEverything } else { Op::SyncEverythingFailed };
+        self.state().log.push(op);
+        called
+    }
+
+    fn tells_every_loss(&self, _: &Path) -> io::Result<bool> {
+        Ok(self.state().tells)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.call("rename", from)?;
+        let inode = state.inode(from)?;
+        state.now.names.remove(from);
+        state.now.names.insert(to.to_owned(), inode);
+        state.log.push(Op::Rename(from.to_owned(), to.to_owned(), inode));
+        Ok(())
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        let mut state = self.call("exchange", one)?;
+        let (first, second) = (state.inode(one)?, state.inode(other)?);
+        state.now.names.insert(one.to_owned(), second);
+        state.now.names.insert(other.to_owned(), first);
+        state.log.push(Op::Exchange(one.to_owned(), second, other.to_owned(), first));
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.call("sync_dir", path)?.log.push(Op::SyncDir(path.to_owned()));
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.call("remove", path)?;
+        state.inode(path)?;
+        state.now.names.remove(path);
+        state.log.push(Op::Remove(path.to_owned()));
+        Ok(())
+    }
+
+    fn make_dir(&self, _: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Self::Names> {
+        let state = self.call("list", path)?;
+        let inside = state.now.names.keys().filter(|name| name.parent() == Some(path));
+        let names: Vec<_> = inside.filter_map(|name| Some(Ok(name.file_name()?.to_owned()))).collect();
+        Ok(names.into_iter())
+    }
+
+    fn facts(&self, path: &Path) -> io::Result<FileFacts> {
+        let state = self.state();
+        let length = state.now.data[&state.inode(path)?].len();
+        Ok(FileFacts { length: u64::try_from(length).unwrap(), changed: Timestamp::UNIX_EPOCH })
+    }
+
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(1 << 40)
+    }
+}

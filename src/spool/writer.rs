@@ -1,0 +1,333 @@
+//! Why a 200 can be trusted: how a batch of drafts becomes entries.
+//!
+//! A small draft is made safe by the journal, which is synced once for the whole batch, and then
+//! gets its file and its name in `new`. A large one, and every one where there is no journal, is
+//! written, synced, renamed into `new`, and its directory synced. Receipts are made at the end of
+//! either way and nowhere else.
+//!
+//! After a failed sync nothing is promised of that file again: the kernel may have dropped the
+//! pages, and a second sync would succeed without them. The draft is removed, the sender gets its
+//! 503 and comes back, and the spool takes nothing until a probe file has gone through it all.
+//!
+//! What could still break the promise: a disk that says "synced" and lies. `docs/durability.md`
+//! says more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+use tokio::sync::oneshot;
+
+use super::draft::Draft;
+use super::health::Health;
+use super::journal::Journal;
+use super::layout::{Layout, Queue};
+use super::volume::Volume;
+use crate::envelope::EntryId;
+
+const RENAME: &str = "rename";
+const SYNC_DIRECTORY: &str = "sync the directory";
+
+/// Proof that an entry stands in `new/`, whole, and would survive a power cut. Made only here.
+#[derive(Debug)]
+#[must_use = "a receipt is what entitles to an answer of success"]
+pub struct Receipt {
+    id: EntryId,
+}
+
+impl Receipt {
+    /// The entry that is safe.
+    pub fn id(&self) -> EntryId {
+        self.id
+    }
+}
+
+/// The entry is not in the spool, and its sender has to come back.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The committer has more to do than it may hold.
+    #[error("too many deliveries are waiting to be written")]
+    Busy,
+    /// The committer has stopped.
+    #[error("the spool is closed")]
+    Closed,
+    /// The spool is failing, and a probe has just failed as well.
+    #[error("the spool is failing")]
+    Failing,
+    /// A file operation failed.
+    #[error("cannot {what} `{}`: {why}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why it failed.
+        why: Arc<io::Error>,
+    },
+}
+
+impl CommitError {
+    /// Whether others may still do well: the folder of one endpoint is missing or closed to us, or
+    /// there are no descriptors to be had at this moment.
+    fn concerns_only_this_entry(&self) -> bool {
+        let Self::Io { what, why, .. } = self else { return false };
+        let in_its_own_folder = matches!(*what, RENAME | SYNC_DIRECTORY);
+        let is_missing = matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
+        in_its_own_folder && is_missing
+            || matches!(Errno::from_io_error(why), Some(Errno::MFILE | Errno::NFILE))
+    }
+}
+
+/// Where the one who waits for an entry hears of it.
+pub(super) type Answer = oneshot::Sender<Result<Receipt, CommitError>>;
+
+/// An entry on its way, with the one who waits for it.
+#[derive(Debug)]
+pub(super) struct Step<T> {
+    pub(super) item: T,
+    pub(super) answer: Answer,
+}
+
+/// Writes batches. Knows nothing of threads and queues.
+#[derive(Debug)]
+pub(super) struct Writer<V: Volume> {
+    volume: V,
+    layout: Layout,
+    health: Arc<Health>,
+    /// None where every entry is synced by itself.
+    journal: Option<Journal<V>>,
+    /// Directories whose sync failed, until it succeeds.
+    suspects: BTreeSet<PathBuf>,
+}
+
+impl<V: Volume> Writer<V> {
+    /// Puts back what an earlier run had safe in its journals alone.
+    pub(super) fn start(volume: V, layout: Layout, health: Arc<Health>) -> io::Result<Self> {
+        let journal = Journal::start(&volume, &layout)?;
+        let mut writer = Self { volume, layout, health, journal, suspects: BTreeSet::new() };
+        match writer.journal.as_mut().map(Journal::repair).transpose() {
+            Ok(restored) => {
+                let (restored, journal) = (restored.unwrap_or(0), restored.is_some());
+                tracing::info!(restored, journal, "spool ready");
+            }
+            Err(error) => writer.is_failing(&io_error("ready the journal in", writer.layout.root())(error)),
+        }
+        writer.look_at_space();
+        Ok(writer)
+    }
+
+    /// Makes entries of drafts, and answers each.
+    pub(super) fn write_batch(&mut self, batch: Vec<Step<Draft>>) {
+        self.probe_if_failing();
+        if self.health.is_failing() {
+            for Step { answer, .. } in batch {
+                let _ = answer.send(Err(CommitError::Failing));
+            }
+            return;
+        }
+        let has_journal = self.journal.is_some();
+        let (small, large): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|step| has_journal && Journal::<V>::takes(&step.item));
+        self.write_journaled(small);
+        self.write_synced(large);
+        self.look_at_space();
+    }
+
+    /// Journal, its sync, file, name.
+    fn write_journaled(&mut self, batch: Vec<Step<Draft>>) {
+        let Some(journal) = self.journal.as_mut().filter(|_| !batch.is_empty()) else { return };
+        if let Err(error) = journal.append(batch.iter().map(|step| &step.item)) {
+            let error = io_error("write the journal in", self.layout.root())(error);
+            batch.into_iter().for_each(|step| self.fail(step.answer, error.clone()));
+            return;
+        }
+        let written = self.each(batch, |writer, draft| writer.write(draft).map(|(draft, _)| draft));
+        let named = self.each(written, |writer, draft| writer.name(draft));
+        for Step { item, answer } in named {
+            let _ = answer.send(Ok(Receipt { id: item.id }));
+        }
+    }
+
+    /// File, its sync, name, its directory's sync.
+    fn write_synced(&mut self, batch: Vec<Step<Draft>>) {
+        let written = self.each(batch, |writer, draft| writer.write(draft));
+        let synced = self.each(written, |writer, (draft, file)| writer.sync(draft, &file));
+        let named = self.each(synced, |writer, draft| writer.name(draft));
+        self.sync_directories(named);
+    }
+
+    /// Takes every entry one step further; one that fails is answered and drops out.
+    fn each<A, B>(
+        &mut self,
+        items: Vec<Step<A>>,
+        mut step: impl FnMut(&mut Self, A) -> Result<B, CommitError>,
+    ) -> Vec<Step<B>> {
+        let mut onward = Vec::with_capacity(items.len());
+        for Step { item, answer } in items {
+            match step(self, item) {
+                Ok(item) => onward.push(Step { item, answer }),
+                Err(error) => self.fail(answer, error),
+            }
+        }
+        onward
+    }
+
+    fn write(&mut self, draft: Draft) -> Result<(Draft, V::File), CommitError> {
+        let path = self.layout.draft(draft.id());
+        let file = self.volume.create(&path).map_err(io_error("create", &path))?;
+        match self.volume.write(&file, 0, &draft.pieces()) {
+            Ok(()) => Ok((draft, file)),
+            Err(error) => Err(self.discard("write", &path, error)),
+        }
+    }
+
+    fn sync(&mut self, draft: Draft, file: &V::File) -> Result<Draft, CommitError> {
+        match self.volume.sync(file) {
+            Ok(()) => Ok(draft),
+            Err(error) => Err(self.discard("sync", &self.layout.draft(draft.id()), error)),
+        }
+    }
+
+    fn name(&mut self, draft: Draft) -> Result<Named, CommitError> {
+        let from = self.layout.draft(draft.id());
+        let to = self.layout.entry(draft.endpoint(), Queue::New, draft.id());
+        match self.volume.rename(&from, &to) {
+            Ok(()) => Ok(Named {
+                id: draft.id(),
+                directory: self.layout.queue(draft.endpoint(), Queue::New),
+                path: to,
+            }),
+            Err(error) => Err(self.discard(RENAME, &from, error)),
+        }
+    }
+
+    /// Syncs each directory once and hands out the receipts of what is in it.
+    fn sync_directories(&mut self, named: Vec<Step<Named>>) {
+        let mut by_directory: BTreeMap<PathBuf, Vec<Step<Named>>> = BTreeMap::new();
+        for entry in named {
+            by_directory.entry(entry.item.directory.clone()).or_default().push(entry);
+        }
+        for (directory, entries) in by_directory {
+            let synced = self.volume.sync_dir(&directory).map_err(io_error(SYNC_DIRECTORY, &directory));
+            for Step { item, answer } in entries {
+                match &synced {
+                    Ok(()) => {
+                        let _ = answer.send(Ok(Receipt { id: item.id }));
+                    }
+                    Err(error) => {
+                        self.take_back(&item);
+                        self.fail(answer, error.clone());
+                    }
+                }
+            }
+            if synced.is_err() {
+                self.suspects.insert(directory);
+            }
+        }
+    }
+
+    /// Removes an entry whose name is not durable. A consumer may have taken it meanwhile; then it
+    /// stays: at least once.
+    fn take_back(&self, entry: &Named) {
+        match self.volume.remove(&entry.path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::error!(
+                id = %entry.id,
+                path = %entry.path.display(),
+                %error,
+                "an entry whose sender was told to come back could not be removed: it may be there twice"
+            ),
+        }
+    }
+
+    fn discard(&self, what: &'static str, path: &Path, error: io::Error) -> CommitError {
+        // If even this fails, the next start sweeps it: nothing in tmp is ever acknowledged.
+        let _ = self.volume.remove(path);
+        io_error(what, path)(error)
+    }
+
+    fn fail(&self, answer: Answer, error: CommitError) {
+        if error.concerns_only_this_entry() {
+            tracing::error!(%error, "a delivery was not stored");
+        } else {
+            self.is_failing(&error);
+        }
+        let _ = answer.send(Err(error));
+    }
+
+    fn is_failing(&self, error: &CommitError) {
+        if !self.health.is_failing() {
+            tracing::error!(%error, "the spool is failing: deliveries get 503 until a probe file goes through");
+            self.health.set_failing(true);
+        }
+    }
+
+    /// What is to be done when there is nothing to do.
+    pub(super) fn tidy(&mut self) {
+        self.probe_if_failing();
+        self.look_at_space();
+        if let Err(error) = self.journal.as_mut().map_or(Ok(()), Journal::tidy) {
+            self.is_failing(&io_error("make durable what is in", self.layout.root())(error));
+        }
+    }
+
+    /// Writes anew what a journal still holds, puts a file through everything an entry goes
+    /// through, and syncs the directories that failed.
+    fn probe_if_failing(&mut self) {
+        if !self.health.is_failing() {
+            return;
+        }
+        let repaired = self.journal.as_mut().map_or(Ok(0), Journal::repair);
+        let volume = &self.volume;
+        self.suspects.retain(|directory| volume.sync_dir(directory).is_err());
+        let passed = repaired.and_then(|restored| self.probe().map(|()| restored));
+        if let (Ok(restored), true) = (passed, self.suspects.is_empty()) {
+            tracing::info!(restored, "the spool is well again: a probe file went through");
+            self.health.set_failing(false);
+        }
+    }
+
+    fn probe(&self) -> io::Result<()> {
+        let (path, renamed) = (self.layout.draft(EntryId::fresh()), self.layout.draft(EntryId::fresh()));
+        let passed = self.volume.create(&path).and_then(|file| {
+            self.volume.write(&file, 0, &[b"probe"])?;
+            self.volume.sync(&file)?;
+            self.volume.rename(&path, &renamed)?;
+            self.volume.sync_dir(&self.layout.tmp())
+        });
+        // Whichever of the two stands; what is left is swept at the next start.
+        let _ = self.volume.remove(&renamed).or_else(|_| self.volume.remove(&path));
+        passed
+    }
+
+    fn look_at_space(&self) {
+        if let Ok(free) = self.volume.free_bytes(self.layout.root()) {
+            self.health.set_free(free);
+        }
+    }
+
+    /// Makes everything durable without the journal.
+    pub(super) fn close(self) {
+        if let Some(journal) = self.journal {
+            journal.close();
+        }
+    }
+}
+
+/// An entry that has its name.
+struct Named {
+    id: EntryId,
+    directory: PathBuf,
+    path: PathBuf,
+}
+
+fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CommitError + 'a {
+    move |source| CommitError::Io { what, path: path.to_owned(), why: Arc::new(source) }
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

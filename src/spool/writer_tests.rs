@@ -1,0 +1,199 @@
+//! The steps of a batch, and what is left when one of them fails.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::*;
+use crate::spool::draft::tests::draft;
+use crate::spool::sim::{Contents, Fault, Sim};
+
+const EIO: i32 = 5;
+
+/// A spool where each entry is synced by itself.
+fn plain() -> (Sim, Writer<Sim>, Arc<Health>) {
+    spool(false)
+}
+
+fn spool(tells: bool) -> (Sim, Writer<Sim>, Arc<Health>) {
+    let sim = Sim::holding(Contents::default(), tells);
+    let health = Arc::new(Health::new(0));
+    let writer = Writer::start(sim.clone(), Layout::new("/spool".into()), Arc::clone(&health));
+    sim.state().calls.clear();
+    (sim, writer.expect("a thread"), health)
+}
+
+/// Lets one call fail from now on: the one of this name after so many that succeed.
+fn fail(sim: &Sim, call: &'static str, after: usize, errno: i32) {
+    let mut state = sim.state();
+    state.calls.clear();
+    state.fault = Some((Fault::Named(call, after), errno));
+}
+
+fn calls(sim: &Sim) -> Vec<&'static str> {
+    sim.state().calls.iter().map(|(name, _)| *name).collect()
+}
+
+fn files(sim: &Sim) -> Vec<PathBuf> {
+    sim.state().now.names.keys().filter(|path| !path.to_str().unwrap().contains("journal")).cloned().collect()
+}
+
+/// Runs one batch with a small draft for each of `endpoints`.
+fn batch(writer: &mut Writer<Sim>, endpoints: &[&str]) -> Vec<Result<Receipt, CommitError>> {
+    batch_of(writer, endpoints.iter().map(|endpoint| draft(endpoint, b"{}")).collect())
+}
+
+fn batch_of(writer: &mut Writer<Sim>, drafts: Vec<Draft>) -> Vec<Result<Receipt, CommitError>> {
+    let (steps, answers): (Vec<_>, Vec<_>) = drafts
+        .into_iter()
+        .map(|item| {
+            let (answer, answered) = oneshot::channel();
+            (Step { item, answer }, answered)
+        })
+        .unzip();
+    writer.write_batch(steps);
+    answers.into_iter().map(|answered| answered.blocking_recv().expect("an answer")).collect()
+}
+
+#[test]
+fn a_small_entry_is_in_the_journal_before_it_has_a_name() {
+    let (sim, mut writer, _) = spool(true);
+    assert!(batch(&mut writer, &["pix", "boleto"]).iter().all(Result::is_ok));
+    assert_eq!(calls(&sim), ["write", "sync", "create", "write", "create", "write", "rename", "rename"]);
+}
+
+#[test]
+fn a_large_entry_is_synced_by_itself() {
+    let (sim, mut writer, _) = spool(true);
+    assert!(batch_of(&mut writer, vec![draft("pix", &[0; 70_000])])[0].is_ok());
+    assert_eq!(calls(&sim), ["create", "write", "sync", "rename", "sync_dir"]);
+}
+
+#[test]
+fn a_journal_that_fails_fails_its_batch_and_is_never_written_again() {
+    for call in ["write", "sync"] {
+        let (sim, mut writer, health) = spool(true);
+        assert!(batch(&mut writer, &["pix"])[0].is_ok());
+        fail(&sim, call, 0, EIO);
+        assert!(batch(&mut writer, &["pix", "pix"]).iter().all(Result::is_err), "{call}");
+        assert!(health.is_failing());
+        assert_eq!(files(&sim).len(), 1, "{call}: nothing of it is to be seen");
+        let journals = || {
+            let state = sim.state();
+            [0, 1].map(|number| state.now.names[&Layout::new("/spool".into()).journal(number)])
+        };
+        let before = journals();
+        assert!(batch(&mut writer, &["pix"])[0].is_ok(), "{call}: a probe has gone through");
+        assert!(
+            before[0] != journals()[0] && before[1] == journals()[1],
+            "{call}: the one that failed is new"
+        );
+    }
+}
+
+#[test]
+fn data_is_synced_before_the_name_and_the_directory_after_it() {
+    let (sim, mut writer, _) = plain();
+    assert!(batch(&mut writer, &["pix"])[0].is_ok());
+    assert_eq!(calls(&sim), ["create", "write", "sync", "rename", "sync_dir"]);
+}
+
+#[test]
+fn what_arrives_together_shares_the_directory_sync() {
+    let (sim, mut writer, _) = plain();
+    assert!(batch(&mut writer, &["pix", "boleto", "pix", "pix"]).iter().all(Result::is_ok));
+    let calls = calls(&sim);
+    assert_eq!(calls.iter().filter(|call| **call == "sync_dir").count(), 2, "{calls:?}");
+    let last_rename = calls.iter().rposition(|call| *call == "rename");
+    assert!(last_rename < calls.iter().position(|call| *call == "sync_dir"), "{calls:?}");
+}
+
+#[test]
+fn a_failed_operation_fails_its_entry_alone_and_leaves_nothing_behind() {
+    for call in ["create", "write", "sync", "rename"] {
+        let (sim, mut writer, _) = plain();
+        fail(&sim, call, 1, EIO);
+        let results = batch(&mut writer, &["pix", "pix", "pix"]);
+        let failed: Vec<_> = results.iter().map(Result::is_err).collect();
+        assert_eq!(failed, [false, true, false], "{call}");
+        let files = files(&sim);
+        assert_eq!(files.len(), 2, "{call}: {files:?}");
+        assert!(files.iter().all(|file| file.starts_with("/spool/pix/new")), "{call}: {files:?}");
+    }
+}
+
+#[test]
+fn a_failed_directory_sync_fails_all_that_was_named_in_it() {
+    let (sim, mut writer, _) = plain();
+    fail(&sim, "sync_dir", 0, EIO);
+    // Directories are synced in the order of their names: `boleto` first.
+    let results = batch(&mut writer, &["pix", "boleto", "pix", "boleto"]);
+    let stored: Vec<_> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(stored, [true, false, true, false]);
+    let files = files(&sim);
+    assert_eq!(files.len(), 2, "{files:?}");
+    assert!(files.iter().all(|file| file.starts_with("/spool/pix/new")), "{files:?}");
+}
+
+#[test]
+fn a_failed_sync_is_never_tried_again_on_that_file() {
+    let (sim, mut writer, _) = plain();
+    fail(&sim, "sync", 0, EIO);
+    assert!(batch(&mut writer, &["pix"])[0].is_err());
+    assert_eq!(calls(&sim), ["create", "write", "sync", "remove"]);
+}
+
+#[test]
+fn after_a_failure_nothing_is_promised_until_a_probe_goes_through() {
+    let (sim, mut writer, health) = plain();
+    fail(&sim, "sync", 0, EIO);
+    assert!(batch(&mut writer, &["pix"])[0].is_err());
+    assert!(health.is_failing());
+    fail(&sim, "sync", 0, EIO);
+    assert!(matches!(batch(&mut writer, &["pix"])[0], Err(CommitError::Failing)));
+    assert!(batch(&mut writer, &["pix"])[0].is_ok(), "the next probe goes through");
+    assert!(!health.is_failing());
+    assert_eq!(files(&sim).len(), 1);
+}
+
+#[test]
+fn one_endpoints_missing_folder_and_a_lack_of_descriptors_do_not_stop_the_others() {
+    const ENOENT: i32 = 2;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    for (call, errno) in [("rename", ENOENT), ("sync_dir", ENOENT), ("create", EMFILE), ("create", ENFILE)] {
+        let (sim, mut writer, health) = plain();
+        fail(&sim, call, 0, errno);
+        assert!(batch(&mut writer, &["pix"])[0].is_err());
+        assert!(!health.is_failing(), "{call} {errno}");
+        assert!(batch(&mut writer, &["boleto"])[0].is_ok());
+    }
+    // Where every draft is written, nothing is anybody's own affair.
+    let (sim, mut writer, health) = plain();
+    fail(&sim, "create", 0, ENOENT);
+    assert!(batch(&mut writer, &["pix"])[0].is_err());
+    assert!(health.is_failing());
+}
+
+#[test]
+fn a_directory_that_failed_is_synced_before_anything_is_promised_again() {
+    let (sim, mut writer, health) = plain();
+    fail(&sim, "sync_dir", 0, EIO);
+    assert!(batch(&mut writer, &["pix"])[0].is_err());
+    assert!(health.is_failing());
+    writer.probe_if_failing();
+    assert!(!health.is_failing());
+    let synced = ("sync_dir", PathBuf::from("/spool/pix/new"));
+    assert_eq!(sim.state().calls.iter().filter(|call| **call == synced).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_does_not_answer_is_an_ailment() {
+    let health = Health::new(0);
+    health.set_writing_since(Some(Instant::now()));
+    assert_eq!(health.ailments().count(), 0);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!(health.ailments().next().map(|ailment| ailment.code()), Some("spool_failing"));
+    health.set_writing_since(None);
+    assert_eq!(health.ailments().count(), 0);
+}
