@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::sim::{Contents, Op};
 
@@ -39,11 +40,14 @@ impl Fate {
 /// A change of names that is not durable yet: all of it or nothing.
 type Change = Vec<(PathBuf, Option<Inode>)>;
 
+/// Where, and what.
+type Write = (usize, Arc<Vec<u8>>);
+
 /// What is durable, and what is not yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Platter {
     durable: Contents,
-    writes: BTreeMap<Inode, Vec<(usize, std::sync::Arc<Vec<u8>>)>>,
+    writes: BTreeMap<Inode, Vec<Write>>,
     changes: Vec<Change>,
 }
 

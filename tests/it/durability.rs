@@ -1,57 +1,32 @@
-//! What a 200 means, seen from the system calls.
+//! What a 200 means, seen from the system calls, and what the spool looks like.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use crate::wire::Wire;
 use crate::world::{World, eventually};
 
-/// Traced in every test here, so that all of them run the daemon at the same pace.
-const CALLS: &str = "trace=openat,writev,fsync,fdatasync,rename,renameat,renameat2,write,sendto,unlink";
+const CALLS: &str = "trace=openat,pwritev,writev,fsync,fdatasync,rename,write,sendto";
 
-static TRACING: Mutex<()> = Mutex::new(());
-
-/// The lines that strace wrote, in the order in which the calls were made.
-fn traced(world: &World) -> Vec<String> {
-    let text = fs::read_to_string(world.path("trace/calls")).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
-}
-
-fn place(lines: &[String], what: &str, fits: impl Fn(&str) -> bool) -> usize {
-    lines.iter().position(|line| fits(line)).unwrap_or_else(|| panic!("no {what} in\n{}", lines.join("\n")))
-}
-
-#[test]
-fn the_file_is_synced_before_its_name_and_the_directory_before_the_answer() {
-    let _alone = TRACING.lock().unwrap_or_else(PoisonError::into_inner);
+/// The calls that come with one delivery, up to its answer.
+fn calls_of(payload: &[u8]) -> Vec<String> {
     let world = World::new();
     let trace = world.path("trace/calls").display().to_string();
-    let mut daemon = world.start_traced(&["-f", "-y", "-s", "0", "-o", &trace, "-e", CALLS]);
+    let traced = || -> Vec<String> {
+        let text = fs::read_to_string(world.path("trace/calls")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    };
+    let daemon = world.start_traced(&["-f", "-y", "-s", "0", "-o", &trace, "-e", CALLS]);
     let mut wire = Wire::connect(&world, &daemon, "client");
-    let before = traced(&world).len();
-    assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
-    let lines = eventually("the answer is traced", || {
-        let lines = traced(&world).split_off(before);
-        let directory = lines.iter().position(|line| line.contains("fsync") && line.contains("/pix/new>"))?;
-        lines[directory..].iter().any(|line| is_answer(line)).then_some(lines)
-    });
-    let created = place(&lines, "draft", |line| {
-        line.contains("openat") && line.contains("/tmp/") && line.contains("O_EXCL")
-    });
-    let written = place(&lines, "write", |line| line.contains("writev") && line.contains("/tmp/"));
-    let synced =
-        place(&lines, "sync of the file", |line| line.contains("fdatasync") && line.contains("/tmp/"));
-    let renamed = place(&lines, "rename", |line| line.contains("rename") && line.contains("/pix/new/"));
-    let directory =
-        place(&lines, "sync of the directory", |line| line.contains("fsync") && line.contains("/pix/new>"));
-    // The handshake wrote to the socket too, before there was anything to store.
-    let answered = created + place(&lines[created..], "answer", is_answer);
-    let order = [created, written, synced, renamed, directory, answered];
-    assert!(order.is_sorted(), "{order:?}\n{}", lines.join("\n"));
-    daemon.signal("-TERM");
-    daemon.wait();
+    let before = traced().len();
+    assert_eq!(wire.post("/webhooks/pix", payload).unwrap().status, 200);
+    eventually("the answer is traced", || {
+        let lines = traced().split_off(before);
+        let renamed = lines.iter().position(|line| line.contains("rename"))?;
+        let answered = renamed + lines[renamed..].iter().position(|line| is_answer(line))?;
+        Some(lines[..=answered].to_vec())
+    })
 }
 
 /// A write to a socket, as far as strace knows its kind.
@@ -60,60 +35,44 @@ fn is_answer(line: &str) -> bool {
     writes && (line.contains("<TCP:[") || line.contains("<socket:["))
 }
 
-/// A fault on one call of the committer: 503, nothing left, ready again by itself.
-fn fault(call: &str, error: &str) {
-    // One at a time: several straces at once on two cores starve each other.
-    let _alone = TRACING.lock().unwrap_or_else(PoisonError::into_inner);
-    let world = World::new();
-    let daemon = world.start();
-    let mut wire = Wire::connect(&world, &daemon, "client");
-    assert_eq!(wire.post("/webhooks/pix", b"before").unwrap().status, 200);
-    let before = world.spool_files();
-    drop(daemon);
-
-    // strace counts a thread's calls, and the committer's first one is the delivery's. The start syncs
-    // directories too, so that call is narrowed down to the one that matters.
-    let trace = world.path("trace/calls").display().to_string();
-    let new = world.path("spool/pix/new").display().to_string();
-    let inject = format!("inject={call}:error={error}:when=1");
-    let mut options = vec!["-f", "-o", &trace, "-e", &inject];
-    if call == "fsync" {
-        options.extend(["-P", &new]);
+/// Each of `order` is among the calls, after the one before it. The last call is the answer.
+fn assert_order(lines: &[String], order: &[[&str; 2]]) {
+    let mut from = 0;
+    for parts in order {
+        let found =
+            lines[from..lines.len() - 1].iter().position(|line| parts.iter().all(|part| line.contains(part)));
+        from += 1 + found.unwrap_or_else(|| panic!("no {parts:?} in its place in\n{}", lines.join("\n")));
     }
-    let daemon = world.start_traced(&options);
-    let mut wire = Wire::connect(&world, &daemon, "client");
-    let answer = wire.post("/webhooks/pix", b"during").unwrap();
-    assert_eq!(
-        (answer.status, answer.body.as_str()),
-        (503, "{\"error\":\"unavailable\"}\n"),
-        "{call} {error}"
+}
+
+#[test]
+fn a_small_entry_is_in_the_synced_journal_before_it_has_a_name_and_the_answer_comes_last() {
+    let calls = calls_of(b"{}");
+    assert_order(
+        &calls,
+        &[
+            ["pwritev", "/.journal-"],
+            ["fdatasync", "/.journal-"],
+            ["openat", "O_EXCL"],
+            ["pwritev", "/tmp/"],
+            ["rename", "/pix/new/"],
+        ],
     );
-    assert!(answer.head.contains("retry-after"), "{}", answer.head);
-    assert_eq!(world.spool_files(), before, "{call} {error}");
-    daemon.logged("the spool is failing: deliveries get 503 until a probe file goes through", |_| true);
-    eventually("the spool is well again", || (daemon.admin("/readyz").0 == 200).then_some(()));
-    assert_eq!(wire.post("/webhooks/pix", b"after").unwrap().status, 200);
-    assert_eq!(world.entries("pix").len(), 2);
 }
 
 #[test]
-fn a_failing_sync_of_the_file_is_503() {
-    fault("fdatasync", "EIO");
-}
-
-#[test]
-fn a_failing_sync_of_the_directory_takes_the_name_back() {
-    fault("fsync", "EIO");
-}
-
-#[test]
-fn a_full_disk_is_503() {
-    fault("fdatasync", "ENOSPC");
-}
-
-#[test]
-fn a_failing_rename_is_503() {
-    fault("rename", "EIO");
+fn a_large_entry_is_synced_before_its_name_and_the_directory_before_the_answer() {
+    let calls = calls_of(&[b' '; 70_000]);
+    assert_order(
+        &calls,
+        &[
+            ["openat", "O_EXCL"],
+            ["pwritev", "/tmp/"],
+            ["fdatasync", "/tmp/"],
+            ["rename", "/pix/new/"],
+            ["fsync", "/pix/new>"],
+        ],
+    );
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod admin;
 mod cli;
 mod clients;
 mod durability;
+mod faults;
 mod intake;
 mod limits;
 mod matrix;

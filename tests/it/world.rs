@@ -119,14 +119,14 @@ impl World {
         folder.map(|file| file.unwrap().path()).map(|path| (stem(&path), Entry::read(&path))).collect()
     }
 
-    /// Every file beneath the spool, the lock aside.
+    /// Every file beneath the spool, the lock and the journals aside.
     pub fn spool_files(&self) -> Vec<PathBuf> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 match path.is_dir() {
                     true => walk(&path, found),
-                    false if path.ends_with(".lock") => {}
+                    false if entry_name(&path).starts_with('.') => {}
                     false => found.push(path),
                 }
             }
@@ -135,6 +135,10 @@ impl World {
         walk(&self.path("spool"), &mut found);
         found
     }
+}
+
+fn entry_name(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
 }
 
 fn stem(path: &Path) -> String {
@@ -233,7 +237,7 @@ impl Daemon {
     }
 
     /// The daemon's own process, which is a child of strace where it is traced.
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         let own = self.child.id();
         let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
         children.split_whitespace().next().and_then(|pid| pid.parse().ok()).unwrap_or(own)

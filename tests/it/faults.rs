@@ -1,0 +1,161 @@
+//! Every call of a delivery fails once, or is the last thing the process does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::wire::Wire;
+use crate::world::{Daemon, World, eventually};
+
+/// Calls of the committer for [`deliver_some`], with how many there are of each.
+const COMMITTER: [(&str, usize); 5] =
+    [("pwritev", 5), ("fdatasync", 3), ("openat", 4), ("rename", 3), ("fsync", 1)];
+/// Calls that make the journal's entries durable without it.
+const CHECKPOINT: [(&str, usize); 3] = [("syncfs", 1), ("pwritev", 1), ("fdatasync", 1)];
+
+/// A thread one of whose calls strace meddles with.
+struct Meddled {
+    strace: Child,
+    done: Receiver<()>,
+}
+
+impl Meddled {
+    /// `how` is strace's `error=EIO` or `signal=KILL`.
+    fn with(daemon: &Daemon, name: &str, call: &str, number: usize, how: &str) -> Self {
+        let inject = format!("inject={call}:{how}:when={number}");
+        let mut strace = Command::new("strace")
+            .args(["-p", &tid(daemon, name), "-e", &format!("trace={call}"), "-e", &inject])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(strace.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert!(line.contains("attached"), "{line}");
+        // Whoever does not read what strace says holds it up, and the thread with it.
+        let (tell, done) = channel();
+        thread::spawn(move || {
+            let injected = said.lines().map_while(Result::ok).filter(|line| line.contains("(INJECTED)"));
+            for _ in injected {
+                let _ = tell.send(());
+            }
+        });
+        Self { strace, done }
+    }
+
+    /// Waits for the call.
+    fn wait(&self) {
+        self.done.recv_timeout(Duration::from_secs(30)).expect("the call is made");
+    }
+}
+
+impl Drop for Meddled {
+    fn drop(&mut self) {
+        // Told to end, strace lets go of the thread first.
+        let _ = Command::new("kill").arg(self.strace.id().to_string()).status();
+        let _ = self.strace.wait();
+    }
+}
+
+fn tid(daemon: &Daemon, name: &str) -> String {
+    let tasks =
+        fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().map(|task| task.unwrap().path());
+    let found = tasks.into_iter().find(|task| fs::read_to_string(task.join("comm")).unwrap().trim() == name);
+    found.unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// What was answered 200, by its id.
+type Promised = BTreeMap<String, Vec<u8>>;
+
+/// Two small entries and a large one between them; false when the connection broke.
+fn deliver_some(world: &World, daemon: &Daemon, promised: &mut Promised) -> bool {
+    let mut wire = Wire::connect(world, daemon, "client");
+    for length in [300, 70_000, 400] {
+        let payload = vec![b'x'; length];
+        let Ok(answer) = wire.post("/webhooks/pix", &payload) else { return false };
+        match answer.status {
+            200 => {
+                let id = answer.body.split('"').nth(3).unwrap().to_owned();
+                assert!(promised.insert(id, payload).is_none());
+            }
+            503 => assert!(answer.head.contains("retry-after"), "{}", answer.head),
+            other => panic!("{other}"),
+        }
+    }
+    true
+}
+
+fn assert_kept(world: &World, promised: &Promised, case: &str) {
+    let entries = world.entries("pix");
+    for (id, payload) in promised {
+        let entry = entries.get(id).unwrap_or_else(|| panic!("{case}: {id} is lost"));
+        assert_eq!(&entry.payload, payload, "{case}");
+    }
+    assert!(fs::read_dir(world.path("spool/tmp")).unwrap().next().is_none(), "{case}: something is left");
+}
+
+fn each_call(mut try_it: impl FnMut(&str, &str, usize)) {
+    for (thread, calls) in [("committer", &COMMITTER[..]), ("checkpoint", &CHECKPOINT[..])] {
+        for (call, count) in calls {
+            (1..=*count).for_each(|number| try_it(thread, call, number));
+        }
+    }
+}
+
+/// Each call of both threads fails with `error` once. One daemon sees it all through.
+fn every_call_fails_with(error: &str) {
+    let world = World::new();
+    let daemon = world.start();
+    let mut promised = Promised::new();
+    let mut cases = 0;
+    each_call(|thread, call, number| {
+        let case = format!("{error} on {call} {number} of the {thread}");
+        let before = world.entries("pix").len();
+        let failed = {
+            let meddled = Meddled::with(&daemon, thread, call, number, &format!("error={error}"));
+            let known = promised.len();
+            assert!(deliver_some(&world, &daemon, &mut promised), "{case}");
+            meddled.wait();
+            3 - (promised.len() - known)
+        };
+        assert_eq!(world.entries("pix").len(), before + 3 - failed, "{case}");
+        assert!(thread == "checkpoint" || failed > 0, "{case}: nothing failed");
+        cases += 1;
+        eventually(&format!("the spool is well again after {case}"), || {
+            (daemon.log_text().matches("the spool is well again").count() == cases).then_some(())
+        });
+        assert_eq!(daemon.admin("/readyz").0, 200, "{case}");
+        assert_kept(&world, &promised, &case);
+    });
+}
+
+#[test]
+fn a_failing_disk_costs_503_and_no_entry() {
+    every_call_fails_with("EIO");
+}
+
+#[test]
+fn a_full_disk_costs_503_and_no_entry() {
+    every_call_fails_with("ENOSPC");
+}
+
+#[test]
+fn a_process_that_dies_in_any_call_loses_nothing_it_promised() {
+    let world = World::new();
+    let mut promised = Promised::new();
+    each_call(|thread, call, number| {
+        let case = format!("killed in {call} {number} of the {thread}");
+        let mut daemon = world.start();
+        let _meddled = Meddled::with(&daemon, thread, call, number, "signal=KILL");
+        let survived = deliver_some(&world, &daemon, &mut promised);
+        assert!(thread == "checkpoint" || !survived, "{case}: it lives");
+        daemon.wait();
+        let again = world.start();
+        again.logged("spool ready", |_| true);
+        assert_kept(&world, &promised, &case);
+    });
+}
