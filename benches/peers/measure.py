@@ -124,15 +124,18 @@ def load(server, certs, body, connections, seconds, fresh, scratch):
                                stdout=log, stderr=log)
     try:
         time.sleep(WARM_UP)
-        cpu, began = cpu_ticks(server), time.monotonic()
+        before, began = Ticks(server, oha.pid), time.monotonic()
         time.sleep(seconds)
-        cpu, took = cpu_ticks(server) - cpu, time.monotonic() - began
+        after, took = Ticks(server, oha.pid), time.monotonic() - began
         if oha.wait(seconds + 60) != 0:
             raise RuntimeError(f"oha: {(scratch / 'oha.log').read_text()[-500:]}")
     finally:
         oha.kill()
         oha.wait()
     stored = server.stored()
+    cpu = TICK * (after.server - before.server)
+    cores = {what: TICK * (getattr(after, what) - getattr(before, what)) / (1000 * took)
+             for what in ("server", "load", "elsewhere")}
     with sqlite3.connect(rows) as base:
         answers = base.execute("select start, end, status from oha").fetchall()
     base.close()
@@ -146,7 +149,7 @@ def load(server, certs, body, connections, seconds, fresh, scratch):
     return {
         "connections": connections, "fresh": fresh, "seconds": took, "deliveries": len(counted),
         "per_second": len(counted) / took, "p50_ms": quantile(waits, 0.50), "p99_ms": quantile(waits, 0.99),
-        "cpu_ms": cpu * TICK / len(counted) if counted else None,
+        "cpu_ms": cpu / len(counted) if counted else None, "cores": cores,
         "not_200": len(answers) - good, "errors": errors, "lost": max(0, good - stored),
     }
 
@@ -158,21 +161,31 @@ def quantile(ordered, share):
 # --- what /proc knows of a server's processes ---
 
 def processes(server):
-    """Number and fields of /proc/PID/stat (from the third on) of all that is in the server's process groups."""
+    """Each process in the server's process groups, with the fields of its /proc/PID/stat from the third on."""
     groups = {str(group) for group in server.groups()}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                fields = stat(entry)
             except OSError:
                 continue
             if fields[2] in groups:
                 yield entry, fields
 
 
-def cpu_ticks(server):
-    """User and system time, of children that have ended too."""
-    return sum(sum(map(int, fields[11:15])) for _, fields in processes(server))
+def stat(process):
+    return (process / "stat").read_text().rpartition(")")[2].split()
+
+
+class Ticks:
+    """CPU time until now: of the server, its ended children with it; of the load generator; of everything else."""
+
+    def __init__(self, server, generator):
+        self.server = sum(sum(map(int, fields[11:15])) for _, fields in processes(server))
+        user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+        busy = user + nice + system + irq + softirq + steal
+        self.load = sum(map(int, stat(Path(f"/proc/{generator}"))[11:13]))
+        self.elsewhere = busy - self.server - self.load
 
 
 def memory(server):

@@ -19,7 +19,7 @@ def tables(about, records, memory):
     def by_connections(key, digits, best):
         return [row(str(count), of(key, count, False), digits, best) for count in kept]
 
-    text = [header(about)]
+    text = [header(about), quiet(records)]
     if kept:
         text += [
             table("Deliveries per second, kept connections", "connections", names, by_connections("per_second", 0, max)),
@@ -38,7 +38,7 @@ def tables(about, records, memory):
     if memory:
         kib = {name: middle(record["kib_per_connection"] for record in memory if record["server"] == name) for name in names}
         text += [table("Memory of an idle connection, KiB (Pss)", "", names, [row("1,000 held open", kib, 1, min)])]
-    return "\n\n".join([*text, faults(records)])
+    return "\n\n".join(filter(None, [*text, faults(records)]))
 
 
 def header(about):
@@ -55,6 +55,15 @@ def header(about):
         "The ratio is hookspool's number over the best peer's: above 1 is better for deliveries, below 1 for the rest.", "",
         f"{about['machine']}; {'; '.join(about['versions'])}.",
     ])
+
+
+def quiet(records):
+    """Others on the machine spoil what is measured; some of this is the kernel's own work for the file system."""
+    cores = {what: [record["cores"][what] for record in records] for what in ("load", "elsewhere")}
+    if not records:
+        return ""
+    return (f"The load generator kept {middle(cores['load']):.2f} cores busy (median), everything but it and the server"
+            f" {middle(cores['elsewhere']):.2f} (at most {max(cores['elsewhere']):.2f}).")
 
 
 def table(title, first, names, rows):
