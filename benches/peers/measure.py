@@ -134,7 +134,7 @@ def load(server, certs, body, connections, seconds, fresh, scratch):
         oha.wait()
     stored = server.stored()
     cpu = TICK * (after.server - before.server)
-    cores = {what: TICK * (getattr(after, what) - getattr(before, what)) / (1000 * took)
+    cores = {what: max(0, TICK * (getattr(after, what) - getattr(before, what)) / (1000 * took))
              for what in ("server", "load", "elsewhere")}
     with sqlite3.connect(rows) as base:
         answers = base.execute("select start, end, status from oha").fetchall()
