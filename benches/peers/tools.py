@@ -68,6 +68,7 @@ def build():
         say("building oha, the load generator, once")
         do("cargo", "install", "oha", "--version", OHA_VERSION, "--locked", "--quiet", "--no-default-features",
            "--features", "rustls", "--root", TOOLS, "--target-dir", TOOLS / "build", cwd=ROOT, minutes=60)
+        shutil.rmtree(TOOLS / "build")
     do("go", "build", "-o", GO_PEER, ".", cwd=HERE / "go")
     shutil.copytree(HERE / "koa", KOA, dirs_exist_ok=True)
     if not (KOA / "node_modules" / "koa").exists():
