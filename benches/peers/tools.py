@@ -17,6 +17,9 @@ OHA_VERSION = "1.16.0"
 GO_PEER = TOOLS / "go-peer"
 KOA = TOOLS / "koa"
 
+# Debian keeps servers where not every user looks.
+os.environ["PATH"] += ":/usr/sbin"
+
 # command: Debian package that has it
 NEEDED = {"cc": "gcc", "go": "golang-go", "nginx": "nginx", "node": "nodejs", "npm": "npm", "webhook": "webhook"}
 
