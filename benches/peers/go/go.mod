@@ -1,0 +1,3 @@
+module hookspool/benches/peers/go
+
+go 1.19
