@@ -10,6 +10,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::hex::Hex;
+
 /// The version that this program writes.
 pub const ENVELOPE_VERSION: u32 = 1;
 
@@ -70,9 +72,27 @@ impl PayloadDigest {
         self.0.update(piece);
     }
 
-    /// The digest in lower-case hex.
-    pub fn finish(self) -> String {
-        self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    /// The digest of all pieces.
+    pub fn finish(self) -> Sha256 {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.0.finish().as_ref());
+        Sha256(digest)
+    }
+}
+
+/// A payload's digest, shown in lower-case hex.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Sha256([u8; 32]);
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Hex(&self.0).fmt(f)
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -94,11 +114,14 @@ pub struct Envelope<'a> {
     /// The request as it came.
     pub request: RequestFacts<'a>,
     /// Who delivered.
-    pub peer: PeerFacts<'a>,
+    pub peer: &'a PeerFacts,
     /// The set of certificates and configuration that judged the peer.
     pub generation: u64,
     /// The payload that follows.
     pub payload: PayloadFacts<'a>,
+    /// The first entry that was stored for this endpoint with this payload, if it is remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<EntryId>,
 }
 
 /// The request as it came. Bytes are written as code points (ISO-8859-1), so that none is lost.
@@ -116,17 +139,17 @@ pub struct RequestFacts<'a> {
     pub headers: Vec<(&'a str, String)>,
 }
 
-/// Who delivered, as the handshake proved it.
+/// Who delivered, as the handshake proved it; the same for all deliveries of a connection.
 #[derive(Clone, Debug, Serialize)]
-pub struct PeerFacts<'a> {
+pub struct PeerFacts {
     /// Address and port.
     pub address: String,
     /// RFC 4514.
-    pub subject: &'a str,
+    pub subject: String,
     /// RFC 4514.
-    pub issuer: &'a str,
+    pub issuer: String,
     /// Where the certificate has exactly one.
-    pub common_name: Option<&'a str>,
+    pub common_name: Option<String>,
     /// Lower-case hex.
     pub serial: String,
     /// Of the certificate.
@@ -138,9 +161,9 @@ pub struct PeerFacts<'a> {
     /// RFC 3339.
     pub not_after: String,
     /// `TLSv1.2` or `TLSv1.3`.
-    pub tls_version: &'a str,
+    pub tls_version: &'static str,
     /// The IANA name.
-    pub cipher_suite: &'a str,
+    pub cipher_suite: String,
 }
 
 /// What a reader checks the payload against.
@@ -149,7 +172,7 @@ pub struct PayloadFacts<'a> {
     /// In bytes.
     pub length: usize,
     /// Lower-case hex.
-    pub sha256: String,
+    pub sha256: Sha256,
     /// As the sender called it.
     pub content_type: Option<&'a str>,
 }
@@ -179,7 +202,10 @@ mod tests {
         pieces.update(b"a");
         pieces.update(b"bc");
         // FIPS 180-2, appendix B.1.
-        assert_eq!(pieces.finish(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            pieces.finish().to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 
     #[test]

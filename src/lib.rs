@@ -15,6 +15,7 @@ compile_error!(
 // 0 Ground: pure
 pub mod clock;
 pub mod escape;
+pub mod hex;
 pub mod metrics;
 pub mod quantity;
 

@@ -1,6 +1,6 @@
 //! Logging that never waits: lines go through a bounded queue, and lines lost are counted and said.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -75,7 +75,8 @@ impl Logging {
             .buffered_lines_limit(LINES_WAITING_MAX)
             .lossy(true)
             .thread_name("log")
-            .finish(io::stderr());
+            // What came in one burst goes out in one write.
+            .finish(BufWriter::new(io::stderr()));
         let lost = writer.error_counter();
         let filter = subscribe(settings, writer)?;
         Ok(Self { lost, filter, _worker: worker })

@@ -21,6 +21,7 @@ use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
+use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
 use crate::server::{self, BindError, Server};
 use crate::spool::{self, Committer, Disk, OpenError, Opened, SpoolLock};
@@ -120,6 +121,7 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
             budget: Budget::default(),
+            recent: Recent::default(),
             tasks: connections.clone(),
         });
         let accepting = Server::new(intake, Arc::clone(&refusals), connections.clone(), drain.clone());

@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 
 use x509_parser::der_parser::asn1_rs::{Any, Class, Tag};
 
-use super::fingerprint::Hex;
 use super::relative_names::RawAttribute;
+use crate::hex::Hex;
 
 /// A distinguished name: relative names in the order in which RFC 4514 writes them, the most
 /// specific first.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::hex::{Hex, bytes_of_hex};
+
 /// SHA-256 of a whole certificate's DER: names exactly that certificate.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Fingerprint([u8; 32]);
@@ -63,15 +65,6 @@ impl FromStr for SpkiPin {
     }
 }
 
-/// Lower-case hex without colons: the one way such bytes are printed.
-pub(super) struct Hex<'a>(pub(super) &'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 /// Shown in hex, whether for people or for debugging.
 macro_rules! shown_in_hex {
     ($($kind:ty),*) => {$(
@@ -90,16 +83,6 @@ macro_rules! shown_in_hex {
 }
 
 shown_in_hex!(Fingerprint, SpkiPin, Serial);
-
-/// The bytes behind an even number of hex digits.
-pub(super) fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
-    let digits = digits.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    digits.chunks(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
-}
 
 /// With colons between all bytes, as OpenSSL prints them, or with none.
 fn read_digest(text: &str) -> Result<[u8; 32], NotADigest> {

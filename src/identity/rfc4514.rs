@@ -6,8 +6,8 @@ use std::str::{CharIndices, FromStr};
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 
 use super::distinguished_name::{Attribute, DistinguishedName, SHORT_NAMES, Value};
-use super::fingerprint::bytes_of_hex;
 use crate::escape::Escaped;
+use crate::hex::bytes_of_hex;
 
 /// Further names under which people know attribute types.
 const ALIASES: &[(&str, &str)] = &[

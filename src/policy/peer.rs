@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::admission::Admission;
+use crate::envelope::PeerFacts;
 use crate::identity::Identity;
 
 /// Who is on a connection: made once a mutual TLS handshake has been completed.
@@ -17,6 +18,28 @@ pub struct Peer {
     pub admission: Admission,
     /// How the channel is protected.
     pub session: Session,
+    /// All of this as envelopes carry it.
+    pub facts: PeerFacts,
+}
+
+impl Peer {
+    /// Puts together what a handshake proved.
+    pub fn new(address: SocketAddr, identity: Arc<Identity>, admission: Admission, session: Session) -> Self {
+        let facts = PeerFacts {
+            address: address.to_string(),
+            subject: identity.subject.as_str().to_owned(),
+            issuer: identity.issuer.as_str().to_owned(),
+            common_name: identity.common_name.one().map(str::to_owned),
+            serial: identity.serial.to_string(),
+            sha256: identity.sha256.to_string(),
+            spki_sha256: identity.spki_sha256.to_string(),
+            not_before: identity.not_before.to_string(),
+            not_after: identity.not_after.to_string(),
+            tls_version: session.tls_version,
+            cipher_suite: session.cipher_suite.clone(),
+        };
+        Self { address, identity, admission, session, facts }
+    }
 }
 
 /// The negotiated TLS session, in the names of the TLS registries (IANA).

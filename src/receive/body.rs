@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::outcome::{Outcome, Unavailable};
-use crate::envelope::PayloadDigest;
+use crate::envelope::{PayloadDigest, Sha256};
 use crate::policy::Permit;
 
 /// How much of a refused request's body is read away, so that its sender sees the answer.
@@ -43,8 +43,8 @@ pub struct Payload {
     /// Byte for byte. Copied into one place: a sender of one-byte chunks must not make us keep a
     /// buffer for each.
     pub bytes: Vec<u8>,
-    /// SHA-256, lower-case hex.
-    pub sha256: String,
+    /// What a consumer checks them against.
+    pub sha256: Sha256,
     /// Its part of the memory, held until it is on disk.
     pub memory: Option<OwnedSemaphorePermit>,
 }

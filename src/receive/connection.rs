@@ -84,8 +84,7 @@ impl Connection {
         let (end_entity, intermediates) = self.chain.split_first()?;
         match snapshot.verifier.judge(end_entity, intermediates) {
             Ok(Admitted { identity, admission }) => {
-                let peer = Peer { address: self.address, identity, admission, session: self.session.clone() };
-                Some(Arc::new(peer))
+                Some(Arc::new(Peer::new(self.address, identity, admission, self.session.clone())))
             }
             Err(refusal) => {
                 tracing::warn!(

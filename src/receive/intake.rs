@@ -15,12 +15,13 @@ use tokio_util::task::TaskTracker;
 use super::body::{self, Budget, Payload};
 use super::connection::{Connection, NotWelcome, Standing};
 use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
+use super::recent::Recent;
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
-use crate::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PayloadFacts, PeerFacts, RequestFacts, latin1};
+use crate::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PayloadFacts, RequestFacts, Sha256, latin1};
 use crate::escape::Escaped;
 use crate::live::Live;
 use crate::metrics::{Metrics, NO_ENDPOINT};
-use crate::policy::{Denial, Peer, Permit, Policy, Route};
+use crate::policy::{Denial, Permit, Policy, Route};
 use crate::spool::{CommitError, Draft, Receipt, Spool};
 
 /// One request's head.
@@ -53,6 +54,8 @@ pub struct Intake {
     pub clock: Clock,
     /// The memory for bodies.
     pub budget: Budget,
+    /// What was stored lately.
+    pub recent: Recent,
     /// Waits, at a stop, for what must finish although its sender has hung up.
     pub tasks: TaskTracker,
 }
@@ -202,13 +205,17 @@ impl Intake {
         arrived: Arrived,
         permit: &Permit,
         payload: Vec<u8>,
-        sha256: String,
+        sha256: Sha256,
     ) -> Result<Receipt, Unavailable> {
         let content_type = arrival.headers.get(CONTENT_TYPE).map(|value| latin1(value.as_bytes()));
         let facts = PayloadFacts { length: payload.len(), sha256, content_type: content_type.as_deref() };
-        let envelope = arrival.envelope(arrived.at, permit, facts);
-        let draft = Draft::new(permit.endpoint().name.clone(), &envelope, payload);
-        Ok(self.spool.commit(draft).await?)
+        let endpoint = &permit.endpoint().name;
+        let duplicate_of = self.recent.first(endpoint, sha256);
+        let envelope = arrival.envelope(arrived.at, permit, facts, duplicate_of);
+        let draft = Draft::new(endpoint.clone(), &envelope, payload);
+        let receipt = self.spool.commit(draft).await?;
+        self.recent.stored(endpoint, sha256, receipt.id());
+        Ok(receipt)
     }
 
     fn count(&self, endpoint: &str, outcome: &Outcome, arrived: Arrived) {
@@ -225,8 +232,13 @@ impl Arrival {
         self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    fn envelope<'a>(&'a self, at: Timestamp, permit: &'a Permit, payload: PayloadFacts<'a>) -> Envelope<'a> {
-        let Peer { address, identity, session, .. } = &*self.standing.peer;
+    fn envelope<'a>(
+        &'a self,
+        at: Timestamp,
+        permit: &'a Permit,
+        payload: PayloadFacts<'a>,
+        duplicate_of: Option<EntryId>,
+    ) -> Envelope<'a> {
         let endpoint = permit.endpoint();
         let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
         // A secret that stood in the spool would be known to every consumer.
@@ -257,21 +269,10 @@ impl Arrival {
                     .map(|(name, value)| (name.as_str(), told(latin1(value.as_bytes()))))
                     .collect(),
             },
-            peer: PeerFacts {
-                address: address.to_string(),
-                subject: identity.subject.as_str(),
-                issuer: identity.issuer.as_str(),
-                common_name: identity.common_name.one(),
-                serial: identity.serial.to_string(),
-                sha256: identity.sha256.to_string(),
-                spki_sha256: identity.spki_sha256.to_string(),
-                not_before: identity.not_before.to_string(),
-                not_after: identity.not_after.to_string(),
-                tls_version: session.tls_version,
-                cipher_suite: &session.cipher_suite,
-            },
+            peer: &self.standing.peer.facts,
             generation: self.standing.snapshot.generation,
             payload,
+            duplicate_of,
         }
     }
 }

@@ -9,4 +9,5 @@
 pub mod connection;
 pub mod outcome;
 pub mod body;
+pub mod recent;
 pub mod intake;

@@ -114,7 +114,7 @@ fn established(
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
     let chain = tls.peer_certificates().unwrap_or_default().to_vec();
     let Admitted { identity, admission } = admitted;
-    let peer = Peer { address, identity, admission, session };
+    let peer = Peer::new(address, identity, admission, session);
     Ok(Established { stream, peer, chain, snapshot, is_http2 })
 }
 

@@ -65,8 +65,8 @@ pub(super) mod tests {
         };
         let peer = PeerFacts {
             address: String::new(),
-            subject: "",
-            issuer: "",
+            subject: String::new(),
+            issuer: String::new(),
             common_name: None,
             serial: String::new(),
             sha256: String::new(),
@@ -74,7 +74,7 @@ pub(super) mod tests {
             not_before: String::new(),
             not_after: String::new(),
             tls_version: "",
-            cipher_suite: "",
+            cipher_suite: String::new(),
         };
         let mut digest = PayloadDigest::default();
         digest.update(payload);
@@ -86,9 +86,10 @@ pub(super) mod tests {
             sender: "efi",
             event: None,
             request,
-            peer,
+            peer: &peer,
             generation: 1,
             payload: PayloadFacts { length: payload.len(), sha256: digest.finish(), content_type: None },
+            duplicate_of: None,
         };
         Draft::new(endpoint.parse::<Name>().unwrap(), &envelope, payload.to_vec())
     }

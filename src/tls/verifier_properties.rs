@@ -205,12 +205,8 @@ fn permit(senders: &[Drawn], listed: &[usize], admitted: Admitted) -> Option<Str
         from: Vec::new(),
     };
     let policy = Policy::new(table, vec![endpoint]).unwrap();
-    let peer = Peer {
-        address: ([127, 0, 0, 1], 1).into(),
-        identity: admitted.identity,
-        admission: admitted.admission,
-        session: Session { tls_version: "TLSv1.3", cipher_suite: String::new() },
-    };
+    let session = Session { tls_version: "TLSv1.3", cipher_suite: String::new() };
+    let peer = Peer::new(([127, 0, 0, 1], 1).into(), admitted.identity, admitted.admission, session);
     policy.authorize(&peer, &policy.endpoints()[0], now()).ok().map(|permit| permit.sender().to_string())
 }
 

@@ -1,5 +1,6 @@
 //! What comes and what goes back: the table of HTTP, and the entries it leaves.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -290,4 +291,27 @@ fn a_client_that_closes_its_side_after_its_request_still_gets_its_answer() {
         assert_eq!(wire.answer().unwrap().status, 200);
     }
     assert_eq!(world.entries("pix").len(), 10);
+}
+
+#[test]
+fn a_repetition_is_kept_and_says_of_what_it_is_one() {
+    let world = World::new();
+    let daemon = world.start();
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    let mut deliver = |path: &str, payload: &[u8]| -> String {
+        let answer = wire.post(path, payload).unwrap();
+        answer.body.split('"').nth(3).unwrap().to_owned()
+    };
+    let first = deliver("/webhooks/pix", b"a");
+    let (second, third) = (deliver("/webhooks/pix/rec", b"a"), deliver("/webhooks/pix", b"a"));
+    let (other_payload, other_endpoint) = (deliver("/webhooks/pix", b"b"), deliver("/ofb", b"a"));
+    let entries =
+        [world.entries("pix"), world.entries("ofb")].into_iter().flatten().collect::<BTreeMap<_, _>>();
+    let duplicate_of = |id: &String| entries[id].envelope.get("duplicate_of").cloned();
+    for id in [&second, &third] {
+        assert_eq!(duplicate_of(id), Some(first.clone().into()));
+    }
+    for id in [&first, &other_payload, &other_endpoint] {
+        assert_eq!(duplicate_of(id), None);
+    }
 }

@@ -162,7 +162,7 @@ impl Entry {
         assert_eq!(envelope["payload"]["length"], payload.len(), "{}", path.display());
         let mut digest = hookspool::envelope::PayloadDigest::default();
         digest.update(&payload);
-        assert_eq!(envelope["payload"]["sha256"], digest.finish(), "{}", path.display());
+        assert_eq!(envelope["payload"]["sha256"], digest.finish().to_string(), "{}", path.display());
         Self { envelope, payload }
     }
 }
