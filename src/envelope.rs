@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::hex::Hex;
 
 /// The version that this program writes.
@@ -28,6 +29,16 @@ impl EntryId {
     /// The 16 bytes of RFC 9562.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
+    }
+
+    /// When it was made, to the millisecond (RFC 9562, 5.7).
+    pub fn made_at(&self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = *self.as_bytes();
+        let millisecond = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        i64::try_from(millisecond)
+            .ok()
+            .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// The name with these bytes.

@@ -18,6 +18,7 @@ pub mod probe;
 pub mod reload;
 pub mod run;
 pub mod send;
+pub mod spool;
 pub mod status;
 
 use args::{Args, CertsCommand, Command};
@@ -39,6 +40,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Explain(explain) => explain::explain(&args::config_path(args)?, explain),
         Command::Send(send) => send::send(send),
         Command::Probe(probe) => probe::probe(probe),
+        Command::Spool(command) => spool::spool(&args::config_path(args)?, command),
         Command::Reload => {
             let door = config::admin_door(&args::config_path(args)?)?;
             reload::reload(&door.listen)

@@ -104,6 +104,20 @@ pub fn admin_door(path: &Path) -> Result<admin::Settings, LoadError> {
     Ok(admin(top.node("admin"), &[], &mut judge))
 }
 
+/// Reads only where the spool is, and whose: a consumer needs no certificate.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
+    let contents = contents(path)?;
+    let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
+    let (table, _) = raw::parse(file.text());
+    let mut judge = Judge::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
+    let nowhere = 0..0;
+    let top = Reader::new(&table, &nowhere, &keys::TOP, &mut judge.findings);
+    Ok(super::spool::spool(top.node("spool"), &mut judge))
+}
+
 fn contents(path: &Path) -> Result<Vec<u8>, LoadError> {
     match read(path, CONFIG_BYTES_MAX) {
         Ok(contents) => Ok(contents.bytes),

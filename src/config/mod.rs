@@ -44,5 +44,5 @@ mod validate;
 mod load;
 
 pub use files::{Digest, FileFault};
-pub use load::{LoadError, Loaded, admin_door, load};
+pub use load::{LoadError, Loaded, admin_door, load, spool_folder};
 pub use settings::{Settings, Tls};

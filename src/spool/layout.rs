@@ -9,7 +9,7 @@ use crate::policy::Name;
 const EXTENSION: &str = "hook";
 
 /// The state of an entry, and the folder it is in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Queue {
     /// Finished.
     Done,
@@ -33,6 +33,11 @@ impl Queue {
             Self::New => "new",
             Self::Taken => "taken",
         }
+    }
+
+    /// The queue with this folder.
+    pub fn named(folder: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.folder() == folder)
     }
 }
 
@@ -61,6 +66,14 @@ impl Layout {
     /// What was found that is not whole.
     pub fn corrupt(&self) -> PathBuf {
         self.root.join("corrupt")
+    }
+
+    /// The id in an entry's file name; none if it is not the name of an entry.
+    pub fn id_of(path: &Path) -> Option<EntryId> {
+        let name = path.file_name()?.to_str()?;
+        let id = name.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok()?;
+        // There is one way to write an id.
+        (file_name(id) == name).then_some(id)
     }
 
     /// An entry that was found not to be whole.

@@ -25,16 +25,22 @@ mod journal;
 mod writer;
 mod commit;
 mod open;
+mod entry;
+mod entries;
+mod transfer;
 
 pub use commit::{Committer, Spool};
 pub use disk::Disk;
 pub use draft::Draft;
+pub use entries::{Place, endpoints, entries, find, oldest};
+pub use entry::{EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, open_entry};
 pub use folders::{FolderError, make_queues};
 pub use health::{Ailment, Health};
 pub use layout::{Layout, Queue};
 pub use lock::{LockError, SpoolLock};
 pub use open::{OpenError, Opened, open};
 pub use settings::Settings;
+pub use transfer::{older, set_aside, transfer};
 pub use volume::{FileFacts, Volume};
 pub use writer::{CommitError, Receipt};
 

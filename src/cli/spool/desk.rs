@@ -1,0 +1,122 @@
+//! What all of these commands need: the spool, and ways to name an entry and to say what is wrong.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::exit::Failure;
+use crate::clock::{Clock, Timestamp};
+use crate::envelope::EntryId;
+use crate::escape::Escaped;
+use crate::policy::Name;
+use crate::spool::{Disk, Layout, Place, Queue, Settings, endpoints, find};
+
+/// The spool of a configuration.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) disk: Disk,
+    pub(super) layout: Layout,
+    pub(super) now: Timestamp,
+}
+
+impl Desk {
+    pub(super) fn new(settings: Settings) -> Self {
+        let disk = Disk::new(settings.group);
+        Self { disk, layout: Layout::new(settings.directory), now: Clock::System.now() }
+    }
+
+    /// The endpoints that are meant: one, or all that have a folder.
+    pub(super) fn endpoints(&self, one: Option<&Name>) -> Result<Vec<Name>, Failure> {
+        let all = endpoints(&self.disk, &self.layout).map_err(|error| self.unlisted(error))?;
+        match one {
+            None => Ok(all),
+            Some(one) if all.contains(one) => Ok(vec![one.clone()]),
+            Some(one) => Err(Failure::Refused(format!(
+                "the spool `{}` has no endpoint `{one}`; it has {}",
+                Escaped(&self.layout.root().display().to_string()),
+                if all.is_empty() { "none".to_owned() } else { words(&all) },
+            ))),
+        }
+    }
+
+    /// The one entry that an id or a path names.
+    pub(super) fn entry(&self, named: &str) -> Result<Place, Failure> {
+        if let Ok(id) = named.parse::<EntryId>() {
+            return self.by_id(id, None);
+        }
+        let path = Path::new(named);
+        let is_ours = |place: &Place| same_file(&place.path(&self.layout), path);
+        match std::path::absolute(path).ok().and_then(|path| Place::of(&path)) {
+            Some(place) if is_ours(&place) => Ok(place),
+            Some(_) if !path.exists() => Err(Failure::MissingFile(path.to_owned())),
+            Some(_) | None => Err(Failure::BadFile {
+                path: path.to_owned(),
+                why: format!(
+                    "is neither an entry of the spool `{}` nor an id",
+                    Escaped(&self.layout.root().display().to_string())
+                )
+                .into(),
+            }),
+        }
+    }
+
+    /// The entry with this id; where a crash left it in more than one queue, the one in `wanted`.
+    fn by_id(&self, id: EntryId, wanted: Option<Queue>) -> Result<Place, Failure> {
+        let found = find(&self.disk, &self.layout, id).map_err(|error| self.unlisted(error))?;
+        let best = found.iter().find(|place| Some(place.queue) == wanted).or(found.first());
+        best.cloned().ok_or_else(|| Failure::Refused(format!("there is no entry `{id}` in any queue")))
+    }
+
+    /// The entry that is named, if it is in one of these queues.
+    pub(super) fn entry_in(&self, named: &str, queues: &[Queue]) -> Result<Place, Failure> {
+        let mut place = self.entry(named)?;
+        if !queues.contains(&place.queue) && named.parse::<EntryId>().is_ok() {
+            place = self.by_id(place.id, queues.first().copied())?;
+        }
+        if queues.contains(&place.queue) {
+            return Ok(place);
+        }
+        let folders: Vec<_> = queues.iter().map(|queue| format!("`{}`", queue.folder())).collect();
+        Err(Failure::Refused(format!(
+            "the entry `{}` is in `{}`, not in {}",
+            place.id,
+            place.queue.folder(),
+            folders.join(" or ")
+        )))
+    }
+
+    pub(super) fn unlisted(&self, why: io::Error) -> Failure {
+        let root = Escaped(&self.layout.root().display().to_string()).to_string();
+        if why.kind() == io::ErrorKind::NotFound {
+            return Failure::Refused(format!("there is no spool `{root}` yet; `hookspool run` makes it"));
+        }
+        Failure::Io { what: format!("cannot list the spool `{root}`"), why }
+    }
+}
+
+/// What the system said about an entry.
+pub(super) fn failed(what: &str, path: &Path, why: io::Error) -> Failure {
+    Failure::Io { what: format!("cannot {what} `{}`", Escaped(&path.display().to_string())), why }
+}
+
+/// Says on standard error what was found; whoever closed it does not want it.
+pub(super) fn say(finding: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "hookspool: {finding}");
+}
+
+/// A bar on a terminal, and nothing elsewhere.
+pub(super) fn bar(total: u64, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(total).with_message(what);
+    let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len}, {eta} left");
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}
+
+fn words(names: &[Name]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| -> Option<PathBuf> { path.canonicalize().ok() };
+    real(one).is_some_and(|one| real(other) == Some(one))
+}

@@ -1,0 +1,93 @@
+//! `hookspool spool verify`: reads every entry and compares length and digest.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::desk::{Desk, bar, failed, say};
+use crate::cli::args::SpoolVerifyArgs;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{print, print_json};
+use crate::escape::Escaped;
+use crate::spool::{EntryFault, Place, Queue, check_entry, entries, set_aside};
+
+/// The document. The names are a promise.
+#[derive(Debug, Default, Serialize)]
+struct Document {
+    /// Entries that are whole.
+    whole: u64,
+    faults: Vec<Fault>,
+}
+
+#[derive(Debug, Serialize)]
+struct Fault {
+    id: String,
+    endpoint: String,
+    queue: &'static str,
+    fault: String,
+    /// Where it was moved to; null where it was left: a consumer has claimed it, or it cannot be read.
+    moved_to: Option<String>,
+}
+
+pub(super) fn verify(desk: &Desk, args: &SpoolVerifyArgs) -> Result<Exit, Failure> {
+    let queues = args.queue.map_or(Queue::ALL.to_vec(), |queue| vec![queue.0]);
+    let endpoints = desk.endpoints(args.endpoint.as_ref())?;
+    let each = || endpoints.iter().flat_map(|endpoint| queues.iter().map(move |queue| (endpoint, *queue)));
+    let mut total = 0;
+    for (endpoint, queue) in each() {
+        let found = entries(&desk.disk, &desk.layout, endpoint, queue);
+        total += u64::try_from(found.map_err(|error| desk.unlisted(error))?.count()).unwrap_or(u64::MAX);
+    }
+    let bar = bar(total, "verifying");
+    let mut document = Document::default();
+    for (endpoint, queue) in each() {
+        let found = entries(&desk.disk, &desk.layout, endpoint, queue);
+        for place in found.map_err(|error| desk.unlisted(error))? {
+            let place = place.map_err(|error| desk.unlisted(error))?;
+            bar.inc(1);
+            look_at(desk, &place, &mut document)?;
+        }
+    }
+    bar.finish_and_clear();
+    if args.json {
+        print_json(&document)?;
+    } else {
+        print(&format!("{} whole, {} not\n", document.whole, document.faults.len()))?;
+    }
+    Ok(if document.faults.is_empty() { Exit::Fine } else { Exit::No })
+}
+
+fn look_at(desk: &Desk, place: &Place, document: &mut Document) -> Result<(), Failure> {
+    let path = place.path(&desk.layout);
+    let fault = match check_entry(&desk.disk, &path) {
+        Ok(_) => {
+            document.whole += 1;
+            return Ok(());
+        }
+        // A consumer has moved it on.
+        Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(fault) => fault,
+    };
+    let is_to_move = matches!(fault, EntryFault::NotWhole(_)) && place.queue != Queue::Taken;
+    let moved_to = match is_to_move.then(|| set_aside(&desk.disk, &desk.layout, place)) {
+        Some(Ok(to)) => Some(to.display().to_string()),
+        Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Some(Err(why)) => return Err(failed("move to corrupt", &path, why)),
+        None => None,
+    };
+    let left =
+        if place.queue == Queue::Taken { "left with the consumer that has claimed it" } else { "left there" };
+    say(&format!(
+        "`{}` is not whole: {fault}; {}",
+        Escaped(&path.display().to_string()),
+        moved_to.as_ref().map_or(left.to_owned(), |to| format!("moved to `{}`", Escaped(to))),
+    ));
+    document.faults.push(Fault {
+        id: place.id.to_string(),
+        endpoint: place.endpoint.to_string(),
+        queue: place.queue.folder(),
+        fault: fault.to_string(),
+        moved_to,
+    });
+    Ok(())
+}

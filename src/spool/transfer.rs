@@ -1,0 +1,68 @@
+//! Moves between queues. The rename decides who wins.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::entries::{Place, entries};
+use super::layout::{Layout, Queue};
+use super::volume::Volume;
+use crate::clock::Timestamp;
+use crate::policy::Name;
+
+/// How many names are tried for what is not whole.
+const NAMES_MAX: usize = 1000;
+
+/// Moves an entry to another queue of its endpoint.
+///
+/// # Errors
+/// `NotFound` when it is not where it was said to be: somebody else was faster. Otherwise as
+/// `rename(2)`.
+pub fn transfer<V: Volume>(volume: &V, layout: &Layout, place: &Place, to: Queue) -> io::Result<Place> {
+    let moved = Place { queue: to, ..place.clone() };
+    volume.rename(&place.path(layout), &moved.path(layout))?;
+    Ok(moved)
+}
+
+/// Puts what is not whole where no consumer looks, under its own name or, if that is taken, one
+/// with a number.
+///
+/// # Errors
+/// As `rename(2)`.
+pub fn set_aside<V: Volume>(volume: &V, layout: &Layout, place: &Place) -> io::Result<PathBuf> {
+    let own = layout.corrupted(place.id);
+    let numbered = (1..NAMES_MAX).map(|number| own.with_extension(format!("{number}.hook")));
+    let free = [own.clone()]
+        .into_iter()
+        .chain(numbered)
+        .find(|path| volume.facts(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
+    let to = free.ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
+    volume.rename(&place.path(layout), &to)?;
+    Ok(to)
+}
+
+/// The entries that have been in a queue for at least `age`.
+///
+/// # Errors
+/// As [`entries`]; an entry that goes away meanwhile is none.
+pub fn older<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    endpoint: &Name,
+    queue: Queue,
+    (age, now): (Duration, Timestamp),
+) -> io::Result<impl Iterator<Item = io::Result<Place>>> {
+    let (theirs, layout) = (volume.clone(), layout.clone());
+    let since = now.checked_sub(age).unwrap_or(Timestamp::MIN);
+    Ok(entries(volume, &layout, endpoint, queue)?.filter_map(move |place| {
+        let place = match place {
+            Ok(place) => place,
+            Err(error) => return Some(Err(error)),
+        };
+        match theirs.facts(&place.path(&layout)) {
+            Ok(facts) => (facts.changed <= since).then_some(Ok(place)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(error)),
+        }
+    }))
+}
