@@ -26,6 +26,7 @@ mod durability;
 mod intake;
 mod limits;
 mod matrix;
+mod power;
 mod probe;
 mod recipe;
 mod refusals;
