@@ -9,6 +9,9 @@ use crate::world::eventually;
 
 pub(super) const MIB: u64 = 1 << 20;
 
+/// A page, which is what a tmpfs hands out.
+const BLOCK: &str = "4096";
+
 /// Runs a tool of the system, which has to succeed.
 pub(super) fn tool<S: AsRef<OsStr>>(program: &str, args: &[S]) {
     let output = run(program, args);
@@ -59,19 +62,21 @@ impl Image {
     pub(super) fn make(kind: Kind, file: PathBuf, size: u64, options: &[&str]) -> Self {
         insist_on_what_mounting_takes();
         File::create_new(&file).unwrap().set_len(size).unwrap();
-        let program = match kind {
-            Kind::Ext4 => "mkfs.ext4",
-            Kind::Xfs => "mkfs.xfs",
+        let (program, blocks) = match kind {
+            Kind::Ext4 => ("mkfs.ext4", ["-q", "-b", BLOCK]),
+            Kind::Xfs => ("mkfs.xfs", ["-q", "-s", "size=4096"]),
         };
-        let file_arg = file.as_os_str();
-        let args: Vec<_> = ["-q"].iter().chain(options).map(OsStr::new).chain([file_arg]).collect();
-        tool(program, &args);
+        let options = blocks.iter().chain(options).map(OsStr::new);
+        tool(program, &options.chain([file.as_os_str()]).collect::<Vec<_>>());
         Self { kind, file }
     }
 
-    /// Mounts it, which replays its journal. The loop device goes with the mount.
+    /// Mounts it, which replays its journal.
     pub(super) fn mount(&self, at: PathBuf) -> Mount {
-        Mount::new(&["-o".as_ref(), "loop".as_ref(), self.file.as_os_str()], at)
+        let device = Loop::new(&self.file);
+        let mut mount = Mount::new(&[OsStr::new(&device.0)], at);
+        mount.device = Some(device);
+        mount
     }
 
     /// What a machine does at boot before it mounts.
@@ -84,10 +89,36 @@ impl Image {
     }
 }
 
+/// A block device that is a file, until it is dropped.
+struct Loop(String);
+
+impl Loop {
+    fn new(file: &Path) -> Self {
+        let args = ["--find", "--show", "--sector-size", BLOCK].map(OsStr::new);
+        let output = run("losetup", &[&args[..], &[file.as_os_str()]].concat());
+        assert!(output.status.success(), "losetup: {}", said(&output));
+        let device = Self(String::from_utf8(output.stdout).unwrap().trim().to_owned());
+        // Block by block. Of a larger request Linux (seen in 6.18) may write a part, where the file's disk
+        // is full, and report all of it as written: a disk that lies, against which nothing helps.
+        let name = Path::new(&device.0).file_name().unwrap().display();
+        fs::write(format!("/sys/block/{name}/queue/max_sectors_kb"), "4").unwrap();
+        device
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // Where it is still in use, it goes with its last user.
+        run("losetup", &["-d", &self.0]);
+    }
+}
+
 /// A mounted file system. Ends with its value, also where a test panics.
 pub(super) struct Mount {
     at: PathBuf,
     mounted: bool,
+    /// Dropped after the unmounting.
+    device: Option<Loop>,
 }
 
 impl Mount {
@@ -96,7 +127,7 @@ impl Mount {
             fs::create_dir(&at).unwrap();
         }
         tool("mount", &[args, &[at.as_os_str()]].concat());
-        Self { at, mounted: true }
+        Self { at, mounted: true, device: None }
     }
 
     pub(super) fn tmpfs(size: u64, at: PathBuf) -> Self {

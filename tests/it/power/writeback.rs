@@ -98,7 +98,7 @@ fn image(kind: Kind, form: Form, ground: &Ground) -> Image {
     let file = ground.world.path("memory/image");
     let [options, offset] = JOURNAL;
     let options = match kind {
-        Kind::Ext4 => &["-b", "4096", "-J", options][..],
+        Kind::Ext4 => &["-J", options][..],
         // Its log is written in full when it is made.
         Kind::Xfs => &[],
     };
