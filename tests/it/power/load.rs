@@ -19,6 +19,7 @@ pub(super) const MIXED: &[usize] = &[80, 1_500, 5_000, 20_000];
 /// One request, and what became of it.
 pub(super) struct Told {
     pub(super) endpoint: usize,
+    /// Kept where it was stored.
     pub(super) payload: Vec<u8>,
     pub(super) outcome: Outcome,
 }
@@ -139,6 +140,7 @@ impl Client<'_> {
                 Outcome::Odd(_) | Outcome::Broken => {}
             }
             let is_broken = outcome == Outcome::Broken;
+            let payload = if matches!(outcome, Outcome::Stored(_)) { payload } else { Vec::new() };
             told.push(Told { endpoint, payload, outcome });
             if is_broken {
                 break;

@@ -16,6 +16,9 @@ const BELIEVED: u64 = 512 * MIB;
 /// Where the journal is put, in blocks of 4 KiB, and what it measures.
 const JOURNAL: [&str; 2] = ["size=8,location=4096", "16777216"];
 
+/// So many that the daemon tries again in between, more than once, on the disk as it is.
+const REFUSED: usize = 5_000;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Form {
     Plain,
@@ -50,7 +53,7 @@ fn a_failing_xfs_beneath_an_overlay_loses_nothing() {
 }
 
 fn fail_to_write_back(kind: Kind, form: Form) {
-    for round in 0..rounds(1) {
+    for round in 0..rounds(2) {
         fail_once(kind, form, round);
     }
 }
@@ -72,10 +75,12 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
 
     let left = u64::try_from(any_of(2..10)).unwrap() * MIB;
     memory.resize(memory.used() + left);
-    let told = deliver(&ground, daemon.port, round, MIXED, |progress| progress.refused(300));
+    let told = deliver(&ground, daemon.port, round, MIXED, |progress| progress.refused(REFUSED));
     let tally = ledger.enter(told);
     let complaints = complaints(&daemon);
-    eprintln!("{kind:?} {form:?}, {left} bytes left: {tally:?}");
+    let fits = |line: &&str| line.contains("\"the spool is failing");
+    let failings = daemon.log_text().lines().filter(fits).count();
+    eprintln!("{kind:?} {form:?}, {left} bytes left: {tally:?}, failing {failings} times");
     assert_eq!(tally.broken, 0, "{complaints}");
     assert!(tally.stored > 0, "{complaints}");
 
