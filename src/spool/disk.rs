@@ -123,7 +123,10 @@ impl Volume for Disk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         // Opened each time: a directory that was replaced must not be synced by its old descriptor.
-        File::open(path)?.sync_all()
+        File::open(path)?.sync_all()?;
+        // An XFS that has just shut down after an error (seen in Linux 6.18) still calls an open
+        // directory synced, though its names are lost; but it opens nothing any more.
+        File::open(path).map(drop)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -28,6 +28,7 @@ mod faults;
 mod intake;
 mod limits;
 mod matrix;
+mod power;
 mod probe;
 mod recipe;
 mod refusals;

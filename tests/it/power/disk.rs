@@ -1,0 +1,187 @@
+//! Disks of the test's own: file systems in a file, on a loop device.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::world::eventually;
+
+pub(super) const MIB: u64 = 1 << 20;
+
+/// A page, which is what a tmpfs hands out.
+const BLOCK: &str = "4096";
+
+/// Runs a tool of the system, which has to succeed.
+pub(super) fn tool<S: AsRef<OsStr>>(program: &str, args: &[S]) {
+    let output = run(program, args);
+    assert!(output.status.success(), "{program}: {}", said(&output));
+}
+
+fn run<S: AsRef<OsStr>>(program: &str, args: &[S]) -> Output {
+    // Debian keeps them where not every user looks.
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+    let output = Command::new(program).args(args).env("PATH", path).output();
+    output.unwrap_or_else(|error| panic!("{program}: {error}; tests/run installs what is missing"))
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// These tests mount file systems. They say what they lack instead of passing without it.
+fn insist_on_what_mounting_takes() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "this test mounts file systems: run it as root, or leave it out with `--skip power::`"
+    );
+    assert!(
+        Path::new("/dev/loop-control").exists(),
+        "this test needs loop devices: `modprobe loop`, or leave it out with `--skip power::`"
+    );
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Ext4,
+    Xfs,
+}
+
+/// A file with a file system in it: sparse, so that it takes no more than what is written.
+pub(super) struct Image {
+    pub(super) kind: Kind,
+    pub(super) file: PathBuf,
+}
+
+impl Image {
+    pub(super) fn make(kind: Kind, file: PathBuf, size: u64, options: &[&str]) -> Self {
+        insist_on_what_mounting_takes();
+        File::create_new(&file).unwrap().set_len(size).unwrap();
+        let (program, blocks) = match kind {
+            Kind::Ext4 => ("mkfs.ext4", ["-q", "-b", BLOCK]),
+            Kind::Xfs => ("mkfs.xfs", ["-q", "-s", "size=4096"]),
+        };
+        let options = blocks.iter().chain(options).map(OsStr::new);
+        tool(program, &options.chain([file.as_os_str()]).collect::<Vec<_>>());
+        Self { kind, file }
+    }
+
+    /// Mounts it, which replays its journal.
+    pub(super) fn mount(&self, at: PathBuf) -> Mount {
+        let device = Loop::new(&self.file);
+        let mut mount = Mount::new(&[OsStr::new(&device.0)], at);
+        mount.device = Some(device);
+        mount
+    }
+
+    /// What a machine does at boot before it mounts.
+    pub(super) fn repair(&self) {
+        if self.kind == Kind::Ext4 {
+            let output = run("fsck.ext4", &["-p".as_ref(), self.file.as_os_str()]);
+            // 1 and 2: there were errors, and they were put right (fsck(8)).
+            assert!(output.status.code().is_some_and(|code| code < 4), "fsck.ext4: {}", said(&output));
+        }
+    }
+}
+
+/// A block device that is a file, until it is dropped.
+struct Loop(String);
+
+impl Loop {
+    fn new(file: &Path) -> Self {
+        let args = ["--find", "--show", "--sector-size", BLOCK].map(OsStr::new);
+        let output = run("losetup", &[&args[..], &[file.as_os_str()]].concat());
+        assert!(output.status.success(), "losetup: {}", said(&output));
+        let device = Self(String::from_utf8(output.stdout).unwrap().trim().to_owned());
+        // Block by block. Of a larger request Linux (seen in 6.18) may write a part, where the file's disk
+        // is full, and report all of it as written: a disk that lies, against which nothing helps.
+        let name = Path::new(&device.0).file_name().unwrap().display();
+        fs::write(format!("/sys/block/{name}/queue/max_sectors_kb"), "4").unwrap();
+        device
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // Where it is still in use, it goes with its last user.
+        run("losetup", &["-d", &self.0]);
+    }
+}
+
+/// A mounted file system. Ends with its value, also where a test panics.
+pub(super) struct Mount {
+    at: PathBuf,
+    mounted: bool,
+    /// Dropped after the unmounting.
+    device: Option<Loop>,
+}
+
+impl Mount {
+    fn new(args: &[&OsStr], at: PathBuf) -> Self {
+        if !at.exists() {
+            fs::create_dir(&at).unwrap();
+        }
+        tool("mount", &[args, &[at.as_os_str()]].concat());
+        Self { at, mounted: true, device: None }
+    }
+
+    pub(super) fn tmpfs(size: u64, at: PathBuf) -> Self {
+        insist_on_what_mounting_takes();
+        let options = format!("size={size}");
+        Self::new(&["-t", "tmpfs", "-o", &options, "tmpfs"].map(OsStr::new), at)
+    }
+
+    /// An overlay whose changes go beneath `upper`.
+    pub(super) fn overlay(lower: &Path, upper: &Path, at: PathBuf) -> Self {
+        for folder in [lower, &upper.join("upper"), &upper.join("work")] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let upper = upper.display();
+        let options = format!("lowerdir={},upperdir={upper}/upper,workdir={upper}/work", lower.display());
+        Self::new(&["-t", "overlay", "-o", &options, "overlay"].map(OsStr::new), at)
+    }
+
+    /// Gives a tmpfs another size.
+    pub(super) fn resize(&self, size: u64) {
+        let options = format!("remount,size={size}");
+        tool("mount", &["-o".as_ref(), options.as_ref(), self.at.as_os_str()]);
+    }
+
+    pub(super) fn used(&self) -> u64 {
+        let stat = rustix::fs::statvfs(&self.at).unwrap();
+        (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+    }
+
+    /// From here on nothing reaches the disk any more, nor does what is still in the journal's memory:
+    /// `shutdown` without `-f` does not flush it.
+    pub(super) fn cut(&self) {
+        tool("xfs_io", &["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), self.at.as_os_str()]);
+    }
+
+    /// Takes it away, and with it all that memory still has of it. Some process of another test may have
+    /// it open for a moment.
+    pub(super) fn unmount(mut self) {
+        self.mounted = false;
+        let at = self.at.clone();
+        let mut complaint = String::new();
+        eventually("the file system is unmounted", || {
+            let output = run("umount", &[&at]);
+            complaint = said(&output);
+            (output.status.success() || complaint.contains("not mounted")).then_some(())
+        });
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if self.mounted && !run("umount", &[&self.at]).status.success() {
+            // Whoever still has it open lets go of it in the end.
+            run("umount", &[OsStr::new("-l"), self.at.as_os_str()]);
+        }
+    }
+}
