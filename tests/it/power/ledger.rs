@@ -117,7 +117,7 @@ fn fits(path: &Path, id: &str, sent: Option<&Vec<u8>>) -> Result<(), String> {
     }
     let mut digest = hookspool::envelope::PayloadDigest::default();
     digest.update(payload);
-    if envelope["payload"]["sha256"] != digest.finish() {
+    if envelope["payload"]["sha256"] != digest.finish().to_string() {
         return Err("the digest is another".to_owned());
     }
     match sent {
