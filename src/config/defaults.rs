@@ -38,6 +38,11 @@ pub(super) const SPOOL_DIRECTORY: &str = "spool";
 /// Room for the consumers and the logs on the same disk to notice.
 pub(super) const MIN_FREE: ByteSize = ByteSize(256 << 20);
 
+/// Long enough to look into what went wrong last week.
+pub(super) const KEEP_DONE: Option<Duration> = Some(Duration::from_secs(7 * 86_400));
+/// What failed is money that somebody has to look for.
+pub(super) const KEEP_FAILED: Option<Duration> = None;
+
 /// Some 50 000 groups in /etc/group.
 pub(super) const GROUP_BYTES_MAX: u64 = 4 << 20;
 

@@ -87,8 +87,8 @@ pub const SPOOL: TableKeys = TableKeys {
         built("directory", "\"spool\""),
         built("group", "\"hookspool\""),
         built("min_free", "\"256 MiB\""),
-        not_built("keep_done", "nothing is deleted by itself: purge finished entries yourself"),
-        not_built("keep_failed", "nothing is deleted by itself: purge failed entries yourself"),
+        built("keep_done", "\"7d\""),
+        built("keep_failed", "\"forever\""),
     ],
 };
 

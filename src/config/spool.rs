@@ -1,6 +1,7 @@
 //! `[spool]`: where deliveries are kept, and for which group.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::defaults as default;
 use super::files::read;
@@ -8,8 +9,11 @@ use super::judge::{Judge, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
-use crate::quantity::ByteSize;
-use crate::spool::Settings;
+use crate::quantity::{ByteSize, Span as Time};
+use crate::spool::{Retention, Settings};
+
+/// As `keep_failed` is written to keep everything.
+const FOREVER: &str = "forever";
 
 pub(super) fn spool(node: Option<&Node>, judge: &mut Judge) -> Settings {
     let (table, span) = section(node, "spool", judge);
@@ -30,8 +34,46 @@ pub(super) fn spool(node: Option<&Node>, judge: &mut Judge) -> Settings {
     Settings {
         directory: judge.files.resolve(directory),
         group: reader.text("group", &mut judge.findings).ok().and_then(|named| group(named, judge)),
+        retention: Retention {
+            done: retention("keep_done", default::KEEP_DONE, &reader, judge),
+            failed: retention("keep_failed", default::KEEP_FAILED, &reader, judge),
+        },
         min_free: reader.size("min_free", all, default::MIN_FREE, &mut judge.findings),
     }
+}
+
+/// How long to keep; none is for ever.
+fn retention(
+    key: &str,
+    default: Option<Duration>,
+    reader: &Reader<'_>,
+    judge: &mut Judge,
+) -> Option<Duration> {
+    let written = reader.text(key, &mut judge.findings).and_then(|found| {
+        if found.text == FOREVER {
+            return Some(None);
+        }
+        match found.text.parse::<Time>() {
+            Ok(Time(time)) if time > Duration::ZERO => Some(Some(time)),
+            Ok(_) => {
+                judge
+                    .findings
+                    .error(found.span, format!("`{key}` is `{}`: nothing would be kept", found.text))
+                    .hint(
+                        "let consumers delete entries instead of moving them, or write how long to keep them",
+                    );
+                None
+            }
+            Err(fault) => {
+                judge
+                    .findings
+                    .error(found.span, format!("`{key}` is neither a time nor `{FOREVER}`: {fault}"))
+                    .hint(format!("write one of `{key} = \"7d\"` and `{key} = \"{FOREVER}\"`"));
+                None
+            }
+        }
+    });
+    written.or(default)
 }
 
 /// The number of a group; none for the empty name.

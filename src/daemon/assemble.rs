@@ -24,7 +24,7 @@ use crate::receive::intake::Intake;
 use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
 use crate::server::{self, BindError, Server};
-use crate::spool::{self, Committer, Disk, OpenError, Opened, SpoolLock};
+use crate::spool::{self, Committer, Disk, Keeper, OpenError, Opened, SpoolLock};
 use crate::watch::{FileWatch, Tidings, WatchError};
 
 /// How many reloads may be asked for before one of them is done.
@@ -39,6 +39,7 @@ pub struct Daemon {
     pub(super) triggers: mpsc::Sender<Trigger>,
     pub(super) door: Door,
     pub(super) committer: Committer,
+    pub(super) keeper: Keeper,
     pub(super) lock: SpoolLock,
     addresses: Vec<SocketAddr>,
 }
@@ -84,6 +85,7 @@ impl Daemon {
         let admin_sockets = admin::bind(admin)?;
 
         let committer = Committer::start(disk, layout.clone(), spool.min_free.0, Arc::clone(&metrics))?;
+        let keeper = Keeper::start(disk, layout.clone(), spool.retention, clock.clone())?;
         let basis = Basis::of(&settings);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
@@ -112,6 +114,7 @@ impl Daemon {
             clock: clock.clone(),
             logging: Arc::clone(&logging),
             spool: committer.spool(),
+            keep: keeper.keep(),
             disk,
             layout,
         };
@@ -136,7 +139,7 @@ impl Daemon {
         beside(Box::pin(notice::unlogged(logging, metrics, refusals)));
         beside(Box::pin(notice::expiries(Arc::clone(&live), clock)));
         beside(Box::pin(Reloader::new(basis, parts, watch).run(triggered, asked)));
-        Ok(Self { live, drain, connections, triggers, door, committer, lock, addresses })
+        Ok(Self { live, drain, connections, triggers, door, committer, keeper, lock, addresses })
     }
 
     /// Where senders can connect to, with the ports that the system chose.

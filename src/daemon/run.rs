@@ -121,9 +121,10 @@ impl Daemon {
             tracing::warn!(cut, waited = ?started.elapsed(), "not everything was finished in time");
         }
         // What the committer holds is committed; whoever comes later is told 503.
-        let (committer, door) = (self.committer, self.door);
+        let (committer, keeper, door) = (self.committer, self.keeper, self.door);
         let closing = tokio::task::spawn_blocking(move || {
             committer.stop();
+            keeper.stop();
             door.close();
         });
         let closed = tokio::select! {

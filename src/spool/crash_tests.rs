@@ -236,6 +236,35 @@ fn whatever_call_fails_no_receipt_is_broken_and_the_spool_becomes_well_by_itself
 }
 
 #[test]
+fn a_loss_is_of_everything_that_was_not_durable_and_not_of_the_full_journal_alone() {
+    let sim = Sim::holding(Contents::default(), true);
+    let (mut writer, health) = start(&sim);
+    sim.state().calls.clear();
+    sim.state().fault = Some((Fault::Named("sync_everything", 0), EIO));
+    sim.state().is_stalled = true;
+    // More than one journal holds and less than two.
+    let mut worked = Worked::default();
+    for number in 0..40 {
+        let draft = draft("pix", &[b'a' + number % 26; 3000]);
+        worked.entries.insert(draft.id(), draft.pieces().concat());
+        deliver(&sim, &mut writer, vec![draft]);
+    }
+    assert_eq!(sim.state().receipts.len(), 40);
+    sim.state().is_stalled = false;
+    while !health.is_failing() {
+        writer.tidy();
+    }
+    writer.tidy();
+    assert!(!health.is_failing());
+    // The next sync of everything tells nothing of what was lost before.
+    writer.close();
+    let mut platter = Platter::default();
+    sim.state().log.iter().for_each(|op| platter.apply(op));
+    let (recovered, _) = recover(platter.after_a_cut(Fate::Lost), true);
+    assert_eq!(found(&recovered.state().now, &worked).len(), 40);
+}
+
+#[test]
 fn a_loss_that_comes_to_light_later_is_made_good_from_the_journal() {
     for after in 0..2 {
         let calls = with_fault(true, Fault::Named("sync_everything", after), EIO);

@@ -1,6 +1,7 @@
 //! What the spool is told when it is opened.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::quantity::ByteSize;
 
@@ -13,4 +14,15 @@ pub struct Settings {
     pub group: Option<u32>,
     /// Below this much free space deliveries are refused before the disk is full.
     pub min_free: ByteSize,
+    /// For how long finished entries are kept.
+    pub retention: Retention,
+}
+
+/// For how long entries are kept that no consumer wants any more; none is for ever.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// In `done`.
+    pub done: Option<Duration>,
+    /// In `failed`.
+    pub failed: Option<Duration>,
 }

@@ -1,10 +1,11 @@
 //! A file system in memory that can fail any call, and that knows what a disk would hold after any
 //! of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
@@ -61,6 +62,14 @@ pub(super) struct State {
     /// Which of the calls fail, and with what.
     pub(super) fault: Option<(Fault, i32)>,
     pub(super) tells: bool,
+    /// While it is set, the disk does not answer a sync of everything.
+    pub(super) is_stalled: bool,
+    /// Files with data that no sync has seen.
+    unsynced: BTreeSet<Inode>,
+    /// Files that lost data of which their own sync has not told yet.
+    tainted: BTreeSet<Inode>,
+    /// How often data was lost; each descriptor is told of it once.
+    losses: usize,
     waiting: Vec<(EntryId, oneshot::Receiver<Result<Receipt, CommitError>>)>,
     /// Receipts, with how long the log was when they were handed out.
     pub(super) receipts: Vec<(EntryId, usize)>,
@@ -133,6 +142,10 @@ impl Sim {
 }
 
 impl State {
+    fn handle(&self, path: &Path, inode: Inode) -> Handle {
+        Handle { path: path.to_owned(), inode, knows: Arc::new(self.losses.into()) }
+    }
+
     fn inode(&self, path: &Path) -> io::Result<Inode> {
         self.now.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -142,6 +155,8 @@ impl State {
 pub(super) struct Handle {
     path: PathBuf,
     inode: Inode,
+    /// The losses it knows of: those from before it was opened, and those it was told of.
+    knows: Arc<AtomicUsize>,
 }
 
 impl Volume for Sim {
@@ -159,17 +174,16 @@ impl Volume for Sim {
         state.now.names.insert(path.to_owned(), inode);
         state.now.data.insert(inode, Bytes::default());
         state.log.push(Op::Create(path.to_owned(), inode));
-        Ok(Handle { path: path.to_owned(), inode })
+        Ok(state.handle(path, inode))
     }
 
     fn open(&self, path: &Path) -> io::Result<Handle> {
-        let inode = self.call("open", path)?.inode(path)?;
-        Ok(Handle { path: path.to_owned(), inode })
+        let state = self.call("open", path)?;
+        Ok(state.handle(path, state.inode(path)?))
     }
 
     fn open_dir(&self, path: &Path) -> io::Result<Handle> {
-        self.call("open_dir", path).map(drop)?;
-        Ok(Handle { path: path.to_owned(), inode: Inode::MAX })
+        Ok(self.call("open_dir", path)?.handle(path, Inode::MAX))
     }
 
     fn read(&self, path: &Path) -> io::Result<Self::Reader> {
@@ -186,28 +200,47 @@ impl Volume for Sim {
                 // Half of it was written before the fault came.
                 let mut state = self.state();
                 let half = bytes[..bytes.len() / 2].to_vec();
+                state.unsynced.insert(file.inode);
                 state.now.write(file.inode, offset, &half);
                 state.log.push(Op::Write(file.inode, offset, Arc::new(half)));
                 return Err(error);
             }
         };
         state.now.write(file.inode, offset, &bytes);
+        state.unsynced.insert(file.inode);
         state.log.push(Op::Write(file.inode, offset, Arc::new(bytes)));
         Ok(())
     }
 
     fn sync(&self, file: &Handle) -> io::Result<()> {
         let called = self.call("sync", &file.path).map(drop);
-        let op = if called.is_ok() { Op::Sync(file.inode) } else { Op::SyncFailed(file.inode) };
-        self.state().log.push(op);
-        called
+        let mut state = self.state();
+        state.unsynced.remove(&file.inode);
+        if called.is_err() || state.tainted.remove(&file.inode) {
+            state.losses += 1;
+            state.log.push(Op::SyncFailed(file.inode));
+            return called.and(Err(io::Error::from_raw_os_error(5)));
+        }
+        state.log.push(Op::Sync(file.inode));
+        Ok(())
     }
 
     fn sync_everything(&self, held: &Handle) -> io::Result<()> {
+        while self.state().is_stalled {
+            std::thread::yield_now();
+        }
         let called = self.call("sync_everything", &held.path).map(drop);
-        let op = if called.is_ok() { Op::SyncEverything } else { Op::SyncEverythingFailed };
-        self.state().log.push(op);
-        called
+        let mut state = self.state();
+        let lost = std::mem::take(&mut state.unsynced);
+        if called.is_err() {
+            state.losses += 1;
+            state.tainted.extend(lost);
+            state.log.push(Op::SyncEverythingFailed);
+        } else {
+            state.log.push(Op::SyncEverything);
+        }
+        let known = held.knows.swap(state.losses, Ordering::Relaxed);
+        if known < state.losses { Err(io::Error::from_raw_os_error(5)) } else { called }
     }
 
     fn tells_every_loss(&self, _: &Path) -> io::Result<bool> {

@@ -51,7 +51,7 @@ pub fn older<V: Volume>(
     endpoint: &Name,
     queue: Queue,
     (age, now): (Duration, Timestamp),
-) -> io::Result<impl Iterator<Item = io::Result<Place>>> {
+) -> io::Result<impl Iterator<Item = io::Result<Place>> + use<V>> {
     let (theirs, layout) = (volume.clone(), layout.clone());
     let since = now.checked_sub(age).unwrap_or(Timestamp::MIN);
     Ok(entries(volume, &layout, endpoint, queue)?.filter_map(move |place| {

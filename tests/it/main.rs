@@ -25,6 +25,7 @@ mod clients;
 mod consumers;
 mod durability;
 mod faults;
+mod housekeeping;
 mod intake;
 mod limits;
 mod matrix;

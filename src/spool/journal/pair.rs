@@ -169,7 +169,9 @@ impl<V: Volume> Journal<V> {
         self.in_background -= 1;
         if let Err(error) = outcome {
             tracing::error!(%error, "the disk may have lost entries that it had taken: they are written anew from the journal");
-            self.wounded.push((segment.number, Absent::LeaveOut));
+            // What was lost may be of either journal, and will not be told again.
+            let suspects = [Some(segment.number), self.filling.take().map(|filling| filling.number)];
+            self.wounded.extend(suspects.into_iter().flatten().map(|number| (number, Absent::LeaveOut)));
             return Err(error);
         }
         self.free.push(segment);

@@ -1,0 +1,241 @@
+//! Housekeeping, slowly and in the background: reads what waits, and removes what has been kept
+//! for long enough.
+//!
+//! It holds no list of entries and never hurries: a million waiting entries take some hours, and
+//! deliveries do not notice.
+
+use std::io;
+use std::iter::once;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::entries::{Place, endpoints, entries};
+use super::entry::{EntryFault, check_entry};
+use super::layout::{Layout, Queue};
+use super::settings::Retention;
+use super::transfer::{older, set_aside};
+use super::volume::Volume;
+use crate::clock::Clock;
+
+/// How often it does something.
+const TICK: Duration = Duration::from_secs(1);
+/// Entries that are read in one tick.
+const READ_PER_TICK: usize = 100;
+/// Entries that are looked at in one tick, to be removed if they are old enough.
+const AGED_PER_TICK: usize = 1000;
+/// How long after the beginning of a round the next one begins.
+const READ_EVERY: Duration = Duration::from_secs(86_400);
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+
+/// What may be changed while it works.
+#[derive(Clone, Debug)]
+pub struct Keep(Arc<Mutex<Retention>>);
+
+impl Keep {
+    /// From now on, keep this long.
+    pub fn set(&self, retention: Retention) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = retention;
+    }
+
+    fn get(&self) -> Retention {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that keeps house.
+#[derive(Debug)]
+pub struct Keeper {
+    keep: Keep,
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Keeper {
+    /// Starts it on an opened spool.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start<V: Volume>(
+        volume: V,
+        layout: Layout,
+        retention: Retention,
+        clock: Clock,
+    ) -> io::Result<Self> {
+        let keep = Keep(Arc::new(Mutex::new(retention)));
+        let (stop, stopped) = channel();
+        let house = House { volume, layout, keep: keep.clone(), clock };
+        let thread = thread::Builder::new().name("keeper".into()).spawn(move || house.run(&stopped))?;
+        Ok(Self { keep, stop, thread })
+    }
+
+    /// What can be changed.
+    pub fn keep(&self) -> Keep {
+        self.keep.clone()
+    }
+
+    /// Ends the thread after at most one tick's work.
+    pub fn stop(self) {
+        drop(self.stop);
+        let _ = self.thread.join();
+    }
+}
+
+struct House<V: Volume> {
+    volume: V,
+    layout: Layout,
+    keep: Keep,
+    clock: Clock,
+}
+
+/// Places, one at a time, with what the file system said instead.
+type Round<'a> = Box<dyn Iterator<Item = io::Result<Place>> + 'a>;
+
+impl<V: Volume> House<V> {
+    fn run(&self, stop: &Receiver<()>) {
+        let (mut reading, mut read_from) = (self.waiting(), Instant::now());
+        let (mut purging, mut purged_from) = (self.aged(), Instant::now());
+        loop {
+            for place in reading.by_ref().take(READ_PER_TICK) {
+                self.done(place.and_then(|place| self.look_at(&place)));
+            }
+            let removed = purging.by_ref().take(AGED_PER_TICK).filter_map(|place| {
+                self.done(place.and_then(|place| self.volume.remove(&place.path(&self.layout))))
+            });
+            let removed = removed.count();
+            if removed > 0 {
+                tracing::info!(removed, "entries were removed that had been kept for long enough");
+            }
+            if read_from.elapsed() >= READ_EVERY {
+                (reading, read_from) = (self.waiting(), Instant::now());
+            }
+            if purged_from.elapsed() >= PURGE_EVERY {
+                (purging, purged_from) = (self.aged(), Instant::now());
+            }
+            match stop.recv_timeout(TICK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Every entry that waits for a consumer.
+    fn waiting(&self) -> Round<'_> {
+        self.of_each_endpoint(|endpoint| {
+            Ok(Box::new(entries(&self.volume, &self.layout, endpoint, Queue::New)?))
+        })
+    }
+
+    /// Every entry that has been kept for long enough.
+    fn aged(&self) -> Round<'_> {
+        let Retention { done, failed } = self.keep.get();
+        let now = self.clock.now();
+        let queues = [(Queue::Done, done), (Queue::Failed, failed)];
+        self.of_each_endpoint(move |endpoint| {
+            let aged = queues.into_iter().filter_map(|(queue, age)| Some((queue, age?)));
+            let each =
+                aged.map(|(queue, age)| older(&self.volume, &self.layout, endpoint, queue, (age, now)));
+            let each: Vec<_> = each.collect::<io::Result<_>>()?;
+            Ok(Box::new(each.into_iter().flatten()))
+        })
+    }
+
+    fn of_each_endpoint<'a>(
+        &'a self,
+        round: impl Fn(&crate::policy::Name) -> io::Result<Round<'a>> + 'a,
+    ) -> Round<'a> {
+        let names = match endpoints(&self.volume, &self.layout) {
+            Ok(names) => names,
+            Err(error) => return Box::new(once(Err(error))),
+        };
+        let each = move |name| round(&name).unwrap_or_else(|error| Box::new(once(Err(error))));
+        Box::new(names.into_iter().flat_map(each))
+    }
+
+    fn look_at(&self, place: &Place) -> io::Result<()> {
+        let fault = match check_entry(&self.volume, &place.path(&self.layout)) {
+            Ok(_) => return Ok(()),
+            Err(EntryFault::Io(error)) => return Err(error),
+            Err(EntryFault::NotWhole(fault)) => fault,
+        };
+        let to = set_aside(&self.volume, &self.layout, place)?;
+        tracing::error!(
+            id = %place.id,
+            endpoint = %place.endpoint,
+            %fault,
+            moved_to = %to.display(),
+            "an entry is not whole"
+        );
+        Ok(())
+    }
+
+    /// None where it was not done. That a consumer was faster is nothing to speak of.
+    fn done<T>(&self, result: io::Result<T>) -> Option<T> {
+        result
+            .inspect_err(|error| {
+                if error.kind() != io::ErrorKind::NotFound {
+                    let spool = self.layout.root().display();
+                    tracing::warn!(%error, %spool, "housekeeping met an error");
+                }
+            })
+            .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::envelope::EntryId;
+    use crate::spool::draft::tests::draft;
+    use crate::spool::sim::{Contents, Sim};
+
+    /// A house with one entry in each queue; files of a simulated disk are as old as the epoch.
+    fn house(retention: Retention, now: &str) -> (House<Sim>, EntryId) {
+        let layout = Layout::new("/spool".into());
+        let (draft, mut contents) = (draft("pix", b"payload"), Contents::default());
+        for (inode, queue) in Queue::ALL.into_iter().enumerate() {
+            contents.names.insert(layout.entry(draft.endpoint(), queue, draft.id()), inode);
+            contents.write(inode, 0, &draft.pieces().concat());
+        }
+        // The folder that makes it an endpoint.
+        contents.names.insert("/spool/pix".into(), 9);
+        contents.write(9, 0, b"");
+        let clock = Clock::standing_at(now.parse::<Timestamp>().unwrap());
+        let keep = Keep(Arc::new(Mutex::new(retention)));
+        (House { volume: Sim::holding(contents, true), layout, keep, clock }, draft.id())
+    }
+
+    fn queues(places: Round<'_>) -> Vec<Queue> {
+        places.map(|place| place.unwrap().queue).collect()
+    }
+
+    #[test]
+    fn what_is_old_enough_is_what_goes() {
+        let day = Duration::from_secs(86_400);
+        let seven = Retention { done: Some(7 * day), failed: None };
+        assert!(queues(house(seven, "1970-01-07T23:59:59Z").0.aged()).is_empty());
+        assert_eq!(queues(house(seven, "1970-01-08T00:00:00Z").0.aged()), [Queue::Done]);
+        let both = Retention { failed: Some(day), ..seven };
+        assert_eq!(queues(house(both, "1970-01-02T00:00:00Z").0.aged()), [Queue::Failed]);
+        assert_eq!(queues(house(both, "1970-02-01T00:00:00Z").0.aged()), [Queue::Done, Queue::Failed]);
+    }
+
+    #[test]
+    fn what_waits_is_read_and_what_is_not_whole_set_aside() {
+        let (house, id) = house(Retention { done: None, failed: None }, "1970-01-08T00:00:00Z");
+        let places: Vec<_> = house.waiting().collect::<Result<_, _>>().unwrap();
+        assert_eq!(places.len(), 1);
+        house.look_at(&places[0]).unwrap();
+        let stands = |path: &Path| house.volume.facts(path).is_ok();
+        assert!(stands(&places[0].path(&house.layout)));
+        house.volume.state().now.write(2, 30, b"#");
+        house.look_at(&places[0]).unwrap();
+        assert!(!stands(&places[0].path(&house.layout)) && stands(&house.layout.corrupted(id)));
+    }
+}

@@ -1,0 +1,32 @@
+//! What the daemon does with the spool by itself.
+
+use std::fs;
+
+use crate::wire::Wire;
+use crate::world::{World, eventually};
+
+#[test]
+fn what_is_not_whole_is_set_aside_and_what_was_kept_long_enough_goes() {
+    let world = World::new();
+    world.configure_all("", "min_free = \"1 MiB\"\nkeep_done = \"1ms\"");
+    let mut daemon = world.start();
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    for payload in ["torn", "done", "failed", "waiting"] {
+        assert_eq!(wire.post("/webhooks/pix", payload.as_bytes()).unwrap().status, 200);
+    }
+    daemon.signal("-TERM");
+    daemon.wait();
+    let names: Vec<_> = world.entries("pix").into_keys().map(|id| format!("{id}.hook")).collect();
+    let at = |queue: &str, name: &str| world.path(&format!("spool/pix/{queue}/{name}"));
+    let bytes = fs::read(at("new", &names[0])).unwrap();
+    fs::write(at("new", &names[0]), &bytes[..bytes.len() - 1]).unwrap();
+    fs::rename(at("new", &names[1]), at("done", &names[1])).unwrap();
+    fs::rename(at("new", &names[2]), at("failed", &names[2])).unwrap();
+
+    let daemon = world.start();
+    let line = daemon.logged("an entry is not whole", |_| true);
+    assert_eq!(line["fault"], "its payload has 3 bytes, and its envelope says 4");
+    assert!(world.path(&format!("spool/corrupt/{}", names[0])).exists());
+    eventually("what is done goes", || (!at("done", &names[1]).exists()).then_some(()));
+    assert!(at("failed", &names[2]).exists() && at("new", &names[3]).exists());
+}
