@@ -63,6 +63,8 @@ impl Platter {
                 self.durable.data.insert(*inode, Default::default());
                 self.set(&[(path, Some(*inode))]);
             }
+            Op::Unnamed(inode) => drop(self.durable.data.insert(*inode, Default::default())),
+            Op::Link(path, inode) => self.set(&[(path, Some(*inode))]),
             Op::Write(inode, at, bytes) => self.writes.entry(*inode).or_default().push((*at, bytes.clone())),
             Op::Sync(inode) => self.settle(*inode),
             // The kernel has dropped the pages: no later sync brings them.

@@ -22,6 +22,8 @@ type Bytes = Arc<Vec<u8>>;
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Create(PathBuf, Inode),
+    Unnamed(Inode),
+    Link(PathBuf, Inode),
     Write(Inode, usize, Bytes),
     Sync(Inode),
     SyncFailed(Inode),
@@ -175,6 +177,19 @@ impl Volume for Sim {
         state.now.data.insert(inode, Bytes::default());
         state.log.push(Op::Create(path.to_owned(), inode));
         Ok(state.handle(path, inode))
+    }
+
+    fn publish(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
+        let bytes = pieces.concat();
+        let mut state = self.call("publish", path)?;
+        let inode = state.inodes;
+        state.inodes += 1;
+        state.now.names.insert(path.to_owned(), inode);
+        state.now.write(inode, 0, &bytes);
+        state.unsynced.insert(inode);
+        let written = Op::Write(inode, 0, Arc::new(bytes));
+        state.log.extend([Op::Unnamed(inode), written, Op::Link(path.to_owned(), inode)]);
+        Ok(())
     }
 
     fn open(&self, path: &Path) -> io::Result<Handle> {

@@ -34,6 +34,12 @@ pub trait Volume: Clone + Debug + Send + 'static {
     /// As `open(2)` with `O_CREAT | O_EXCL`.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
 
+    /// Makes a file with these pieces that has no name before they are all written.
+    ///
+    /// # Errors
+    /// As `open(2)` with `O_TMPFILE`, `pwritev(2)` and `linkat(2)`; then nothing is left of it.
+    fn publish(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()>;
+
     /// Opens a file that is there, to write to.
     ///
     /// # Errors

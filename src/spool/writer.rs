@@ -27,6 +27,7 @@ use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::envelope::EntryId;
 
+const PUBLISH: &str = "publish";
 const RENAME: &str = "rename";
 const SYNC_DIRECTORY: &str = "sync the directory";
 
@@ -73,7 +74,7 @@ impl CommitError {
     /// there are no descriptors to be had at this moment.
     fn concerns_only_this_entry(&self) -> bool {
         let Self::Io { what, why, .. } = self else { return false };
-        let in_its_own_folder = matches!(*what, RENAME | SYNC_DIRECTORY);
+        let in_its_own_folder = matches!(*what, PUBLISH | RENAME | SYNC_DIRECTORY);
         let is_missing = matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
         in_its_own_folder && is_missing
             || matches!(Errno::from_io_error(why), Some(Errno::MFILE | Errno::NFILE))
@@ -135,7 +136,7 @@ impl<V: Volume> Writer<V> {
         self.look_at_space();
     }
 
-    /// Journal, its sync, file, name.
+    /// Journal, its sync, files with their names.
     fn write_journaled(&mut self, batch: Vec<Step<Draft>>) {
         let Some(journal) = self.journal.as_mut().filter(|_| !batch.is_empty()) else { return };
         if let Err(error) = journal.append(batch.iter().map(|step| &step.item)) {
@@ -143,10 +144,8 @@ impl<V: Volume> Writer<V> {
             batch.into_iter().for_each(|step| self.fail(step.answer, error.clone()));
             return;
         }
-        let written = self.each(batch, |writer, draft| writer.write(draft).map(|(draft, _)| draft));
-        let named = self.each(written, |writer, draft| writer.name(draft));
-        for Step { item, answer } in named {
-            let _ = answer.send(Ok(Receipt { id: item.id }));
+        for Step { item, answer } in self.each(batch, |writer, draft| writer.publish(&draft)) {
+            let _ = answer.send(Ok(Receipt { id: item }));
         }
     }
 
@@ -172,6 +171,12 @@ impl<V: Volume> Writer<V> {
             }
         }
         onward
+    }
+
+    fn publish(&mut self, draft: &Draft) -> Result<EntryId, CommitError> {
+        let path = self.layout.entry(draft.endpoint(), Queue::New, draft.id());
+        self.volume.publish(&path, &draft.pieces()).map_err(io_error(PUBLISH, &path))?;
+        Ok(draft.id())
     }
 
     fn write(&mut self, draft: Draft) -> Result<(Draft, V::File), CommitError> {

@@ -59,7 +59,7 @@ fn batch_of(writer: &mut Writer<Sim>, drafts: Vec<Draft>) -> Vec<Result<Receipt,
 fn a_small_entry_is_in_the_journal_before_it_has_a_name() {
     let (sim, mut writer, _) = spool(true);
     assert!(batch(&mut writer, &["pix", "boleto"]).iter().all(Result::is_ok));
-    assert_eq!(calls(&sim), ["write", "sync", "create", "write", "create", "write", "rename", "rename"]);
+    assert_eq!(calls(&sim), ["write", "sync", "publish", "publish"]);
 }
 
 #[test]

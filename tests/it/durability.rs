@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::wire::Wire;
 use crate::world::{World, eventually};
 
-const CALLS: &str = "trace=openat,pwritev,writev,fsync,fdatasync,rename,write,sendto";
+const CALLS: &str = "trace=openat,pwritev,writev,fsync,fdatasync,rename,linkat,write,sendto";
 
 /// The calls that come with one delivery, up to its answer.
 fn calls_of(payload: &[u8]) -> Vec<String> {
@@ -23,8 +23,8 @@ fn calls_of(payload: &[u8]) -> Vec<String> {
     assert_eq!(wire.post("/webhooks/pix", payload).unwrap().status, 200);
     eventually("the answer is traced", || {
         let lines = traced().split_off(before);
-        let renamed = lines.iter().position(|line| line.contains("rename"))?;
-        let answered = renamed + lines[renamed..].iter().position(|line| is_answer(line))?;
+        let named = lines.iter().position(|line| line.contains("rename") || line.contains("linkat"))?;
+        let answered = named + lines[named..].iter().position(|line| is_answer(line))?;
         Some(lines[..=answered].to_vec())
     })
 }
@@ -53,9 +53,9 @@ fn a_small_entry_is_in_the_synced_journal_before_it_has_a_name_and_the_answer_co
         &[
             ["pwritev", "/.journal-"],
             ["fdatasync", "/.journal-"],
-            ["openat", "O_EXCL"],
-            ["pwritev", "/tmp/"],
-            ["rename", "/pix/new/"],
+            ["openat", "O_TMPFILE"],
+            ["pwritev", "/pix/new/"],
+            ["linkat", "/pix/new/"],
         ],
     );
 }

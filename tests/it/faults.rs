@@ -12,8 +12,8 @@ use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually};
 
 /// Calls of the committer for [`deliver_some`], with how many there are of each.
-const COMMITTER: [(&str, usize); 5] =
-    [("pwritev", 5), ("fdatasync", 3), ("openat", 4), ("rename", 3), ("fsync", 1)];
+const COMMITTER: [(&str, usize); 6] =
+    [("pwritev", 5), ("fdatasync", 3), ("openat", 5), ("rename", 1), ("linkat", 2), ("fsync", 1)];
 /// Calls that make the journal's entries durable without it.
 const CHECKPOINT: [(&str, usize); 3] = [("syncfs", 1), ("pwritev", 1), ("fdatasync", 1)];
 

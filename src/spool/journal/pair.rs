@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::record;
 use super::restore::{Absent, restore};
 use super::segment::Segment;
+use crate::envelope::EntryId;
 use crate::spool::draft::Draft;
 use crate::spool::layout::Layout;
 use crate::spool::volume::Volume;
@@ -61,16 +62,19 @@ impl<V: Volume> Journal<V> {
     /// journals that cannot be put back there. Otherwise, what cannot be put back or made now is
     /// left for [`Journal::repair`], and nothing can be appended before.
     pub(in crate::spool) fn start(volume: &V, layout: &Layout) -> io::Result<Option<Self>> {
-        let stands = |number: &usize| volume.facts(&layout.journal(*number)).is_ok();
         if !volume.tells_every_loss(layout.root())? {
-            for number in (0..SEGMENTS).filter(stands) {
-                restore(volume, layout, number, Absent::PutBack)?;
-                volume.remove(&layout.journal(number))?;
-            }
-            return Ok(None);
+            return Self::without(volume, layout);
+        }
+        // A system without /proc, for one, cannot.
+        let trial = layout.draft(EntryId::fresh());
+        let publishes = volume.publish(&trial, &[b"trial"]).and_then(|()| volume.remove(&trial));
+        if publishes
+            .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported))
+        {
+            return Self::without(volume, layout);
         }
         let has_space = volume.free_bytes(layout.root())? >= FREE_BYTES_MIN;
-        if !has_space && !(0..SEGMENTS).any(|number| stands(&number)) {
+        if !has_space && (0..SEGMENTS).all(|number| volume.facts(&layout.journal(number)).is_err()) {
             return Ok(None);
         }
         let held = volume.open_dir(layout.root())?;
@@ -92,6 +96,15 @@ impl<V: Volume> Journal<V> {
             background,
             in_background: 0,
         }))
+    }
+
+    /// Puts back what journals from elsewhere hold, where there are to be none.
+    fn without(volume: &V, layout: &Layout) -> io::Result<Option<Self>> {
+        for number in (0..SEGMENTS).filter(|number| volume.facts(&layout.journal(*number)).is_ok()) {
+            restore(volume, layout, number, Absent::PutBack)?;
+            volume.remove(&layout.journal(number))?;
+        }
+        Ok(None)
     }
 
     /// Whether this is a draft for the journal.
