@@ -27,10 +27,7 @@ impl Peer {
     pub fn new(url: &str, args: &PeerArgs) -> Result<Self, Failure> {
         let target = Target::parse(url).map_err(|fault| Failure::Usage(fault.to_string()))?;
         let settings = client_settings(args)?;
-        let connector = Connector::new(&settings).map_err(|fault| Failure::BadFile {
-            path: args.ca.first().cloned().unwrap_or_default(),
-            why: fault.into(),
-        })?;
+        let connector = connector(&settings, args)?;
         Ok(Self { target, connector, instead: args.connect.clone() })
     }
 
@@ -62,6 +59,15 @@ pub fn client_settings(args: &PeerArgs) -> Result<ClientSettings, Failure> {
         );
     }
     Ok(ClientSettings { trust, key_pair, protocols, versions: TlsVersions::Both })
+}
+
+/// A client with these settings.
+///
+/// # Errors
+/// When a CA's certificate cannot be used.
+pub fn connector(settings: &ClientSettings, args: &PeerArgs) -> Result<Connector, Failure> {
+    let path = || args.ca.first().cloned().unwrap_or_default();
+    Connector::new(settings).map_err(|fault| Failure::BadFile { path: path(), why: fault.into() })
 }
 
 /// A client's fault as the end of a command.

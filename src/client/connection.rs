@@ -150,7 +150,7 @@ impl Connection {
             }
         };
         let (head, body) = response.into_parts();
-        let body = bounded(body).await?;
+        let body = bounded(body).await.map_err(|why| ClientFault::Body { status: head.status, why })?;
         Ok(Answer { status: head.status, headers: head.headers, body, elapsed: begun.elapsed() })
     }
 
@@ -164,10 +164,6 @@ impl Connection {
     }
 }
 
-pub(super) async fn bounded(body: Incoming) -> Result<Bytes, ClientFault> {
-    Limited::new(body, ANSWER_BYTES_MAX)
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .map_err(ClientFault::Body)
+pub(super) async fn bounded(body: Incoming) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    Limited::new(body, ANSWER_BYTES_MAX).collect().await.map(http_body_util::Collected::to_bytes)
 }

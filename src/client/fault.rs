@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use crate::tls::client::{Alert, HandshakeFault};
 
 /// Why there was no answer.
@@ -33,8 +35,14 @@ pub enum ClientFault {
     #[error("this is not a request that can be sent")]
     Request(#[from] http::Error),
     /// The answer's body is longer than anyone will read, or broke off.
-    #[error("the answer's body cannot be read")]
-    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the answer was {status}, and its body cannot be read")]
+    Body {
+        /// What was answered.
+        status: StatusCode,
+        /// Why no more is known.
+        #[source]
+        why: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A deadline passed.
     #[error("no {what} within {} s", .after.as_secs())]
     Deadline {
@@ -57,7 +65,7 @@ impl ClientFault {
             Self::Connect { .. }
             | Self::Http(_)
             | Self::Request(_)
-            | Self::Body(_)
+            | Self::Body { .. }
             | Self::Deadline { .. } => false,
         }
     }

@@ -75,7 +75,8 @@ where
         let response = sender.send_request(request).await?;
         let status = response.status();
         // The sender goes at the end of this block, and with it the connection.
-        Ok((status, bounded(response.into_body()).await?))
+        let body = bounded(response.into_body()).await.map_err(|why| ClientFault::Body { status, why })?;
+        Ok((status, body))
     };
     let (answer, _driven) = tokio::join!(asking, connection);
     answer

@@ -46,11 +46,11 @@ impl Target {
     /// # Errors
     /// When it is not an https URL with a host.
     pub fn parse(url: &str) -> Result<Self, TargetFault> {
-        let form = || TargetFault::Form(url.to_owned());
+        let form = || TargetFault::Form(shown(url));
         let uri: Uri = url.parse().map_err(|_| form())?;
         let scheme = uri.scheme_str().ok_or_else(form)?;
         if scheme != "https" {
-            return Err(TargetFault::Scheme(url.to_owned()));
+            return Err(TargetFault::Scheme(shown(url)));
         }
         let authority = uri.authority().ok_or_else(form)?;
         if authority.as_str().contains('@') {
@@ -75,9 +75,34 @@ impl Target {
     }
 }
 
+/// As much of a URL as may be shown: its query may hold a secret, and so may what stands before `@`.
+fn shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    match (bare.split_once("://"), bare.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        (None, Some((_, rest))) => rest.to_owned(),
+        (_, None) => bare.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_keeps_secrets() {
+        for url in [
+            "http://a/x?hmac=s3cret",
+            "https://a:99999/x?hmac=s3cret#s3cret",
+            "a/x?s3cret",
+            "http://u:s3cret@a/x",
+            "u:s3cret@a",
+            "https://a/ x?s3cret",
+        ] {
+            let fault = Target::parse(url).expect_err("not a target").to_string();
+            assert!(!fault.contains("s3cret") && fault.contains('a'), "{fault}");
+        }
+    }
 
     #[test]
     fn a_url_is_taken_apart() {

@@ -1,7 +1,10 @@
 //! `hookspool probe`: passes where it should, and says why where it should not.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::Output;
+use std::thread;
 
 use serde_json::Value;
 
@@ -92,4 +95,76 @@ fn a_server_that_asks_and_does_not_check_fails() {
     assert!(said.contains("answered 200 OK: it takes a certificate of any CA"), "{said}");
     let (code, said) = at(2);
     assert_eq!(code, Some(0), "{said}");
+}
+
+/// A server that reads a little, says `answer` to whoever comes, and hangs up.
+fn saying(answer: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer);
+        }
+    });
+    port
+}
+
+#[test]
+fn what_is_not_tls_or_says_nothing_is_no_refusal() {
+    let world = World::new();
+    let at = |answer| {
+        let output = probe(&world, &format!("https://localhost:{}/", saying(answer)), "client", &[]);
+        (output.status.code(), said(&output), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, _, why) = at(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(code, Some(69), "{why}");
+    let (code, said, _) = at(b"");
+    assert_eq!(code, Some(1));
+    assert_eq!(said.matches("that is no refusal").count(), 4, "{said}");
+    // protocol_version, as an alert of its own record (RFC 8446, 6.2).
+    let (code, said, _) = at(b"\x15\x03\x03\x00\x02\x02\x46");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("the server speaks neither TLS 1.2 nor TLS 1.3"), "{said}");
+}
+
+#[test]
+fn a_url_that_is_none_keeps_its_secret_and_a_ca_that_is_none_is_named() {
+    let world = World::new();
+    for command in ["probe", "send"] {
+        let output = world.run(&[command, "http://localhost/x?hmac=s3cret", "--insecure"]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(64), "{told}");
+        assert!(!told.contains("s3cret") && told.contains("`http://localhost/x` is not https"), "{told}");
+    }
+    let file = world.path("certs/not-a-ca.pem");
+    fs::write(&file, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").unwrap();
+    let pair = ["--cert", "certs/client.pem", "--key", "certs/client.key"];
+    for command in ["probe", "send"] {
+        let args = [&[command, "https://localhost:1/", "--ca", "certs/not-a-ca.pem"], &pair[..]].concat();
+        let output = world.run(&args);
+        assert_eq!(output.status.code(), Some(65), "{command}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("not-a-ca.pem"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_long_answer_has_a_status_all_the_same() {
+    let world = World::new();
+    fs::write(world.path("long"), vec![b'x'; 2 << 20]).unwrap();
+    let nginx = Nginx::start(&world.path(""), 1, |ports| {
+        format!(
+            "server {{ listen 127.0.0.1:{} ssl; ssl_certificate {}; ssl_certificate_key {}; \
+             ssl_client_certificate {}; ssl_verify_client on; error_page 405 =200 $uri; \
+             location / {{ root {}; }} }}\n",
+            ports[0],
+            world.cert("server").display(),
+            world.key("server").display(),
+            world.cert("root-ca").display(),
+            world.path("").display(),
+        )
+    });
+    let output = probe(&world, &format!("https://localhost:{}/long", nginx.ports[0]), "client", &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(said(&output).matches("answered 200 OK").count(), 2, "{output:?}");
 }

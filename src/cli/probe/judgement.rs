@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::visitor::Visitor;
 use crate::client::ClientFault;
-use crate::tls::client::HandshakeFault;
+use crate::tls::client::{HandshakeFault, is_hang_up};
 
 /// What was seen.
 #[derive(Debug)]
@@ -27,13 +27,24 @@ impl Seen {
             ClientFault::Handshake(HandshakeFault::Alert(alert))
             | ClientFault::Refused(alert)
             | ClientFault::Alert(alert) => Ok(Self::Refused(alert.to_string())),
-            ClientFault::Handshake(HandshakeFault::Io(_)) | ClientFault::Http(_) => Ok(Self::Closed),
-            ClientFault::Handshake(HandshakeFault::Server(_) | HandshakeFault::NoHttp2)
+            ClientFault::Handshake(HandshakeFault::Io(ref error)) if is_hang_up(error) => Ok(Self::Closed),
+            // What cannot be read as HTTP is no answer, and no hang-up either.
+            ClientFault::Http(ref error) if !error.is_parse() => Ok(Self::Closed),
+            // The status is all that is looked at.
+            ClientFault::Body { status, .. } => Ok(Self::Answered(status)),
+            ClientFault::Handshake(
+                HandshakeFault::Server(_) | HandshakeFault::NoHttp2 | HandshakeFault::Io(_),
+            )
+            | ClientFault::Http(_)
             | ClientFault::Connect { .. }
             | ClientFault::Request(_)
-            | ClientFault::Body(_)
             | ClientFault::Deadline { .. } => Err(fault),
         }
+    }
+
+    /// Whether a delivery was taken.
+    pub(super) fn is_success(&self) -> bool {
+        matches!(self, Self::Answered(status) if status.is_success())
     }
 }
 
@@ -51,7 +62,9 @@ pub(super) enum Judgement {
 /// Statuses with which a server turns away, in HTTP, whom it would not have; 495 and 496 are nginx's.
 const TURNED_AWAY: &[u16] = &[400, 401, 403, 495, 496];
 
-pub(super) fn judge(visitor: Visitor, seen: &Seen) -> Judgement {
+/// `lets_in` says whether the given certificate got in over this version: only then does a hang-up
+/// without a word say anything about the others.
+pub(super) fn judge(visitor: Visitor, seen: &Seen, lets_in: bool) -> Judgement {
     match (visitor, seen) {
         (_, Seen::NotSpoken) => Judgement::NotSpoken,
         (Visitor::Given, Seen::Answered(status)) if status.is_success() => {
@@ -67,9 +80,13 @@ pub(super) fn judge(visitor: Visitor, seen: &Seen) -> Judgement {
         (Visitor::Nobody | Visitor::Stranger, Seen::Refused(words)) => {
             Judgement::Held(format!("refused: {words}"))
         }
-        (Visitor::Nobody | Visitor::Stranger, Seen::Closed) => {
+        (Visitor::Nobody | Visitor::Stranger, Seen::Closed) if lets_in => {
             Judgement::Held("refused: closed the connection without an answer".to_owned())
         }
+        (Visitor::Nobody | Visitor::Stranger, Seen::Closed) => Judgement::Failed(
+            "closed the connection without an answer, as it did to the given certificate: that is no refusal"
+                .to_owned(),
+        ),
         (Visitor::Nobody | Visitor::Stranger, Seen::Answered(status))
             if TURNED_AWAY.contains(&status.as_u16()) =>
         {
@@ -97,10 +114,12 @@ fn why(status: StatusCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     fn holds(visitor: Visitor, seen: &Seen) -> bool {
-        matches!(judge(visitor, seen), Judgement::Held(_))
+        matches!(judge(visitor, seen, true), Judgement::Held(_))
     }
 
     fn answered(status: u16) -> Seen {
@@ -117,6 +136,8 @@ mod tests {
                 assert!(!holds(visitor, &answered(status)), "{status}");
             }
             assert!(holds(visitor, &Seen::Closed) && holds(visitor, &Seen::Refused("no".to_owned())));
+            assert!(matches!(judge(visitor, &Seen::Closed, false), Judgement::Failed(_)));
+            assert!(matches!(judge(visitor, &Seen::Refused("no".to_owned()), false), Judgement::Held(_)));
         }
     }
 
@@ -129,6 +150,19 @@ mod tests {
             assert!(!holds(Visitor::Given, &answered(status)), "{status}");
         }
         assert!(!holds(Visitor::Given, &Seen::Closed));
-        assert_eq!(judge(Visitor::Given, &Seen::NotSpoken), Judgement::NotSpoken);
+        assert_eq!(judge(Visitor::Given, &Seen::NotSpoken, false), Judgement::NotSpoken);
+    }
+
+    #[test]
+    fn a_fault_is_a_hang_up_an_answer_or_none_of_the_servers_words() {
+        let handshake =
+            |kind: io::ErrorKind| Seen::from_fault(ClientFault::Handshake(HandshakeFault::Io(kind.into())));
+        assert!(matches!(handshake(io::ErrorKind::UnexpectedEof), Ok(Seen::Closed)));
+        assert!(matches!(handshake(io::ErrorKind::ConnectionReset), Ok(Seen::Closed)));
+        assert!(handshake(io::ErrorKind::InvalidData).is_err(), "bytes that are not TLS");
+        let body = ClientFault::Body { status: StatusCode::FORBIDDEN, why: "too long".into() };
+        assert!(matches!(Seen::from_fault(body), Ok(Seen::Answered(StatusCode::FORBIDDEN))));
+        let late = ClientFault::Deadline { what: "answer", after: std::time::Duration::from_secs(1) };
+        assert!(Seen::from_fault(late).is_err());
     }
 }

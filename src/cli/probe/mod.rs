@@ -12,13 +12,13 @@ use http::HeaderMap;
 use super::args::ProbeArgs;
 use super::exit::{Exit, Failure};
 use super::output::{print, print_json};
-use super::peer::{client_settings, failed};
+use super::peer::{client_settings, connector, failed};
 use super::runtime::block_on;
 use crate::client::{Answer, ClientFault, Connection, Target};
 use crate::tls::client::{ClientSettings, Connector, TlsVersions};
 use judgement::{Seen, judge};
 use report::{Report, Row};
-use visitor::{VISITORS, Wardrobe};
+use visitor::{VISITORS, Visitor, Wardrobe};
 
 /// What banks send to try a webhook. Never a payment.
 const BODY: &[u8] = br#"{"evento":"teste_webhook"}"#;
@@ -44,12 +44,18 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
     let rows = block_on(async {
         let mut rows = Vec::new();
         for (name, versions) in VERSIONS {
+            let mut visits = Vec::new();
             for visitor in VISITORS {
                 let settings =
                     ClientSettings { key_pair: wardrobe.of(visitor), versions, ..settings.clone() };
-                let seen = knock(args, &settings, &target).await.map_err(|fault| failed(url, fault))?;
-                rows.push(Row { tls: name, visitor, judgement: judge(visitor, &seen) });
+                let connector = connector(&settings, &args.peer)?;
+                let seen = knock(args, &connector, &target).await.map_err(|fault| failed(url, fault))?;
+                visits.push((visitor, seen));
             }
+            let lets_in =
+                visits.iter().any(|(visitor, seen)| *visitor == Visitor::Given && seen.is_success());
+            let judged = visits.iter().map(|(visitor, seen)| (*visitor, judge(*visitor, seen, lets_in)));
+            rows.extend(judged.map(|(visitor, judgement)| Row { tls: name, visitor, judgement }));
         }
         Ok::<_, Failure>(rows)
     })??;
@@ -63,12 +69,9 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
 }
 
 /// One visit. What is a fault of ours, or of the way there, is not seen but an error.
-async fn knock(args: &ProbeArgs, settings: &ClientSettings, target: &Target) -> Result<Seen, ClientFault> {
-    let connector = Connector::new(settings).map_err(|fault| {
-        ClientFault::Handshake(crate::tls::client::HandshakeFault::Server(Box::new(fault)))
-    })?;
+async fn knock(args: &ProbeArgs, connector: &Connector, target: &Target) -> Result<Seen, ClientFault> {
     let visit = async {
-        let mut connection = Connection::open(&connector, target, args.peer.connect.as_deref()).await?;
+        let mut connection = Connection::open(connector, target, args.peer.connect.as_deref()).await?;
         connection.post(&HeaderMap::new(), Bytes::from_static(BODY)).await
     };
     match visit.await {

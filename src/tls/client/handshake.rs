@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::client::{ClientConfig, ResolvesClientCert, Resumption};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{Error, ProtocolVersion, SignatureScheme};
+use rustls::{Error, PeerIncompatible, ProtocolVersion, SignatureScheme};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 
@@ -99,11 +99,28 @@ impl HandshakeFault {
             Self::Alert(alert) => alert.is_about_the_version(),
             Self::Io(error) => {
                 let behind = error.get_ref().and_then(|error| error.downcast_ref());
-                matches!(behind, Some(Error::PeerIncompatible(_)))
+                matches!(
+                    behind,
+                    Some(Error::PeerIncompatible(
+                        PeerIncompatible::ServerDoesNotSupportTls12Or13
+                            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+                    ))
+                )
             }
             Self::Server(_) | Self::NoHttp2 => false,
         }
     }
+}
+
+/// What the system says of a connection that the other side has closed.
+pub fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
 }
 
 impl Connector {

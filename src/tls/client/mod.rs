@@ -8,5 +8,7 @@ mod server_verifier;
 mod handshake;
 
 pub use alert::Alert;
-pub use handshake::{ClientSettings, Connector, HandshakeFault, Protocols, Session, TlsStream, TlsVersions};
+pub use handshake::{
+    ClientSettings, Connector, HandshakeFault, Protocols, Session, TlsStream, TlsVersions, is_hang_up,
+};
 pub use server_verifier::{ServerFault, Trust};
