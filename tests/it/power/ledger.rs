@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::load::{Outcome, Told};
-use super::{ENDPOINTS, Ground};
+use super::{ENDPOINTS, Endpoint, Ground};
 
 /// How the answers were spread.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,8 +61,8 @@ impl Ledger {
     fn check_but(&mut self, ground: &Ground, known: &BTreeSet<(usize, String)>, what: &str) {
         let mut faults = Vec::new();
         let mut there = BTreeSet::new();
-        for (endpoint, Ground { spool, .. }) in (0..ENDPOINTS.len()).map(|endpoint| (endpoint, ground)) {
-            for file in fs::read_dir(spool.join(ENDPOINTS[endpoint].name).join("new")).unwrap() {
+        for (endpoint, Endpoint { name, .. }) in ENDPOINTS.iter().enumerate() {
+            for file in fs::read_dir(ground.spool.join(name).join("new")).unwrap() {
                 let path = file.unwrap().path();
                 assert_eq!(path.extension(), Some(OsStr::new("hook")), "{}", path.display());
                 let key = (endpoint, path.file_stem().unwrap().to_str().unwrap().to_owned());

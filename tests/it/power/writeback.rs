@@ -74,7 +74,7 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
     let mut daemon = world.start();
 
     let left = u64::try_from(any_of(2..10)).unwrap() * MIB;
-    memory.resize(memory.used() + left);
+    let cramped = Cramped::new(&memory, left);
     let told = deliver(&ground, daemon.port, round, MIXED, |progress| progress.refused(REFUSED));
     let tally = ledger.enter(told);
     let complaints = complaints(&daemon);
@@ -90,13 +90,30 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
     drop(daemon);
     // The overlay first: it lies on the other.
     mounted.into_iter().for_each(Mount::unmount);
-    memory.resize(AMPLE);
+    drop(cramped);
     image.repair();
     let mounted = mounts();
     let daemon = world.start();
     ledger.check(&ground, &format!("{kind:?} {form:?}, {left} bytes left, {tally:?}\n{complaints}"));
     drop(daemon);
     mounted.into_iter().for_each(Mount::unmount);
+}
+
+/// A tmpfs that is as good as full, until this is dropped: before the daemon is, where a test fails, for
+/// XFS may hold a process that cannot even be killed until its metadata has been written.
+struct Cramped<'a>(&'a Mount);
+
+impl<'a> Cramped<'a> {
+    fn new(memory: &'a Mount, left: u64) -> Self {
+        memory.resize(memory.used() + left);
+        Self(memory)
+    }
+}
+
+impl Drop for Cramped<'_> {
+    fn drop(&mut self) {
+        self.0.resize(AMPLE);
+    }
 }
 
 fn image(kind: Kind, form: Form, ground: &Ground) -> Image {
