@@ -1,6 +1,6 @@
 //! What was delivered lately, so that a repetition can be told as one.
 //!
-//! Best effort: it knows what this process stored, and of that the latest [`REMEMBERED_MAX`]. Two
+//! Best effort: it knows what this process stored, and of that the latest 100,000. Two
 //! that arrive at the same moment are both the first. A consumer that must know compares digests.
 
 use std::collections::{HashMap, VecDeque};

@@ -12,11 +12,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::commit_error::CommitError;
 use super::draft::Draft;
 use super::health::Health;
 use super::layout::Layout;
 use super::volume::Volume;
-use super::writer::{CommitError, Receipt, Step, Writer};
+use super::writer::{Receipt, Step, Writer};
 use crate::metrics::Metrics;
 
 /// Entries that are made durable together. More would make the first of them wait for too long.

@@ -22,6 +22,7 @@ mod lock;
 mod health;
 mod folders;
 mod journal;
+mod commit_error;
 mod writer;
 mod commit;
 mod open;
@@ -31,6 +32,7 @@ mod transfer;
 mod keeper;
 
 pub use commit::{Committer, Spool};
+pub use commit_error::CommitError;
 pub use disk::Disk;
 pub use draft::Draft;
 pub use entries::{Place, endpoints, entries, find, oldest};
@@ -44,7 +46,7 @@ pub use open::{OpenError, Opened, open};
 pub use settings::{Retention, Settings};
 pub use transfer::{older, set_aside, transfer};
 pub use volume::{FileFacts, Volume};
-pub use writer::{CommitError, Receipt};
+pub use writer::Receipt;
 
 #[cfg(test)]
 #[path = "sim_tests.rs"]

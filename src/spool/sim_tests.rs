@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 
+use super::commit_error::CommitError;
 use super::volume::{FileFacts, Volume};
-use super::writer::{CommitError, Receipt};
+use super::writer::Receipt;
 use crate::clock::Timestamp;
 use crate::envelope::EntryId;
 
