@@ -154,7 +154,7 @@ fn a_long_answer_has_a_status_all_the_same() {
     fs::write(world.path("long"), vec![b'x'; 2 << 20]).unwrap();
     let nginx = Nginx::start(&world.path(""), 1, |ports| {
         format!(
-            "server {{ listen 127.0.0.1:{} ssl; ssl_certificate {}; ssl_certificate_key {}; \
+            "server {{ listen 127.0.0.1:{} ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {}; ssl_certificate_key {}; \
              ssl_client_certificate {}; ssl_verify_client on; error_page 405 =200 $uri; \
              location / {{ root {}; }} }}\n",
             ports[0],
