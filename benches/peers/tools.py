@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 TOOLS = TARGET / "peers-tools"
-HOOKSPOOL = TARGET / "release" / "hookspool"
+HOOKSPOOL = TARGET / "dist" / "hookspool"
 OHA = TOOLS / "bin" / "oha"
 OHA_VERSION = "1.16.0"
 GO_PEER = TOOLS / "go-peer"
@@ -66,7 +66,7 @@ def install():
 def build():
     TOOLS.mkdir(parents=True, exist_ok=True)
     say("building hookspool")
-    do("cargo", "build", "--release", "--locked", "--quiet", cwd=ROOT, minutes=30)
+    do("cargo", "build", "--profile", "dist", "--locked", "--quiet", cwd=ROOT, minutes=30)
     if version([OHA, "--version"]) != f"oha {OHA_VERSION}":
         say("building oha, the load generator, once")
         do("cargo", "install", "oha", "--version", OHA_VERSION, "--locked", "--quiet", "--no-default-features",
