@@ -31,6 +31,7 @@ pub mod policy;
 pub mod devpki;
 pub mod logging;
 pub mod spool;
+pub mod systemd;
 pub mod tls;
 pub mod watch;
 

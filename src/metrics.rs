@@ -184,6 +184,11 @@ impl Metrics {
         self.delivery_seconds.with_label_values(&[endpoint]).observe(seconds);
     }
 
+    /// Deliveries to an endpoint that were stored so far.
+    pub fn stored(&self, endpoint: &str) -> u64 {
+        self.deliveries.with_label_values(&[endpoint, "stored"]).get()
+    }
+
     /// Counts a handshake. `outcome` is one of [`HANDSHAKES`].
     pub fn handshake(&self, outcome: &str) {
         self.handshakes.with_label_values(&[outcome]).inc();

@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 const OWNERS: &[(&str, &[&str])] = &[
     ("warp::", &["server/routes.rs"]),
     ("toml::", &["config/raw.rs"]),
-    ("notify::", &["watch/file_watch.rs"]),
+    ("use notify::", &["watch/file_watch.rs"]),
     ("fs::rename(", &["spool/disk.rs", "devpki/files.rs"]),
     ("sync_data(", &["spool/disk.rs"]),
     ("syncfs(", &["spool/disk.rs"]),
     ("Timestamp::now", &["clock.rs"]),
+    ("sd_notify::", &["systemd/manager.rs"]),
+    ("listenfd::", &["systemd/activation.rs"]),
 ];
 
 /// Paths beneath `src`, with what stands in them.

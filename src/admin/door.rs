@@ -53,7 +53,7 @@ impl Door {
             .iter()
             .filter_map(|socket| match socket {
                 Socket::Tcp(_) => None,
-                Socket::Unix(_, path) => Some(path.clone()),
+                Socket::Unix(_, path) => path.clone(),
             })
             .collect();
         for socket in &sockets {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::systemd::activation::Which;
+
 /// What the admin door is told at start.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Settings {
@@ -17,4 +19,6 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A unix socket, made with mode 0660.
     Unix(PathBuf),
+    /// Sockets that systemd has bound; loopback or unix, as above.
+    Inherited(Which),
 }

@@ -2,20 +2,21 @@
 
 use std::fs;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use super::settings::{Address, Settings};
+use crate::systemd::activation::{self, ActivationError, Inherited};
 
 /// A socket that is bound and does not block.
 #[derive(Debug)]
 pub enum Socket {
     /// On loopback.
     Tcp(TcpListener),
-    /// In the file system; removed at the end.
-    Unix(UnixListener, PathBuf),
+    /// In the file system; with its path if it is ours to remove at the end.
+    Unix(UnixListener, Option<PathBuf>),
 }
 
 impl Socket {
@@ -25,38 +26,74 @@ impl Socket {
             Self::Tcp(listener) => {
                 listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
             }
-            Self::Unix(_, path) => format!("unix:{}", path.display()),
+            Self::Unix(_, Some(path)) => format!("unix:{}", path.display()),
+            Self::Unix(listener, None) => {
+                let address = listener.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                path.map(|path| format!("unix:{}", path.display())).unwrap_or_default()
+            }
         }
     }
 }
 
 /// A place that cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {place} for the admin door")]
-pub struct AdminBindError {
-    place: String,
-    source: io::Error,
+pub enum AdminBindError {
+    /// An address or a path.
+    #[error("cannot listen on {place} for the admin door")]
+    Place {
+        /// Which one.
+        place: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Systemd did not pass it.
+    #[error("[admin] listen")]
+    Inherited(#[from] ActivationError),
+    /// Systemd passed a socket that others can reach.
+    #[error("[admin] listen: systemd passes {0}, which is not loopback, and the admin door has no lock")]
+    NotLoopback(SocketAddr),
 }
 
 /// Binds all of them, or none.
 ///
 /// # Errors
 /// With the first place that cannot be had.
-pub fn bind(settings: &Settings) -> Result<Vec<Socket>, AdminBindError> {
-    settings
-        .listen
-        .iter()
-        .map(|address| match address {
-            Address::Tcp(address) => {
-                bind_tcp(*address).map_err(|source| AdminBindError { place: address.to_string(), source })
+pub fn bind(settings: &Settings, inherited: &mut Inherited) -> Result<Vec<Socket>, AdminBindError> {
+    let mut sockets = Vec::new();
+    for address in &settings.listen {
+        match address {
+            Address::Tcp(address) => sockets.push(
+                bind_tcp(*address)
+                    .map_err(|source| AdminBindError::Place { place: address.to_string(), source })?,
+            ),
+            Address::Unix(path) => sockets.push(bind_unix(path).map_err(|source| AdminBindError::Place {
+                place: format!("unix:{}", path.display()),
+                source,
+            })?),
+            Address::Inherited(which) => {
+                for socket in inherited.take(which)? {
+                    sockets.push(checked(socket)?);
+                }
             }
-            Address::Unix(path) => bind_unix(path)
-                .map_err(|source| AdminBindError { place: format!("unix:{}", path.display()), source }),
-        })
-        .collect()
+        }
+    }
+    Ok(sockets)
 }
 
-fn bind_tcp(address: std::net::SocketAddr) -> io::Result<Socket> {
+/// What systemd passes is held to the same rule as what we bind.
+fn checked(socket: activation::Socket) -> Result<Socket, AdminBindError> {
+    match socket {
+        activation::Socket::Unix(listener) => Ok(Socket::Unix(listener, None)),
+        activation::Socket::Tcp(listener) => match listener.local_addr() {
+            Ok(address) if address.ip().is_loopback() => Ok(Socket::Tcp(listener)),
+            Ok(address) => Err(AdminBindError::NotLoopback(address)),
+            Err(source) => Err(AdminBindError::Place { place: "systemd".to_owned(), source }),
+        },
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     Ok(Socket::Tcp(listener))
@@ -70,7 +107,7 @@ fn bind_unix(path: &Path) -> io::Result<Socket> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     listener.set_nonblocking(true)?;
-    Ok(Socket::Unix(listener, path.to_owned()))
+    Ok(Socket::Unix(listener, Some(path.to_owned())))
 }
 
 /// Removes a socket that nobody answers on: what a killed daemon left behind.

@@ -105,8 +105,8 @@ impl From<&Failure> for Exit {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::AdminBind(_)
-            | StartError::Bind(_)
+            StartError::Activation(_)
+            | StartError::Socket(_)
             | StartError::Spool(OpenError::Lock(LockError::Held(_))) => Self::CannotCreate(error.into()),
             StartError::Spool(
                 OpenError::Io { .. } | OpenError::Folder(_) | OpenError::Lock(LockError::Io { .. }),

@@ -18,7 +18,7 @@ use crate::client::post_unix;
 pub fn reload(addresses: &[Address]) -> Result<Exit, Failure> {
     let socket = addresses.iter().find_map(|address| match address {
         Address::Unix(path) => Some(path),
-        Address::Tcp(_) => None,
+        Address::Tcp(_) | Address::Inherited(_) => None,
     });
     let Some(socket) = socket else {
         return Err(Failure::Unreachable {

@@ -26,9 +26,8 @@ pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
         let mut faults = Vec::new();
         for address in sockets.into_iter().chain(ports) {
             match ask(address).await {
-                Ok((StatusCode::OK, body)) => return Ok(body),
-                Ok((status, _)) => faults.push(format!("`{}` answered {status}", place(address))),
-                Err(fault) => faults.push(words(&fault)),
+                Ok(body) => return Ok(body),
+                Err(fault) => faults.push(fault),
             }
         }
         Err(faults)
@@ -49,17 +48,18 @@ pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-async fn ask(address: &Address) -> Result<(StatusCode, Bytes), ClientFault> {
-    match address {
-        Address::Tcp(address) => get_tcp(*address, "/status").await,
-        Address::Unix(path) => get_unix(path, "/status").await,
-    }
-}
-
-fn place(address: &Address) -> String {
-    match address {
-        Address::Tcp(address) => address.to_string(),
-        Address::Unix(path) => format!("unix:{}", path.display()),
+async fn ask(address: &Address) -> Result<Bytes, String> {
+    let (place, answer) = match address {
+        Address::Tcp(address) => (address.to_string(), get_tcp(*address, "/status").await),
+        Address::Unix(path) => (format!("unix:{}", path.display()), get_unix(path, "/status").await),
+        Address::Inherited(which) => {
+            return Err(format!("where `{which}` is only its socket unit says: add a `unix:` socket"));
+        }
+    };
+    match answer {
+        Ok((StatusCode::OK, body)) => Ok(body),
+        Ok((status, _)) => Err(format!("`{place}` answered {status}")),
+        Err(fault) => Err(words(&fault)),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `[admin]`: the operator's door, which opens to this machine alone.
 
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::defaults as default;
@@ -8,10 +7,11 @@ use super::judge::{Judge, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
-use super::server::socket_address;
+use super::server::{inherited, socket_address};
 use crate::admin::{Address, Settings};
+use crate::server::Listen;
 
-pub(super) fn admin(node: Option<&Node>, taken: &[SocketAddr], judge: &mut Judge) -> Settings {
+pub(super) fn admin(node: Option<&Node>, taken: &[Listen], judge: &mut Judge) -> Settings {
     let (table, span) = section(node, "admin", judge);
     let reader = Reader::new(table, span, &keys::ADMIN, &mut judge.findings);
     let nowhere = 0..0;
@@ -25,14 +25,22 @@ pub(super) fn admin(node: Option<&Node>, taken: &[SocketAddr], judge: &mut Judge
     for text in texts {
         let Some(address) = address(text, judge) else { continue };
         match &address {
-            Address::Tcp(tcp) if tcp.port() != 0 && taken.contains(tcp) => {
+            Address::Tcp(tcp) if tcp.port() != 0 && taken.contains(&Listen::Address(*tcp)) => {
                 judge
                     .findings
                     .error(text.span, format!("`{}` is also an address of `[server]`", text.text))
                     .hint("give the admin door a port of its own, or turn it off with `listen = []`");
             }
+            Address::Inherited(which) if taken.contains(&Listen::Inherited(which.clone())) => {
+                judge
+                    .findings
+                    .error(text.span, format!("`{}` is also a socket of `[server]`", text.text))
+                    .hint(
+                        "give each a name with FileDescriptorName= in its socket unit, and write `systemd:NAME`",
+                    );
+            }
             Address::Tcp(tcp) if tcp.port() == 0 => {}
-            Address::Tcp(_) | Address::Unix(_) if listen.contains(&address) => {
+            Address::Tcp(_) | Address::Unix(_) | Address::Inherited(_) if listen.contains(&address) => {
                 judge
                     .findings
                     .error(
@@ -41,7 +49,7 @@ pub(super) fn admin(node: Option<&Node>, taken: &[SocketAddr], judge: &mut Judge
                     )
                     .hint("remove one of the two");
             }
-            Address::Tcp(_) | Address::Unix(_) => {}
+            Address::Tcp(_) | Address::Unix(_) | Address::Inherited(_) => {}
         }
         listen.push(address);
     }
@@ -51,6 +59,9 @@ pub(super) fn admin(node: Option<&Node>, taken: &[SocketAddr], judge: &mut Judge
 fn address(text: Text<'_>, judge: &mut Judge) -> Option<Address> {
     if let Some(path) = text.text.strip_prefix("unix:") {
         return unix(path, text, judge);
+    }
+    if let Some(which) = inherited(text, judge) {
+        return which.map(Address::Inherited);
     }
     let address = socket_address(text, judge)?;
     if !address.ip().is_loopback() {

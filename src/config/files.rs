@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::findings::Findings;
 use super::reader::Text;
+use crate::systemd::credentials;
 use crate::tls::pem::FILE_BYTES_MAX;
 
 /// What names the contents of a set of files.
@@ -134,13 +135,19 @@ impl Files {
                 .hint("write a path; relative ones start at the folder of this file");
             return None;
         }
-        if named.text.starts_with("credential:") {
-            findings
-                .error(named.span, format!("{what}: `{}` is not in this version", named.text))
-                .hint("write a path: systemd credentials are not read yet");
-            return None;
-        }
-        let path = self.resolve(named.text);
+        let path = match named.text.strip_prefix(credentials::PREFIX) {
+            None => self.resolve(named.text),
+            Some(name) => match credentials::path(name) {
+                Ok(path) => path,
+                Err(fault) => {
+                    findings.error(named.span, format!("{what}: `{}` {fault}", named.text)).hint(
+                        "write `LoadCredential=NAME:/path/of/the/file` in a drop-in of the unit, and \
+                         `credential:NAME` here; only the unit's own processes can read it",
+                    );
+                    return None;
+                }
+            },
+        };
         if let Some(contents) = self.read.get(&path) {
             return Some(Arc::clone(contents));
         }

@@ -4,6 +4,7 @@ use super::judge::Judge;
 use super::keys;
 use super::reader::{Field, Reader, Text};
 use crate::policy::{QuerySecret, SecretFault};
+use crate::systemd::credentials;
 
 /// The longest file that can hold a secret, in bytes.
 const FILE_BYTES_MAX: u64 = 4096;
@@ -47,7 +48,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Optio
     let what = format!("the secret of {shown}");
     let contents = judge.files.open_up_to(FILE_BYTES_MAX, file, &what, &mut judge.findings)?;
     let path = contents.path.display();
-    if contents.mode & OTHERS != 0 {
+    if contents.mode & OTHERS != 0 && !credentials::holds(&contents.path) {
         let mode = contents.mode & 0o7777;
         judge
             .findings

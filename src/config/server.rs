@@ -8,13 +8,18 @@ use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
 use crate::live::Limits;
-use crate::server::Settings;
+use crate::server::{Listen, Settings};
+use crate::systemd::activation::Which;
 
 pub(super) fn server(node: Option<&Node>, judge: &mut Judge) -> (Settings, Limits) {
     let (table, span) = section(node, "server", judge);
     let reader = Reader::new(table, span, &keys::SERVER, &mut judge.findings);
     let listen = listen(&reader, judge);
-    judge.beyond_loopback = listen.iter().any(|address| !address.ip().is_loopback());
+    // Where systemd's sockets are is for their unit to say: they may be anywhere.
+    judge.beyond_loopback = listen.iter().any(|place| match place {
+        Listen::Address(address) => !address.ip().is_loopback(),
+        Listen::Inherited(_) => true,
+    });
     let findings = &mut judge.findings;
     let limits = Limits {
         max_connections: reader
@@ -45,15 +50,20 @@ pub(super) fn server(node: Option<&Node>, judge: &mut Judge) -> (Settings, Limit
     (Settings { listen }, limits)
 }
 
-fn listen(reader: &Reader<'_>, judge: &mut Judge) -> Vec<SocketAddr> {
+fn listen(reader: &Reader<'_>, judge: &mut Judge) -> Vec<Listen> {
     match reader.some_texts("listen", &mut judge.findings) {
-        Field::Missing => default::LISTEN.parse().into_iter().collect(),
+        Field::Missing => default::LISTEN.parse().map(Listen::Address).into_iter().collect(),
         Field::Bad => Vec::new(),
         Field::Is((texts, _)) => {
-            let mut addresses: Vec<SocketAddr> = Vec::new();
+            let mut places: Vec<Listen> = Vec::new();
             for text in texts {
-                let Some(address) = address(text, judge) else { continue };
-                if addresses.contains(&address) && address.port() != 0 {
+                let place = match inherited(text, judge) {
+                    Some(which) => which.map(Listen::Inherited),
+                    None => socket_address(text, judge).map(Listen::Address),
+                };
+                let Some(place) = place else { continue };
+                let any_port = matches!(place, Listen::Address(address) if address.port() == 0);
+                if places.contains(&place) && !any_port {
                     judge
                         .findings
                         .error(
@@ -62,22 +72,30 @@ fn listen(reader: &Reader<'_>, judge: &mut Judge) -> Vec<SocketAddr> {
                         )
                         .hint("remove one of the two");
                 }
-                addresses.push(address);
+                places.push(place);
             }
-            addresses
+            places
         }
     }
 }
 
-fn address(text: Text<'_>, judge: &mut Judge) -> Option<SocketAddr> {
-    if text.text == "systemd" || text.text.starts_with("systemd:") {
+/// `systemd` or `systemd:NAME`, if it is one of them; what is wrong with the name has been said.
+pub(super) fn inherited(text: Text<'_>, judge: &mut Judge) -> Option<Option<Which>> {
+    let which = Which::parse(text.text)?;
+    // What FileDescriptorName= takes (systemd.socket(5)).
+    let sound = match &which {
+        Which::Rest => true,
+        Which::Named(name) => {
+            (1..=255).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_graphic() && c != b':')
+        }
+    };
+    if !sound {
         judge
             .findings
-            .error(text.span, format!("`{}` is not in this version", text.text))
-            .hint("write an address: sockets are not taken over from systemd yet");
-        return None;
+            .error(text.span, format!("`{}` names no socket", text.text))
+            .hint("write `systemd:NAME` with the FileDescriptorName= of the socket unit, or `systemd` alone");
     }
-    socket_address(text, judge)
+    Some(sound.then_some(which))
 }
 
 /// An IP address with a port.

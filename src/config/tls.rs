@@ -13,6 +13,7 @@ use super::reader::{Field, Reader, Text};
 use super::settings::Tls;
 use crate::devpki::is_development;
 use crate::identity::{Identity, Version};
+use crate::systemd::credentials;
 use crate::tls::expiry::Role;
 use crate::tls::key_pair::{KeyPair, KeyPairFault};
 use crate::tls::pem;
@@ -178,7 +179,7 @@ fn key<'a>(
 
 /// The group may read the key: that is how a daemon of its own user gets at it.
 fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
-    if contents.mode & 0o007 == 0 {
+    if contents.mode & 0o007 == 0 || credentials::holds(&contents.path) {
         return;
     }
     let (path, mode) = (contents.path.display(), contents.mode & 0o7777);

@@ -12,8 +12,10 @@ use tokio_util::task::TaskTracker;
 
 use super::notice;
 use super::reload::{Basis, Parts, Reloader, Trigger};
+use super::report::Reporter;
 use super::snapshot::{Judgement, publish};
-use crate::admin::{self, AdminBindError, Door, DoorError, Facts};
+use super::sockets::{SocketError, bind};
+use crate::admin::{Door, DoorError, Facts};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::live::Live;
@@ -23,8 +25,9 @@ use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
 use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
-use crate::server::{self, BindError, Server};
+use crate::server::Server;
 use crate::spool::{self, Committer, Disk, Keeper, OpenError, Opened, SpoolLock};
+use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, Tidings, WatchError};
 
 /// How many reloads may be asked for before one of them is done.
@@ -41,21 +44,22 @@ pub struct Daemon {
     pub(super) committer: Committer,
     pub(super) keeper: Keeper,
     pub(super) lock: SpoolLock,
+    pub(super) reporter: Reporter,
     addresses: Vec<SocketAddr>,
 }
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address of the admin door cannot be had.
+    /// What systemd passed is of no use.
     #[error(transparent)]
-    AdminBind(#[from] AdminBindError),
-    /// An address for senders cannot be had.
-    #[error(transparent)]
-    Bind(#[from] BindError),
+    Activation(#[from] ActivationError),
     /// The admin door cannot be opened.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// A socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The spool cannot be opened.
     #[error(transparent)]
     Spool(#[from] OpenError),
@@ -68,21 +72,25 @@ pub enum StartError {
 }
 
 impl Daemon {
-    /// Puts everything together and begins to listen. Needs a runtime. Every socket is bound and
-    /// the spool is ours before anybody is served.
+    /// Puts everything together and begins to listen, on what was inherited, too. Needs a runtime.
+    /// Every socket is bound and the spool is ours before anybody is served.
     ///
     /// # Errors
     /// With the first thing that cannot be had.
-    pub fn start(settings: Settings, logging: Arc<Logging>, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(
+        settings: Settings,
+        inherited: Inherited,
+        logging: Arc<Logging>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(endpoints.iter().map(|name| name.as_str())));
         let disk = Disk::new(spool.group);
         let Opened { layout, lock, swept } = spool::open(&disk, spool.directory.clone(), &endpoints)?;
         tracing::info!(directory = %spool.directory.display(), swept, "spool opened");
-        let listeners = server::bind(&server.listen)?;
+        let (listeners, admin_sockets) = bind(server, admin, inherited)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-        let admin_sockets = admin::bind(admin)?;
 
         let committer = Committer::start(disk, layout.clone(), spool.min_free.0, Arc::clone(&metrics))?;
         let keeper = Keeper::start(disk, layout.clone(), spool.retention, clock.clone())?;
@@ -107,6 +115,7 @@ impl Daemon {
         };
         let door = Door::open(admin_sockets, facts)?;
 
+        let reporter = Reporter::new(Arc::clone(&live), Arc::clone(&metrics), committer.spool());
         let (connections, drain) = (TaskTracker::new(), CancellationToken::new());
         let parts = Parts {
             live: Arc::clone(&live),
@@ -117,6 +126,7 @@ impl Daemon {
             keep: keeper.keep(),
             disk,
             layout,
+            reporter: reporter.clone(),
         };
         let intake = Arc::new(Intake {
             spool: committer.spool(),
@@ -138,8 +148,10 @@ impl Daemon {
         beside(Box::pin(accepting.keep_to_limits()));
         beside(Box::pin(notice::unlogged(logging, metrics, refusals)));
         beside(Box::pin(notice::expiries(Arc::clone(&live), clock)));
+        beside(Box::pin(reporter.clone().keep_status()));
+        beside(Box::pin(reporter.clone().keep_alive()));
         beside(Box::pin(Reloader::new(basis, parts, watch).run(triggered, asked)));
-        Ok(Self { live, drain, connections, triggers, door, committer, keeper, lock, addresses })
+        Ok(Self { live, drain, connections, triggers, door, committer, keeper, lock, reporter, addresses })
     }
 
     /// Where senders can connect to, with the ports that the system chose.

@@ -4,8 +4,10 @@ mod snapshot;
 mod notice;
 mod fixed;
 mod look;
+mod report;
 mod reload;
 mod signals;
+mod sockets;
 mod assemble;
 mod run;
 

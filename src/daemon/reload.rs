@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::fixed::Fixed;
 use super::look::{Look, Unfit, in_words, look, report_of};
 use super::notice::log_findings;
+use super::report::Reporter;
 use super::snapshot::{Judgement, publish};
 use crate::clock::Clock;
 use crate::config::{Digest, Settings};
@@ -43,6 +44,7 @@ pub(super) struct Parts {
     pub(super) keep: Keep,
     pub(super) disk: Disk,
     pub(super) layout: Layout,
+    pub(super) reporter: Reporter,
 }
 
 /// Takes in what changes on disk, one change after another.
@@ -116,13 +118,18 @@ impl Reloader {
         let _ = asked.send(reload);
     }
 
-    /// Somebody said so: there is an outcome, whatever it is.
+    /// Somebody said so: there is an outcome, whatever it is, and whoever manages us hears of its
+    /// end before the one who asked.
     async fn told(&mut self) -> Reload {
-        match self.look().await {
+        let Reporter { manager, .. } = self.parts.reporter;
+        manager.reloading().await;
+        let reload = match self.look().await {
             Look::Same => self.unchanged(true),
             Look::Fit(settings, report) => self.apply(*settings, &report).await,
             Look::Unfit(unfit, report, files) => self.reject(unfit, &report, &files),
-        }
+        };
+        manager.ready(&self.parts.reporter.status()).await;
+        reload
     }
 
     /// Something may have changed. What cannot be served may be half written: it is looked at again.

@@ -13,6 +13,7 @@ use super::signals::{Said, Signals};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
+use crate::systemd::activation::Inherited;
 
 /// How long the last commit may take when the drain is over.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
@@ -48,11 +49,12 @@ pub fn serve_while<T>(
     rustix::process::umask(Mode::RWXO);
     let logging = Arc::new(logging);
     make_room_for_descriptors(settings.limits.max_connections);
+    let inherited = Inherited::from_environment()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let daemon = Daemon::start(settings, Arc::clone(&logging), clock)?;
-        daemon.announce();
+        let daemon = Daemon::start(settings, inherited, Arc::clone(&logging), clock)?;
+        daemon.announce().await;
         let outcome = meanwhile(&daemon, &mut signals).await;
         daemon.stop(&mut signals).await;
         Ok(outcome)
@@ -85,7 +87,7 @@ impl Daemon {
         let _ = self.triggers.send(Trigger::Hangup).await;
     }
 
-    fn announce(&self) {
+    async fn announce(&self) {
         let snapshot = self.live.current();
         for why in &snapshot.degraded {
             tracing::error!(why, "degraded");
@@ -103,6 +105,7 @@ impl Daemon {
         for address in self.addresses() {
             tracing::info!(%address, "listening");
         }
+        self.reporter.manager.ready(&self.reporter.status()).await;
     }
 
     /// Takes no more connections, finishes what is in flight, and lets go of everything. A second
@@ -112,7 +115,9 @@ impl Daemon {
         self.live.begin_draining();
         self.drain.cancel();
         self.connections.close();
+        let reporter = self.reporter;
         let finished = tokio::select! {
+            never = reporter.keep_stopping() => match never {},
             finished = timeout(self.live.current().limits.drain_timeout, self.connections.wait()) => finished.is_ok(),
             _ = signals.stop() => false,
         };
@@ -128,6 +133,7 @@ impl Daemon {
             door.close();
         });
         let closed = tokio::select! {
+            never = reporter.keep_stopping() => match never {},
             closed = timeout(CLOSE_MAX, closing) => closed.is_ok(),
             _ = signals.stop() => false,
         };

@@ -5,28 +5,55 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::settings::Listen;
+use crate::systemd::activation::{ActivationError, Inherited, Socket, Which};
+
 /// Connections that wait to be accepted. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
-/// An address cannot be had.
+/// A place cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}{}", hint(.source))]
-pub struct BindError {
-    /// Which one.
-    pub address: SocketAddr,
-    /// Why not.
-    pub source: io::Error,
+pub enum BindError {
+    /// An address.
+    #[error("cannot listen on {address}{}", hint(.source))]
+    Address {
+        /// Which one.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Systemd did not pass it.
+    #[error("[server] listen")]
+    Inherited(#[from] ActivationError),
+    /// Systemd passed a unix socket, and senders have addresses.
+    #[error("[server] listen: `{0}` is a unix socket; write ListenStream= with a port in the socket unit")]
+    NotTcp(Which),
+    /// The runtime does not take what systemd passed.
+    #[error("[server] listen: cannot use what systemd passes")]
+    Unusable(#[source] io::Error),
 }
 
-/// Listens on every address, or on none.
+/// Listens on every place, or on none.
 ///
 /// # Errors
-/// With the first address that cannot be had.
-pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
-    addresses
-        .iter()
-        .map(|address| listen(*address).map_err(|source| BindError { address: *address, source }))
-        .collect()
+/// With the first place that cannot be had.
+pub fn bind(places: &[Listen], inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
+    let mut listeners = Vec::new();
+    for place in places {
+        match place {
+            Listen::Address(address) => {
+                let address = *address;
+                listeners.push(listen(address).map_err(|source| BindError::Address { address, source })?);
+            }
+            Listen::Inherited(which) => {
+                for socket in inherited.take(which)? {
+                    let Socket::Tcp(listener) = socket else { return Err(BindError::NotTcp(which.clone())) };
+                    listeners.push(TcpListener::from_std(listener).map_err(BindError::Unusable)?);
+                }
+            }
+        }
+    }
+    Ok(listeners)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -50,7 +77,7 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => ": another program listens there",
         io::ErrorKind::PermissionDenied => {
-            ": ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities= under systemd)"
+            ": ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities= under systemd), or a socket unit and `listen = \"systemd\"`"
         }
         io::ErrorKind::AddrNotAvailable => ": this machine does not have that address",
         _ => "",

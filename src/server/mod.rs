@@ -11,4 +11,4 @@ mod accept;
 
 pub use accept::Server;
 pub use listen::{BindError, bind};
-pub use settings::Settings;
+pub use settings::{Listen, Settings};

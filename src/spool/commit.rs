@@ -120,6 +120,7 @@ impl<V: Volume> Desk<V> {
     fn run(mut self, incoming: &Receiver<Work>) {
         let mut looked = Instant::now();
         loop {
+            self.health.step();
             let mut stop = false;
             match incoming.recv_timeout(LOOK_EVERY) {
                 Ok(Work::Commit(first)) => {

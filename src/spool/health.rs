@@ -54,6 +54,7 @@ pub struct Health {
     free: AtomicU64,
     min_free: AtomicU64,
     writing_since: Mutex<Option<Instant>>,
+    steps: AtomicU64,
 }
 
 impl Health {
@@ -63,7 +64,18 @@ impl Health {
             free: AtomicU64::new(u64::MAX),
             min_free: AtomicU64::new(min_free),
             writing_since: Mutex::new(None),
+            steps: AtomicU64::new(0),
         }
+    }
+
+    /// The committer has come a step further, be it only that there is nothing to do.
+    pub(super) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Steps of the committer so far; while it is well there is one in every second.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_failing(&self, failing: bool) {

@@ -125,6 +125,7 @@ impl<V: Volume> Writer<V> {
     ) -> Vec<Step<B>> {
         let mut onward = Vec::with_capacity(items.len());
         for Step { item, answer } in items {
+            self.health.step();
             match step(self, item) {
                 Ok(item) => onward.push(Step { item, answer }),
                 Err(error) => self.fail(answer, error),

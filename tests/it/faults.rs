@@ -18,14 +18,14 @@ const COMMITTER: [(&str, usize); 6] =
 const CHECKPOINT: [(&str, usize); 3] = [("syncfs", 1), ("pwritev", 1), ("fdatasync", 1)];
 
 /// A thread one of whose calls strace meddles with.
-struct Meddled {
+pub struct Meddled {
     strace: Child,
     done: Receiver<()>,
 }
 
 impl Meddled {
     /// `how` is strace's `error=EIO` or `signal=KILL`.
-    fn with(daemon: &Daemon, name: &str, call: &str, number: usize, how: &str) -> Self {
+    pub fn with(daemon: &Daemon, name: &str, call: &str, number: usize, how: &str) -> Self {
         let inject = format!("inject={call}:{how}:when={number}");
         let mut strace = Command::new("strace")
             .args(["-p", &tid(daemon, name), "-e", &format!("trace={call}"), "-e", &inject])
@@ -48,7 +48,7 @@ impl Meddled {
     }
 
     /// Waits for the call.
-    fn wait(&self) {
+    pub fn wait(&self) {
         self.done.recv_timeout(Duration::from_secs(30)).expect("the call is made");
     }
 }

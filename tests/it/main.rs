@@ -18,6 +18,7 @@ mod nginx;
 mod wire;
 mod world;
 
+mod activation;
 mod addressed;
 mod admin;
 mod cli;
@@ -28,6 +29,7 @@ mod faults;
 mod housekeeping;
 mod intake;
 mod limits;
+mod manager;
 mod matrix;
 mod power;
 mod probe;

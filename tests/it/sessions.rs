@@ -13,6 +13,7 @@ use hookspool::config;
 use hookspool::daemon::Daemon;
 use hookspool::devpki::{KeyKind, Root};
 use hookspool::logging::{self, Logging};
+use hookspool::systemd::activation::Inherited;
 use hookspool::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
 use hookspool::tls::key_pair::KeyPair;
 use hookspool::tls::pem;
@@ -160,7 +161,9 @@ impl Timed {
         let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let logging = Arc::clone(LOGGING.get_or_init(|| Arc::new(Logging::start(QUIET).unwrap())));
-        let daemon = runtime.block_on(async { Daemon::start(settings, logging, clock.clone()).unwrap() });
+        let daemon = runtime.block_on(async {
+            Daemon::start(settings, Inherited::default(), logging, clock.clone()).unwrap()
+        });
         let port = daemon.addresses()[0].port();
         Self { world, clock, port, _daemon: daemon, runtime }
     }

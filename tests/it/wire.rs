@@ -42,7 +42,11 @@ impl Wire {
     }
 
     pub fn with_config(config: Arc<ClientConfig>, port: u16) -> std::io::Result<Self> {
-        let tcp = TcpStream::connect(("127.0.0.1", port))?;
+        Self::over(config, TcpStream::connect(("127.0.0.1", port))?)
+    }
+
+    /// On a connection that is there already.
+    pub fn over(config: Arc<ClientConfig>, tcp: TcpStream) -> std::io::Result<Self> {
         tcp.set_read_timeout(Some(PATIENCE))?;
         tcp.set_nodelay(true)?;
         let tls = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();

@@ -89,13 +89,20 @@ impl World {
     }
 
     pub fn start(&self) -> Daemon {
-        Daemon::start(self, Command::new(env!("CARGO_BIN_EXE_hookspool")))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookspool"));
+        command.stdin(Stdio::null());
+        Daemon::start(self, command)
+    }
+
+    /// The daemon, begun by another program or with more in its environment.
+    pub fn start_by(&self, command: Command) -> Daemon {
+        Daemon::start(self, command)
     }
 
     /// The daemon, watched or hindered by strace.
     pub fn start_traced(&self, args: &[&str]) -> Daemon {
         let mut command = Command::new("strace");
-        command.args(args).arg(env!("CARGO_BIN_EXE_hookspool"));
+        command.args(args).arg(env!("CARGO_BIN_EXE_hookspool")).stdin(Stdio::null());
         Daemon::start(self, command)
     }
 
@@ -181,7 +188,6 @@ impl Daemon {
             .arg(world.path("webhooks.toml"))
             .env_remove("RUST_LOG")
             .stderr(Stdio::piped())
-            .stdin(Stdio::null())
             .spawn()
             .unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));

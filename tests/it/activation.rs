@@ -1,0 +1,156 @@
+//! Sockets and credentials that come from systemd.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use crate::wire::{Wire, client_config};
+use crate::world::{World, eventually};
+
+/// Binds sockets, puts them where systemd does, and becomes the daemon.
+const SYSTEMD: &str = r#"
+import os, socket, sys
+names, sockets = [], []
+while sys.argv[1] != "--":
+    name, place = sys.argv[1].split("=")
+    if place.startswith("/"):
+        passed = socket.socket(socket.AF_UNIX)
+        passed.bind(place)
+    else:
+        passed = socket.socket(socket.AF_INET6 if place == "::1" else socket.AF_INET)
+        passed.bind((place, 0))
+    passed.listen(16)
+    names.append(name)
+    sockets.append(passed)
+    del sys.argv[1]
+# Beyond all that is in use, and from there to 3 and up.
+high = [os.dup(s.fileno()) for s in sockets for _ in range(16)][15::16]
+for number, passed in enumerate(high):
+    os.dup2(passed, 3 + number, inheritable=True)
+os.environ.update(LISTEN_FDS=str(len(names)), LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES=":".join(names))
+os.execv(sys.argv[2], sys.argv[2:])
+"#;
+
+fn systemd(passed: &[&str]) -> Command {
+    let mut command = Command::new("python3");
+    command.args(["-c", SYSTEMD]).args(passed).args(["--", env!("CARGO_BIN_EXE_hookspool")]);
+    command
+}
+
+fn listen(world: &World, server: &str, admin: &str) {
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    let text = text
+        .replace("listen = [\"127.0.0.1:0\"]", &format!("listen = {server}"))
+        .replace("listen = [\"unix:run/admin.sock\"]", &format!("listen = {admin}"));
+    fs::write(world.path("webhooks.toml"), text).unwrap();
+}
+
+#[test]
+fn it_serves_on_what_systemd_passes() {
+    let world = World::new();
+    fs::create_dir(world.path("run")).unwrap();
+    let admin = world.path("run/admin.sock");
+    listen(&world, "[\"systemd\", \"127.0.0.1:0\"]", "[\"systemd:admin\"]");
+    let admin_socket = format!("admin={}", admin.display());
+    let mut daemon =
+        world.start_by(systemd(&["hookspool.socket=::1", &admin_socket, "hookspool.socket=127.0.0.1"]));
+    let places = eventually("three places", || {
+        let text = daemon.log_text();
+        let lines = text.lines().filter(|line| line.contains("\"listening\""));
+        let places: Vec<_> = lines.map(str::to_owned).collect();
+        (places.len() == 3).then_some(places)
+    });
+    assert!(places[0].contains("[::1]:"), "{}", places[0]);
+    // The others, the inherited one and our own.
+    for place in &places[1..] {
+        let port = place.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap();
+        daemon.port = port.parse().unwrap();
+        assert_eq!(
+            Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
+            200
+        );
+    }
+    assert_eq!(daemon.admin("/readyz").0, 200);
+    daemon.signal("-TERM");
+    assert_eq!(daemon.wait().code(), Some(0));
+    // It is systemd's.
+    assert!(admin.exists());
+}
+
+#[test]
+fn who_connects_while_nobody_serves_is_served_by_the_next() {
+    let world = World::new();
+    listen(&world, "\"systemd:https\"", "[]");
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    // A connection that waits, and a daemon that takes over the socket with it.
+    let waiting = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec env LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=https \"$@\" 3<&0", "sh"])
+        .arg(env!("CARGO_BIN_EXE_hookspool"))
+        .stdin(OwnedFd::from(socket));
+    let daemon = world.start_by(command);
+    assert_eq!(daemon.port, port);
+    assert_eq!(
+        Wire::over(client_config(&world, "client"), waiting)
+            .unwrap()
+            .post("/webhooks/pix", b"{}")
+            .unwrap()
+            .status,
+        200
+    );
+}
+
+#[test]
+fn a_socket_that_is_not_passed_or_not_fit_is_said() {
+    let world = World::new();
+    let run = |passed: &[&str]| {
+        let mut command = systemd(passed);
+        let out = command.args(["run", "--config"]).arg(world.path("webhooks.toml")).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    listen(&world, "\"systemd:https\"", "[\"unix:run/admin.sock\"]");
+    let (code, said) = run(&["other=127.0.0.1"]);
+    assert_eq!(code, Some(73), "{said}");
+    assert!(said.contains("systemd passes no socket for `systemd:https`; there are: other"), "{said}");
+    let (code, said) = run(&[]);
+    assert_eq!(code, Some(73), "{said}");
+    assert!(said.contains("systemctl enable --now hookspool.socket"), "{said}");
+    let unix = format!("https={}", world.path("trace/s").display());
+    let (code, said) = run(&[&unix]);
+    assert_eq!(code, Some(73), "{said}");
+    assert!(said.contains("is a unix socket"), "{said}");
+
+    let world = World::new();
+    listen(&world, "[\"127.0.0.1:0\"]", "\"systemd\"");
+    let mut command = systemd(&["admin=0.0.0.0"]);
+    let out = command.args(["run", "--config"]).arg(world.path("webhooks.toml")).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(73), "{said}");
+    assert!(said.contains("is not loopback"), "{said}");
+}
+
+#[test]
+fn a_key_may_be_a_credential_whatever_its_mode() {
+    let world = World::new();
+    fs::create_dir(world.path("credentials")).unwrap();
+    let key = world.path("credentials/server.key");
+    fs::rename(world.key("server"), &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o444)).unwrap();
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    let text = text.replace("\"certs/server.key\"", "\"credential:server.key\"");
+    fs::write(world.path("webhooks.toml"), text).unwrap();
+
+    let out = world.run(&["check"]);
+    assert_eq!(out.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("$CREDENTIALS_DIRECTORY") && said.contains("LoadCredential="), "{said}");
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookspool"));
+    command.env("CREDENTIALS_DIRECTORY", world.path("credentials"));
+    let daemon = world.start_by(command);
+    assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
+}
