@@ -11,6 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::findings::Findings;
 use super::reader::Text;
+use super::within::Within;
 use crate::tls::pem::FILE_BYTES_MAX;
 
 /// What names the contents of a set of files.
@@ -34,6 +35,9 @@ pub enum FileFault {
     /// The rights do not allow it.
     #[error("may not be read (permission denied)")]
     Denied,
+    /// The sandbox does not allow it.
+    #[error("lies outside of the folders that the sandbox lets this process read")]
+    Beyond,
     /// It is a directory, a device or a pipe.
     #[error("is not a regular file")]
     NotAFile,
@@ -65,6 +69,14 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
     Ok(Contents { path: path.to_owned(), bytes, mode: metadata.mode() })
 }
 
+/// As [`read`], and tells what the sandbox keeps back from what its rights do.
+pub(super) fn read_within(path: &Path, bytes_max: u64, within: &Within) -> Result<Contents, FileFault> {
+    match read(path, bytes_max) {
+        Err(FileFault::Denied) if !within.holds(path) => Err(FileFault::Beyond),
+        outcome => outcome,
+    }
+}
+
 fn fault(error: io::Error) -> FileFault {
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
     if is(&[io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]) {
@@ -81,6 +93,7 @@ pub(super) struct Files {
     /// Over names and contents, in the order in which they were read.
     seen: Context,
     folder: PathBuf,
+    pub(super) within: Within,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
 }
@@ -88,7 +101,8 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn beside(config: &Path) -> Self {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
-        Self { seen: Context::new(&SHA256), folder, read: HashMap::new(), order: vec![config.to_owned()] }
+        let order = vec![config.to_owned()];
+        Self { seen: Context::new(&SHA256), folder, within: Within::default(), read: HashMap::new(), order }
     }
 
     /// Notes what a file holds, or that there is nothing to be had.
@@ -147,7 +161,7 @@ impl Files {
         if !self.order.contains(&path) {
             self.order.push(path.clone());
         }
-        match read(&path, bytes_max) {
+        match read_within(&path, bytes_max, &self.within) {
             Ok(contents) => {
                 let contents = Arc::new(contents);
                 // The rights are judged, too.
@@ -180,6 +194,10 @@ fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &m
         FileFault::Denied => (
             format!("{what}: `{path}` {fault}"),
             "let the user that runs hookspool read it, and enter every folder above it".to_owned(),
+        ),
+        FileFault::Beyond => (
+            format!("{what}: `{path}` {fault}"),
+            "restart hookspool, which looks anew at where its files are; a folder in `[sandbox] read` is granted from the start".to_owned(),
         ),
         FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
         FileFault::TooLarge { .. } => (

@@ -23,6 +23,7 @@ use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
 use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
+use crate::sandbox::{Readable, RestrictError};
 use crate::server::{self, BindError, Server};
 use crate::spool::{self, Committer, Disk, Keeper, OpenError, Opened, SpoolLock};
 use crate::watch::{FileWatch, Tidings, WatchError};
@@ -56,6 +57,12 @@ pub enum StartError {
     /// The admin door cannot be opened.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// The folders that everything is written to cannot be made.
+    #[error("cannot make the folder of a socket of the admin door")]
+    Folder(#[source] io::Error),
+    /// The process cannot be restricted.
+    #[error(transparent)]
+    Restrict(#[from] RestrictError),
     /// The spool cannot be opened.
     #[error(transparent)]
     Spool(#[from] OpenError),
@@ -73,7 +80,12 @@ impl Daemon {
     ///
     /// # Errors
     /// With the first thing that cannot be had.
-    pub fn start(settings: Settings, logging: Arc<Logging>, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(
+        settings: Settings,
+        readable: Readable,
+        logging: Arc<Logging>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(endpoints.iter().map(|name| name.as_str())));
@@ -86,7 +98,7 @@ impl Daemon {
 
         let committer = Committer::start(disk, layout.clone(), spool.min_free.0, Arc::clone(&metrics))?;
         let keeper = Keeper::start(disk, layout.clone(), spool.retention, clock.clone())?;
-        let basis = Basis::of(&settings);
+        let basis = Basis::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;

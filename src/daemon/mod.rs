@@ -7,9 +7,11 @@ mod look;
 mod reload;
 mod signals;
 mod assemble;
+mod confine;
 mod run;
 
 pub use assemble::{Daemon, StartError};
+pub use confine::{confine, unconfined};
 pub use notice::log_findings;
 pub use run::{run, serve_while};
 pub use signals::Signals;

@@ -35,6 +35,7 @@ mod recipe;
 mod refusals;
 mod reload;
 mod rotation;
+mod sandbox;
 mod sessions;
 mod shutdown;
 mod spool_commands;
