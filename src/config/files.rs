@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use zeroize::Zeroizing;
 
 use super::findings::Findings;
 use super::reader::Text;
 use super::within::Within;
 use crate::tls::pem::FILE_BYTES_MAX;
+
+/// Bytes of room beside a file's length, so that its end is found without more of it.
+const ROOM_BESIDE: u64 = 64;
 
 /// What names the contents of a set of files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +26,8 @@ pub struct Digest([u8; 32]);
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
+    /// Wiped when they are dropped: they may be a private key's.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) mode: u32,
 }
 
@@ -61,7 +66,9 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
     if !metadata.is_file() {
         return Err(FileFault::NotAFile);
     }
-    let mut bytes = Vec::new();
+    // Room for all of it: a vector that grows leaves its old place as it was.
+    let room = metadata.len().min(bytes_max) + ROOM_BESIDE;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(fault)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > bytes_max) {
         return Err(FileFault::TooLarge { bytes_max });

@@ -130,7 +130,7 @@ pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
 
 fn contents(path: &Path, within: &Within) -> Result<Vec<u8>, LoadError> {
     match read_within(path, CONFIG_BYTES_MAX, within) {
-        Ok(contents) => Ok(contents.bytes),
+        Ok(mut contents) => Ok(std::mem::take(&mut *contents.bytes)),
         Err(fault) => Err(LoadError::File { path: path.to_owned(), fault }),
     }
 }

@@ -36,6 +36,7 @@ mod refusals;
 mod reload;
 mod rotation;
 mod sandbox;
+mod secrets;
 mod sessions;
 mod shutdown;
 mod spool_commands;
