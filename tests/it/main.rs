@@ -27,6 +27,7 @@ mod durability;
 mod faults;
 mod housekeeping;
 mod intake;
+mod journal;
 mod limits;
 mod matrix;
 mod power;
