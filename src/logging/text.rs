@@ -97,6 +97,9 @@ mod tests {
         let line = written(|| tracing::info!(subject = %foreign, path = foreign, count = 3, "refused"));
         let value = r#""x admitted=true sender=\"efi\"\u{a}\\""#;
         assert_eq!(line, format!(" INFO refused subject={value} path={value} count=3\n"));
+        for (value, shown) in [("two words", "\"two words\""), ("a=b", "\"a=b\""), ("\\", r#""\\""#)] {
+            assert_eq!(written(|| tracing::info!(value, "x")), format!(" INFO x value={shown}\n"));
+        }
         let line = written(|| tracing::info!(address = %"127.0.0.1:1", empty = "", some = ?Some(1), "x"));
         assert_eq!(line, " INFO x address=127.0.0.1:1 empty=\"\" some=Some(1)\n");
     }

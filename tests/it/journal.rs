@@ -66,6 +66,7 @@ impl Logged {
                 .map(|line| line.split_once('=').unwrap())
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
+            assert_eq!(entry.len(), text.lines().count(), "one entry in each datagram: {text}");
             if entry["MESSAGE"] == message {
                 return entry;
             }
