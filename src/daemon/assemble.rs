@@ -92,6 +92,7 @@ impl Daemon {
         let disk = Disk::new(spool.group);
         let Opened { layout, lock, swept } = spool::open(&disk, spool.directory.clone(), &endpoints)?;
         tracing::info!(directory = %spool.directory.display(), swept, "spool opened");
+        notice::forgetful(disk, &spool.directory);
         let listeners = server::bind(&server.listen)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
         let admin_sockets = admin::bind(admin)?;
