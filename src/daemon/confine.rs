@@ -1,7 +1,8 @@
 //! Before the first thread: the folders that are written to are made, and what lies beyond is given up.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 
@@ -49,15 +50,16 @@ fn make_folders(settings: &Settings) -> Result<(), StartError> {
 
 /// Says what is in force.
 pub(super) fn say(sandbox: &Sandbox) {
-    let shown = |folders: &std::collections::BTreeSet<std::path::PathBuf>| {
+    let shown = |folders: &BTreeSet<PathBuf>| {
         folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" ")
     };
-    let (read, write) = (shown(&sandbox.read), shown(&sandbox.write));
+    let (read, write, abi) = (shown(&sandbox.read), shown(&sandbox.write), &sandbox.abi);
     match sandbox.force {
-        Force::Full => tracing::info!(landlock = "full", read, write, "sandboxed"),
+        Force::Full => tracing::info!(landlock = "full", abi, read, write, "sandboxed"),
         Force::Partial => {
             tracing::info!(
                 landlock = "partial",
+                abi,
                 read,
                 write,
                 "sandboxed as far as this kernel knows Landlock"

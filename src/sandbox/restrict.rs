@@ -55,6 +55,8 @@ pub enum Force {
 pub struct Sandbox {
     /// How much.
     pub force: Force,
+    /// The version of Landlock that the kernel speaks, as far as it is used: `V7`.
+    pub abi: Option<String>,
     /// Where files can be read from now on.
     pub readable: Readable,
     /// The folders that can be read, for whoever reports.
@@ -89,6 +91,7 @@ impl From<io::Error> for RestrictError {
 pub fn unrestricted() -> Sandbox {
     Sandbox {
         force: Force::Off,
+        abi: None,
         readable: Readable::default(),
         read: BTreeSet::new(),
         write: BTreeSet::new(),
@@ -121,18 +124,21 @@ pub fn restrict(settings: &Settings, places: &Places) -> Result<Sandbox, Restric
         .add_rules(path_beneath_rules(&spool, reading() | keeping()))?
         .add_rules(path_beneath_rules(&sockets, socketing()))?
         .restrict_self()?;
-    let force = match (status.ruleset, status.landlock) {
-        (_, LandlockStatus::NotEnabled | LandlockStatus::NotImplemented)
-        | (RulesetStatus::NotEnforced, _) => Force::None,
-        (RulesetStatus::PartiallyEnforced, _) => Force::Partial,
-        (RulesetStatus::FullyEnforced, _) => Force::Full,
+    let force = match status.ruleset {
+        RulesetStatus::NotEnforced => Force::None,
+        RulesetStatus::PartiallyEnforced => Force::Partial,
+        RulesetStatus::FullyEnforced => Force::Full,
+    };
+    let abi = match status.landlock {
+        LandlockStatus::Available { effective_abi, .. } => Some(format!("{effective_abi:?}")),
+        LandlockStatus::NotEnabled | LandlockStatus::NotImplemented => None,
     };
     let readable = match force {
         Force::None | Force::Off => Readable::default(),
         Force::Full | Force::Partial => Readable::beneath(read.iter().chain(&spool).cloned().collect()),
     };
     let write = spool.into_iter().chain(sockets).collect();
-    Ok(Sandbox { force, readable, read, write, _own: Some(own) })
+    Ok(Sandbox { force, abi, readable, read, write, _own: Some(own) })
 }
 
 /// Holds a folder without opening it (open(2), `O_PATH`).

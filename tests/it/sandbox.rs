@@ -194,6 +194,9 @@ fn every_thread_of_a_daemon_is_bound() {
         count += 1;
     }
     assert!(count > 5, "{count} threads");
+    let said = daemon.logged("sandboxed", |_| true);
+    assert!(said["abi"].as_str().unwrap().starts_with('V'), "{said}");
+    assert!(said["write"].as_str().unwrap().contains("spool"), "{said}");
 }
 
 #[test]

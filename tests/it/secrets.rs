@@ -8,6 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use hookspool::clock::Timestamp;
+use hookspool::devpki::{KeyKind, Root};
+
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually};
 
@@ -49,28 +52,35 @@ fn there_is_no_core_dump_and_memory_is_roots() {
 
 #[test]
 fn the_text_of_the_key_is_not_in_memory() {
-    let world = World::new();
-    let lines = key_lines(&world);
-    let daemon = world.start();
-    daemon.logged("serving", |_| true);
-    let found = |needle: &str| occurrences(daemon.pid(), needle.as_bytes());
-    assert!(found("webhooks.toml") > 0, "the search finds what is there");
-    for line in &lines {
-        assert_eq!(found(line), 0, "after the start");
-    }
-    // A reload reads all files again.
-    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
-    fs::write(world.path("webhooks.toml"), text.replace("settle = \"200ms\"", "settle = \"100ms\"")).unwrap();
-    daemon.logged("reloaded", |_| true);
-    for line in &lines {
-        assert_eq!(found(line), 0, "after a reload");
+    for kind in [KeyKind::EcdsaP256, KeyKind::Rsa2048] {
+        let world = World::new();
+        let server = Root::new(kind, Timestamp::now()).unwrap().server(&[]).unwrap();
+        fs::write(world.cert("server"), server.certificate_pem).unwrap();
+        fs::write(world.key("server"), server.key_pem).unwrap();
+        let lines = key_lines(&world);
+        let daemon = world.start();
+        daemon.logged("serving", |_| true);
+        assert!(occurrences(daemon.pid(), b"webhooks.toml") > 0, "the search finds what is there");
+        let none = |when: &str| {
+            for line in &lines {
+                assert_eq!(occurrences(daemon.pid(), line.as_bytes()), 0, "{when}: {kind:?}");
+            }
+        };
+        none("after the start");
+        // A reload reads all files again.
+        let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+        let text = text.replace("settle = \"200ms\"", "settle = \"100ms\"");
+        fs::write(world.path("webhooks.toml"), text).unwrap();
+        daemon.logged("reloaded", |_| true);
+        none("after a reload");
     }
 }
 
-/// The full lines of the server key's base64.
+/// Full lines of the server key's base64.
 fn key_lines(world: &World) -> Vec<String> {
     let text = fs::read_to_string(world.key("server")).unwrap();
-    let lines: Vec<_> = text.lines().filter(|line| line.len() == 64).map(str::to_owned).collect();
+    // Not all of an RSA key's: the search is slow.
+    let lines: Vec<_> = text.lines().filter(|line| line.len() == 64).take(4).map(str::to_owned).collect();
     assert!(!lines.is_empty(), "{}", text.lines().count());
     lines
 }
