@@ -250,6 +250,39 @@ fn a_reload_beyond_the_folders_of_the_start_says_restart() {
 }
 
 #[test]
+fn a_kernel_without_landlock_is_warned_of_and_served_on() {
+    // Not built in, not switched on, and kept back by a filter of system calls.
+    for error in ["ENOSYS", "EOPNOTSUPP", "EPERM"] {
+        let apart = Apart::new();
+        let inject = format!("inject=landlock_create_ruleset:error={error}");
+        let trace = ["-f", "-o", "/dev/null", "-e", "trace=landlock_create_ruleset", "-e", &inject];
+        let daemon = apart.world.start_traced(&trace);
+        let said = daemon.log_text();
+        assert!(said.contains("not sandboxed: this kernel has no Landlock"), "{error}: {said}");
+        // What lies elsewhere can be read, so no reload is refused for it.
+        let new = apart.elsewhere.path().join("certs");
+        apart.copy_pair(&new);
+        let old = apart.home.path().join("server");
+        apart.edit(old.to_str().unwrap(), new.join("server").to_str().unwrap());
+        let told = apart.world.run(&["reload"]);
+        assert!(told.status.success(), "{error}: {told:?}");
+    }
+}
+
+#[test]
+fn a_reload_needs_no_list_of_groups() {
+    let apart = Apart::new();
+    apart.edit("min_free", "group = \"root\"\nmin_free");
+    let daemon = apart.world.start();
+    enforced(&daemon);
+    apart.edit("settle = \"200ms\"", "settle = \"100ms\"");
+    let told = apart.world.run(&["reload"]);
+    assert!(told.status.success(), "{told:?}");
+    let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
+    assert_eq!(status["last_reload"]["waits_for_restart"], serde_json::json!([]), "{status}");
+}
+
+#[test]
 fn a_folder_that_is_named_in_read_needs_no_restart() {
     let apart = Apart::new();
     let new = apart.elsewhere.path().join("certs");
