@@ -31,6 +31,41 @@ impl fmt::Debug for Escaped<'_> {
     }
 }
 
+/// A text that prints itself escaped and uncut, and in quotes where it could be taken for something else.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a> {
+    text: &'a str,
+    quotes: bool,
+}
+
+impl<'a> Quoted<'a> {
+    /// As it stands in a line of words: in quotes unless it is one word that holds nothing special.
+    pub fn word(text: &'a str) -> Self {
+        let special = |c: char| c.is_whitespace() || matches!(c, '"' | '=' | '\\') || !is_plain(c);
+        Self { text, quotes: text.is_empty() || text.contains(special) }
+    }
+
+    /// As it stands between words: without quotes.
+    pub fn inside(text: &'a str) -> Self {
+        Self { text, quotes: false }
+    }
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quote = if self.quotes { "\"" } else { "" };
+        f.write_str(quote)?;
+        for c in self.text.chars() {
+            match c {
+                '"' | '\\' if self.quotes => write!(f, "\\{c}")?,
+                c if is_plain(c) => fmt::Write::write_char(f, c)?,
+                c => write!(f, "{}", c.escape_unicode())?,
+            }
+        }
+        f.write_str(quote)
+    }
+}
+
 /// Bytes of unknown encoding, shown like [`Escaped`]: what is not UTF-8 appears as U+FFFD.
 pub fn escaped_bytes(bytes: &[u8]) -> String {
     // Cut first: a character is at most four bytes, and no more than SHOWN_CHARS_MAX are shown.

@@ -30,6 +30,7 @@ pub mod policy;
 // 3 Mechanisms: none knows another
 pub mod devpki;
 pub mod logging;
+pub mod sandbox;
 pub mod spool;
 pub mod systemd;
 pub mod tls;

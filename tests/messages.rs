@@ -392,6 +392,7 @@ fn the_shipped_configuration_shows_every_key_with_its_default() {
     let short = load_text(world.path(), &short).settings.expect("it is fine as well");
     assert_eq!((whole.server, whole.limits, whole.reload), (short.server, short.limits, short.reload));
     assert_eq!((whole.spool, whole.admin, whole.log), (short.spool, short.admin, short.log));
+    assert_eq!(whole.sandbox, short.sandbox);
     assert_eq!(whole.tls.min_version, short.tls.min_version);
 }
 

@@ -12,4 +12,4 @@ mod door;
 pub use door::{Door, DoorError};
 pub use facts::Facts;
 pub use settings::{Address, Settings};
-pub use sockets::{AdminBindError, Socket, bind};
+pub use sockets::{AdminBindError, Socket, bind, socket_folders};

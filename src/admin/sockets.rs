@@ -55,7 +55,18 @@ pub enum AdminBindError {
     NotLoopback(SocketAddr),
 }
 
-/// Binds all of them, or none.
+/// The folders that its sockets are made in.
+pub fn socket_folders(settings: &Settings) -> impl Iterator<Item = &Path> {
+    settings.listen.iter().filter_map(|address| match address {
+        Address::Tcp(_) | Address::Inherited(_) => None,
+        Address::Unix(path) => match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => Some(folder),
+            Some(_) | None => Some(Path::new(".")),
+        },
+    })
+}
+
+/// Binds all of them, or none. The folders of sockets have to be there.
 ///
 /// # Errors
 /// With the first place that cannot be had.
@@ -100,9 +111,6 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
 }
 
 fn bind_unix(path: &Path) -> io::Result<Socket> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)?;
-    }
     make_way(path)?;
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;

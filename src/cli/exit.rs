@@ -112,6 +112,8 @@ impl From<StartError> for Failure {
                 OpenError::Io { .. } | OpenError::Folder(_) | OpenError::Lock(LockError::Io { .. }),
             )
             | StartError::Door(_)
+            | StartError::Folder(_)
+            | StartError::Restrict(_)
             | StartError::System(_)
             | StartError::Watch(_) => {
                 Self::Io { what: "cannot start".to_owned(), why: io::Error::other(error) }

@@ -7,15 +7,21 @@ use super::settings::load;
 use crate::clock::Clock;
 use crate::daemon;
 use crate::logging::Logging;
+use crate::sandbox::keep_memory_private;
 
 /// Serves.
 ///
 /// # Errors
 /// When the configuration has errors, or something that is needed cannot be had.
 pub fn run(config: &Path) -> Result<Exit, Failure> {
+    // Before any key is read.
+    keep_memory_private()
+        .map_err(|why| Failure::Io { what: "cannot switch core dumps off".to_owned(), why })?;
     let (settings, report) = load(config)?;
+    // Logging has a thread, and no thread may be older than the sandbox.
+    let sandbox = daemon::confine(&settings)?;
     let logging = Logging::start(settings.log)?;
     daemon::log_findings(&report);
-    daemon::run(settings, logging, Clock::System)?;
+    daemon::run(settings, sandbox, logging, Clock::System)?;
     Ok(Exit::Fine)
 }

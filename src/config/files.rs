@@ -8,11 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use zeroize::Zeroizing;
 
 use super::findings::Findings;
 use super::reader::Text;
+use super::within::Within;
 use crate::systemd::credentials;
 use crate::tls::pem::FILE_BYTES_MAX;
+
+/// Bytes of room beside a file's length, so that its end is found without more of it.
+const ROOM_BESIDE: u64 = 64;
 
 /// What names the contents of a set of files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +27,8 @@ pub struct Digest([u8; 32]);
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) path: PathBuf,
-    pub(super) bytes: Vec<u8>,
+    /// Wiped when they are dropped: they may be a private key's.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) mode: u32,
 }
 
@@ -35,6 +41,9 @@ pub enum FileFault {
     /// The rights do not allow it.
     #[error("may not be read (permission denied)")]
     Denied,
+    /// The sandbox does not allow it.
+    #[error("lies outside of the folders that the sandbox lets this process read")]
+    Beyond,
     /// It is a directory, a device or a pipe.
     #[error("is not a regular file")]
     NotAFile,
@@ -58,12 +67,22 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
     if !metadata.is_file() {
         return Err(FileFault::NotAFile);
     }
-    let mut bytes = Vec::new();
+    // Room for all of it: a vector that grows leaves its old place as it was.
+    let room = metadata.len().min(bytes_max) + ROOM_BESIDE;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(fault)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > bytes_max) {
         return Err(FileFault::TooLarge { bytes_max });
     }
     Ok(Contents { path: path.to_owned(), bytes, mode: metadata.mode() })
+}
+
+/// As [`read`], and tells what the sandbox keeps back from what its rights do.
+pub(super) fn read_within(path: &Path, bytes_max: u64, within: &Within) -> Result<Contents, FileFault> {
+    match read(path, bytes_max) {
+        Err(FileFault::Denied) if !within.holds(path) => Err(FileFault::Beyond),
+        outcome => outcome,
+    }
 }
 
 fn fault(error: io::Error) -> FileFault {
@@ -82,6 +101,7 @@ pub(super) struct Files {
     /// Over names and contents, in the order in which they were read.
     seen: Context,
     folder: PathBuf,
+    pub(super) within: Within,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
 }
@@ -89,7 +109,8 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn beside(config: &Path) -> Self {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
-        Self { seen: Context::new(&SHA256), folder, read: HashMap::new(), order: vec![config.to_owned()] }
+        let order = vec![config.to_owned()];
+        Self { seen: Context::new(&SHA256), folder, within: Within::default(), read: HashMap::new(), order }
     }
 
     /// Notes what a file holds, or that there is nothing to be had.
@@ -154,7 +175,7 @@ impl Files {
         if !self.order.contains(&path) {
             self.order.push(path.clone());
         }
-        match read(&path, bytes_max) {
+        match read_within(&path, bytes_max, &self.within) {
             Ok(contents) => {
                 let contents = Arc::new(contents);
                 // The rights are judged, too.
@@ -187,6 +208,10 @@ fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &m
         FileFault::Denied => (
             format!("{what}: `{path}` {fault}"),
             "let the user that runs hookspool read it, and enter every folder above it".to_owned(),
+        ),
+        FileFault::Beyond => (
+            format!("{what}: `{path}` {fault}"),
+            "restart hookspool, which looks anew at where its files are; a folder in `[sandbox] read` is granted from the start".to_owned(),
         ),
         FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
         FileFault::TooLarge { .. } => (

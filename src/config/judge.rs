@@ -14,13 +14,23 @@ pub(super) struct Judge {
     pub(super) now: Timestamp,
     pub(super) certificates: Vec<CertificateFact>,
     pub(super) degraded: Vec<String>,
+    /// The name of the spool's group and its number.
+    pub(super) group: Option<(String, u32)>,
     /// Whether strangers can reach us, which makes some warnings louder.
     pub(super) beyond_loopback: bool,
 }
 
 impl Judge {
     pub(super) fn new(findings: Findings, files: Files, now: Timestamp) -> Self {
-        Self { findings, files, now, certificates: Vec::new(), degraded: Vec::new(), beyond_loopback: false }
+        Self {
+            findings,
+            files,
+            now,
+            certificates: Vec::new(),
+            degraded: Vec::new(),
+            group: None,
+            beyond_loopback: false,
+        }
     }
 }
 

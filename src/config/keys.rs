@@ -45,7 +45,7 @@ pub const TOP: TableKeys = TableKeys {
         built("admin", "[admin]"),
         built("reload", "[reload]"),
         built("log", "[log]"),
-        not_built("sandbox", "Landlock is not used yet; systemd's sandbox is in systemd/hookspool.service"),
+        built("sandbox", "[sandbox]"),
         built("sender", "[[sender]]"),
         built("endpoint", "[[endpoint]]"),
     ],
@@ -116,6 +116,12 @@ pub const RELOAD: TableKeys = TableKeys {
 pub const LOG: TableKeys =
     TableKeys { name: "[log]", keys: &[built("format", "\"auto\""), built("level", "\"info\"")] };
 
+/// `[sandbox]`
+pub const SANDBOX: TableKeys = TableKeys {
+    name: "[sandbox]",
+    keys: &[built("landlock", "true"), built("read", "[\"/etc/letsencrypt\"]")],
+};
+
 /// `[[sender]]`
 pub const SENDER: TableKeys = TableKeys {
     name: "[[sender]]",
@@ -173,6 +179,7 @@ pub const ALL: &[&TableKeys] = &[
     &SPOOL,
     &ADMIN,
     &LOG,
+    &SANDBOX,
     &SENDER,
     &ENDPOINT,
     &RESPONSE,

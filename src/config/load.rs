@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::admin::admin;
 use super::defaults::CONFIG_BYTES_MAX;
-use super::files::{Digest, FileFault, Files, read};
+use super::files::{Digest, FileFault, Files, read_within};
 use super::findings::Findings;
 use super::judge::Judge;
 use super::keys;
@@ -14,6 +14,7 @@ use super::raw;
 use super::reader::Reader;
 use super::settings::Settings;
 use super::validate::validate;
+use super::within::Within;
 use crate::admin;
 use crate::diagnostic::{Report, SourceFile};
 
@@ -59,8 +60,17 @@ pub enum LoadError {
 /// # Errors
 /// When the file itself cannot be read; whatever is wrong inside of it is a finding.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
-    let contents = contents(path)?;
+    load_within(path, now, Within::default())
+}
+
+/// As [`load`], for a process that cannot read everything any more.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_within(path: &Path, now: Timestamp, within: Within) -> Result<Loaded, LoadError> {
+    let contents = contents(path, &within)?;
     let mut files = Files::beside(path);
+    files.within = within;
     files.note(path, &contents);
     let shown = path.display().to_string();
     let file = match String::from_utf8(contents) {
@@ -94,7 +104,7 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
 /// # Errors
 /// When the file itself cannot be read.
 pub fn admin_door(path: &Path) -> Result<admin::Settings, LoadError> {
-    let contents = contents(path)?;
+    let contents = contents(path, &Within::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());
     // The findings are for `check`; no address depends on the time.
@@ -109,7 +119,7 @@ pub fn admin_door(path: &Path) -> Result<admin::Settings, LoadError> {
 /// # Errors
 /// When the file cannot be read at all.
 pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
-    let contents = contents(path)?;
+    let contents = contents(path, &Within::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());
     let mut judge = Judge::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
@@ -118,9 +128,9 @@ pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
     Ok(super::spool::spool(top.node("spool"), &mut judge))
 }
 
-fn contents(path: &Path) -> Result<Vec<u8>, LoadError> {
-    match read(path, CONFIG_BYTES_MAX) {
-        Ok(contents) => Ok(contents.bytes),
+fn contents(path: &Path, within: &Within) -> Result<Vec<u8>, LoadError> {
+    match read_within(path, CONFIG_BYTES_MAX, within) {
+        Ok(mut contents) => Ok(std::mem::take(&mut *contents.bytes)),
         Err(fault) => Err(LoadError::File { path: path.to_owned(), fault }),
     }
 }

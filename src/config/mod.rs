@@ -10,6 +10,8 @@ mod findings;
 
 mod reader;
 
+mod within;
+
 mod files;
 
 mod settings;
@@ -22,6 +24,7 @@ mod log;
 mod matchers;
 mod names;
 mod reload;
+mod sandbox;
 mod server;
 mod spool;
 
@@ -44,5 +47,6 @@ mod validate;
 mod load;
 
 pub use files::{Digest, FileFault};
-pub use load::{LoadError, Loaded, admin_door, load, spool_folder};
+pub use load::{LoadError, Loaded, admin_door, load, load_within, spool_folder};
 pub use settings::{Settings, Tls};
+pub use within::Within;

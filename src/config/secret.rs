@@ -58,7 +58,9 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Optio
                     "{what}: `{path}` can be read or changed by every user of this machine (mode {mode:04o})"
                 ),
             )
-            .hint(format!("`chmod o-rwx {path}`"));
+            .hint(format!(
+                "`chmod o-rwx {path}`; in Kubernetes `defaultMode: 0440` for the volume, with `fsGroup` the group of the container's user"
+            ));
     }
     let secret = match str::from_utf8(&contents.bytes) {
         // The line's end that every editor leaves.

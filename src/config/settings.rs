@@ -9,7 +9,7 @@ use crate::tls::expiry::CertificateFact;
 use crate::tls::key_pair::KeyPair;
 use crate::tls::server::{MinVersion, NamedPair};
 use crate::tls::verifier::TrustedSender;
-use crate::{admin, logging, server, spool, watch};
+use crate::{admin, logging, sandbox, server, spool, watch};
 
 /// Everything, valid as a whole.
 #[derive(Debug)]
@@ -28,10 +28,14 @@ pub struct Settings {
     pub policy: Policy,
     /// The spool.
     pub spool: spool::Settings,
+    /// The name of the spool's group and its number.
+    pub group: Option<(String, u32)>,
     /// The door for the operator.
     pub admin: admin::Settings,
     /// Logging.
     pub log: logging::Settings,
+    /// What the process gives up.
+    pub sandbox: sandbox::Settings,
     /// webhooks.toml and every file it names, as they were opened.
     pub files: Vec<PathBuf>,
     /// What names their contents, all together.

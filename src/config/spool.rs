@@ -92,9 +92,12 @@ fn group(named: Text<'_>, judge: &mut Judge) -> Option<u32> {
         }
         return number;
     }
-    let found = read(Path::new("/etc/group"), default::GROUP_BYTES_MAX)
-        .ok()
-        .and_then(|contents| number_of(named.text, &String::from_utf8_lossy(&contents.bytes)));
+    let listed = || {
+        let groups = read(Path::new("/etc/group"), default::GROUP_BYTES_MAX).ok()?;
+        number_of(named.text, &String::from_utf8_lossy(&groups.bytes))
+    };
+    let found = judge.files.within.group(named.text).or_else(listed);
+    judge.group = found.map(|number| (named.text.to_owned(), number));
     if found.is_none() {
         judge.findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
             format!(

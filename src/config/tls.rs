@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use super::certificates::{Dates, dates, fact, pem_hint};
 use super::files::Contents;
@@ -165,7 +166,7 @@ fn key<'a>(
     at: Text<'a>,
     contents: Arc<Contents>,
     judge: &mut Judge,
-) -> Option<Named<'a, PrivateKeyDer<'static>>> {
+) -> Option<Named<'a, Zeroizing<PrivateKeyDer<'static>>>> {
     let fault = match pem::private_key(&contents.bytes) {
         Ok(value) => {
             rights(at, &contents, judge);
@@ -189,12 +190,14 @@ fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
             at.span,
             format!("`{path}` can be read or changed by every user of this machine (mode {mode:04o})"),
         )
-        .hint(format!("`chmod o-rwx {path}`"));
+        .hint(format!(
+            "`chmod o-rwx {path}`; in Kubernetes `defaultMode: 0440` for the volume, with `fsGroup` the group of the container's user"
+        ));
 }
 
 fn pair(
     chain: Named<'_, Vec<CertificateDer<'static>>>,
-    key: &Named<'_, PrivateKeyDer<'static>>,
+    key: &Named<'_, Zeroizing<PrivateKeyDer<'static>>>,
     label: &str,
     judge: &mut Judge,
 ) -> Option<KeyPair> {
@@ -215,7 +218,7 @@ fn pair(
 
 fn refuse(
     chain: &Named<'_, Vec<CertificateDer<'static>>>,
-    key: &Named<'_, PrivateKeyDer<'static>>,
+    key: &Named<'_, Zeroizing<PrivateKeyDer<'static>>>,
     fault: &KeyPairFault,
     judge: &mut Judge,
 ) {

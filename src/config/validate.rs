@@ -9,6 +9,7 @@ use super::raw::Table;
 use super::reader::Reader;
 use super::reload::reload;
 use super::routes::{look_at, policy};
+use super::sandbox::sandbox;
 use super::senders::senders;
 use super::server::server;
 use super::settings::Settings;
@@ -26,6 +27,7 @@ pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
     let admin = admin(node("admin"), &server.listen, judge);
     let reload = reload(node("reload"), judge);
     let log = log(node("log"), judge);
+    let sandbox = sandbox(node("sandbox"), judge);
     let sender_drafts = senders(&sections(node("sender"), "sender", judge), judge);
     let endpoint_drafts = endpoints(&sections(node("endpoint"), "endpoint", judge), &sender_drafts, judge);
     if !endpoint_drafts.is_empty() {
@@ -46,8 +48,10 @@ pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
         senders,
         policy: policy?,
         spool,
+        group: judge.group.take(),
         admin,
         log,
+        sandbox,
         files: Vec::new(),
         digest: judge.files.digest(),
         certificates: std::mem::take(&mut judge.certificates),

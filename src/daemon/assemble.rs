@@ -25,6 +25,7 @@ use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
 use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
+use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
 use crate::spool::{self, Committer, Disk, Keeper, OpenError, Opened, SpoolLock};
 use crate::systemd::activation::{ActivationError, Inherited};
@@ -60,6 +61,12 @@ pub enum StartError {
     /// A socket cannot be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The folders that everything is written to cannot be made.
+    #[error("cannot make the folder of a socket of the admin door")]
+    Folder(#[source] io::Error),
+    /// The process cannot be restricted.
+    #[error(transparent)]
+    Restrict(#[from] RestrictError),
     /// The spool cannot be opened.
     #[error(transparent)]
     Spool(#[from] OpenError),
@@ -80,6 +87,7 @@ impl Daemon {
     pub fn start(
         settings: Settings,
         inherited: Inherited,
+        readable: Readable,
         logging: Arc<Logging>,
         clock: Clock,
     ) -> Result<Self, StartError> {
@@ -89,12 +97,13 @@ impl Daemon {
         let disk = Disk::new(spool.group);
         let Opened { layout, lock, swept } = spool::open(&disk, spool.directory.clone(), &endpoints)?;
         tracing::info!(directory = %spool.directory.display(), swept, "spool opened");
+        notice::forgetful(disk, &spool.directory);
         let (listeners, admin_sockets) = bind(server, admin, inherited)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
 
         let committer = Committer::start(disk, layout.clone(), spool.min_free.0, Arc::clone(&metrics))?;
         let keeper = Keeper::start(disk, layout.clone(), spool.retention, clock.clone())?;
-        let basis = Basis::of(&settings);
+        let basis = Basis::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;

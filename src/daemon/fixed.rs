@@ -1,7 +1,7 @@
 //! What a reload cannot change: sockets stay bound, and the spool stays where it is.
 
 use crate::config::Settings;
-use crate::{admin, logging, server, spool};
+use crate::{admin, logging, sandbox, server, spool};
 
 /// What was taken at the start and is kept until the end.
 #[derive(Clone, Debug)]
@@ -10,6 +10,7 @@ pub(super) struct Fixed {
     admin: admin::Settings,
     spool: spool::Settings,
     format: logging::Format,
+    sandbox: sandbox::Settings,
 }
 
 impl Fixed {
@@ -19,6 +20,7 @@ impl Fixed {
             admin: settings.admin.clone(),
             spool: settings.spool.clone(),
             format: settings.log.format,
+            sandbox: settings.sandbox.clone(),
         }
     }
 
@@ -30,6 +32,7 @@ impl Fixed {
             ("[spool] directory", self.spool.directory != settings.spool.directory),
             ("[spool] group", self.spool.group != settings.spool.group),
             ("[log] format", self.format != settings.log.format),
+            ("[sandbox]", self.sandbox != settings.sandbox),
         ];
         let waiting = changed.iter().filter(|(_, changed)| *changed);
         waiting.map(|(key, _)| format!("`{key}` has changed, which takes a restart")).collect()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::clock::Timestamp;
-use crate::config::{self, Digest, LoadError, Loaded, Settings};
+use crate::config::{self, Digest, LoadError, Loaded, Settings, Within};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::live::Snapshot;
 
@@ -30,8 +30,14 @@ pub(super) enum Look {
 }
 
 /// Reads everything once, and judges those bytes beside what is in force.
-pub(super) async fn look(config: PathBuf, in_force: Digest, current: &Snapshot, now: Timestamp) -> Look {
-    let read = tokio::task::spawn_blocking(move || read(&config, now)).await;
+pub(super) async fn look(
+    config: PathBuf,
+    within: Within,
+    in_force: Digest,
+    current: &Snapshot,
+    now: Timestamp,
+) -> Look {
+    let read = tokio::task::spawn_blocking(move || read(&config, now, &within)).await;
     let Loaded { settings, report, files, digest } = match read {
         Ok(Ok(loaded)) => loaded,
         Ok(Err(fault)) => return complaint(&fault),
@@ -49,10 +55,10 @@ pub(super) async fn look(config: PathBuf, in_force: Digest, current: &Snapshot, 
 
 /// Reads everything at one moment: what changes while it is read could be a mix of two sets, each of
 /// whose parts is fine, so it is read again.
-fn read(config: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
-    let mut loaded = config::load(config, now)?;
+fn read(config: &Path, now: Timestamp, within: &Within) -> Result<Loaded, LoadError> {
+    let mut loaded = config::load_within(config, now, within.clone())?;
     for _ in 0..MIXED_READINGS_MAX {
-        let again = config::load(config, now)?;
+        let again = config::load_within(config, now, within.clone())?;
         if again.digest == loaded.digest {
             break;
         }

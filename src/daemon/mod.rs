@@ -9,9 +9,11 @@ mod reload;
 mod signals;
 mod sockets;
 mod assemble;
+mod confine;
 mod run;
 
 pub use assemble::{Daemon, StartError};
+pub use confine::{confine, unconfined};
 pub use notice::log_findings;
 pub use run::{run, serve_while};
 pub use signals::Signals;

@@ -1,6 +1,7 @@
 //! What the daemon notices by itself and says: certificates that end, log lines that were lost.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::live::Live;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::refusals::Refusals;
+use crate::spool::Disk;
 use crate::tls::expiry::{CertificateFact, Role};
 
 /// How often lost log lines are counted and said.
@@ -36,6 +38,14 @@ pub fn log_findings(report: &Report) {
                 tracing::warn!(place, finding = finding.message, hint, "configuration finding");
             }
         }
+    }
+}
+
+/// Warns of a spool whose file system keeps nothing for long: a 200 promises more than that.
+pub(super) fn forgetful(disk: Disk, directory: &Path) {
+    if let Ok(Some(file_system)) = disk.forgets(directory) {
+        let directory = directory.display();
+        tracing::warn!(%directory, file_system, "the spool does not last: what is stored there can be lost after its 200");
     }
 }
 

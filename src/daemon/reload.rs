@@ -13,11 +13,12 @@ use super::notice::log_findings;
 use super::report::Reporter;
 use super::snapshot::{Judgement, publish};
 use crate::clock::Clock;
-use crate::config::{Digest, Settings};
+use crate::config::{Digest, Settings, Within};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::live::{Asking, Live, Reload, ReloadOutcome, Snapshot};
 use crate::logging::Logging;
 use crate::metrics::Metrics;
+use crate::sandbox::Readable;
 use crate::spool::{Disk, Keep, Layout, Spool, make_queues};
 use crate::watch::{self, FileWatch};
 
@@ -63,6 +64,8 @@ pub(super) struct Reloader {
 #[derive(Debug)]
 pub(super) struct Basis {
     config: PathBuf,
+    /// What it can read.
+    within: Within,
     /// What it cannot change.
     fixed: Fixed,
     /// What is watched, and how.
@@ -73,9 +76,10 @@ pub(super) struct Basis {
 
 impl Basis {
     /// What these settings begin with.
-    pub(super) fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings, readable: Readable) -> Self {
         Self {
             config: settings.files.first().cloned().unwrap_or_default(),
+            within: Within::new(readable, settings.group.clone()),
             fixed: Fixed::of(settings),
             watched: (settings.files.clone(), settings.reload),
             digest: settings.digest,
@@ -157,8 +161,9 @@ impl Reloader {
     }
 
     async fn look(&self) -> Look {
-        let Basis { config, digest, .. } = &self.basis;
-        look(config.clone(), *digest, &self.parts.live.current(), self.parts.clock.now()).await
+        let Basis { config, within, digest, .. } = &self.basis;
+        look(config.clone(), within.clone(), *digest, &self.parts.live.current(), self.parts.clock.now())
+            .await
     }
 
     fn unchanged(&mut self, asked: bool) -> Reload {

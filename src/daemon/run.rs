@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, timeout};
 
 use super::assemble::{Daemon, StartError};
+use super::confine::say;
 use super::reload::Trigger;
 use super::signals::{Said, Signals};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
+use crate::sandbox::Sandbox;
 use crate::systemd::activation::Inherited;
 
 /// How long the last commit may take when the drain is over.
@@ -24,8 +25,8 @@ const DESCRIPTORS_BESIDE: u64 = 512;
 ///
 /// # Errors
 /// When the daemon cannot start.
-pub fn run(settings: Settings, logging: Logging, clock: Clock) -> Result<(), StartError> {
-    serve_while(settings, logging, clock, async |daemon, signals| {
+pub fn run(settings: Settings, sandbox: Sandbox, logging: Logging, clock: Clock) -> Result<(), StartError> {
+    serve_while(settings, sandbox, logging, clock, async |daemon, signals| {
         loop {
             match signals.next().await {
                 Said::Stop(signal) => return tracing::info!(signal, "stopping"),
@@ -41,19 +42,20 @@ pub fn run(settings: Settings, logging: Logging, clock: Clock) -> Result<(), Sta
 /// When the daemon cannot start.
 pub fn serve_while<T>(
     settings: Settings,
+    sandbox: Sandbox,
     logging: Logging,
     clock: Clock,
     meanwhile: impl AsyncFnOnce(&Daemon, &mut Signals) -> T,
 ) -> Result<T, StartError> {
-    // Whatever is made from here on is nobody's but ours and our group's.
-    rustix::process::umask(Mode::RWXO);
     let logging = Arc::new(logging);
+    say(&sandbox);
     make_room_for_descriptors(settings.limits.max_connections);
     let inherited = Inherited::from_environment()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let daemon = Daemon::start(settings, inherited, Arc::clone(&logging), clock)?;
+        let daemon =
+            Daemon::start(settings, inherited, sandbox.readable.clone(), Arc::clone(&logging), clock)?;
         daemon.announce().await;
         let outcome = meanwhile(&daemon, &mut signals).await;
         daemon.stop(&mut signals).await;

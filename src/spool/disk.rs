@@ -17,6 +17,13 @@ use crate::clock::Timestamp;
 /// statfs(2) shows: ext4 (ext2 and ext3 are the same code), and XFS.
 const TELL_EVERY_LOSS: [u64; 2] = [0xEF53, 0x5846_5342];
 
+/// File systems that keep nothing for long, by the number that statfs(2) shows, and what becomes of them.
+const FORGETFUL: [(u64, &str); 3] = [
+    (0x0102_1994, "tmpfs, which is memory: a restart of the machine empties it"),
+    (0x8584_58F6, "ramfs, which is memory: a restart of the machine empties it"),
+    (0x794C_7630, "overlayfs: in a container it goes with the container; mount a volume there"),
+];
+
 /// Pieces that pwritev(2) takes at once (IOV_MAX).
 const PIECES_MAX: usize = 1024;
 
@@ -42,6 +49,15 @@ impl Disk {
     /// A disk whose directories belong to `group`, when there is one, for its members to consume.
     pub fn new(group: Option<u32>) -> Self {
         Self { group }
+    }
+
+    /// What is wrong with a place to keep entries in, if its file system keeps nothing for long.
+    ///
+    /// # Errors
+    /// As `statfs(2)`.
+    pub fn forgets(self, path: &Path) -> io::Result<Option<&'static str>> {
+        let kind = u64::try_from(rustix::fs::statfs(path)?.f_type);
+        Ok(FORGETFUL.iter().find(|(number, _)| kind == Ok(*number)).map(|(_, why)| *why))
     }
 
     /// Whether nothing has to be changed: a sandbox may forbid to.

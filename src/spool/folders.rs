@@ -16,16 +16,19 @@ pub struct FolderError {
     source: io::Error,
 }
 
-/// Makes the spool's own folders.
-pub(super) fn make_root<V: Volume>(volume: &V, layout: &Layout) -> Result<(), FolderError> {
-    make(volume, layout.root().to_owned())
+/// Makes the folder of a spool, there for good. What lies above it is touched by nothing else.
+///
+/// # Errors
+/// When the file system refuses any of it.
+pub fn make_root<V: Volume>(volume: &V, root: &Path) -> Result<(), FolderError> {
+    make(volume, root.to_owned())?;
+    sync(volume, parent(root))
 }
 
 /// Makes the folders that are no endpoint's.
 pub(super) fn make_common<V: Volume>(volume: &V, layout: &Layout) -> Result<(), FolderError> {
     make(volume, layout.tmp())?;
-    make(volume, layout.corrupt())?;
-    sync(volume, parent(layout.root()))
+    make(volume, layout.corrupt())
 }
 
 /// Makes the queues of endpoints, where they are missing.

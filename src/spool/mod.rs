@@ -37,7 +37,7 @@ pub use disk::Disk;
 pub use draft::Draft;
 pub use entries::{Place, endpoints, entries, find, oldest};
 pub use entry::{EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, open_entry};
-pub use folders::{FolderError, make_queues};
+pub use folders::{FolderError, make_queues, make_root};
 pub use health::{Ailment, Health};
 pub use keeper::{Keep, Keeper};
 pub use layout::{Layout, Queue};

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folders::{FolderError, make_common, make_queues, make_root};
+use super::folders::{FolderError, make_common, make_queues};
 use super::layout::Layout;
 use super::lock::{LockError, SpoolLock};
 use super::volume::Volume;
@@ -41,14 +41,13 @@ pub enum OpenError {
     },
 }
 
-/// Makes what is missing, takes the lock, and sweeps what an earlier run had not finished. Entries
-/// are neither opened nor counted: there may be millions.
+/// Makes what is missing in the folder of a spool ([`super::make_root`]), takes the lock, and sweeps
+/// what an earlier run had not finished. Entries are neither opened nor counted: there may be millions.
 ///
 /// # Errors
 /// When the lock is taken, or the file system refuses any of it.
 pub fn open<V: Volume>(volume: &V, root: PathBuf, endpoints: &[Name]) -> Result<Opened, OpenError> {
     let layout = Layout::new(root);
-    make_root(volume, &layout)?;
     let lock = SpoolLock::take(&layout)?;
     make_common(volume, &layout)?;
     make_queues(volume, &layout, endpoints)?;

@@ -3,6 +3,7 @@
 //! The only place, with `server/handshake.rs` and `live.rs`, that names rustls.
 
 pub mod expiry;
+mod key_pem;
 pub mod pem;
 pub mod key_pair;
 mod signature;

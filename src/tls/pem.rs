@@ -4,6 +4,9 @@
 
 use rustls_pki_types::pem::{Error as PemError, PemObject, SectionKind};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use super::key_pem::{KeyBlock, NoEnd, Parted, part};
 
 /// The most certificates that one file may hold.
 pub const CERTIFICATES_MAX: usize = 256;
@@ -14,6 +17,9 @@ pub const LISTS_BYTES_MAX: u64 = 16 << 20;
 
 /// How an encrypted key says so: PKCS#8 (RFC 7468, 11), and OpenSSL's older way (RFC 1421).
 const ENCRYPTED_MARKS: &[&[u8]] = &[b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
+
+/// A block and what it holds.
+type Block = (SectionKind, Vec<u8>);
 
 /// What is wrong with a file of certificates or a key.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -62,8 +68,8 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFau
     if looks_like_der(bytes) {
         return Ok(vec![CertificateDer::from(bytes.to_vec())]);
     }
-    let blocks = blocks(bytes)?;
-    let keys = blocks.iter().filter(|(kind, _)| is_key(*kind)).count();
+    let (keys, blocks) = blocks(bytes)?;
+    let keys = keys.len();
     let found: Vec<_> = blocks
         .into_iter()
         .filter(|(kind, _)| *kind == SectionKind::Certificate)
@@ -85,8 +91,8 @@ pub fn revocation_lists(bytes: &[u8]) -> Result<Vec<Vec<u8>>, PemFault> {
     if looks_like_der(bytes) {
         return Ok(vec![bytes.to_vec()]);
     }
-    let blocks = blocks(bytes)?;
-    let others = blocks.len();
+    let (keys, blocks) = blocks(bytes)?;
+    let others = keys.len() + blocks.len();
     let found: Vec<_> =
         blocks.into_iter().filter(|(kind, _)| *kind == SectionKind::Crl).map(|(_, der)| der).collect();
     match found.len() {
@@ -96,13 +102,16 @@ pub fn revocation_lists(bytes: &[u8]) -> Result<Vec<Vec<u8>>, PemFault> {
     }
 }
 
-/// The first private key of a file: PKCS#8, SEC1 or PKCS#1 in PEM, or one of these in DER.
+/// The first private key of a file: PKCS#8, SEC1 or PKCS#1 in PEM, or one of these in DER. It is wiped
+/// when it is dropped, and no copy stays behind.
 ///
 /// # Errors
 /// When there is none, it is encrypted, or the PEM is damaged anywhere.
-pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, PemFault> {
+pub fn private_key(bytes: &[u8]) -> Result<Zeroizing<PrivateKeyDer<'static>>, PemFault> {
     if looks_like_der(bytes) {
-        return PrivateKeyDer::try_from(bytes.to_vec()).map_err(|why| PemFault::Malformed(why.to_owned()));
+        return PrivateKeyDer::try_from(bytes)
+            .map(|key| Zeroizing::new(key.clone_key()))
+            .map_err(|why| PemFault::Malformed(why.to_owned()));
     }
     if bytes.is_empty() {
         return Err(PemFault::Empty);
@@ -110,14 +119,22 @@ pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, PemFault> {
     if ENCRYPTED_MARKS.iter().any(|mark| bytes.windows(mark.len()).any(|window| window == *mark)) {
         return Err(PemFault::EncryptedKey);
     }
-    let certificates = blocks(bytes)?.iter().filter(|(kind, _)| *kind == SectionKind::Certificate).count();
-    PrivateKeyDer::from_pem_slice(bytes).map_err(|_| PemFault::NoKey { certificates })
+    let (keys, blocks) = blocks(bytes)?;
+    let Some(key) = keys.first() else {
+        let certificates = blocks.iter().filter(|(kind, _)| *kind == SectionKind::Certificate).count();
+        return Err(PemFault::NoKey { certificates });
+    };
+    key.decode().ok_or_else(|| PemFault::Malformed("the private key is not base64".to_owned()))
 }
 
-fn blocks(bytes: &[u8]) -> Result<Vec<(SectionKind, Vec<u8>)>, PemFault> {
-    <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes)
+/// The keys, unread, and the blocks that are none.
+fn blocks(bytes: &[u8]) -> Result<(Vec<KeyBlock<'_>>, Vec<Block>), PemFault> {
+    let Parted { keys, rest } =
+        part(bytes).map_err(|NoEnd(line)| PemFault::Malformed(format!("`{line}` is missing")))?;
+    let blocks = Block::pem_slice_iter(&rest)
         .collect::<Result<_, _>>()
-        .map_err(|error| PemFault::Malformed(explain(&error)))
+        .map_err(|error| PemFault::Malformed(explain(&error)))?;
+    Ok((keys, blocks))
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
@@ -129,10 +146,6 @@ fn explain(error: &PemError) -> String {
         PemError::Base64Decode(why) => format!("not base64 ({why})"),
         other => other.to_string(),
     }
-}
-
-fn is_key(kind: SectionKind) -> bool {
-    matches!(kind, SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey)
 }
 
 /// DER begins with a SEQUENCE of long length; PEM with text.

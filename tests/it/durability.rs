@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::wire::Wire;
 use crate::world::{World, eventually};
@@ -123,4 +124,22 @@ fn assert_modes(world: &World, directory: u32, file: u32) {
     for path in world.spool_files() {
         assert_eq!(mode(&path), file, "{}", path.display());
     }
+}
+
+#[test]
+fn a_spool_that_does_not_last_is_warned_of() {
+    const WARNING: &str = "the spool does not last: what is stored there can be lost after its 200";
+    let world = World::new();
+    let daemon = world.start();
+    daemon.logged("serving", |_| true);
+    let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(world.path("")).output().unwrap().stdout;
+    let kind = String::from_utf8(kind).unwrap();
+    assert_eq!(daemon.log_text().contains(WARNING), ["tmpfs", "overlayfs"].contains(&kind.trim()), "{kind}");
+    drop(daemon);
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let directory = memory.path().join("spool");
+    world.configure_all("", &format!("directory = \"{}\"\nmin_free = \"1 MiB\"", directory.display()));
+    let daemon = world.start();
+    let warning = daemon.logged(WARNING, |line| line["level"] == "WARN");
+    assert!(warning["file_system"].as_str().unwrap().starts_with("tmpfs"), "{warning}");
 }

@@ -62,10 +62,16 @@ impl Drop for Meddled {
 }
 
 fn tid(daemon: &Daemon, name: &str) -> String {
-    let tasks =
-        fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().map(|task| task.unwrap().path());
-    let found = tasks.into_iter().find(|task| fs::read_to_string(task.join("comm")).unwrap().trim() == name);
-    found.unwrap().file_name().unwrap().to_str().unwrap().to_owned()
+    // A thread gives itself its name, some time after it was started.
+    let found = eventually(name, || {
+        let mut tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+        tasks.find_map(|task| {
+            let task = task.unwrap().path();
+            let comm = fs::read_to_string(task.join("comm"));
+            comm.is_ok_and(|comm| comm.trim() == name).then_some(task)
+        })
+    });
+    found.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 /// What was answered 200, by its id.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hookspool::client::{Connection, Target};
 use hookspool::clock::{Clock, Timestamp};
 use hookspool::config;
-use hookspool::daemon::Daemon;
+use hookspool::daemon::{Daemon, unconfined};
 use hookspool::devpki::{KeyKind, Root};
 use hookspool::logging::{self, Logging};
 use hookspool::systemd::activation::Inherited;
@@ -161,8 +161,9 @@ impl Timed {
         let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let logging = Arc::clone(LOGGING.get_or_init(|| Arc::new(Logging::start(QUIET).unwrap())));
+        let readable = unconfined(&settings).unwrap().readable;
         let daemon = runtime.block_on(async {
-            Daemon::start(settings, Inherited::default(), logging, clock.clone()).unwrap()
+            Daemon::start(settings, Inherited::default(), readable, logging, clock.clone()).unwrap()
         });
         let port = daemon.addresses()[0].port();
         Self { world, clock, port, _daemon: daemon, runtime }

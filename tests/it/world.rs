@@ -106,6 +106,11 @@ impl World {
         Daemon::start(self, command)
     }
 
+    /// The daemon, as somebody else or from elsewhere.
+    pub fn start_with(&self, program: Command) -> Daemon {
+        Daemon::start(self, program)
+    }
+
     /// Another command of the program, in this folder.
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_hookspool"))

@@ -81,6 +81,11 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
     let fits = |line: &&str| line.contains("\"the spool is failing");
     let failings = daemon.log_text().lines().filter(fits).count();
     eprintln!("{kind:?} {form:?}, {left} bytes left: {tally:?}, failing {failings} times");
+    assert_eq!(
+        daemon.log_text().contains("overlayfs: in a container"),
+        form == Form::Overlay,
+        "{complaints}"
+    );
     assert_eq!(tally.broken, 0, "{complaints}");
     assert!(tally.stored > 0, "{complaints}");
 

@@ -1,0 +1,42 @@
+//! `[sandbox]`: what the process gives up, and what it may still read.
+
+use super::judge::{Judge, section};
+use super::keys;
+use super::raw::Node;
+use super::reader::{Field, Reader, Text};
+use crate::sandbox::Settings;
+
+pub(super) fn sandbox(node: Option<&Node>, judge: &mut Judge) -> Settings {
+    let (table, span) = section(node, "sandbox", judge);
+    let reader = Reader::new(table, span, &keys::SANDBOX, &mut judge.findings);
+    let landlock = reader.boolean("landlock", &mut judge.findings).or(true);
+    let folders = match reader.texts("read", &mut judge.findings) {
+        Field::Is((folders, _)) => folders,
+        Field::Missing | Field::Bad => Vec::new(),
+    };
+    let mut read = Vec::new();
+    for folder in folders {
+        if is_a_name(folder, judge) {
+            let path = judge.files.resolve(folder.text);
+            if !path.is_dir() {
+                judge
+                    .findings
+                    .warning(folder.span, format!("`read`: there is no folder `{}`", path.display()))
+                    .hint("make it before the start: what comes later cannot be read");
+            }
+            read.push(path);
+        }
+    }
+    Settings { landlock, read }
+}
+
+fn is_a_name(folder: Text<'_>, judge: &mut Judge) -> bool {
+    let sound = !folder.text.is_empty() && !folder.text.contains('\0');
+    if !sound {
+        judge
+            .findings
+            .error(folder.span, "`read` holds a text that is not the name of a folder")
+            .hint("write a path, as in `read = [\"/etc/letsencrypt\"]`; relative ones start at the folder of this file");
+    }
+    sound
+}
