@@ -11,9 +11,7 @@ use crate::admin::socket_folders;
 use crate::config::Settings;
 use crate::sandbox::{Force, Places, Sandbox, restrict, unrestricted};
 use crate::spool::{Disk, OpenError, make_root};
-
-/// Where systemd puts a service's credentials (systemd.exec(5)).
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+use crate::systemd::credentials;
 
 /// Makes what has to be there, and restricts this thread and all later ones to what a daemon with
 /// these settings has to do with. A reload finds its new files beneath the folders of today's.
@@ -25,7 +23,7 @@ pub fn confine(settings: &Settings) -> Result<Sandbox, StartError> {
     let sockets = socket_folders(&settings.admin).map(Path::to_owned).collect();
     let places = Places {
         files: settings.files.clone(),
-        read: std::env::var_os(CREDENTIALS).map(Into::into).into_iter().collect(),
+        read: credentials::directory().into_iter().collect(),
         spool: settings.spool.directory.clone(),
         sockets,
     };

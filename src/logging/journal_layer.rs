@@ -7,9 +7,12 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::layer::Context;
 
 use super::journal::Entry;
+use super::text::TextFields;
 
 /// What `journalctl -t` and the unit's own lines show as the program.
 const IDENTIFIER: &str = "hookspool";
@@ -21,6 +24,10 @@ pub(super) struct JournalLayer(pub(super) NonBlocking);
 impl<S: Subscriber> Layer<S> for JournalLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut facts = Facts(Entry::default());
+        // All in a line, since that is all that `systemctl status` and `journalctl` show unasked.
+        let mut line = String::new();
+        let _ = TextFields.format_fields(Writer::new(&mut line), event);
+        facts.0.field("MESSAGE", &line);
         facts.0.field("PRIORITY", priority(event.metadata().level()));
         facts.0.field("SYSLOG_IDENTIFIER", IDENTIFIER);
         event.record(&mut facts);
@@ -48,7 +55,7 @@ impl Visit for Facts {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "message" => self.0.field("MESSAGE", value),
+            "message" => {}
             // What the bridge from the `log` crate says of itself.
             name if name.starts_with("log.") => {}
             name => self.0.field(&journal_name(name), value),
@@ -91,11 +98,11 @@ mod tests {
         };
         assert_eq!(
             next(),
-            "PRIORITY=6\nSYSLOG_IDENTIFIER=hookspool\nMESSAGE=stored\nHOOKSPOOL_ENDPOINT=pix\nHOOKSPOOL_SENDER=efi\nHOOKSPOOL_BYTES=3\n"
+            "MESSAGE=stored endpoint=pix sender=efi bytes=3\nPRIORITY=6\nSYSLOG_IDENTIFIER=hookspool\nHOOKSPOOL_ENDPOINT=pix\nHOOKSPOOL_SENDER=efi\nHOOKSPOOL_BYTES=3\n"
         );
         assert_eq!(
             next(),
-            "PRIORITY=3\nSYSLOG_IDENTIFIER=hookspool\nMESSAGE\n\t\0\0\0\0\0\0\0two\nlines\nHOOKSPOOL_TYPE=Some(\"x\")\n"
+            "MESSAGE=two\\u{a}lines type=\"Some(\\\"x\\\")\"\nPRIORITY=3\nSYSLOG_IDENTIFIER=hookspool\nHOOKSPOOL_TYPE=Some(\"x\")\n"
         );
     }
 }
