@@ -48,6 +48,10 @@ pub enum Command {
     Reload,
     /// Ask the running daemon how it is
     Status(JsonArgs),
+    /// Print what a shell needs to complete command lines
+    Completions(CompletionsArgs),
+    /// Write the manual pages hookspool(1) and webhooks.toml(5)
+    Man(ManArgs),
 }
 
 /// What `certs` can do.
@@ -65,6 +69,21 @@ pub struct JsonArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hookspool completions`
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `hookspool man`
+#[derive(Clone, Debug, clap::Args)]
+pub struct ManArgs {
+    /// The folder to write to
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// `hookspool demo`

@@ -14,6 +14,7 @@ pub mod certs;
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod manual;
 pub mod probe;
 pub mod reload;
 pub mod run;
@@ -41,6 +42,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Command::Send(send) => send::send(send),
         Command::Probe(probe) => probe::probe(probe),
         Command::Spool(command) => spool::spool(&args::config_path(args)?, command),
+        Command::Completions(asked) => manual::completions(asked.shell),
+        Command::Man(asked) => manual::man(&asked.folder),
         Command::Reload => {
             let door = config::admin_door(&args::config_path(args)?)?;
             reload::reload(&door.listen)

@@ -3,6 +3,7 @@
 // What there is to say
 mod defaults;
 pub mod keys;
+pub mod manual;
 mod raw;
 
 // Saying it with its place

@@ -21,6 +21,7 @@ mod world;
 mod activation;
 mod addressed;
 mod admin;
+mod booted;
 mod cli;
 mod clients;
 mod consumers;

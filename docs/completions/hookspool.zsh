@@ -1,0 +1,868 @@
+#compdef hookspool
+
+autoload -U is-at-least
+
+_hookspool() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_hookspool_commands" \
+"*::: :->hookspool" \
+&& ret=0
+    case $state in
+    (hookspool)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(demo)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--once[End after the delivery, with 0 if it is on disk]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--json[Print one JSON document]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(certs)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_hookspool__subcmd__certs_commands" \
+"*::: :->certs" \
+&& ret=0
+
+    case $state in
+    (certs)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-certs-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+'--dir=[Where to put them]:DIR:_files' \
+'*--host=[A further name or address of the server, beside localhost, 127.0.0.1 and \:\:1 \[repeatable\]]:HOST:_default' \
+'*--client=[The common name of a client \[default\: client\] \[repeatable\]]:NAME:_default' \
+'--owner=[Who shall own the files]:USER[:GROUP]:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--rsa[RSA keys of 2048 bits instead of ECDSA P-256]' \
+'--force[Replace files that are there]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--json[Print one JSON document]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::files -- Certificates, PEM or DER:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_hookspool__subcmd__certs__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-certs-help-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+'--cert=[The certificate, PEM or DER; further ones in the file are its chain]:FILE:_files' \
+'--chain=[The certificates that come with it]:FILE:_files' \
+'--endpoint=[Ask also whether it may deliver there]:NAME:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--json[Print one JSON document]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(send)
+_arguments "${_arguments_options[@]}" : \
+'--cert=[The certificate to show, with its chain]:FILE:_files' \
+'--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
+'*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
+'--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
+'*--header=[A header, as \`Name\: value\` \[repeatable\]]:HEADER:_default' \
+'--repeat=[How often]:N:_default' \
+'--rate=[How many a second, at most \[default\: as fast as answers come\]]:R:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'(--ca)--insecure[Believe whatever server answers]' \
+'(--http2)--http1.1[Speak only HTTP/1.1]' \
+'--http2[Speak only HTTP/2]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':url -- Where to deliver\: https only:_default' \
+'::file -- What to deliver; `-` is standard input, the default where that is not a terminal:_files' \
+&& ret=0
+;;
+(probe)
+_arguments "${_arguments_options[@]}" : \
+'--cert=[The certificate to show, with its chain]:FILE:_files' \
+'--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
+'*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
+'--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'(--ca)--insecure[Believe whatever server answers]' \
+'(--http2)--http1.1[Speak only HTTP/1.1]' \
+'--http2[Speak only HTTP/2]' \
+'--json[Print one JSON document]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':url -- Where to knock\: https only:_default' \
+&& ret=0
+;;
+(spool)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_hookspool__subcmd__spool_commands" \
+"*::: :->spool" \
+&& ret=0
+
+    case $state in
+    (spool)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-spool-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
+'--queue=[Which queue\: new, taken, done or failed]:QUEUE:_default' \
+'--since=[Received at most this long ago, as in 1h]:AGE:_default' \
+'--sender=[From this sender]:NAME:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--json[Print one JSON document]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+'(--json)--format=[Print this part byte for byte]:PART:((envelope\:"The first line"
+payload\:"What follows it"
+entry\:"All of it"))' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--json[Print one JSON document\: where it is, whether it is whole, and its envelope]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':entry -- Which entry\: its id or its path:_default' \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
+'--queue=[Which queue\: new, taken, done or failed \[default\: all\]]:QUEUE:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--json[Print one JSON document]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(take)
+_arguments "${_arguments_options[@]}" : \
+'--endpoint=[The oldest entry of this endpoint]:NAME:_default' \
+'*--exec=[Run this on the entry; what follows goes to the command]:CMD:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::entries -- These entries:_default' \
+&& ret=0
+;;
+(done)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::entries -- Which entries:_default' \
+&& ret=0
+;;
+(fail)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::entries -- Which entries:_default' \
+&& ret=0
+;;
+(requeue)
+_arguments "${_arguments_options[@]}" : \
+'--queue=[All of a queue\: taken or failed]:QUEUE:_default' \
+'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
+'--older=[That have been there for this long, as in 1h]:AGE:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::entries -- These entries:_default' \
+&& ret=0
+;;
+(purge)
+_arguments "${_arguments_options[@]}" : \
+'--queue=[From which queue\: done or failed]:QUEUE:_default' \
+'--older=[What has been there for this long, as in 7d]:AGE:_default' \
+'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_hookspool__subcmd__spool__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-spool-help-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(take)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(done)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(fail)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(requeue)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(purge)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(reload)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--json[Print one JSON document]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+':shell -- Which shell:(bash elvish fish powershell zsh)' \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+':folder -- The folder to write to:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_hookspool__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-help-command-$line[1]:"
+        case $line[1] in
+            (run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(demo)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(certs)
+_arguments "${_arguments_options[@]}" : \
+":: :_hookspool__subcmd__help__subcmd__certs_commands" \
+"*::: :->certs" \
+&& ret=0
+
+    case $state in
+    (certs)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-help-certs-command-$line[1]:"
+        case $line[1] in
+            (init)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(explain)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(send)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(probe)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(spool)
+_arguments "${_arguments_options[@]}" : \
+":: :_hookspool__subcmd__help__subcmd__spool_commands" \
+"*::: :->spool" \
+&& ret=0
+
+    case $state in
+    (spool)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:hookspool-help-spool-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(take)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(done)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(fail)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(requeue)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(purge)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(reload)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_hookspool_commands] )) ||
+_hookspool_commands() {
+    local commands; commands=(
+'run:Serve until told to stop' \
+'demo:Make throwaway certificates where none stand, serve, and deliver one sample to itself' \
+'check:Read the configuration and every file it names; report all findings at once' \
+'certs:Make certificates for development, or look into any' \
+'explain:Say whether a certificate would be let in, and why, or why not' \
+'send:Deliver a file as a sender would' \
+'probe:Do what a bank does when a webhook is registered\: knock without a certificate, then with one' \
+'spool:Look at entries and move them' \
+'reload:Have the running daemon read certificates and configuration again, and say what became of it' \
+'status:Ask the running daemon how it is' \
+'completions:Print what a shell needs to complete command lines' \
+'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'hookspool commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__certs_commands] )) ||
+_hookspool__subcmd__certs_commands() {
+    local commands; commands=(
+'init:Make a throwaway PKI\: a root, a server, a client' \
+'show:Show what is in PEM or DER files, and the \[\[sender\]\] lines that would match' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'hookspool certs commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__certs__subcmd__help_commands] )) ||
+_hookspool__subcmd__certs__subcmd__help_commands() {
+    local commands; commands=(
+'init:Make a throwaway PKI\: a root, a server, a client' \
+'show:Show what is in PEM or DER files, and the \[\[sender\]\] lines that would match' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'hookspool certs help commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__certs__subcmd__help__subcmd__help_commands] )) ||
+_hookspool__subcmd__certs__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool certs help help commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__certs__subcmd__help__subcmd__init_commands] )) ||
+_hookspool__subcmd__certs__subcmd__help__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool certs help init commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__certs__subcmd__help__subcmd__show_commands] )) ||
+_hookspool__subcmd__certs__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool certs help show commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__certs__subcmd__init_commands] )) ||
+_hookspool__subcmd__certs__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool certs init commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__certs__subcmd__show_commands] )) ||
+_hookspool__subcmd__certs__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool certs show commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__check_commands] )) ||
+_hookspool__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool check commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__completions_commands] )) ||
+_hookspool__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool completions commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__demo_commands] )) ||
+_hookspool__subcmd__demo_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool demo commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__explain_commands] )) ||
+_hookspool__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool explain commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help_commands] )) ||
+_hookspool__subcmd__help_commands() {
+    local commands; commands=(
+'run:Serve until told to stop' \
+'demo:Make throwaway certificates where none stand, serve, and deliver one sample to itself' \
+'check:Read the configuration and every file it names; report all findings at once' \
+'certs:Make certificates for development, or look into any' \
+'explain:Say whether a certificate would be let in, and why, or why not' \
+'send:Deliver a file as a sender would' \
+'probe:Do what a bank does when a webhook is registered\: knock without a certificate, then with one' \
+'spool:Look at entries and move them' \
+'reload:Have the running daemon read certificates and configuration again, and say what became of it' \
+'status:Ask the running daemon how it is' \
+'completions:Print what a shell needs to complete command lines' \
+'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'hookspool help commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__certs_commands] )) ||
+_hookspool__subcmd__help__subcmd__certs_commands() {
+    local commands; commands=(
+'init:Make a throwaway PKI\: a root, a server, a client' \
+'show:Show what is in PEM or DER files, and the \[\[sender\]\] lines that would match' \
+    )
+    _describe -t commands 'hookspool help certs commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__certs__subcmd__init_commands] )) ||
+_hookspool__subcmd__help__subcmd__certs__subcmd__init_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help certs init commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__certs__subcmd__show_commands] )) ||
+_hookspool__subcmd__help__subcmd__certs__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help certs show commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__check_commands] )) ||
+_hookspool__subcmd__help__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help check commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__completions_commands] )) ||
+_hookspool__subcmd__help__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help completions commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__demo_commands] )) ||
+_hookspool__subcmd__help__subcmd__demo_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help demo commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__explain_commands] )) ||
+_hookspool__subcmd__help__subcmd__explain_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help explain commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__help_commands] )) ||
+_hookspool__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help help commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__man_commands] )) ||
+_hookspool__subcmd__help__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help man commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__probe_commands] )) ||
+_hookspool__subcmd__help__subcmd__probe_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help probe commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__reload_commands] )) ||
+_hookspool__subcmd__help__subcmd__reload_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help reload commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__run_commands] )) ||
+_hookspool__subcmd__help__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help run commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__send_commands] )) ||
+_hookspool__subcmd__help__subcmd__send_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help send commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool_commands() {
+    local commands; commands=(
+'list:List a queue, the oldest entry first' \
+'show:Show one entry' \
+'verify:Read every entry and compare length and digest; what is not whole is moved to corrupt/' \
+'take:Claim the oldest entry of an endpoint, or those that are named' \
+'done:Finish entries that were taken' \
+'fail:Give up entries that were taken' \
+'requeue:Put entries back into new' \
+'purge:Remove entries that are done or failed' \
+    )
+    _describe -t commands 'hookspool help spool commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__done_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__done_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool done commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__fail_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__fail_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool fail commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__list_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool list commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__purge_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__purge_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool purge commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__requeue_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__requeue_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool requeue commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__show_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool show commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__take_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__take_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool take commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__spool__subcmd__verify_commands] )) ||
+_hookspool__subcmd__help__subcmd__spool__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help spool verify commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__help__subcmd__status_commands] )) ||
+_hookspool__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool help status commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__man_commands] )) ||
+_hookspool__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool man commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__probe_commands] )) ||
+_hookspool__subcmd__probe_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool probe commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__reload_commands] )) ||
+_hookspool__subcmd__reload_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool reload commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__run_commands] )) ||
+_hookspool__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool run commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__send_commands] )) ||
+_hookspool__subcmd__send_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool send commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool_commands] )) ||
+_hookspool__subcmd__spool_commands() {
+    local commands; commands=(
+'list:List a queue, the oldest entry first' \
+'show:Show one entry' \
+'verify:Read every entry and compare length and digest; what is not whole is moved to corrupt/' \
+'take:Claim the oldest entry of an endpoint, or those that are named' \
+'done:Finish entries that were taken' \
+'fail:Give up entries that were taken' \
+'requeue:Put entries back into new' \
+'purge:Remove entries that are done or failed' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'hookspool spool commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__done_commands] )) ||
+_hookspool__subcmd__spool__subcmd__done_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool done commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__fail_commands] )) ||
+_hookspool__subcmd__spool__subcmd__fail_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool fail commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help_commands() {
+    local commands; commands=(
+'list:List a queue, the oldest entry first' \
+'show:Show one entry' \
+'verify:Read every entry and compare length and digest; what is not whole is moved to corrupt/' \
+'take:Claim the oldest entry of an endpoint, or those that are named' \
+'done:Finish entries that were taken' \
+'fail:Give up entries that were taken' \
+'requeue:Put entries back into new' \
+'purge:Remove entries that are done or failed' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'hookspool spool help commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__done_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__done_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help done commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__fail_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__fail_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help fail commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__help_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help help commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__list_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help list commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__purge_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__purge_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help purge commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__requeue_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__requeue_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help requeue commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__show_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help show commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__take_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__take_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help take commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__help__subcmd__verify_commands] )) ||
+_hookspool__subcmd__spool__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool help verify commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__list_commands] )) ||
+_hookspool__subcmd__spool__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool list commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__purge_commands] )) ||
+_hookspool__subcmd__spool__subcmd__purge_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool purge commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__requeue_commands] )) ||
+_hookspool__subcmd__spool__subcmd__requeue_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool requeue commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__show_commands] )) ||
+_hookspool__subcmd__spool__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool show commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__take_commands] )) ||
+_hookspool__subcmd__spool__subcmd__take_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool take commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__spool__subcmd__verify_commands] )) ||
+_hookspool__subcmd__spool__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool spool verify commands' commands "$@"
+}
+(( $+functions[_hookspool__subcmd__status_commands] )) ||
+_hookspool__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'hookspool status commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_hookspool" ]; then
+    _hookspool "$@"
+else
+    compdef _hookspool hookspool
+fi

@@ -1,0 +1,166 @@
+//! `hookspool man` and `hookspool completions`: made from the tables that are parsed with.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use clap::{Command, CommandFactory as _};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::args::Args;
+use super::exit::{Exit, Failure, shown};
+use super::output::print;
+use crate::config::manual::ROWS;
+
+/// What hookspool(1) says beside the commands: heading, then lines of a term and a text.
+const SECTIONS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "FILES",
+        &[
+            (
+                "./webhooks.toml, /etc/hookspool/webhooks.toml",
+                "The configuration, where neither --config nor $HOOKSPOOL_CONFIG names one.",
+            ),
+            ("/var/lib/hookspool/spool", "The spool of the packaged service."),
+            ("/run/hookspool/admin.sock", "The admin socket of the packaged service."),
+        ],
+    ),
+    (
+        "ENVIRONMENT",
+        &[
+            ("HOOKSPOOL_CONFIG", "The configuration, where --config does not name one."),
+            ("RUST_LOG", "What is logged, as in `info` or `hookspool=debug`; overrides [log] level."),
+            ("NO_COLOR", "Where it is set, nothing is in colour."),
+            (
+                "NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS, LISTEN_FDNAMES, CREDENTIALS_DIRECTORY, JOURNAL_STREAM",
+                "As systemd sets them.",
+            ),
+        ],
+    ),
+    (
+        "SIGNALS",
+        &[
+            ("SIGTERM, SIGINT", "Take no more, finish what is in flight, end. A second one ends the wait."),
+            ("SIGHUP", "Read certificates and configuration again."),
+        ],
+    ),
+    (
+        "EXIT STATUS",
+        &[
+            ("0", "Fine; for check, with warnings alone."),
+            (
+                "1",
+                "The answer is no: explain would not let it in, probe or send were refused, spool verify found a fault, take found nothing or its command failed.",
+            ),
+            ("64", "The command line cannot be understood."),
+            ("65", "A file named on the command line is not what it should be."),
+            ("66", "A file named on the command line is missing."),
+            ("69", "The daemon or the URL cannot be reached."),
+            ("73", "The spool is locked by another daemon, or an address or socket cannot be had."),
+            ("74", "Input or output failed."),
+            ("78", "The configuration has errors, or a reload was rejected."),
+        ],
+    ),
+    ("SEE ALSO", &[("webhooks.toml(5), systemd.exec(5), journalctl(1)", "")]),
+];
+
+/// Prints what a shell needs to complete our command lines.
+///
+/// # Errors
+/// When standard output is gone.
+pub fn completions(shell: Shell) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "hookspool", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Fine)
+}
+
+/// Writes hookspool.1 and webhooks.toml.5 into a folder, which is made where it is missing.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn man(folder: &Path) -> Result<Exit, Failure> {
+    let failed = |why| Failure::Io { what: format!("cannot write manual pages to {}", shown(folder)), why };
+    fs::create_dir_all(folder).map_err(failed)?;
+    fs::write(folder.join("hookspool.1"), program().map_err(failed)?).map_err(failed)?;
+    fs::write(folder.join("webhooks.toml.5"), configuration()).map_err(failed)?;
+    Ok(Exit::Fine)
+}
+
+fn program() -> io::Result<Vec<u8>> {
+    let mut command = Args::command();
+    command.build();
+    let man = Man::new(command.clone()).date("").manual("hookspool").source("hookspool");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    let mut roff = Roff::new();
+    roff.control("SH", ["COMMANDS"]);
+    commands(&command, "hookspool", &mut roff);
+    for (heading, lines) in SECTIONS {
+        roff.control("SH", [*heading]);
+        for (term, text) in *lines {
+            roff.control("TP", []).text([bold(*term)]);
+            roff.text([roman(*text)]);
+        }
+    }
+    roff.to_writer(&mut page)?;
+    Ok(page)
+}
+
+/// Each command with its options, those below it after it.
+fn commands(parent: &Command, path: &str, roff: &mut Roff) {
+    for command in parent.get_subcommands().filter(|command| command.get_name() != "help") {
+        let path = format!("{path} {}", command.get_name());
+        if command.has_subcommands() {
+            commands(command, &path, roff);
+            continue;
+        }
+        roff.control("SS", [path.as_str()]);
+        roff.text([roman(command.get_about().map(ToString::to_string).unwrap_or_default())]);
+        let arguments = command.get_arguments().filter(|argument| !argument.is_global_set());
+        for argument in arguments.filter(|argument| !["help", "config"].contains(&argument.get_id().as_str()))
+        {
+            roff.control("TP", []).text([bold(argument.to_string())]);
+            roff.text([roman(argument.get_help().map(ToString::to_string).unwrap_or_default())]);
+        }
+        if let Some(after) = command.get_after_help() {
+            roff.control("PP", []).text([roman(after.to_string())]);
+        }
+    }
+}
+
+fn configuration() -> String {
+    let mut roff = Roff::new();
+    roff.control("TH", ["webhooks.toml", "5", "", "hookspool", "hookspool"]);
+    roff.control("SH", ["NAME"]).text([roman("webhooks.toml - configuration of hookspool(1)")]);
+    roff.control("SH", ["DESCRIPTION"]).text([roman(
+        "TOML. Relative paths start at the folder of the file. Sizes are written as \"1 MiB\", times as \"30s\" or \"5m\". \
+         Unknown keys and wrong values are errors; `hookspool check` reports all of them with their places. Changes are \
+         taken in while the daemon runs; [server] listen, [admin] listen, [spool] directory and group, [log] format and \
+         [sandbox] take a restart.",
+    )]);
+    let mut table = "";
+    for row in ROWS {
+        if table != row.table {
+            table = row.table;
+            let heading = table.trim_matches('`');
+            roff.control("SH", [heading]);
+        }
+        let mut about = format!("{} ", row.kind);
+        let _ = match row.default {
+            "required" => write!(about, "(required)"),
+            default => write!(about, "(default: {default})"),
+        };
+        roff.control("TP", []).text([bold(row.key), roman(format!(": {about}"))]);
+        roff.text([roman(row.says)]);
+    }
+    roff.control("SH", ["SEE ALSO"]).text([roman("hookspool(1)")]);
+    roff.to_roff()
+}

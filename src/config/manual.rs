@@ -1,0 +1,311 @@
+//! What webhooks.toml(5) says of each key. A test holds it against the keys that are read.
+
+/// One key, for the manual.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The table, as in [`super::keys::TableKeys::name`].
+    pub table: &'static str,
+    /// The key.
+    pub key: &'static str,
+    /// What kind of value it takes.
+    pub kind: &'static str,
+    /// What holds where it is missing; `required` where it may not be.
+    pub default: &'static str,
+    /// What it does.
+    pub says: &'static str,
+}
+
+const fn row(
+    table: &'static str,
+    key: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    says: &'static str,
+) -> Row {
+    Row { table, key, kind, default, says }
+}
+
+/// A place, or a list of them.
+const PLACES: &str = "string or list of strings";
+const FILE: &str = "path or credential:NAME";
+const TEXTS: &str = "string or list of strings";
+
+/// Every key that does something, in the order of the page.
+pub const ROWS: &[Row] = &[
+    row(
+        "[server]",
+        "listen",
+        PLACES,
+        "\"127.0.0.1:8443\"",
+        "Where senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those of that FileDescriptorName=.",
+    ),
+    row(
+        "[server]",
+        "max_connections",
+        "number",
+        "8192",
+        "Connections at once; further ones wait until one ends.",
+    ),
+    row("[server]", "handshake_timeout", "time", "\"10s\"", "From accept to the end of the TLS handshake."),
+    row(
+        "[server]",
+        "header_timeout",
+        "time",
+        "\"15s\"",
+        "From the first byte of a request to the end of its headers.",
+    ),
+    row("[server]", "body_timeout", "time", "\"30s\"", "From the headers to the last byte of the body."),
+    row(
+        "[server]",
+        "idle_timeout",
+        "time",
+        "\"75s\"",
+        "How long a kept-alive connection with nothing to say stays.",
+    ),
+    row(
+        "[server]",
+        "drain_timeout",
+        "time",
+        "\"20s\"",
+        "What a stop waits for, so that what is in flight is finished.",
+    ),
+    row("[tls]", "certificate", FILE, "required", "Our certificate and its chain in PEM, our own first."),
+    row(
+        "[tls]",
+        "key",
+        FILE,
+        "required",
+        "Its private key in PEM: PKCS#8, SEC1 or PKCS#1. Nobody but its owner and group may read it.",
+    ),
+    row("[tls]", "min_version", "\"1.2\" or \"1.3\"", "\"1.2\"", "The oldest version of TLS that is spoken."),
+    row("[tls]", "extra", "tables", "none", "More certificates, chosen by the name that a client asks for."),
+    row("[[tls.extra]]", "certificate", FILE, "required", "As in [tls]."),
+    row("[[tls.extra]]", "key", FILE, "required", "As in [tls]."),
+    row(
+        "[[tls.extra]]",
+        "names",
+        TEXTS,
+        "the names in the certificate",
+        "The names that clients ask for (SNI); `*.example` covers one label.",
+    ),
+    row(
+        "[spool]",
+        "directory",
+        "path",
+        "\"spool\"",
+        "Where deliveries are written. It has to lie on a real disk.",
+    ),
+    row(
+        "[spool]",
+        "group",
+        "string",
+        "\"\"",
+        "With a group its members may consume: directories get 2770, files 0660.",
+    ),
+    row(
+        "[spool]",
+        "min_free",
+        "size",
+        "\"256 MiB\"",
+        "With less free space than this the answer is 503, before the disk is full.",
+    ),
+    row("[spool]", "keep_done", "time or \"forever\"", "\"7d\"", "Finished entries are removed after this."),
+    row(
+        "[spool]",
+        "keep_failed",
+        "time or \"forever\"",
+        "\"forever\"",
+        "Given up entries are removed after this.",
+    ),
+    row(
+        "[admin]",
+        "listen",
+        PLACES,
+        "[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]",
+        "Where health, metrics and status are: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.",
+    ),
+    row(
+        "[reload]",
+        "watch",
+        "true or false",
+        "true",
+        "Notice changes of the file and of all it names, by inotify.",
+    ),
+    row("[reload]", "poll", "time or \"off\"", "\"30s\"", "Look at them anyway this often."),
+    row(
+        "[reload]",
+        "settle",
+        "time",
+        "\"200ms\"",
+        "Quiet that has to follow a change before it is looked at; at most 1s.",
+    ),
+    row(
+        "[log]",
+        "format",
+        "\"auto\", \"text\", \"json\" or \"journald\"",
+        "\"auto\"",
+        "auto is text on a terminal, journald under systemd, else json.",
+    ),
+    row(
+        "[log]",
+        "level",
+        "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+        "\"info\"",
+        "The least important events that are written; RUST_LOG overrides it.",
+    ),
+    row(
+        "[sandbox]",
+        "landlock",
+        "true or false",
+        "true",
+        "Give up, by Landlock, all files but those of the configuration, the spool and the admin sockets.",
+    ),
+    row("[sandbox]", "read", "list of paths", "[]", "More folders that a later reload may name files in."),
+    row("[[sender]]", "name", "string", "required", "What the sender is called: a-z, 0-9, - and _."),
+    row(
+        "[[sender]]",
+        "ca",
+        "path or list of paths",
+        "required",
+        "This sender's own anchors, in PEM or DER; never the system's, never another sender's.",
+    ),
+    row("[[sender]]", "cn", TEXTS, "not asked", "The common name is one of these."),
+    row("[[sender]]", "subject", TEXTS, "not asked", "The whole subject is one of these (RFC 4514)."),
+    row(
+        "[[sender]]",
+        "san_dns",
+        TEXTS,
+        "not asked",
+        "A DNS name among the alternative names is one of these.",
+    ),
+    row("[[sender]]", "san_uri", TEXTS, "not asked", "A URI among the alternative names is one of these."),
+    row(
+        "[[sender]]",
+        "san_ip",
+        TEXTS,
+        "not asked",
+        "An address among the alternative names is one of these.",
+    ),
+    row(
+        "[[sender]]",
+        "san_email",
+        TEXTS,
+        "not asked",
+        "A mailbox among the alternative names is one of these.",
+    ),
+    row(
+        "[[sender]]",
+        "sha256",
+        TEXTS,
+        "not asked",
+        "The SHA-256 of the certificate is one of these: 64 hex digits.",
+    ),
+    row(
+        "[[sender]]",
+        "spki_sha256",
+        TEXTS,
+        "not asked",
+        "The SHA-256 of its public key is one of these; a renewal may keep it.",
+    ),
+    row(
+        "[[sender]]",
+        "eku",
+        "\"client\" or \"any\"",
+        "\"client\"",
+        "client refuses a certificate that is marked for another purpose.",
+    ),
+    row(
+        "[[sender]]",
+        "crl",
+        "path or list of paths",
+        "none",
+        "This sender's revocation lists; without them revocation is not looked at.",
+    ),
+    row(
+        "[[sender]]",
+        "crl_policy",
+        "\"strict\" or \"soft\"",
+        "\"strict\"",
+        "strict asks for a current list for every certificate; soft uses what is there.",
+    ),
+    row(
+        "[[endpoint]]",
+        "name",
+        "string",
+        "required",
+        "What the endpoint is called, and its folder in the spool.",
+    ),
+    row("[[endpoint]]", "path", "string", "required", "Where it is, compared byte for byte."),
+    row(
+        "[[endpoint]]",
+        "senders",
+        "list of strings",
+        "required",
+        "Who may deliver; if a certificate fits several, the first counts.",
+    ),
+    row("[[endpoint]]", "suffixes", "list of strings", "[]", "Also accepted after the path."),
+    row("[[endpoint]]", "max_body", "size", "\"1 MiB\"", "A longer body gets 413."),
+    row("[[endpoint]]", "response", "table", "{ status = 200 }", "What a success looks like."),
+    row(
+        "[[endpoint]]",
+        "query_secret",
+        "table",
+        "none",
+        "A secret that the URL must carry; without it the answer is 404.",
+    ),
+    row(
+        "[[endpoint]]",
+        "from",
+        "list of networks",
+        "any",
+        "Networks it may come from; from elsewhere it gets 403.",
+    ),
+    row("`response`", "status", "200, 201, 202 or 204", "200", "The status of a success; 204 has no body."),
+    row("`response`", "echo_headers", "list of strings", "[]", "Headers of the request that are sent back."),
+    row("`query_secret`", "name", "string", "required", "The parameter of the query."),
+    row("`query_secret`", "file", FILE, "required", "The file with its value."),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::keys::{ALL, TOP};
+
+    #[test]
+    fn every_key_that_is_read_has_one_row_and_every_row_a_key() {
+        let read: BTreeSet<_> = ALL
+            .iter()
+            .filter(|table| table.name != TOP.name)
+            .flat_map(|table| table.built().map(|key| (table.name, key)))
+            .collect();
+        let said: BTreeSet<_> = ROWS.iter().map(|row| (row.table, row.key)).collect();
+        assert_eq!(read, said);
+        assert_eq!(said.len(), ROWS.len(), "one row each");
+    }
+
+    #[test]
+    fn the_distributed_file_shows_the_same_defaults() {
+        let file = include_str!("../../webhooks.toml");
+        for row in ROWS
+            .iter()
+            .filter(|row| row.default.starts_with(['"', '[']) || row.default.parse::<u32>().is_ok())
+        {
+            let shown = |line: &str| {
+                let line = line.trim_start_matches(['#', ' ']);
+                line.strip_prefix(row.key).and_then(|rest| rest.trim_start().strip_prefix('=')).map(|value| {
+                    value
+                        .trim_start()
+                        .trim_start_matches('[')
+                        .starts_with(row.default.trim_start_matches('['))
+                })
+            };
+            if ["suffixes", "status", "echo_headers", "read"].contains(&row.key) {
+                continue;
+            }
+            let values: Vec<bool> = file.lines().filter_map(shown).collect();
+            assert!(values.contains(&true), "{} = {}: {values:?}", row.key, row.default);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A booted systemd: the package is installed, enabled, reloaded, restarted, stuck, stopped and removed.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::world::{eventually, rounds};
+
+/// A machine of its own, with the package in `/var/hookspool.deb`.
+struct Machine {
+    nspawn: Child,
+    leader: String,
+    console: tempfile::TempDir,
+}
+
+impl Machine {
+    fn boot() -> Self {
+        let console = tempfile::tempdir().unwrap();
+        let (package, root) = (console.path().join("hookspool.deb"), console.path().join("machine"));
+        let built = Command::new("cargo")
+            .args(["deb", "--quiet", "--no-build", "--profile", "dev", "--output"])
+            .arg(&package)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        fs::create_dir(&root).unwrap();
+        let log = File::create(console.path().join("console")).unwrap();
+        let nspawn = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "sh"])
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/booted.sh"))
+            .args([&root, &package])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut machine = Self { nspawn, leader: String::new(), console };
+        eventually("the machine is up", || {
+            // Before it boots, the children are those of the script.
+            machine.leader = machine.child()?;
+            let (_, state) = machine.runs("systemctl is-system-running");
+            ["running", "degraded"].contains(&state.trim()).then_some(())
+        });
+        machine
+    }
+
+    fn child(&mut self) -> Option<String> {
+        if let Some(status) = self.nspawn.try_wait().unwrap() {
+            panic!("{status}: {}", fs::read_to_string(self.console.path().join("console")).unwrap());
+        }
+        let own = self.nspawn.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).ok()?;
+        children.split_whitespace().next().map(str::to_owned)
+    }
+
+    fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.leader, "--all", "sh", "-c", script]).stdin(Stdio::null());
+        command
+    }
+
+    /// What a script says, on both its streams.
+    fn runs(&self, script: &str) -> (bool, String) {
+        let out = self.shell(&format!("exec 2>&1; cd /; {script}")).output().unwrap();
+        (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned())
+    }
+
+    fn does(&self, script: &str) -> String {
+        let (well, said) = self.runs(script);
+        assert!(well, "{script}: {said}\n{}", self.runs("journalctl --no-pager -n 50").1);
+        said
+    }
+
+    fn delivers(&self) {
+        assert_eq!(self.does(&format!("{CURL} -d '{{}}'")), "200");
+    }
+
+    fn waiting(&self) -> usize {
+        self.does("ls /var/lib/hookspool/spool/pix/new").lines().count()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // The first process of the machine goes with it, and the mounts with their namespace.
+        let _ = self.nspawn.kill();
+        let _ = self.nspawn.wait();
+    }
+}
+
+/// A delivery that prints its status alone.
+const CURL: &str = "curl -sS -o /dev/null -w '%{http_code}' --cacert /etc/hookspool/certs/root-ca.pem \
+    --cert /etc/hookspool/certs/client.pem --key /etc/hookspool/certs/client.key https://localhost/webhooks/pix";
+
+#[test]
+fn a_package_from_its_installation_to_its_removal() {
+    let machine = Machine::boot();
+    installs(&machine);
+    is_shut_in(&machine);
+    reloads(&machine);
+    restarts_without_a_refusal(&machine);
+    comes_back_when_it_is_stuck(&machine);
+    drains_when_it_stops(&machine);
+    keeps_the_spool_when_it_is_removed(&machine);
+}
+
+fn installs(machine: &Machine) {
+    machine.does("dpkg -i /var/hookspool.deb");
+    for unit in ["hookspool.service", "hookspool.socket"] {
+        assert_eq!(machine.runs(&format!("systemctl is-active {unit}")).1.trim(), "inactive");
+        assert_eq!(machine.runs(&format!("systemctl is-enabled {unit}")).1.trim(), "disabled");
+    }
+    machine.does("cd /etc/hookspool && hookspool certs init --owner hookspool");
+    machine.does("systemctl enable --now hookspool.socket hookspool.service");
+    machine.delivers();
+    let told = machine.does("systemctl status hookspool");
+    assert!(
+        told.contains("Status: \"generation 1, first to expire /etc/hookspool/certs/server.pem at "),
+        "{told}"
+    );
+    let entry = "-u hookspool -o json HOOKSPOOL_ENDPOINT=pix HOOKSPOOL_SENDER=dev";
+    let logged = eventually("the delivery in the journal", || {
+        let (_, said) = machine.runs(&format!("journalctl --no-pager {entry}"));
+        said.contains("MESSAGE").then_some(said)
+    });
+    assert!(logged.contains("delivery stored") && logged.contains("\"HOOKSPOOL_BYTES\":\"2\""), "{logged}");
+}
+
+/// What systemd rates, and what a process in the unit's place can do.
+fn is_shut_in(machine: &Machine) {
+    machine.does(
+        "systemd-analyze security --offline=yes --threshold=15 /usr/lib/systemd/system/hookspool.service",
+    );
+    let units = [
+        "hookspool.service",
+        "hookspool.socket",
+        "hookspool-consumer@pix.path",
+        "hookspool-consumer@pix.service",
+    ];
+    for unit in units {
+        assert_eq!(machine.does(&format!("systemd-analyze verify {unit}")), "", "{unit}");
+    }
+    let sandboxed = machine.does("journalctl --no-pager -u hookspool -o cat");
+    assert!(sandboxed.contains("sandboxed"), "{sandboxed}");
+    let tries = "cat /etc/shadow && echo read; for place in /etc /etc/hookspool /usr /var/tmp/. /var/lib /run /home /root /dev/shm; do \
+        touch $place/intruder && echo wrote $place; done; touch /var/lib/hookspool/own && echo may";
+    machine.does(&format!(
+        "mkdir -p /run/systemd/system/hookspool.service.d && printf '[Service]\\nPrivateTmp=no\\nExecStartPre=/bin/sh -c \"%s\"\\n' '{tries}' \
+         > /run/systemd/system/hookspool.service.d/tries.conf && systemctl daemon-reload && systemctl restart hookspool"
+    ));
+    let said = machine.does("journalctl --no-pager -u hookspool -o cat -t sh");
+    assert!(said.contains("may"), "{said}");
+    assert!(!said.contains("read") && !said.contains("wrote"), "{said}");
+    machine.does("rm -r /run/systemd/system/hookspool.service.d && systemctl daemon-reload && systemctl restart hookspool");
+}
+
+fn reloads(machine: &Machine) {
+    machine.does(
+        "cd /etc/hookspool && hookspool certs init --force --owner hookspool && systemctl reload hookspool",
+    );
+    machine.delivers();
+    machine.does(
+        "cp -a /etc/hookspool/certs/server.pem /root/ && echo nonsense > /etc/hookspool/certs/server.pem",
+    );
+    let (well, said) = machine.runs("systemctl reload hookspool");
+    assert!(!well, "{said}");
+    let told = machine.does("systemctl status hookspool --lines=20 --full");
+    assert!(told.contains("Active: active (running)") && told.contains("Status: \"generation"), "{told}");
+    // In the line of status, and what the command said.
+    let lines = told.lines().filter(|line| line.contains("/etc/hookspool/certs/server.pem"));
+    assert!(lines.count() >= 2, "{told}");
+    assert!(told.contains("degraded: ") && told.contains("rejected, generation"), "{told}");
+    machine.delivers();
+    machine.does("cp -a /root/server.pem /etc/hookspool/certs/ && systemctl reload hookspool");
+}
+
+/// Whoever connects while nobody serves waits in the backlog.
+fn restarts_without_a_refusal(machine: &Machine) {
+    let (clients, deliveries, restarts) = (4, 30 * rounds(1), 3 * rounds(1));
+    let before = machine.waiting();
+    let load: Vec<Child> = (0..clients)
+        .map(|_| {
+            // curl ends with 7 where it cannot connect.
+            let one = format!("{CURL} -d '{{}}' 2>/dev/null; echo \" $?\"");
+            let script = format!("i=0; while [ $i -lt {deliveries} ]; do {one}; i=$((i+1)); done");
+            machine.shell(&script).stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for _ in 0..restarts {
+        let waiting = machine.waiting();
+        eventually("deliveries go on", || (machine.waiting() > waiting).then_some(()));
+        machine.does("systemctl restart hookspool");
+    }
+    let outcomes: Vec<String> = load
+        .into_iter()
+        .map(|client| String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap())
+        .flat_map(|said| said.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let count = |outcome: &str| outcomes.iter().filter(|line| line.as_str() == outcome).count();
+    let stored = count("200 0");
+    println!("{restarts} restarts: {stored} of {} deliveries stored at once", outcomes.len());
+    assert_eq!(outcomes.len(), clients * deliveries);
+    assert_eq!(count("000 7"), 0, "refused: {outcomes:?}");
+    assert!(machine.waiting() - before >= stored);
+    assert!(stored * 10 > outcomes.len() * 8, "{outcomes:?}");
+}
+
+fn comes_back_when_it_is_stuck(machine: &Machine) {
+    machine.does(
+        "mkdir -p /run/systemd/system/hookspool.service.d && printf '[Service]\\nWatchdogSec=4s\\nTimeoutAbortSec=1s\\n' \
+         > /run/systemd/system/hookspool.service.d/watchdog.conf && systemctl daemon-reload && systemctl restart hookspool",
+    );
+    machine.delivers();
+    let (pid, waiting) = (machine.does("systemctl show hookspool -P MainPID"), machine.waiting());
+    machine.does(&format!("kill -STOP {pid}"));
+    eventually("the watchdog has started another", || {
+        let now = machine.does("systemctl show hookspool -P MainPID");
+        (now != pid && now.trim() != "0").then_some(())
+    });
+    assert!(machine.does("journalctl --no-pager -u hookspool -o cat").contains("Watchdog timeout"));
+    machine.delivers();
+    assert_eq!(machine.waiting(), waiting + 1);
+}
+
+/// A delivery whose body is not there yet is finished first.
+fn drains_when_it_stops(machine: &Machine) {
+    machine.does("mkfifo /tmp/body");
+    let slow = format!("{CURL} --http1.1 -X POST -H 'Expect: 100-continue' -T - < /tmp/body");
+    let client = machine.shell(&slow).stdout(Stdio::piped()).spawn().unwrap();
+    let body = machine.shell("exec 3>/tmp/body; printf '{' >&3; read go < /tmp/go; printf '}' >&3");
+    machine.does("mkfifo /tmp/go");
+    let mut body = { body }.spawn().unwrap();
+    eventually("a connection is open", || {
+        let (_, said) = machine.runs("curl -s localhost:9464/metrics");
+        said.contains("hookspool_connections 1\n").then_some(())
+    });
+    let mut stop = machine.shell("systemctl stop hookspool.socket hookspool.service").spawn().unwrap();
+    eventually("it drains", || {
+        machine.does("systemctl show hookspool -P StatusText").starts_with("draining").then_some(())
+    });
+    machine.does("echo go > /tmp/go");
+    assert!(body.wait().unwrap().success());
+    assert_eq!(String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap(), "200");
+    assert!(stop.wait().unwrap().success());
+    assert_eq!(machine.does("systemctl show hookspool -P Result").trim(), "success");
+}
+
+fn keeps_the_spool_when_it_is_removed(machine: &Machine) {
+    let waiting = machine.waiting();
+    let said = machine.does("dpkg --purge hookspool");
+    assert!(said.contains("the spool stays in /var/lib/hookspool"), "{said}");
+    assert_eq!(machine.waiting(), waiting);
+    assert!(!machine.runs("systemctl cat hookspool.service").0);
+}

@@ -1,0 +1,117 @@
+//! What the manual, the help and the completions say is what the program does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::CommandFactory as _;
+use hookspool::cli::args::Args;
+use hookspool::config::manual::ROWS;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hookspool");
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+fn says(args: &[&str]) -> String {
+    let out = Command::new(PROGRAM).args(args).output().unwrap();
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// All commands with the words that lead to them.
+fn commands() -> Vec<(Vec<String>, clap::Command)> {
+    fn walk(words: &[String], command: &clap::Command, found: &mut Vec<(Vec<String>, clap::Command)>) {
+        found.push((words.to_vec(), command.clone()));
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            walk(&[words, &[below.get_name().to_owned()]].concat(), below, found);
+        }
+    }
+    let mut root = Args::command();
+    root.build();
+    let mut found = Vec::new();
+    walk(&[], &root, &mut found);
+    found
+}
+
+#[test]
+fn the_pages_and_completions_of_the_tree_are_what_the_program_prints() {
+    let again = "run `hookspool man docs/man`, and `hookspool completions SHELL > docs/completions/hookspool.SHELL` for each";
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("new/pages");
+    says(&["man", made.to_str().unwrap()]);
+    for page in ["hookspool.1", "webhooks.toml.5"] {
+        let now = fs::read_to_string(made.join(page)).unwrap();
+        assert!(now == fs::read_to_string(docs("man").join(page)).unwrap(), "{page} is old: {again}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let kept = fs::read_to_string(docs("completions").join(format!("hookspool.{shell}"))).unwrap();
+        assert!(says(&["completions", shell]) == kept, "{shell}: {again}");
+    }
+}
+
+#[test]
+fn every_command_and_option_has_help_and_stands_in_the_manual() {
+    // As roff writes what is bold.
+    let page = fs::read_to_string(docs("man/hookspool.1")).unwrap().replace("\\-", "-");
+    for (words, command) in commands() {
+        let args: Vec<_> = words.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = says(&args);
+        assert!(command.get_about().is_some(), "{words:?} has no help");
+        if !command.has_subcommands() {
+            assert!(
+                page.contains(&format!("hookspool {}", words.join(" "))),
+                "{words:?} is not in the manual"
+            );
+        }
+        for argument in command.get_arguments() {
+            let name = argument.get_id();
+            assert!(argument.get_help().is_some(), "{words:?} {name} has no help");
+            if let Some(long) = argument.get_long() {
+                let option = format!("--{long}");
+                assert!(help.contains(&option), "{words:?} --help says nothing of {option}");
+                assert!(page.contains(&option), "{option} of {words:?} is not in the manual");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_stands_in_its_page() {
+    let page = fs::read_to_string(docs("man/webhooks.toml.5")).unwrap().replace("\\-", "-").replace("\\", "");
+    for row in ROWS {
+        assert!(page.contains(row.key), "{} is missing", row.key);
+    }
+}
+
+#[test]
+fn man_and_the_shells_read_them_without_a_complaint() {
+    for page in ["hookspool.1", "webhooks.toml.5"] {
+        let out = Command::new("groff")
+            .args(["-man", "-ww", "-Tutf8"])
+            .arg(docs("man").join(page))
+            .stdout(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(out.status.success());
+        assert_eq!(String::from_utf8_lossy(&out.stderr), "", "{page}");
+    }
+    let script = docs("completions/hookspool.bash");
+    let complete = format!(
+        "source '{}'; COMP_WORDS=(hookspool sp); COMP_CWORD=1; _hookspool hookspool sp hookspool; echo \"${{COMPREPLY[@]}}\"",
+        script.display()
+    );
+    let out = Command::new("bash").args(["-c", &complete]).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&out.stdout).trim(),
+        "spool",
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    for shell in ["zsh", "fish"] {
+        let script = docs("completions").join(format!("hookspool.{shell}"));
+        let out = Command::new(shell).arg("-n").arg(script).output().unwrap();
+        assert!(out.status.success(), "{shell}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
