@@ -39,6 +39,9 @@ pub const REFUSALS: &[&str] = &[
 /// How a reload can end, as labels.
 pub const RELOADS: &[&str] = &["applied", "rejected", "unchanged"];
 
+/// The queues of an endpoint, as labels.
+pub const QUEUES: &[&str] = &["done", "failed", "new", "taken"];
+
 /// The endpoint label of what reached no endpoint. No endpoint can have this name.
 pub const NO_ENDPOINT: &str = "-";
 
@@ -58,6 +61,8 @@ pub struct Metrics {
     refusals: IntCounterVec,
     reloads: IntCounterVec,
     reload_last_success: IntGauge,
+    spool_entries: IntGaugeVec,
+    spool_oldest_new: IntGaugeVec,
     /// `hookspool_commit_batch_entries`.
     pub commit_batch_entries: Histogram,
     /// `hookspool_commit_seconds`.
@@ -126,6 +131,16 @@ impl Metrics {
                 "hookspool_log_lines_dropped_total",
                 "Log lines lost because whoever reads them was too slow",
             ),
+            spool_entries: table.gauges(
+                "hookspool_spool_entries",
+                "Entries in the spool, as last counted",
+                &["endpoint", "queue"],
+            ),
+            spool_oldest_new: table.gauges(
+                "hookspool_spool_oldest_new_seconds",
+                "How long the oldest waiting entry had waited when entries were last counted; 0 where none waits",
+                &["endpoint"],
+            ),
             spool_free_bytes: table
                 .gauge("hookspool_spool_free_bytes", "Free space on the spool's file system"),
             watcher_alive: table
@@ -157,6 +172,12 @@ impl Metrics {
         for outcome in OUTCOMES {
             self.deliveries.with_label_values(&[endpoint, outcome]);
         }
+        if endpoint != NO_ENDPOINT {
+            self.spool_oldest_new.with_label_values(&[endpoint]);
+            for queue in QUEUES {
+                self.spool_entries.with_label_values(&[endpoint, queue]);
+            }
+        }
     }
 
     /// Counts a reload that ended at `at`, in seconds since the epoch. `outcome` is one of [`RELOADS`].
@@ -182,6 +203,27 @@ impl Metrics {
     pub fn delivery(&self, endpoint: &str, outcome: &str, seconds: f64) {
         self.deliveries.with_label_values(&[endpoint, outcome]).inc();
         self.delivery_seconds.with_label_values(&[endpoint]).observe(seconds);
+    }
+
+    /// Says how many entries a queue of an endpoint holds. `queue` is one of [`QUEUES`].
+    pub fn spool_entries(&self, endpoint: &str, queue: &str, entries: u64) {
+        let entries = i64::try_from(entries).unwrap_or(i64::MAX);
+        self.spool_entries.with_label_values(&[endpoint, queue]).set(entries);
+    }
+
+    /// Says how many seconds the oldest waiting entry of an endpoint has waited; 0 where none waits.
+    pub fn spool_oldest_new(&self, endpoint: &str, seconds: i64) {
+        self.spool_oldest_new.with_label_values(&[endpoint]).set(seconds);
+    }
+
+    /// What was last counted in a queue of an endpoint.
+    pub fn counted(&self, endpoint: &str, queue: &str) -> i64 {
+        self.spool_entries.with_label_values(&[endpoint, queue]).get()
+    }
+
+    /// How long the oldest waiting entry of an endpoint had waited when it was last counted, in seconds.
+    pub fn oldest_new(&self, endpoint: &str) -> i64 {
+        self.spool_oldest_new.with_label_values(&[endpoint]).get()
     }
 
     /// Deliveries to an endpoint that were stored so far.

@@ -1,10 +1,13 @@
 //! The document behind `GET /status`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::facts::Facts;
 use super::health::{NotReady, not_ready};
 use crate::live::Reload;
+use crate::metrics::{Metrics, QUEUES};
 use crate::policy::Policy;
 use crate::refusals::RefusedHandshake;
 use crate::tls::expiry::ShownCertificate;
@@ -34,6 +37,9 @@ struct EndpointStatus {
     suffixes: Vec<String>,
     senders: Vec<String>,
     max_body: u64,
+    /// As last counted, by queue.
+    entries: BTreeMap<&'static str, i64>,
+    oldest_new_seconds: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,7 +60,7 @@ impl Status {
             ready: not_ready.is_empty(),
             not_ready,
             certificates: snapshot.certificates.iter().map(ShownCertificate::from).collect(),
-            endpoints: endpoints(&snapshot.policy),
+            endpoints: endpoints(&snapshot.policy, &facts.metrics),
             spool: SpoolStatus {
                 directory: facts.spool_directory.display().to_string(),
                 free_bytes: facts.spool.health().free(),
@@ -67,7 +73,7 @@ impl Status {
     }
 }
 
-fn endpoints(policy: &Policy) -> Vec<EndpointStatus> {
+fn endpoints(policy: &Policy, metrics: &Metrics) -> Vec<EndpointStatus> {
     policy
         .endpoints()
         .iter()
@@ -77,6 +83,11 @@ fn endpoints(policy: &Policy) -> Vec<EndpointStatus> {
             suffixes: endpoint.suffixes.clone(),
             senders: policy.listed(endpoint).map(ToString::to_string).collect(),
             max_body: endpoint.max_body,
+            entries: QUEUES
+                .iter()
+                .map(|queue| (*queue, metrics.counted(endpoint.name.as_str(), queue)))
+                .collect(),
+            oldest_new_seconds: metrics.oldest_new(endpoint.name.as_str()),
         })
         .collect()
 }

@@ -101,7 +101,7 @@ fn page(document: &Value, now: Timestamp) -> String {
         let _ = writeln!(out, "spool         {}", text(&document["spool"]));
     }
     certificates(&mut out, &document["certificates"], now);
-    section(&mut out, "endpoints", &document["endpoints"]);
+    endpoints(&mut out, &document["endpoints"]);
     section(&mut out, "refusals", &document["refusals"]);
     out
 }
@@ -119,6 +119,23 @@ fn certificates(out: &mut String, certificates: &Value, now: Timestamp) {
             text(&it["name"]),
             text(&it["subject"])
         );
+    }
+}
+
+fn endpoints(out: &mut String, endpoints: &Value) {
+    if list(endpoints).next().is_some() {
+        out.push_str("\nendpoints\n");
+    }
+    for it in list(endpoints) {
+        let senders: Vec<_> = list(&it["senders"]).map(text).collect();
+        let _ =
+            writeln!(out, "  {:<16} {}  from {}", text(&it["name"]), text(&it["path"]), senders.join(", "));
+        let Some(queues) = it["entries"].as_object() else { continue };
+        let counts: Vec<_> =
+            queues.iter().map(|(queue, count)| format!("{} {}", text(count), Escaped(queue))).collect();
+        let oldest = it["oldest_new_seconds"].as_u64().filter(|seconds| *seconds > 0);
+        let oldest = oldest.map(|seconds| format!("; the oldest waits for {seconds} s")).unwrap_or_default();
+        let _ = writeln!(out, "  {:<16} {}{oldest}", "", counts.join(", "));
     }
 }
 

@@ -102,7 +102,8 @@ impl Daemon {
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
 
         let committer = Committer::start(disk, layout.clone(), spool.min_free.0, Arc::clone(&metrics))?;
-        let keeper = Keeper::start(disk, layout.clone(), spool.retention, clock.clone())?;
+        let keeper =
+            Keeper::start(disk, layout.clone(), spool.retention, clock.clone(), Arc::clone(&metrics))?;
         let basis = Basis::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);

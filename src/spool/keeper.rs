@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::census::Census;
 use super::entries::{Place, endpoints, entries};
 use super::entry::{EntryFault, check_entry};
 use super::layout::{Layout, Queue};
@@ -20,6 +21,7 @@ use super::settings::Retention;
 use super::transfer::{older, set_aside};
 use super::volume::Volume;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 
 /// How often it does something.
 const TICK: Duration = Duration::from_secs(1);
@@ -30,6 +32,7 @@ const AGED_PER_TICK: usize = 1000;
 /// How long after the beginning of a round the next one begins.
 const READ_EVERY: Duration = Duration::from_secs(86_400);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// What may be changed while it works.
 #[derive(Clone, Debug)]
@@ -64,10 +67,11 @@ impl Keeper {
         layout: Layout,
         retention: Retention,
         clock: Clock,
+        metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
         let keep = Keep(Arc::new(Mutex::new(retention)));
         let (stop, stopped) = channel();
-        let house = House { volume, layout, keep: keep.clone(), clock };
+        let house = House { volume, layout, keep: keep.clone(), clock, metrics };
         let thread = thread::Builder::new().name("keeper".into()).spawn(move || house.run(&stopped))?;
         Ok(Self { keep, stop, thread })
     }
@@ -89,6 +93,7 @@ struct House<V: Volume> {
     layout: Layout,
     keep: Keep,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 /// Places, one at a time, with what the file system said instead.
@@ -98,7 +103,11 @@ impl<V: Volume> House<V> {
     fn run(&self, stop: &Receiver<()>) {
         let (mut reading, mut read_from) = (self.waiting(), Instant::now());
         let (mut purging, mut purged_from) = (self.aged(), Instant::now());
+        let (mut counting, mut counted_from) = (self.count(), Instant::now());
         loop {
+            if counting.as_mut().is_some_and(|census| self.counts_to_the_end(census)) {
+                counting = None;
+            }
             for place in reading.by_ref().take(READ_PER_TICK) {
                 self.done(place.and_then(|place| self.look_at(&place)));
             }
@@ -115,11 +124,23 @@ impl<V: Volume> House<V> {
             if purged_from.elapsed() >= PURGE_EVERY {
                 (purging, purged_from) = (self.aged(), Instant::now());
             }
+            if counting.is_none() && counted_from.elapsed() >= COUNT_EVERY {
+                (counting, counted_from) = (self.count(), Instant::now());
+            }
             match stop.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn count(&self) -> Option<Census> {
+        self.done(Census::begin(&self.volume, &self.layout))
+    }
+
+    fn counts_to_the_end(&self, census: &mut Census) -> bool {
+        let step = census.step(&self.volume, &self.layout, &self.metrics, self.clock.now());
+        self.done(step).unwrap_or(false)
     }
 
     /// Every entry that waits for a consumer.
@@ -208,7 +229,16 @@ mod tests {
         contents.write(9, 0, b"");
         let clock = Clock::standing_at(now.parse::<Timestamp>().unwrap());
         let keep = Keep(Arc::new(Mutex::new(retention)));
-        (House { volume: Sim::holding(contents, true), layout, keep, clock }, draft.id())
+        (
+            House {
+                volume: Sim::holding(contents, true),
+                layout,
+                keep,
+                clock,
+                metrics: Arc::new(Metrics::new(["pix"])),
+            },
+            draft.id(),
+        )
     }
 
     fn queues(places: Round<'_>) -> Vec<Queue> {
@@ -237,5 +267,18 @@ mod tests {
         house.volume.state().now.write(2, 30, b"#");
         house.look_at(&places[0]).unwrap();
         assert!(!stands(&places[0].path(&house.layout)) && stands(&house.layout.corrupted(id)));
+    }
+
+    #[test]
+    fn entries_are_counted_by_queue_and_the_oldest_tells_how_long_it_waits() {
+        let (house, id) = house(Retention { done: None, failed: None }, "2100-01-01T00:00:00Z");
+        let mut census = house.count().expect("the spool is there");
+        assert!(house.counts_to_the_end(&mut census), "four entries are few");
+        for queue in crate::metrics::QUEUES {
+            assert_eq!(house.metrics.counted("pix", queue), 1, "{queue}");
+        }
+        let waits = house.clock.now().duration_since(id.made_at()).as_secs();
+        assert!(house.metrics.oldest_new("pix") <= waits && house.metrics.oldest_new("pix") > waits - 60);
+        assert_eq!(house.metrics.counted("other", "new"), 0);
     }
 }

@@ -29,6 +29,7 @@ mod open;
 mod entry;
 mod entries;
 mod transfer;
+mod census;
 mod keeper;
 
 pub use commit::{Committer, Spool};

@@ -1,0 +1,93 @@
+//! How many entries there are, and how long the oldest has waited: counted slowly, for the metrics.
+//!
+//! Names alone are read, and no list of them is kept, so a million entries cost neither memory nor
+//! anybody's time: a round over them takes some more seconds than usual.
+
+use std::io;
+
+use super::entries::{Place, endpoints, entries};
+use super::layout::{Layout, Queue};
+use super::volume::Volume;
+use crate::clock::Timestamp;
+use crate::metrics::Metrics;
+use crate::policy::Name;
+
+/// Names that are read in one step.
+const NAMES_PER_STEP: usize = 20_000;
+
+/// One round over all queues, or a part of it.
+pub(super) struct Census {
+    /// What is still to be counted, the next one last.
+    folders: Vec<(Name, Queue)>,
+    counting: Option<Counting>,
+}
+
+struct Counting {
+    endpoint: Name,
+    queue: Queue,
+    places: Box<dyn Iterator<Item = io::Result<Place>> + Send>,
+    entries: u64,
+    oldest: Option<Timestamp>,
+}
+
+impl Census {
+    /// A round over what the spool holds now.
+    ///
+    /// # Errors
+    /// When the spool cannot be listed.
+    pub(super) fn begin<V: Volume>(volume: &V, layout: &Layout) -> io::Result<Self> {
+        let each = |name: Name| Queue::ALL.map(|queue| (name.clone(), queue));
+        Ok(Self { folders: endpoints(volume, layout)?.into_iter().flat_map(each).collect(), counting: None })
+    }
+
+    /// Counts on, for at most [`NAMES_PER_STEP`] names, and publishes what is complete. True once
+    /// the round is over.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed; the next step goes on with the next folder.
+    pub(super) fn step<V: Volume>(
+        &mut self,
+        volume: &V,
+        layout: &Layout,
+        metrics: &Metrics,
+        now: Timestamp,
+    ) -> io::Result<bool> {
+        for _ in 0..NAMES_PER_STEP {
+            let Some(counting) = &mut self.counting else {
+                let Some((endpoint, queue)) = self.folders.pop() else { return Ok(true) };
+                let places = Box::new(entries(volume, layout, &endpoint, queue)?);
+                self.counting = Some(Counting { endpoint, queue, places, entries: 0, oldest: None });
+                continue;
+            };
+            match counting.places.next() {
+                Some(Ok(place)) => counting.see(&place),
+                Some(Err(error)) => {
+                    self.counting = None;
+                    return Err(error);
+                }
+                None => {
+                    counting.publish(metrics, now);
+                    self.counting = None;
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Counting {
+    fn see(&mut self, place: &Place) {
+        self.entries += 1;
+        let made_at = place.id.made_at();
+        self.oldest = Some(self.oldest.map_or(made_at, |oldest| oldest.min(made_at)));
+    }
+
+    fn publish(&self, metrics: &Metrics, now: Timestamp) {
+        let endpoint = self.endpoint.as_str();
+        metrics.spool_entries(endpoint, self.queue.folder(), self.entries);
+        if self.queue == Queue::New {
+            let waited = self.oldest.map_or(0, |oldest| now.duration_since(oldest).as_secs().max(0));
+            metrics.spool_oldest_new(endpoint, waited);
+        }
+    }
+}
