@@ -1,5 +1,7 @@
 //! What the manual, the help and the completions say is what the program does.
 
+#![allow(clippy::unwrap_used, reason = "what a test sets up has to be there")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

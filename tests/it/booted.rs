@@ -199,7 +199,7 @@ fn restarts_without_a_refusal(machine: &Machine) {
         .collect();
     let count = |outcome: &str| outcomes.iter().filter(|line| line.as_str() == outcome).count();
     let stored = count("200 0");
-    println!("{restarts} restarts: {stored} of {} deliveries stored at once", outcomes.len());
+    eprintln!("{restarts} restarts: {stored} of {} deliveries stored at once", outcomes.len());
     assert_eq!(outcomes.len(), clients * deliveries);
     assert_eq!(count("000 7"), 0, "refused: {outcomes:?}");
     assert!(machine.waiting() - before >= stored);

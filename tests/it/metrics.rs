@@ -1,0 +1,171 @@
+//! Every metric exists, is documented, and moves when it should; no stranger adds a series.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hookspool::clock::Timestamp;
+use hookspool::devpki::{KeyKind, Root};
+
+use crate::wire::{Wire, client_config};
+use crate::world::{Daemon, World, eventually, rounds};
+
+/// Each with a series that has to be there from the start, and the value it begins with.
+const METRICS: [(&str, &str, f64); 16] = [
+    ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
+    ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
+    ("hookspool_handshakes_total", "{outcome=\"accepted\"}", 0.0),
+    ("hookspool_refusals_total", "{reason=\"unknown_ca\"}", 0.0),
+    ("hookspool_connections", "", 0.0),
+    ("hookspool_commit_seconds", "_count", 0.0),
+    ("hookspool_commit_batch_entries", "_count", 0.0),
+    ("hookspool_reloads_total", "{outcome=\"rejected\"}", 0.0),
+    ("hookspool_generation", "", 1.0),
+    ("hookspool_reload_last_success_timestamp_seconds", "", f64::NAN),
+    ("hookspool_certificate_not_after_timestamp_seconds", "{name=\"server\",role=\"server\"}", f64::NAN),
+    ("hookspool_spool_entries", "{endpoint=\"pix\",queue=\"failed\"}", 0.0),
+    ("hookspool_spool_oldest_new_seconds", "{endpoint=\"pix\"}", 0.0),
+    ("hookspool_spool_free_bytes", "", f64::NAN),
+    ("hookspool_watcher_alive", "", 1.0),
+    ("hookspool_log_lines_dropped_total", "", 0.0),
+];
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+/// The names in a text, without what a histogram adds.
+fn names(text: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let words = text.split(|c| !is_name(c)).filter(|word| word.starts_with("hookspool_"));
+    words
+        .map(|word| {
+            let ends = ["_bucket", "_sum", "_count"];
+            ends.iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word).to_owned()
+        })
+        .collect()
+}
+
+fn all() -> BTreeSet<String> {
+    METRICS.iter().map(|(name, _, _)| (*name).to_owned()).collect()
+}
+
+fn series(daemon: &Daemon) -> BTreeSet<String> {
+    let (_, text) = daemon.admin("/metrics");
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
+}
+
+#[test]
+fn every_metric_is_there_from_the_start_and_is_documented() {
+    let world = World::new();
+    let daemon = world.start();
+    for (name, labels, value) in METRICS {
+        let is = daemon.metric(&format!("{name}{labels} "));
+        assert!(value.is_nan() && is > 0.0 || is == value, "{name}{labels} is {is}");
+    }
+    let (_, text) = daemon.admin("/metrics");
+    assert_eq!(names(&text), all(), "what is shown");
+    assert_eq!(names(&fs::read_to_string(docs("monitoring.md")).unwrap()), all(), "what is documented");
+    for outcome in hookspool::metrics::OUTCOMES.iter().chain(hookspool::metrics::REFUSALS) {
+        assert!(text.contains(&format!("=\"{outcome}\"}} 0\n")), "{outcome}");
+        assert!(fs::read_to_string(docs("monitoring.md")).unwrap().contains(outcome), "{outcome}");
+    }
+}
+
+#[test]
+fn each_moves_when_it_should() {
+    let world = World::new();
+    let daemon = world.start();
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    for (path, status) in [("/webhooks/pix", 200), ("/none", 404), ("/second", 403)] {
+        assert_eq!(wire.post(path, b"{}").unwrap().status, status, "{path}");
+    }
+    for (endpoint, outcome) in [("pix", "stored"), ("-", "not_found"), ("second", "forbidden")] {
+        let labels = format!("{{endpoint=\"{endpoint}\",outcome=\"{outcome}\"}} ");
+        assert_eq!(daemon.metric(&format!("hookspool_deliveries_total{labels}")), 1.0, "{labels}");
+    }
+    assert_eq!(daemon.metric("hookspool_delivery_seconds_count{endpoint=\"pix\"} "), 1.0);
+    assert_eq!(daemon.metric("hookspool_connections "), 1.0);
+    assert_eq!(daemon.metric("hookspool_commit_seconds_count "), 1.0);
+    assert_eq!(daemon.metric("hookspool_commit_batch_entries_sum "), 1.0);
+    assert!(
+        daemon.metric("hookspool_certificate_not_after_timestamp_seconds{name=\"bank\",role=\"client\"} ")
+            > 0.0
+    );
+    drop(wire);
+    eventually("the connection has ended", || (daemon.metric("hookspool_connections ") == 0.0).then_some(()));
+
+    for (name, reason) in [("nobody", "rule"), ("stranger", "unknown_ca")] {
+        assert!(Wire::connect(&world, &daemon, name).post("/webhooks/pix", b"{}").is_err());
+        eventually(reason, || {
+            (daemon.metric(&format!("hookspool_refusals_total{{reason=\"{reason}\"}} ")) == 1.0).then_some(())
+        });
+    }
+    assert_eq!(daemon.metric("hookspool_handshakes_total{outcome=\"refused\"} "), 2.0);
+    assert_eq!(daemon.metric("hookspool_handshakes_total{outcome=\"accepted\"} "), 1.0);
+
+    eventually("the entry is counted", || {
+        (daemon.metric("hookspool_spool_entries{endpoint=\"pix\",queue=\"new\"} ") == 1.0
+            && daemon.metric("hookspool_spool_oldest_new_seconds{endpoint=\"pix\"} ") > 0.0)
+            .then_some(())
+    });
+
+    let reloads =
+        |outcome: &str| daemon.metric(&format!("hookspool_reloads_total{{outcome=\"{outcome}\"}} "));
+    world.run(&["reload"]);
+    assert_eq!(reloads("unchanged"), 1.0);
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    fs::write(world.path("webhooks.toml"), text.replace("suffixes = [", "suffixes = [\"/new\", ")).unwrap();
+    world.run(&["reload"]);
+    eventually("the reload", || (reloads("applied") == 1.0).then_some(()));
+    assert_eq!(daemon.metric("hookspool_generation "), 2.0);
+    fs::write(world.path("webhooks.toml"), "nonsense").unwrap();
+    world.run(&["reload"]);
+    eventually("the rejection", || (reloads("rejected") >= 1.0).then_some(()));
+}
+
+#[test]
+fn strangers_add_no_series() {
+    let world = World::new();
+    let daemon = world.start();
+    // One of each kind, so that what they may add is there.
+    assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
+    let before = series(&daemon);
+    let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+    let mut known = Wire::connect(&world, &daemon, "client");
+    let strangers = 1000 * rounds(1);
+    for number in 0..strangers {
+        let name = format!("stranger-{number}");
+        let issued = root.client(&name).unwrap();
+        fs::write(world.cert("other"), &issued.certificate_pem).unwrap();
+        fs::write(world.key("other"), &issued.key_pem).unwrap();
+        let mut wire = Wire::with_config(client_config(&world, "other"), daemon.port).unwrap();
+        assert!(wire.post(&format!("/{name}"), b"{}").is_err());
+        assert_eq!(known.post(&format!("/{name}"), b"{}").unwrap().status, 404);
+    }
+    eventually("all are counted", || {
+        let refused: f64 = daemon.metric("hookspool_refusals_total{reason=\"unknown_ca\"} ");
+        (refused as usize == strangers).then_some(())
+    });
+    assert_eq!(series(&daemon), before);
+}
+
+#[test]
+fn rules_and_dashboard_name_what_exists() {
+    for file in ["monitoring/alerts.yml", "monitoring/dashboard.json"] {
+        let text = fs::read_to_string(docs(file)).unwrap();
+        let named = names(&text);
+        assert!(named.len() > 5 && named.is_subset(&all()), "{file}: {named:?}");
+    }
+    let dashboard = fs::read_to_string(docs("monitoring/dashboard.json")).unwrap();
+    assert_eq!(names(&dashboard), all());
+    serde_json::from_str::<serde_json::Value>(&dashboard).unwrap();
+    let checked = Command::new("promtool")
+        .args(["check", "rules"])
+        .arg(docs("monitoring/alerts.yml"))
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
