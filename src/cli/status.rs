@@ -102,7 +102,7 @@ fn page(document: &Value, now: Timestamp) -> String {
     }
     certificates(&mut out, &document["certificates"], now);
     endpoints(&mut out, &document["endpoints"]);
-    section(&mut out, "refusals", &document["refusals"]);
+    refusals(&mut out, &document["refusals"], now);
     out
 }
 
@@ -139,12 +139,18 @@ fn endpoints(out: &mut String, endpoints: &Value) {
     }
 }
 
-fn section(out: &mut String, title: &str, rows: &Value) {
-    if list(rows).next().is_some() {
-        let _ = writeln!(out, "\n{title}");
+/// Who was refused lately: one line to find it in the log, one with the cause, one with the way in.
+fn refusals(out: &mut String, refusals: &Value, now: Timestamp) {
+    if list(refusals).next().is_some() {
+        out.push_str("\nrefused lately\n");
     }
-    for row in list(rows) {
-        let _ = writeln!(out, "  {}", text(row));
+    for it in list(refusals) {
+        let at = it["at"].as_str().map(|at| dated(at, now)).unwrap_or_default();
+        let _ = writeln!(out, "  {at}  {}  from {}", text(&it["reason"]), text(&it["address"]));
+        let said = [("", &it["claimed"]["subject"]), ("", &it["detail"]), ("to let it in: ", &it["admit"])];
+        for (title, value) in said.into_iter().filter(|(_, value)| value.is_string()) {
+            let _ = writeln!(out, "    {title}{}", text(value));
+        }
     }
 }
 

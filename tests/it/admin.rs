@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use serde_json::Value;
 
 use crate::wire::Wire;
-use crate::world::World;
+use crate::world::{World, eventually};
 
 #[test]
 fn it_tells_health_metrics_and_status() {
@@ -43,4 +43,28 @@ fn its_socket_is_for_the_group_and_a_stale_one_is_replaced() {
     assert_eq!(daemon.wait().code(), Some(0));
     assert!(!world.path("run/admin.sock").exists());
     assert_eq!(world.run(&["status"]).status.code(), Some(69));
+}
+
+#[test]
+fn the_status_page_tells_what_is_served_what_waits_and_who_was_refused() {
+    let world = World::new();
+    let daemon = world.start();
+    assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
+    assert!(Wire::connect(&world, &daemon, "nobody").post("/webhooks/pix", b"{}").is_err());
+    let page = eventually("the entry is counted and the refusal known", || {
+        let page = String::from_utf8(world.run(&["status"]).stdout).unwrap();
+        (page.contains("1 new") && page.contains("refused lately")).then_some(page)
+    });
+    for line in [
+        "generation 1, loaded ",
+        "  server  server ",
+        "  anchor  bank ",
+        "/webhooks/pix  from bank\n",
+        "0 done, 0 failed, 1 new, 0 taken",
+        "  rule  from 127.0.0.1:",
+        "CN=nobody",
+        "to let it in: sender `bank`: cn = [\"client\", \"nobody\"]",
+    ] {
+        assert!(page.contains(line), "`{line}` is not in\n{page}");
+    }
 }
