@@ -18,7 +18,7 @@ use hookspool::envelope::{
 use hookspool::identity::Identity;
 use hookspool::metrics::Metrics;
 use hookspool::policy::{Peer, Session};
-use hookspool::spool::{self, Committer, Disk, Draft};
+use hookspool::spool::{self, Committer, Draft};
 use hookspool::tls::verifier::SenderVerifier;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -116,9 +116,13 @@ fn writing(c: &mut Criterion) {
 
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let metrics = Arc::new(Metrics::new(["pix"]));
-    let opened =
-        spool::open(&Disk::new(None), folder.path().join("spool"), &["pix".parse().unwrap()]).unwrap();
-    let committer = Committer::start(Disk::new(None), opened.layout, 0, metrics).unwrap();
+    let opened = {
+        let root = folder.path().join("spool");
+        spool::make_root(&root, None).unwrap();
+        spool::open(root, None, &["pix".parse().unwrap()]).unwrap()
+    };
+    let committer =
+        Committer::start(opened.disk, opened.layout, 0, vec!["pix".parse().unwrap()], metrics).unwrap();
     let spool = committer.spool();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut group = c.benchmark_group("entries are durable");

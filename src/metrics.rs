@@ -63,6 +63,7 @@ pub struct Metrics {
     reload_last_success: IntGauge,
     spool_entries: IntGaugeVec,
     spool_oldest_new: IntGaugeVec,
+    endpoint_faulty: IntGaugeVec,
     /// `hookspool_commit_batch_entries`.
     pub commit_batch_entries: Histogram,
     /// `hookspool_commit_seconds`.
@@ -125,6 +126,11 @@ impl Metrics {
                 SECONDS,
             ),
             connections: table.gauge("hookspool_connections", "Connections that are open"),
+            endpoint_faulty: table.gauges(
+                "hookspool_endpoint_faulty",
+                "1 while the deliveries of an endpoint get 503 because its queues cannot be used",
+                &["endpoint"],
+            ),
             generation: table
                 .gauge("hookspool_generation", "Which set of certificates and configuration is in force"),
             log_lines_dropped: table.counter(
@@ -174,6 +180,7 @@ impl Metrics {
         }
         if endpoint != NO_ENDPOINT {
             self.spool_oldest_new.with_label_values(&[endpoint]);
+            self.endpoint_faulty.with_label_values(&[endpoint]);
             for queue in QUEUES {
                 self.spool_entries.with_label_values(&[endpoint, queue]);
             }
@@ -214,6 +221,11 @@ impl Metrics {
     /// Says how many seconds the oldest waiting entry of an endpoint has waited; 0 where none waits.
     pub fn spool_oldest_new(&self, endpoint: &str, seconds: i64) {
         self.spool_oldest_new.with_label_values(&[endpoint]).set(seconds);
+    }
+
+    /// Says whether the deliveries of an endpoint get 503 because its queues cannot be used.
+    pub fn endpoint_faulty(&self, endpoint: &str, is_faulty: bool) {
+        self.endpoint_faulty.with_label_values(&[endpoint]).set(i64::from(is_faulty));
     }
 
     /// What was last counted in a queue of an endpoint.

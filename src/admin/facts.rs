@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::live::{Asking, Live};
 use crate::metrics::Metrics;
 use crate::refusals::Refusals;
-use crate::spool::Spool;
+use crate::spool::{FileSystem, Spool};
 
 /// What the door looks at. All it can do is ask for a reload.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Facts {
     pub spool: Spool,
     /// Where the spool is.
     pub spool_directory: PathBuf,
+    /// What it is on.
+    pub file_system: FileSystem,
     /// Where senders connect to.
     pub listen: Vec<SocketAddr>,
     /// Where to ask for a reload.

@@ -21,5 +21,15 @@ pub(super) fn not_ready(live: &Live, spool: &Health) -> Vec<NotReady> {
     let draining = live
         .is_draining()
         .then(|| NotReady { code: "draining", detail: "the daemon is stopping".to_owned() });
-    ailments.chain(draining).collect()
+    ailments.chain(no_endpoint_left(live, spool)).chain(draining).collect()
+}
+
+/// The fault of one endpoint is its own; that of all of them leaves nothing to be ready for.
+fn no_endpoint_left(live: &Live, spool: &Health) -> Option<NotReady> {
+    let (snapshot, faults) = (live.current(), spool.faults());
+    let mut endpoints = snapshot.policy.endpoints().iter().peekable();
+    let detail = endpoints.peek().and_then(|endpoint| faults.get(&endpoint.name))?.clone();
+    endpoints
+        .all(|endpoint| faults.contains_key(&endpoint.name))
+        .then_some(NotReady { code: "spool_failing", detail })
 }

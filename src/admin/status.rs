@@ -67,10 +67,19 @@ impl Status {
             },
             connections: facts.metrics.connections.get(),
             last_reload: facts.live.last_reload(),
-            degraded: facts.live.degraded(),
+            degraded: degraded(facts),
             refusals: facts.refusals.all(),
         }
     }
+}
+
+/// The spool's faults first: they cost deliveries.
+fn degraded(facts: &Facts) -> Vec<String> {
+    let of_endpoints = facts.spool.health().faults();
+    let of_endpoints = of_endpoints.iter().map(|(name, fault)| format!("endpoint `{name}`: {fault}"));
+    let directory = facts.spool_directory.display();
+    let risk = facts.file_system.risk().map(|risk| format!("[spool] directory `{directory}` is on {risk}"));
+    of_endpoints.chain(risk).chain(facts.live.degraded()).collect()
 }
 
 fn endpoints(policy: &Policy, metrics: &Metrics) -> Vec<EndpointStatus> {

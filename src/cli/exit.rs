@@ -109,7 +109,10 @@ impl From<StartError> for Failure {
             | StartError::Socket(_)
             | StartError::Spool(OpenError::Lock(LockError::Held(_))) => Self::CannotCreate(error.into()),
             StartError::Spool(
-                OpenError::Io { .. } | OpenError::Folder(_) | OpenError::Lock(LockError::Io { .. }),
+                OpenError::Io { .. }
+                | OpenError::Folder(_)
+                | OpenError::Log(_)
+                | OpenError::Lock(LockError::Io { .. }),
             )
             | StartError::Door(_)
             | StartError::Folder(_)

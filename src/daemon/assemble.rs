@@ -27,7 +27,7 @@ use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
 use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
-use crate::spool::{self, Committer, Disk, Keeper, OpenError, Opened, SpoolLock};
+use crate::spool::{self, Committer, Keeper, OpenError, Opened, SpoolLock};
 use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, Tidings, WatchError};
 
@@ -94,16 +94,28 @@ impl Daemon {
         let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(endpoints.iter().map(|name| name.as_str())));
-        let disk = Disk::new(spool.group);
-        let Opened { layout, lock, swept } = spool::open(&disk, spool.directory.clone(), &endpoints)?;
+        let opened = spool::open(spool.directory.clone(), spool.group, &endpoints)?;
+        let Opened { disk, layout, lock, swept } = opened;
         tracing::info!(directory = %spool.directory.display(), swept, "spool opened");
-        notice::forgetful(disk, &spool.directory);
+        let file_system = disk.file_system().map_err(StartError::System)?;
+        notice::risky_file_system(file_system, &spool.directory);
         let (listeners, admin_sockets) = bind(server, admin, inherited)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
 
-        let committer = Committer::start(disk, layout.clone(), spool.min_free.0, Arc::clone(&metrics))?;
-        let keeper =
-            Keeper::start(disk, layout.clone(), spool.retention, clock.clone(), Arc::clone(&metrics))?;
+        let committer = Committer::start(
+            disk.clone(),
+            layout.clone(),
+            spool.min_free.0,
+            endpoints,
+            Arc::clone(&metrics),
+        )?;
+        let keeper = Keeper::start(
+            disk.clone(),
+            layout.clone(),
+            spool.retention,
+            clock.clone(),
+            Arc::clone(&metrics),
+        )?;
         let basis = Basis::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
@@ -120,6 +132,7 @@ impl Daemon {
             refusals: Arc::clone(&refusals),
             spool: committer.spool(),
             spool_directory,
+            file_system,
             listen: addresses.clone(),
             reload: ask,
         };

@@ -10,7 +10,7 @@ use super::assemble::StartError;
 use crate::admin::socket_folders;
 use crate::config::Settings;
 use crate::sandbox::{Force, Places, Sandbox, restrict, unrestricted};
-use crate::spool::{Disk, OpenError, make_root};
+use crate::spool::{OpenError, make_root};
 use crate::systemd::credentials;
 
 /// Makes what has to be there, and restricts this thread and all later ones to what a daemon with
@@ -42,7 +42,7 @@ pub fn unconfined(settings: &Settings) -> Result<Sandbox, StartError> {
 fn make_folders(settings: &Settings) -> Result<(), StartError> {
     // Whatever is made from here on is nobody's but ours and our group's.
     rustix::process::umask(Mode::RWXO);
-    make_root(&Disk::new(settings.spool.group), &settings.spool.directory).map_err(OpenError::from)?;
+    make_root(&settings.spool.directory, settings.spool.group).map_err(OpenError::from)?;
     socket_folders(&settings.admin).try_for_each(fs::create_dir_all).map_err(StartError::Folder)
 }
 

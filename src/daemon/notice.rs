@@ -14,7 +14,7 @@ use crate::live::Live;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::refusals::Refusals;
-use crate::spool::Disk;
+use crate::spool::FileSystem;
 use crate::tls::expiry::{CertificateFact, Role};
 
 /// How often lost log lines are counted and said.
@@ -41,11 +41,11 @@ pub fn log_findings(report: &Report) {
     }
 }
 
-/// Warns of a spool whose file system keeps nothing for long: a 200 promises more than that.
-pub(super) fn forgetful(disk: Disk, directory: &Path) {
-    if let Ok(Some(file_system)) = disk.forgets(directory) {
+/// Warns of a file system that can lose what was acknowledged.
+pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
+    if let Some(risk) = file_system.risk() {
         let directory = directory.display();
-        tracing::warn!(%directory, file_system, "the spool does not last: what is stored there can be lost after its 200");
+        tracing::warn!(%directory, file_system = risk, "the spool's file system can lose acknowledged entries");
     }
 }
 

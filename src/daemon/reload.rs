@@ -206,6 +206,7 @@ impl Reloader {
         for endpoint in settings.policy.endpoints() {
             metrics.add_endpoint(endpoint.name.as_str());
         }
+        spool.health().set_endpoints(settings.policy.endpoints().iter().map(|e| e.name.clone()).collect());
         self.basis.digest = settings.digest;
         self.unfit = None;
         let watched = (settings.files.clone(), settings.reload);
@@ -232,7 +233,7 @@ impl Reloader {
     async fn make_room(&self, settings: &Settings) -> Result<(), String> {
         let names: Vec<_> =
             settings.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect();
-        let (disk, layout) = (self.parts.disk, self.parts.layout.clone());
+        let (disk, layout) = (self.parts.disk.clone(), self.parts.layout.clone());
         match tokio::task::spawn_blocking(move || make_queues(&disk, &layout, &names)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(fault)) => Err(in_words(&fault)),

@@ -100,7 +100,9 @@ impl Reporter {
             return format!("every delivery gets 503: {}", ailments.join("; "));
         }
         let snapshot = self.live.current();
-        if let Some(why) = self.live.degraded().first() {
+        let faults =
+            self.spool.health().faults().into_iter().map(|(name, why)| format!("endpoint `{name}`: {why}"));
+        if let Some(why) = faults.chain(self.live.degraded()).next() {
             return format!("generation {}, degraded: {why}", snapshot.generation);
         }
         let stored: u64 =

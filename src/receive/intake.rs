@@ -136,6 +136,9 @@ impl Intake {
         if let Some(ailment) = self.spool.health().ailments().next() {
             return Err(Outcome::Unavailable(Unavailable::Spool(ailment)));
         }
+        if let Some(fault) = self.spool.health().fault_of(&permit.endpoint().name) {
+            return Err(Outcome::Unavailable(Unavailable::Commit(CommitError::Endpoint(fault))));
+        }
         if arrival.declared_length().is_some_and(|declared| declared > permit.endpoint().max_body) {
             return Err(Outcome::TooLarge);
         }

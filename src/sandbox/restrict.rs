@@ -19,8 +19,8 @@ use super::settings::Settings;
 /// are told things through sockets.
 const ASKED: ABI = ABI::V5;
 
-/// What is read of the process's own facts, and of how many processors it may use.
-const OF_THE_SYSTEM: &[&str] = &["/sys/fs/cgroup"];
+/// What is read of the system: how many processors the process may use, and whether an ext4 has a journal.
+const OF_THE_SYSTEM: &[&str] = &["/sys/fs/cgroup", "/sys/fs/ext4"];
 /// The process's own facts (proc(5)): its usage, its descriptors.
 const OWN_FACTS: &str = "/proc/self";
 

@@ -3,7 +3,6 @@
 //! It takes what has gathered and has it written as one batch. It batches because it is busy, not
 //! because it waits: the first delivery of an idle moment never waits for a second.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -16,9 +15,12 @@ use super::commit_error::CommitError;
 use super::draft::Draft;
 use super::health::Health;
 use super::layout::Layout;
+use super::open::OpenError;
 use super::volume::Volume;
+use super::wal::CheckpointThread;
 use super::writer::{Receipt, Step, Writer};
 use crate::metrics::Metrics;
+use crate::policy::Name;
 
 /// Entries that are made durable together. More would make the first of them wait for too long.
 const BATCH_ENTRIES_MAX: usize = 256;
@@ -26,7 +28,8 @@ const BATCH_ENTRIES_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Drafts that wait for the committer; their bytes are bounded where bodies are read.
 const WAITING_ENTRIES_MAX: usize = 4096;
-/// How often free space is looked at, a failing spool is probed, and the journal is emptied.
+/// How often free space and the places of the queues are checked, a failing spool is probed, and the log
+/// gets its checkpoint.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The way into the spool: cheap to clone, never blocks.
@@ -73,26 +76,29 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread on an opened spool, once what an earlier run left in its journal stands in
-    /// its place. Where that cannot be had now, deliveries get 503 until it can.
+    /// Starts the thread on an opened spool, once what an earlier run left in its write-ahead log is
+    /// restored. While it cannot be restored, deliveries get 503. The queues of `endpoints` are checked from now on.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When a log cannot be used, or the system cannot start a thread.
     pub fn start<V: Volume>(
         volume: V,
         layout: Layout,
         min_free: u64,
+        endpoints: Vec<Name>,
         metrics: Arc<Metrics>,
-    ) -> io::Result<Self>
-    where
-        V::File: Send,
-    {
+    ) -> Result<Self, OpenError> {
         let health = Arc::new(Health::new(min_free));
+        health.set_endpoints(endpoints);
         let (work, incoming) = sync_channel(WAITING_ENTRIES_MAX);
-        let writer = Writer::start(volume, layout, Arc::clone(&health))?;
+        let root = layout.root().to_owned();
+        let writer: Writer<V> = Writer::start(volume, layout, Arc::clone(&health), CheckpointThread::start)?;
         let desk = Desk { writer, health: Arc::clone(&health), metrics };
-        desk.show_space();
-        let thread = thread::Builder::new().name("committer".into()).spawn(move || desk.run(&incoming))?;
+        desk.show();
+        let thread = thread::Builder::new()
+            .name("committer".into())
+            .spawn(move || desk.run(&incoming))
+            .map_err(|source| OpenError::Io { what: "start a thread for", path: root, source })?;
         Ok(Self { spool: Spool { work, health }, thread })
     }
 
@@ -136,7 +142,7 @@ impl<V: Volume> Desk<V> {
             }
             if looked.elapsed() >= LOOK_EVERY {
                 self.writer.tidy();
-                self.show_space();
+                self.show();
                 looked = Instant::now();
             }
         }
@@ -152,8 +158,12 @@ impl<V: Volume> Desk<V> {
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
     }
 
-    fn show_space(&self) {
+    fn show(&self) {
         self.metrics.spool_free_bytes.set(i64::try_from(self.health.free()).unwrap_or(i64::MAX));
+        let faults = self.health.faults();
+        for endpoint in self.health.endpoints() {
+            self.metrics.endpoint_faulty(endpoint.as_str(), faults.contains_key(&endpoint));
+        }
     }
 }
 

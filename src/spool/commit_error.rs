@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use super::volume::is_not_ours;
+
 pub(super) const PUBLISH: &str = "publish";
 pub(super) const RENAME: &str = "rename";
 pub(super) const SYNC_DIRECTORY: &str = "sync the directory";
@@ -22,6 +24,12 @@ pub enum CommitError {
     /// The spool is failing, and a probe has just failed as well.
     #[error("the spool is failing")]
     Failing,
+    /// The configured path no longer leads to the directory that entries are written to.
+    #[error("the spool's directory was moved, or something was mounted over it")]
+    Displaced,
+    /// The queues of the endpoint cannot be used.
+    #[error("the endpoint's queues cannot be used: {0}")]
+    Endpoint(String),
     /// A file operation failed.
     #[error("cannot {what} `{}`: {why}", path.display())]
     Io {
@@ -40,8 +48,12 @@ impl CommitError {
     pub(super) fn concerns_only_this_entry(&self) -> bool {
         let Self::Io { what, why, .. } = self else { return false };
         let in_its_own_folder = matches!(*what, PUBLISH | RENAME | SYNC_DIRECTORY);
-        let is_missing = matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied);
-        in_its_own_folder && is_missing
+        let is_of_the_folder = is_not_ours(why)
+            || matches!(
+                why.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::CrossesDevices
+            );
+        in_its_own_folder && is_of_the_folder
             || matches!(Errno::from_io_error(why), Some(Errno::MFILE | Errno::NFILE))
     }
 }

@@ -13,6 +13,7 @@ use super::open::sweep;
 use super::power::{Fate, Platter};
 use super::sim::{Contents, Fault, Op, Sim};
 use super::volume::Volume as _;
+use super::wal::CheckpointThread;
 use super::writer::{Step, Writer};
 use crate::envelope::EntryId;
 
@@ -27,7 +28,10 @@ fn layout() -> Layout {
 
 fn start(sim: &Sim) -> (Writer<Sim>, Arc<Health>) {
     let health = Arc::new(Health::new(0));
-    (Writer::start(sim.clone(), layout(), Arc::clone(&health)).expect("a thread"), health)
+    (
+        Writer::start(sim.clone(), layout(), Arc::clone(&health), CheckpointThread::start).expect("a thread"),
+        health,
+    )
 }
 
 /// What was delivered, and what was removed by a consumer and when.
@@ -189,7 +193,7 @@ fn with_fault(tells: bool, fault: Fault, errno: i32) -> Vec<&'static str> {
     sim.state().fault = Some((fault, errno));
     let mut worked = work(&sim, &mut writer);
     // The background thread has its own pace.
-    while matches!(fault, Fault::Named(..)) && !sim.state().calls.iter().any(|(call, _)| *call == "exchange")
+    while matches!(fault, Fault::Named(..)) && !sim.state().calls.iter().any(|(call, _)| *call == "truncate")
     {
         writer.tidy();
         std::thread::yield_now();
@@ -268,6 +272,6 @@ fn a_loss_is_of_everything_that_was_not_durable_and_not_of_the_full_journal_alon
 fn a_loss_that_comes_to_light_later_is_made_good_from_the_journal() {
     for after in 0..2 {
         let calls = with_fault(true, Fault::Named("sync_everything", after), EIO);
-        assert!(calls.contains(&"exchange"), "after {after}: nothing was written anew");
+        assert!(calls.contains(&"truncate"), "after {after}: nothing was written anew");
     }
 }

@@ -1,79 +1,144 @@
 //! The real file system: the only code that touches the spool's files.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{File, Permissions};
 use std::io::{self, IoSlice};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, Statx, StatxFlags, linkat, mkdirat, openat, renameat,
+    statat, statx, unlinkat,
+};
 use rustix::io::Errno;
 
-use super::volume::{FileFacts, Volume};
+use super::file_system::FileSystem;
+use super::layout::Access;
+use super::volume::{Displaced, FileFacts, NotOurs, Volume};
+use super::walk::{Root, open_file};
 use crate::clock::Timestamp;
-
-/// File systems on which a write that failed was seen to be told by syncfs(2), by the number that
-/// statfs(2) shows: ext4 (ext2 and ext3 are the same code), and XFS.
-const TELL_EVERY_LOSS: [u64; 2] = [0xEF53, 0x5846_5342];
-
-/// File systems that keep nothing for long, by the number that statfs(2) shows, and what becomes of them.
-const FORGETFUL: [(u64, &str); 3] = [
-    (0x0102_1994, "tmpfs, which is memory: a restart of the machine empties it"),
-    (0x8584_58F6, "ramfs, which is memory: a restart of the machine empties it"),
-    (0x794C_7630, "overlayfs: in a container it goes with the container; mount a volume there"),
-];
 
 /// Pieces that pwritev(2) takes at once (IOV_MAX).
 const PIECES_MAX: usize = 1024;
+/// The permission bits of a mode, setuid, setgid and sticky included.
+const PERMISSIONS: u32 = 0o7777;
+/// What nobody but the owner may have where nothing is shared: writing for the group, anything for others.
+const EXCESS: u32 = 0o027;
+const SETGID: u32 = 0o2000;
 
-/// The real file system.
-#[derive(Clone, Copy, Debug)]
+/// A spool on the real file system, reached from its root, which is held open.
+#[derive(Clone, Debug)]
 pub struct Disk {
+    root: Arc<Root>,
     group: Option<u32>,
 }
 
 /// The names in a directory.
 #[derive(Debug)]
-pub struct Names(fs::ReadDir);
+pub struct Names(Dir);
 
 impl Iterator for Names {
     type Item = io::Result<OsString>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|entry| entry.map(|entry| entry.file_name()))
+        loop {
+            match self.0.next()? {
+                Ok(entry) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}
+                Ok(entry) => return Some(Ok(OsString::from_vec(entry.file_name().to_bytes().to_vec()))),
+                Err(error) => return Some(Err(error.into())),
+            }
+        }
     }
 }
 
 impl Disk {
-    /// A disk whose directories belong to `group`, when there is one, for its members to consume.
-    pub fn new(group: Option<u32>) -> Self {
-        Self { group }
-    }
-
-    /// What is wrong with a place to keep entries in, if its file system keeps nothing for long.
+    /// The spool whose root is this directory. Where there is a `group`, its members may consume.
     ///
     /// # Errors
-    /// As `statfs(2)`.
-    pub fn forgets(self, path: &Path) -> io::Result<Option<&'static str>> {
-        let kind = u64::try_from(rustix::fs::statfs(path)?.f_type);
-        Ok(FORGETFUL.iter().find(|(number, _)| kind == Ok(*number)).map(|(_, why)| *why))
+    /// As `open(2)` with `O_DIRECTORY`.
+    pub fn open(root: &Path, group: Option<u32>) -> io::Result<Self> {
+        Ok(Self { root: Arc::new(Root::open(root)?), group })
     }
 
-    /// Whether nothing has to be changed: a sandbox may forbid to.
-    fn is_right(self, path: &Path, group: u32) -> bool {
-        let found = fs::metadata(path);
-        found.is_ok_and(|found| found.gid() == group && found.mode() & 0o7777 == self.dir_mode())
+    /// The file system that the root is on.
+    ///
+    /// # Errors
+    /// As `fstatfs(2)`.
+    pub fn file_system(&self) -> io::Result<FileSystem> {
+        FileSystem::of(self.root.held())
     }
 
-    fn file_mode(self) -> u32 {
-        if self.group.is_some() { 0o660 } else { 0o640 }
+    fn file_mode(&self, access: Access) -> RawMode {
+        if self.group.is_some() && access == Access::Shared { 0o660 } else { 0o640 }
     }
 
-    fn dir_mode(self) -> u32 {
-        // With a group: setgid, so that what is made inside belongs to the group as well.
-        if self.group.is_some() { 0o2770 } else { 0o750 }
+    /// What a directory should have, if there is a group: setgid, so that files inside belong to it as well.
+    fn shared_mode(access: Access) -> u32 {
+        match access {
+            Access::Private => 0o2750,
+            Access::Shared => 0o2770,
+        }
     }
+
+    /// Corrects the root: its mode, and its group where there is one.
+    pub(super) fn correct_root(&self, is_new: bool) -> io::Result<()> {
+        self.correct_dir(self.root.held(), self.root.path(), Access::Private, is_new)
+    }
+
+    /// Corrects group and mode where they differ: a system call filter may forbid to set what is right.
+    fn correct_dir(&self, directory: &File, path: &Path, access: Access, is_new: bool) -> io::Result<()> {
+        let found = directory.metadata()?;
+        let is_ours = owned(found.uid())?;
+        let (mode, gid) = (found.mode() & PERMISSIONS, found.gid());
+        let (right_mode, right_gid) = match self.group {
+            Some(group) => (Self::shared_mode(access), group),
+            None => (mode & !EXCESS, gid),
+        };
+        if !is_ours || (mode, gid) == (right_mode, right_gid) {
+            return Ok(());
+        }
+        if gid != right_gid {
+            rustix::fs::fchown(directory, None, Some(rustix::fs::Gid::from_raw(right_gid)))?;
+        }
+        // chown(2) may clear the setgid bit.
+        if directory.metadata()?.mode() & PERMISSIONS != right_mode {
+            directory.set_permissions(Permissions::from_mode(right_mode))?;
+        }
+        if !is_new {
+            let (was, now) = (format!("{mode:04o}"), format!("{right_mode:04o}"));
+            tracing::warn!(directory = %path.display(), was, now, gid = right_gid, "permissions of a spool directory corrected");
+        }
+        Ok(())
+    }
+
+    fn correct_file(&self, file: &File, path: &Path, access: Access) -> io::Result<()> {
+        let found = file.metadata()?;
+        let (is_ours, mode) = (owned(found.uid())?, found.mode() & PERMISSIONS);
+        let right = mode & self.file_mode(access);
+        if is_ours && access == Access::Private && mode != right {
+            file.set_permissions(Permissions::from_mode(right))?;
+            let (was, now) = (format!("{mode:04o}"), format!("{right:04o}"));
+            tracing::warn!(file = %path.display(), was, now, "permissions of a spool file corrected");
+        }
+        Ok(())
+    }
+
+    /// Opens or creates a file that nobody else may write to, such as the lock.
+    pub(super) fn open_private(&self, path: &Path) -> io::Result<File> {
+        match self.create(path, Access::Private) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.open(path, Access::Private),
+            created => created,
+        }
+    }
+}
+
+/// Whether a file of this owner belongs to the process; root may own files too.
+fn owned(uid: u32) -> io::Result<bool> {
+    let own = rustix::process::geteuid().as_raw();
+    if uid == own || uid == 0 { Ok(uid == own) } else { Err(NotOurs::Owner(uid).into()) }
 }
 
 impl Volume for Disk {
@@ -81,36 +146,38 @@ impl Volume for Disk {
     type Reader = File;
     type Names = Names;
 
-    fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).mode(self.file_mode()).open(path)
+    fn create(&self, path: &Path, access: Access) -> io::Result<File> {
+        let (directory, name) = self.root.parent(path)?;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        Ok(openat(directory, name, flags, Mode::from_raw_mode(self.file_mode(access)))?.into())
     }
 
     fn publish(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         // Half the work that a name in `tmp` and a rename are to the file system.
-        let directory = path.parent().unwrap_or(Path::new("."));
-        let mode = Mode::from_raw_mode(self.file_mode());
+        let (directory, name) = self.root.parent(path)?;
+        let mode = Mode::from_raw_mode(self.file_mode(Access::Shared));
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(CWD, directory, flags, mode)?;
-        let file = File::from(file);
+        let file = File::from(openat(&directory, ".", flags, mode)?);
         self.write(&file, 0, pieces)?;
         // The way that needs no privilege (open(2), O_TMPFILE).
         let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-        Ok(rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+        Ok(linkat(CWD, unnamed, directory, name, AtFlags::SYMLINK_FOLLOW)?)
     }
 
-    fn open(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).open(path)
+    fn open(&self, path: &Path, access: Access) -> io::Result<File> {
+        let (directory, name) = self.root.parent(path)?;
+        let file = open_file(&directory, name, OFlags::WRONLY)?;
+        self.correct_file(&file, path, access)?;
+        Ok(file)
     }
 
     fn open_dir(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).custom_flags(flags(OFlags::DIRECTORY)).open(path)
+        Ok(self.root.open_dir(path)?.into())
     }
 
     fn read(&self, path: &Path) -> io::Result<File> {
-        // A FIFO that someone put there must not hold us up.
-        let held = flags(OFlags::NONBLOCK | OFlags::NOFOLLOW);
-        let file = OpenOptions::new().read(true).custom_flags(held).open(path)?;
-        if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
+        let (directory, name) = self.root.parent(path)?;
+        open_file(&directory, name, OFlags::RDONLY)
     }
 
     fn write(&self, file: &File, mut offset: u64, pieces: &[&[u8]]) -> io::Result<()> {
@@ -130,6 +197,10 @@ impl Volume for Disk {
         Ok(())
     }
 
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
+    }
+
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_data()
     }
@@ -138,69 +209,107 @@ impl Volume for Disk {
         Ok(rustix::fs::syncfs(held)?)
     }
 
-    fn tells_every_loss(&self, path: &Path) -> io::Result<bool> {
-        let kind = u64::try_from(rustix::fs::statfs(path)?.f_type);
-        Ok(kind.is_ok_and(|kind| TELL_EVERY_LOSS.contains(&kind)))
+    fn reports_every_loss(&self) -> io::Result<bool> {
+        Ok(self.file_system()?.reports_every_loss())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
-
-    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-        Ok(rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+        let ((from, old), (to, new)) = (self.root.parent(from)?, self.root.parent(to)?);
+        Ok(renameat(from, old, to, new)?)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         // Opened each time: a directory that was replaced must not be synced by its old descriptor.
-        File::open(path)?.sync_all()?;
-        // An XFS that has just shut down after an error (seen in Linux 6.18) still calls an open
-        // directory synced, though its names are lost; but it opens nothing any more.
-        File::open(path).map(drop)
+        File::from(self.root.open_dir(path)?).sync_all()?;
+        // An XFS that has just shut down after an error (seen in Linux 6.18) still reports an open
+        // directory as synced, although its names are lost; but it opens nothing.
+        self.root.open_dir(path).map(drop)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        let (directory, name) = self.root.parent(path)?;
+        Ok(unlinkat(directory, name, AtFlags::empty())?)
     }
 
-    fn make_dir(&self, path: &Path) -> io::Result<bool> {
-        let missing = match DirBuilder::new().mode(self.dir_mode()).create(path) {
+    fn make_dir(&self, path: &Path, access: Access) -> io::Result<bool> {
+        let (parent, name) = self.root.parent(path)?;
+        // Without the setgid bit, which a system call filter may forbid: it is inherited, or set below.
+        let mode = if self.group.is_some() { Self::shared_mode(access) & !SETGID } else { 0o750 };
+        let is_new = match mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
             Ok(()) => true,
-            Err(_) if path.is_dir() => false,
-            Err(error) => return Err(error),
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(error.into()),
         };
-        if let Some(group) = self.group.filter(|group| !self.is_right(path, *group)) {
-            chown(path, None, Some(group))?;
-            // mkdir(2) ignores the setgid bit, and chown(2) may clear it.
-            fs::set_permissions(path, fs::Permissions::from_mode(self.dir_mode()))?;
-        }
-        Ok(missing)
+        self.correct_dir(&File::from(self.root.open_dir(path)?), path, access, is_new)?;
+        Ok(is_new)
     }
 
     fn list(&self, path: &Path) -> io::Result<Names> {
-        fs::read_dir(path).map(Names)
+        Ok(Names(Dir::new(self.root.open_dir(path)?)?))
     }
 
     fn facts(&self, path: &Path) -> io::Result<FileFacts> {
-        let found = fs::symlink_metadata(path)?;
-        if !found.is_file() {
-            return Err(not_a_file());
+        let (directory, name) = self.root.parent(path)?;
+        let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => {}
+            FileType::Symlink => return Err(NotOurs::SymbolicLink.into()),
+            _ => return Err(NotOurs::NotAFile.into()),
         }
-        let changed = Timestamp::from_second(found.ctime()).map_err(io::Error::other)?;
-        Ok(FileFacts { length: found.len(), changed })
+        let length = u64::try_from(found.st_size).map_err(io::Error::other)?;
+        let changed = Timestamp::from_second(found.st_ctime).map_err(io::Error::other)?;
+        Ok(FileFacts { length, changed })
     }
 
-    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        let stat = rustix::fs::statvfs(path)?;
+    fn free_bytes(&self) -> io::Result<u64> {
+        let stat = rustix::fs::fstatvfs(self.root.held())?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+
+    fn is_in_mount(&self, directory: &Path) -> io::Result<bool> {
+        let (root, found) = (place(self.root.held())?, place(self.root.walk(directory)?)?);
+        Ok((root.stx_dev_major, root.stx_dev_minor, mount(&root))
+            == (found.stx_dev_major, found.stx_dev_minor, mount(&found)))
+    }
+
+    fn displaced(&self) -> io::Result<Option<Displaced>> {
+        let held = place(self.root.held())?;
+        let there = statx(CWD, self.root.path(), AtFlags::empty(), asked());
+        let identity =
+            |place: &Statx| (place.stx_dev_major, place.stx_dev_minor, place.stx_ino, mount(place));
+        if there.as_ref().is_ok_and(|there| identity(there) == identity(&held)) {
+            return Ok(None);
+        }
+        let path = self.root.path().display();
+        Ok(Some(Displaced {
+            configured: match there {
+                Ok(there) => format!("`{path}` ({})", shown(&there)),
+                Err(error) => format!("`{path}` ({})", io::Error::from(error)),
+            },
+            held: shown(&held),
+        }))
+    }
 }
 
-fn not_a_file() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file")
+fn asked() -> StatxFlags {
+    StatxFlags::INO | StatxFlags::MNT_ID
 }
 
-/// Flags of open(2) as the standard library takes them.
-fn flags(flags: OFlags) -> i32 {
-    i32::try_from(flags.bits()).unwrap_or(0)
+fn place(open: impl AsFd) -> io::Result<Statx> {
+    Ok(statx(open, "", AtFlags::EMPTY_PATH, asked())?)
+}
+
+/// The mount; the same for all where the kernel (before 5.8) does not say.
+fn mount(place: &Statx) -> u64 {
+    if place.stx_mask & StatxFlags::MNT_ID.bits() == 0 { 0 } else { place.stx_mnt_id }
+}
+
+fn shown(place: &Statx) -> String {
+    format!(
+        "device {}:{}, inode {}, mount {}",
+        place.stx_dev_major,
+        place.stx_dev_minor,
+        place.stx_ino,
+        mount(place)
+    )
 }

@@ -1,13 +1,16 @@
-//! The folders of a spool, made where they are missing and kept for good.
+//! The directories of a spool, created where they are missing, with the right permissions.
 
+use std::fs::{DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::layout::{Layout, Queue};
+use super::disk::Disk;
+use super::layout::{Access, Layout, Queue};
 use super::volume::Volume;
 use crate::policy::Name;
 
-/// Why a folder cannot be had.
+/// A directory of the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what} `{}`", path.display())]
 pub struct FolderError {
@@ -16,61 +19,83 @@ pub struct FolderError {
     source: io::Error,
 }
 
-/// Makes the folder of a spool, there for good. What lies above it is touched by nothing else.
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let path = path.to_owned();
+    move |source| FolderError { what, path, source }
+}
+
+/// Creates the root of a spool and the directories above it, durably.
 ///
 /// # Errors
 /// When the file system refuses any of it.
-pub fn make_root<V: Volume>(volume: &V, root: &Path) -> Result<(), FolderError> {
-    make(volume, root.to_owned())?;
-    sync(volume, parent(root))
+pub fn make_root(root: &Path, group: Option<u32>) -> Result<(), FolderError> {
+    let mut missing = Vec::new();
+    let mut path = root;
+    while !path.is_dir() {
+        missing.push(path);
+        match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => path = parent,
+            Some(_) | None => break,
+        }
+    }
+    for path in missing.iter().rev() {
+        let made = DirBuilder::new().mode(0o750).create(path);
+        made.or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })
+            .map_err(failed("create the directory", path))?;
+    }
+    if missing.contains(&root) {
+        open(root, group, true)?;
+    }
+    // Also above one that was there before: the process that created it may have died before this.
+    for path in missing.iter().copied().chain([root]) {
+        let above = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            Some(_) | None => Path::new("."),
+        };
+        File::open(above).and_then(|above| above.sync_all()).map_err(failed("sync the directory", above))?;
+    }
+    Ok(())
 }
 
-/// Makes the folders that are no endpoint's.
+/// Opens the spool at `root`, and corrects the permissions of that directory.
+///
+/// # Errors
+/// When it cannot be opened, or belongs to another user.
+pub(super) fn open_root(root: &Path, group: Option<u32>) -> Result<Disk, FolderError> {
+    open(root, group, false)
+}
+
+fn open(root: &Path, group: Option<u32>, is_new: bool) -> Result<Disk, FolderError> {
+    let disk = Disk::open(root, group).map_err(failed("open the directory", root))?;
+    disk.correct_root(is_new).map_err(failed("set the permissions of", root))?;
+    Ok(disk)
+}
+
+/// Creates the directories that belong to no endpoint.
 pub(super) fn make_common<V: Volume>(volume: &V, layout: &Layout) -> Result<(), FolderError> {
-    make(volume, layout.tmp())?;
-    make(volume, layout.corrupt())
+    make(volume, &layout.tmp(), Access::Private)?;
+    make(volume, &layout.corrupt(), Access::Shared)
 }
 
-/// Makes the queues of endpoints, where they are missing.
+/// Creates the queues of endpoints, where they are missing.
 ///
 /// # Errors
-/// When the file system refuses any of it.
+/// When the file system refuses any of it, or something else is in the place of a directory.
 pub fn make_queues<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -> Result<(), FolderError> {
     for endpoint in endpoints {
-        make(volume, layout.endpoint(endpoint))?;
+        make(volume, &layout.endpoint(endpoint), Access::Private)?;
         for queue in Queue::ALL {
-            make(volume, layout.queue(endpoint, queue))?;
+            make(volume, &layout.queue(endpoint, queue), Access::Shared)?;
         }
     }
-    // Also where they were there before: whoever made them may have died before they were synced.
+    // Also where they were there before: the process that created them may have died before this.
     let parents = endpoints.iter().map(|endpoint| layout.endpoint(endpoint));
-    [layout.root().to_owned()].into_iter().chain(parents).try_for_each(|directory| sync(volume, directory))
+    [layout.root().to_owned()]
+        .iter()
+        .chain(&parents.collect::<Vec<_>>())
+        .try_for_each(|directory| volume.sync_dir(directory).map_err(failed("sync the directory", directory)))
 }
 
-/// Makes a directory and those above it. A new one is there for good once its parent is synced.
-fn make<V: Volume>(volume: &V, path: PathBuf) -> Result<(), FolderError> {
-    let parent = parent(&path);
-    let made = match volume.make_dir(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path => {
-            make(volume, parent.clone())?;
-            volume.make_dir(&path)
-        }
-        made => made,
-    };
-    match made {
-        Ok(true) => sync(volume, parent),
-        Ok(false) => Ok(()),
-        Err(source) => Err(FolderError { what: "make the directory", path, source }),
-    }
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) | None => PathBuf::from("."),
-    }
-}
-
-fn sync<V: Volume>(volume: &V, path: PathBuf) -> Result<(), FolderError> {
-    volume.sync_dir(&path).map_err(|source| FolderError { what: "sync the directory", path, source })
+fn make<V: Volume>(volume: &V, path: &Path, access: Access) -> Result<(), FolderError> {
+    volume.make_dir(path, access).map(drop).map_err(failed("create the directory", path))
 }

@@ -41,6 +41,15 @@ impl Queue {
     }
 }
 
+/// Who may write to a file or directory of the spool beside the daemon.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Nobody: the root, `tmp`, the endpoints' directories, the lock and the write-ahead logs.
+    Private,
+    /// The members of `[spool] group`: entries, the queues and `corrupt`.
+    Shared,
+}
+
 /// Where everything is, beneath one root.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
@@ -81,8 +90,8 @@ impl Layout {
         self.corrupt().join(file_name(id))
     }
 
-    /// One of the journals.
-    pub fn journal(&self, number: usize) -> PathBuf {
+    /// One of the write-ahead logs. The name is older than the word.
+    pub fn wal(&self, number: usize) -> PathBuf {
         self.root.join(format!(".journal-{number}"))
     }
 

@@ -1,19 +1,24 @@
 //! One daemon per spool.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use super::disk::Disk;
 use super::layout::Layout;
+use super::volume::Volume as _;
 
-/// Held as long as it lives; the kernel lets go of it when the process ends, however it ends.
+/// The lock on a spool, as long as this lives; the kernel releases it when the process ends, however it ends.
+///
+/// It is on the root itself, and on the lock file, which releases before 0.2 know alone: a lock file that was removed
+/// does not let a second daemon in.
 #[derive(Debug)]
 pub struct SpoolLock {
+    _root: File,
     _file: File,
 }
 
-/// The spool cannot be had.
+/// The spool cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another daemon has it.
@@ -24,7 +29,7 @@ pub enum LockError {
     Io {
         /// The lock file.
         path: PathBuf,
-        /// Why not.
+        /// What the system returned.
         source: io::Error,
     },
 }
@@ -34,17 +39,21 @@ impl SpoolLock {
     ///
     /// # Errors
     /// When another process has it, or the lock file cannot be used.
-    pub fn take(layout: &Layout) -> Result<Self, LockError> {
+    pub fn take(disk: &Disk, layout: &Layout) -> Result<Self, LockError> {
         let path = layout.lock();
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o640).open(&path);
-        let file = match opened {
-            Ok(file) => file,
-            Err(source) => return Err(LockError::Io { path, source }),
+        let lock = |file: io::Result<File>| {
+            let file = match file {
+                Ok(file) => file,
+                Err(source) => return Err(LockError::Io { path: path.clone(), source }),
+            };
+            match file.try_lock() {
+                Ok(()) => Ok(file),
+                Err(TryLockError::WouldBlock) => Err(LockError::Held(layout.root().to_owned())),
+                Err(TryLockError::Error(source)) => Err(LockError::Io { path: path.clone(), source }),
+            }
         };
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held(layout.root().to_owned())),
-            Err(TryLockError::Error(source)) => Err(LockError::Io { path, source }),
-        }
+        // Opened for this: the kernel releases a lock with the last copy of its descriptor.
+        let root = lock(disk.open_dir(layout.root()))?;
+        Ok(Self { _root: root, _file: lock(disk.open_private(&layout.lock()))? })
     }
 }

@@ -7,25 +7,28 @@
 //! spool/<endpoint>/done/           finished
 //! spool/<endpoint>/failed/         given up
 //! spool/corrupt/                   what was found that is not whole
-//! spool/.journal-0, .journal-1     what can be put back until its files are durable
+//! spool/.journal-0, .journal-1     the write-ahead log: what can be restored until its files are durable
 //! ```
 //!
-//! A draft is made safe, by the journal or by a sync of its own, and stands in `new`; then, and
+//! A draft is made durable, in the log or by its own sync, and is in `new`; then, and
 //! only then, there is a [`Receipt`].
 
 mod settings;
 mod layout;
 mod draft;
 mod volume;
+mod file_system;
+mod walk;
 mod disk;
 mod lock;
 mod health;
 mod folders;
-mod journal;
+mod places;
+mod wal;
 mod commit_error;
+mod open;
 mod writer;
 mod commit;
-mod open;
 mod entry;
 mod entries;
 mod transfer;
@@ -38,15 +41,17 @@ pub use disk::Disk;
 pub use draft::Draft;
 pub use entries::{Place, endpoints, entries, find, oldest};
 pub use entry::{EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, open_entry};
+pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
 pub use health::{Ailment, Health};
 pub use keeper::{Keep, Keeper};
-pub use layout::{Layout, Queue};
+pub use layout::{Access, Layout, Queue};
 pub use lock::{LockError, SpoolLock};
 pub use open::{OpenError, Opened, open};
 pub use settings::{Retention, Settings};
 pub use transfer::{older, set_aside, transfer};
-pub use volume::{FileFacts, Volume};
+pub use volume::{Displaced, FileFacts, NotOurs, Volume};
+pub use wal::LogError;
 pub use writer::Receipt;
 
 #[cfg(test)]

@@ -1,58 +1,66 @@
-//! From a folder to a spool that can be written to.
+//! From a directory to a spool that can be written to.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folders::{FolderError, make_common, make_queues};
+use super::disk::Disk;
+use super::folders::{FolderError, make_common, make_queues, open_root};
 use super::layout::Layout;
 use super::lock::{LockError, SpoolLock};
 use super::volume::Volume;
+use super::wal::LogError;
 use crate::policy::Name;
 
-/// A spool that is ours.
+/// A spool that this process has locked.
 #[derive(Debug)]
 pub struct Opened {
-    /// Where it is.
+    /// Its files.
+    pub disk: Disk,
+    /// Their names.
     pub layout: Layout,
     /// Keeps other daemons out while it lives.
     pub lock: SpoolLock,
-    /// Drafts of an earlier run that were swept: none of them had been acknowledged.
+    /// Drafts of an earlier run that were removed: none of them had been acknowledged.
     pub swept: usize,
 }
 
 /// Why a spool cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It is somebody else's.
+    /// Another process has locked it.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A folder cannot be had.
+    /// A directory cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The file system would not.
+    /// A write-ahead log cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The file system returned an error.
     #[error("cannot {what} `{}`", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// With what.
+        /// Its file or directory.
         path: PathBuf,
-        /// Why not.
+        /// What the file system returned.
         source: io::Error,
     },
 }
 
-/// Makes what is missing in the folder of a spool ([`super::make_root`]), takes the lock, and sweeps
-/// what an earlier run had not finished. Entries are neither opened nor counted: there may be millions.
+/// Opens the spool at `root`, which exists ([`super::make_root`]): takes the lock, creates what is missing,
+/// and removes what an earlier run had not finished. Entries are neither opened nor counted: there may be millions.
 ///
 /// # Errors
 /// When the lock is taken, or the file system refuses any of it.
-pub fn open<V: Volume>(volume: &V, root: PathBuf, endpoints: &[Name]) -> Result<Opened, OpenError> {
+pub fn open(root: PathBuf, group: Option<u32>, endpoints: &[Name]) -> Result<Opened, OpenError> {
+    let disk = open_root(&root, group)?;
     let layout = Layout::new(root);
-    let lock = SpoolLock::take(&layout)?;
-    make_common(volume, &layout)?;
-    make_queues(volume, &layout, endpoints)?;
-    let swept = sweep(volume, layout.tmp())?;
-    Ok(Opened { layout, lock, swept })
+    let lock = SpoolLock::take(&disk, &layout)?;
+    make_common(&disk, &layout)?;
+    make_queues(&disk, &layout, endpoints)?;
+    let swept = sweep(&disk, layout.tmp())?;
+    Ok(Opened { disk, layout, lock, swept })
 }
 
 /// Removes what an earlier run had not finished: nothing in `tmp` was ever acknowledged.
@@ -66,7 +74,7 @@ pub(super) fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenEr
             Ok(()) => swept += 1,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-                tracing::warn!(path = %path.display(), "a directory in the spool's tmp is left alone");
+                tracing::warn!(path = %path.display(), "unexpected directory in the spool's tmp left unchanged");
             }
             Err(source) => return Err(failed("remove", &path, source)),
         }

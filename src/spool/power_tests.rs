@@ -79,9 +79,6 @@ impl Platter {
             Op::SyncEverythingFailed => self.writes.clear(),
             Op::SyncDir(directory) => self.sync_names(directory),
             Op::Rename(from, to, inode) => self.set(&[(from, None), (to, Some(*inode))]),
-            Op::Exchange(one, first, other, second) => {
-                self.set(&[(one, Some(*first)), (other, Some(*second))])
-            }
             Op::Remove(path) => self.set(&[(path, None)]),
         }
     }

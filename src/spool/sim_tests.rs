@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use super::commit_error::CommitError;
-use super::volume::{FileFacts, Volume};
+use super::layout::Access;
+use super::volume::{Displaced, FileFacts, Volume};
 use super::writer::Receipt;
 use crate::clock::Timestamp;
 use crate::envelope::EntryId;
@@ -32,7 +33,6 @@ pub(super) enum Op {
     SyncEverythingFailed,
     SyncDir(PathBuf),
     Rename(PathBuf, PathBuf, Inode),
-    Exchange(PathBuf, Inode, PathBuf, Inode),
     Remove(PathBuf),
 }
 
@@ -65,6 +65,9 @@ pub(super) struct State {
     /// Which of the calls fail, and with what.
     pub(super) fault: Option<(Fault, i32)>,
     pub(super) tells: bool,
+    /// Directories on another file system.
+    pub(super) elsewhere: Vec<PathBuf>,
+    pub(super) displaced: Option<Displaced>,
     /// While it is set, the disk does not answer a sync of everything.
     pub(super) is_stalled: bool,
     /// Files with data that no sync has seen.
@@ -167,7 +170,7 @@ impl Volume for Sim {
     type Reader = io::Cursor<Vec<u8>>;
     type Names = std::vec::IntoIter<io::Result<OsString>>;
 
-    fn create(&self, path: &Path) -> io::Result<Handle> {
+    fn create(&self, path: &Path, _: Access) -> io::Result<Handle> {
         let mut state = self.call("create", path)?;
         if state.now.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -193,7 +196,7 @@ impl Volume for Sim {
         Ok(())
     }
 
-    fn open(&self, path: &Path) -> io::Result<Handle> {
+    fn open(&self, path: &Path, _: Access) -> io::Result<Handle> {
         let state = self.call("open", path)?;
         Ok(state.handle(path, state.inode(path)?))
     }
@@ -259,7 +262,7 @@ impl Volume for Sim {
         if known < state.losses { Err(io::Error::from_raw_os_error(5)) } else { called }
     }
 
-    fn tells_every_loss(&self, _: &Path) -> io::Result<bool> {
+    fn reports_every_loss(&self) -> io::Result<bool> {
         Ok(self.state().tells)
     }
 
@@ -269,15 +272,6 @@ impl Volume for Sim {
         state.now.names.remove(from);
         state.now.names.insert(to.to_owned(), inode);
         state.log.push(Op::Rename(from.to_owned(), to.to_owned(), inode));
-        Ok(())
-    }
-
-    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-        let mut state = self.call("exchange", one)?;
-        let (first, second) = (state.inode(one)?, state.inode(other)?);
-        state.now.names.insert(one.to_owned(), second);
-        state.now.names.insert(other.to_owned(), first);
-        state.log.push(Op::Exchange(one.to_owned(), second, other.to_owned(), first));
         Ok(())
     }
 
@@ -294,8 +288,23 @@ impl Volume for Sim {
         Ok(())
     }
 
-    fn make_dir(&self, _: &Path) -> io::Result<bool> {
+    fn make_dir(&self, _: &Path, _: Access) -> io::Result<bool> {
         Ok(false)
+    }
+
+    fn truncate(&self, file: &Handle, length: u64) -> io::Result<()> {
+        let state = self.call("truncate", &file.path)?;
+        let found = state.now.data.get(&file.inode).map_or(0, |data| data.len());
+        assert!(u64::try_from(found).unwrap() <= length, "nothing in these tests makes an entry longer");
+        Ok(())
+    }
+
+    fn is_in_mount(&self, directory: &Path) -> io::Result<bool> {
+        Ok(!self.state().elsewhere.iter().any(|mounted| directory.starts_with(mounted)))
+    }
+
+    fn displaced(&self) -> io::Result<Option<Displaced>> {
+        Ok(self.state().displaced.clone())
     }
 
     fn list(&self, path: &Path) -> io::Result<Self::Names> {
@@ -311,7 +320,7 @@ impl Volume for Sim {
         Ok(FileFacts { length: u64::try_from(length).unwrap(), changed: Timestamp::UNIX_EPOCH })
     }
 
-    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+    fn free_bytes(&self) -> io::Result<u64> {
         Ok(1 << 40)
     }
 }

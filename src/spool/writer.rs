@@ -1,9 +1,9 @@
 //! Why a 200 can be trusted: how a batch of drafts becomes entries.
 //!
-//! A small draft is made safe by the journal, which is synced once for the whole batch, and then
-//! gets its file and its name in `new`. A large one, and every one where there is no journal, is
+//! A small draft is made durable in the write-ahead log, which is synced once for the whole batch, and
+//! then gets its file and its name in `new`. A large one, and every one where there is no log, is
 //! written, synced, renamed into `new`, and its directory synced. Receipts are made at the end of
-//! either way and nowhere else.
+//! these two paths and nowhere else.
 //!
 //! After a failed sync nothing is promised of that file again: the kernel may have dropped the
 //! pages, and a second sync would succeed without them. The draft is removed, the sender gets its
@@ -22,10 +22,12 @@ use tokio::sync::oneshot;
 use super::commit_error::{CommitError, PUBLISH, RENAME, SYNC_DIRECTORY, io_error};
 use super::draft::Draft;
 use super::health::Health;
-use super::journal::Journal;
-use super::layout::{Layout, Queue};
+use super::layout::{Access, Layout, Queue};
+use super::places::{fault_of_queue, faults};
 use super::volume::Volume;
+use super::wal::{CheckpointThread, Checkpointer, Checkpoints, LogError, Wal};
 use crate::envelope::EntryId;
+use crate::policy::Name;
 
 /// Proof that an entry stands in `new/`, whole, and would survive a power cut. Made only here.
 #[derive(Debug)]
@@ -53,28 +55,36 @@ pub(super) struct Step<T> {
 
 /// Writes batches. Knows nothing of threads and queues.
 #[derive(Debug)]
-pub(super) struct Writer<V: Volume> {
+pub(super) struct Writer<V: Volume, C = CheckpointThread<V>> {
     volume: V,
     layout: Layout,
     health: Arc<Health>,
     /// None where every entry is synced by itself.
-    journal: Option<Journal<V>>,
+    wal: Option<Wal<V, C>>,
     /// Directories whose sync failed, until it succeeds.
     suspects: BTreeSet<PathBuf>,
 }
 
-impl<V: Volume> Writer<V> {
-    /// Puts back what an earlier run had safe in its journals alone.
-    pub(super) fn start(volume: V, layout: Layout, health: Arc<Health>) -> io::Result<Self> {
-        let journal = Journal::start(&volume, &layout)?;
-        let mut writer = Self { volume, layout, health, journal, suspects: BTreeSet::new() };
-        match writer.journal.as_mut().map(Journal::repair).transpose() {
+impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
+    /// Restores what only the logs of an earlier run hold.
+    pub(super) fn start(
+        volume: V,
+        layout: Layout,
+        health: Arc<Health>,
+        checkpoints: impl FnOnce(Checkpointer<V>) -> io::Result<C>,
+    ) -> Result<Self, LogError> {
+        let wal = Wal::start(&volume, &layout, checkpoints)?;
+        let mut writer = Self { volume, layout, health, wal, suspects: BTreeSet::new() };
+        match writer.wal.as_mut().map(Wal::repair).transpose() {
             Ok(restored) => {
-                let (restored, journal) = (restored.unwrap_or(0), restored.is_some());
-                tracing::info!(restored, journal, "spool ready");
+                let (restored, write_ahead_log) = (restored.unwrap_or(0), restored.is_some());
+                tracing::info!(restored, write_ahead_log, "spool ready");
             }
-            Err(error) => writer.is_failing(&io_error("ready the journal in", writer.layout.root())(error)),
+            Err(error) => {
+                writer.is_failing(&io_error("prepare the write-ahead log in", writer.layout.root())(error))
+            }
         }
+        writer.check_places();
         writer.look_at_space();
         Ok(writer)
     }
@@ -82,25 +92,54 @@ impl<V: Volume> Writer<V> {
     /// Makes entries of drafts, and answers each.
     pub(super) fn write_batch(&mut self, batch: Vec<Step<Draft>>) {
         self.probe_if_failing();
-        if self.health.is_failing() {
+        self.check_root();
+        if let Some(error) = self.refusal() {
             for Step { answer, .. } in batch {
-                let _ = answer.send(Err(CommitError::Failing));
+                let _ = answer.send(Err(error.clone()));
             }
             return;
         }
-        let has_journal = self.journal.is_some();
+        let batch = self.without_faulty_endpoints(batch);
+        let has_wal = self.wal.is_some();
         let (small, large): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|step| has_journal && Journal::<V>::takes(&step.item));
-        self.write_journaled(small);
+            batch.into_iter().partition(|step| has_wal && Wal::<V, C>::takes(&step.item));
+        self.write_logged(small);
         self.write_synced(large);
         self.look_at_space();
     }
 
-    /// Journal, its sync, files with their names.
-    fn write_journaled(&mut self, batch: Vec<Step<Draft>>) {
-        let Some(journal) = self.journal.as_mut().filter(|_| !batch.is_empty()) else { return };
-        if let Err(error) = journal.append(batch.iter().map(|step| &step.item)) {
-            let error = io_error("write the journal in", self.layout.root())(error);
+    /// Why nothing can be written, if nothing can.
+    fn refusal(&self) -> Option<CommitError> {
+        if self.health.displaced().is_some() {
+            Some(CommitError::Displaced)
+        } else {
+            self.health.is_failing().then_some(CommitError::Failing)
+        }
+    }
+
+    /// Answers the drafts of endpoints whose queue was replaced; returns the others.
+    fn without_faulty_endpoints(&self, batch: Vec<Step<Draft>>) -> Vec<Step<Draft>> {
+        let mut checked: BTreeMap<Name, Option<String>> = BTreeMap::new();
+        let mut good = Vec::with_capacity(batch.len());
+        for Step { item, answer } in batch {
+            let endpoint = item.endpoint();
+            if !checked.contains_key(endpoint) {
+                let fault = fault_of_queue(&self.volume, &self.layout, endpoint, Queue::New);
+                checked.insert(endpoint.clone(), fault);
+            }
+            match checked.get(endpoint) {
+                Some(Some(fault)) => drop(answer.send(Err(CommitError::Endpoint(fault.clone())))),
+                Some(None) | None => good.push(Step { item, answer }),
+            }
+        }
+        good
+    }
+
+    /// Log, its sync, files with their names.
+    fn write_logged(&mut self, batch: Vec<Step<Draft>>) {
+        let Some(wal) = self.wal.as_mut().filter(|_| !batch.is_empty()) else { return };
+        if let Err(error) = wal.append(batch.iter().map(|step| &step.item)) {
+            let error = io_error("write the write-ahead log in", self.layout.root())(error);
             batch.into_iter().for_each(|step| self.fail(step.answer, error.clone()));
             return;
         }
@@ -142,7 +181,7 @@ impl<V: Volume> Writer<V> {
 
     fn write(&mut self, draft: Draft) -> Result<(Draft, V::File), CommitError> {
         let path = self.layout.draft(draft.id());
-        let file = self.volume.create(&path).map_err(io_error("create", &path))?;
+        let file = self.volume.create(&path, Access::Shared).map_err(io_error("create", &path))?;
         match self.volume.write(&file, 0, &draft.pieces()) {
             Ok(()) => Ok((draft, file)),
             Err(error) => Err(self.discard("write", &path, error)),
@@ -226,39 +265,72 @@ impl<V: Volume> Writer<V> {
 
     fn is_failing(&self, error: &CommitError) {
         if !self.health.is_failing() {
-            tracing::error!(%error, "the spool is failing: deliveries get 503 until a probe file goes through");
+            tracing::error!(%error, "spool failing; deliveries get 503");
             self.health.set_failing(true);
         }
     }
 
-    /// What is to be done when there is nothing to do.
+    /// Runs once a second, whether or not there are deliveries.
     pub(super) fn tidy(&mut self) {
         self.probe_if_failing();
+        self.check_places();
         self.look_at_space();
-        if let Err(error) = self.journal.as_mut().map_or(Ok(()), Journal::tidy) {
+        if let Err(error) = self.wal.as_mut().map_or(Ok(()), Wal::tidy) {
             self.is_failing(&io_error("make durable what is in", self.layout.root())(error));
         }
     }
 
-    /// Writes anew what a journal still holds, puts a file through everything an entry goes
-    /// through, and syncs the directories that failed.
+    fn check_places(&self) {
+        self.check_root();
+        let faults = faults(&self.volume, &self.layout, &self.health.endpoints());
+        let before = self.health.set_faults(faults.clone());
+        for (endpoint, fault) in faults.iter().filter(|(endpoint, _)| !before.contains_key(*endpoint)) {
+            tracing::error!(%endpoint, fault, "endpoint unavailable; its deliveries get 503");
+        }
+        for endpoint in before.keys().filter(|endpoint| !faults.contains_key(*endpoint)) {
+            tracing::info!(%endpoint, "endpoint available again");
+        }
+    }
+
+    /// Compares the configured path with the root that is held.
+    fn check_root(&self) {
+        let displaced = match self.volume.displaced() {
+            Ok(displaced) => displaced,
+            Err(error) => return self.is_failing(&io_error("look at", self.layout.root())(error)),
+        };
+        match (self.health.set_displaced(displaced.clone()), displaced) {
+            (None, Some(displaced)) => {
+                let (configured, held) = (displaced.configured, displaced.held);
+                tracing::error!(configured, held, "spool directory replaced; deliveries get 503");
+            }
+            (Some(_), None) => tracing::info!("spool directory back in its place"),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Rewrites what a damaged log holds, puts a file through every operation that an entry needs,
+    /// and syncs the directories that failed.
     fn probe_if_failing(&mut self) {
         if !self.health.is_failing() {
             return;
         }
-        let repaired = self.journal.as_mut().map_or(Ok(0), Journal::repair);
+        let repaired = self.wal.as_mut().map_or(Ok(0), Wal::repair);
         let volume = &self.volume;
         self.suspects.retain(|directory| volume.sync_dir(directory).is_err());
         let passed = repaired.and_then(|restored| self.probe().map(|()| restored));
-        if let (Ok(restored), true) = (passed, self.suspects.is_empty()) {
-            tracing::info!(restored, "the spool is well again: a probe file went through");
-            self.health.set_failing(false);
+        match passed {
+            Ok(restored) if self.suspects.is_empty() => {
+                tracing::info!(restored, "spool recovered");
+                self.health.set_failing(false);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "spool still failing"),
         }
     }
 
     fn probe(&self) -> io::Result<()> {
         let (path, renamed) = (self.layout.draft(EntryId::fresh()), self.layout.draft(EntryId::fresh()));
-        let passed = self.volume.create(&path).and_then(|file| {
+        let passed = self.volume.create(&path, Access::Private).and_then(|file| {
             self.volume.write(&file, 0, &[b"probe"])?;
             self.volume.sync(&file)?;
             self.volume.rename(&path, &renamed)?;
@@ -270,15 +342,15 @@ impl<V: Volume> Writer<V> {
     }
 
     fn look_at_space(&self) {
-        if let Ok(free) = self.volume.free_bytes(self.layout.root()) {
+        if let Ok(free) = self.volume.free_bytes() {
             self.health.set_free(free);
         }
     }
 
-    /// Makes everything durable without the journal.
+    /// Makes everything durable without the logs.
     pub(super) fn close(self) {
-        if let Some(journal) = self.journal {
-            journal.close();
+        if let Some(wal) = self.wal {
+            wal.close();
         }
     }
 }

@@ -128,7 +128,7 @@ fn assert_modes(world: &World, directory: u32, file: u32) {
 
 #[test]
 fn a_spool_that_does_not_last_is_warned_of() {
-    const WARNING: &str = "the spool does not last: what is stored there can be lost after its 200";
+    const WARNING: &str = "the spool's file system can lose acknowledged entries";
     let world = World::new();
     let daemon = world.start();
     daemon.logged("serving", |_| true);

@@ -131,8 +131,8 @@ fn every_call_fails_with(error: &str) {
         assert_eq!(world.entries("pix").len(), before + 3 - failed, "{case}");
         assert!(thread == "checkpoint" || failed > 0, "{case}: nothing failed");
         cases += 1;
-        eventually(&format!("the spool is well again after {case}"), || {
-            (daemon.log_text().matches("the spool is well again").count() == cases).then_some(())
+        eventually(&format!("spool recovered after {case}"), || {
+            (daemon.log_text().matches("spool recovered").count() == cases).then_some(())
         });
         assert_eq!(daemon.admin("/readyz").0, 200, "{case}");
         assert_kept(&world, &promised, &case);

@@ -21,9 +21,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(settings: Settings) -> Self {
-        let disk = Disk::new(settings.group);
-        Self { disk, layout: Layout::new(settings.directory), now: Clock::System.now() }
+    pub(super) fn new(settings: Settings) -> Result<Self, Failure> {
+        let disk = Disk::open(&settings.directory, settings.group);
+        let disk = disk.map_err(|error| unlisted(&settings.directory, error))?;
+        Ok(Self { disk, layout: Layout::new(settings.directory), now: Clock::System.now() })
     }
 
     /// The endpoints that are meant: one, or all that have a folder.
@@ -87,12 +88,16 @@ impl Desk {
     }
 
     pub(super) fn unlisted(&self, why: io::Error) -> Failure {
-        let root = Escaped(&self.layout.root().display().to_string()).to_string();
-        if why.kind() == io::ErrorKind::NotFound {
-            return Failure::Refused(format!("there is no spool `{root}` yet; `hookspool run` makes it"));
-        }
-        Failure::Io { what: format!("cannot list the spool `{root}`"), why }
+        unlisted(self.layout.root(), why)
     }
+}
+
+fn unlisted(root: &Path, why: io::Error) -> Failure {
+    let root = Escaped(&root.display().to_string()).to_string();
+    if why.kind() == io::ErrorKind::NotFound {
+        return Failure::Refused(format!("there is no spool `{root}` yet; `hookspool run` makes it"));
+    }
+    Failure::Io { what: format!("cannot list the spool `{root}`"), why }
 }
 
 /// What the system said about an entry.

@@ -19,7 +19,7 @@ use desk::Desk;
 /// # Errors
 /// When it cannot be done.
 pub fn spool(config: &Path, command: &SpoolCommand) -> Result<Exit, Failure> {
-    let desk = Desk::new(crate::config::spool_folder(config)?);
+    let desk = Desk::new(crate::config::spool_folder(config)?)?;
     match command {
         SpoolCommand::List(args) => list::list(&desk, args),
         SpoolCommand::Show(args) => show::show(&desk, args),

@@ -78,7 +78,7 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
     let told = deliver(&ground, daemon.port, round, MIXED, |progress| progress.refused(REFUSED));
     let tally = ledger.enter(told);
     let complaints = complaints(&daemon);
-    let fits = |line: &&str| line.contains("\"the spool is failing");
+    let fits = |line: &&str| line.contains("\"spool failing");
     let failings = daemon.log_text().lines().filter(fits).count();
     eprintln!("{kind:?} {form:?}, {left} bytes left: {tally:?}, failing {failings} times");
     assert_eq!(

@@ -1,0 +1,240 @@
+//! One log file: created once, filled, and then declared void.
+//!
+//! ```text
+//! block 0           its state
+//! block 1 ...       batches of records
+//! the last block    its state once more
+//! ```
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::BLOCK;
+use super::mark::{Epoch, Mark, State};
+use super::record::{self, Batch, Record, Records, records};
+use super::{SEGMENT_BYTES, previous};
+use crate::envelope::EntryId;
+use crate::spool::draft::Draft;
+use crate::spool::layout::{Access, Layout};
+use crate::spool::volume::{Volume, is_not_ours};
+
+/// Where the state is written for the second time.
+const SECOND: usize = SEGMENT_BYTES - BLOCK;
+/// Zeros that are written at once.
+const ZEROS: &[u8] = &[0; 1 << 16];
+
+/// A log file that is open to be filled.
+#[derive(Debug)]
+pub(super) struct Segment<V: Volume> {
+    volume: V,
+    pub(super) number: usize,
+    file: V::File,
+    epoch: Epoch,
+    /// Where the next batch begins.
+    end: usize,
+    next: Batch,
+}
+
+impl<V: Volume> Segment<V> {
+    /// Creates a void one, in the place of the file that may be there. All its blocks are written, so that
+    /// filling it does not change the file system's metadata.
+    pub(super) fn create(volume: &V, layout: &Layout, number: usize) -> io::Result<Self> {
+        let draft = layout.draft(EntryId::fresh());
+        let made = Self::write_zeros(volume, &draft)
+            .and_then(|()| volume.rename(&draft, &layout.wal(number)))
+            .and_then(|()| volume.sync_dir(layout.root()));
+        if let Err(error) = made {
+            // Whether it exists is not known; tmp is emptied at the next start.
+            let _ = volume.remove(&draft);
+            return Err(error);
+        }
+        Self::open(volume, layout, number)
+    }
+
+    fn write_zeros(volume: &V, path: &Path) -> io::Result<()> {
+        let file = volume.create(path, Access::Private)?;
+        let mut at = 0;
+        while at < SEGMENT_BYTES {
+            volume.write(&file, offset(at)?, &[ZEROS])?;
+            at += ZEROS.len();
+        }
+        volume.sync(&file)
+    }
+
+    /// Opens the file that is there, if it has the right size, and makes it void.
+    pub(super) fn reopen(volume: &V, layout: &Layout, number: usize) -> io::Result<Self> {
+        if volume.facts(&layout.wal(number))?.length != offset(SEGMENT_BYTES)? {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut segment = Self::open(volume, layout, number)?;
+        segment.write_void()?;
+        segment.sync_void()?;
+        Ok(segment)
+    }
+
+    fn open(volume: &V, layout: &Layout, number: usize) -> io::Result<Self> {
+        let file = volume.open(&layout.wal(number), Access::Private)?;
+        let (epoch, end, next) = Self::unused();
+        Ok(Self { volume: volume.clone(), number, file, epoch, end, next })
+    }
+
+    fn unused() -> (Epoch, usize, Batch) {
+        (Epoch::fresh(), BLOCK, Batch { number: 0, records: 0, records_before: 0 })
+    }
+
+    /// Whether it holds no record.
+    pub(super) fn is_void(&self) -> bool {
+        self.next.number == 0
+    }
+
+    /// Whether a batch of so many bytes fits.
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+        bytes.next_multiple_of(BLOCK) <= SECOND - self.end
+    }
+
+    /// Writes a batch and makes it durable. After an error it must not be used again.
+    pub(super) fn append<'a>(&mut self, drafts: impl Iterator<Item = &'a Draft> + Clone) -> io::Result<()> {
+        let batch =
+            Batch { records: u32::try_from(drafts.clone().count()).map_err(io::Error::other)?, ..self.next };
+        let heads: Vec<_> = drafts.clone().map(|draft| record::head(self.epoch, batch, draft)).collect();
+        let mut pieces: Vec<&[u8]> = Vec::with_capacity(heads.len() * 3 + 2);
+        for (head, draft) in heads.iter().zip(drafts) {
+            let [envelope, payload] = draft.pieces();
+            pieces.extend([head.as_slice(), envelope, payload]);
+        }
+        let bytes = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        pieces.push(record::padding(bytes));
+        self.write_batch(&pieces)?;
+        self.volume.sync(&self.file)?;
+        self.end += bytes.next_multiple_of(BLOCK);
+        self.next = Batch { number: batch.number + 1, records: 0, records_before: batch.records };
+        Ok(())
+    }
+
+    /// Writes a batch; the first one with the state, so that both become durable in one sync.
+    fn write_batch(&self, pieces: &[&[u8]]) -> io::Result<()> {
+        if !self.is_void() {
+            return self.volume.write(&self.file, offset(self.end)?, pieces);
+        }
+        let active = Mark::Active(self.epoch).block();
+        self.volume.write(&self.file, offset(SECOND)?, &[&active])?;
+        self.volume.write(&self.file, 0, &[&[active.as_slice()], pieces].concat())
+    }
+
+    /// Writes that it is void: what it held is durable without it. Not durable before
+    /// [`Segment::sync_void`].
+    pub(super) fn write_void(&mut self) -> io::Result<()> {
+        let void = Mark::Void(self.epoch).block();
+        self.volume.write(&self.file, offset(SECOND)?, &[&void])?;
+        self.volume.write(&self.file, 0, &[&void])
+    }
+
+    /// Makes it durable that it is void; it can be filled again.
+    pub(super) fn sync_void(&mut self) -> io::Result<()> {
+        self.volume.sync(&self.file)?;
+        (self.epoch, self.end, self.next) = Self::unused();
+        Ok(())
+    }
+}
+
+/// Why a log cannot be used, now or later.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// It was written by a later release, or both places of its state are damaged.
+    #[error(
+        "the write-ahead log `{}` has a version that this release does not know, so it may hold entries that are nowhere else; \
+         start the release that wrote it, or move the file away if you are sure that it is not needed", .0.display()
+    )]
+    Unknown(PathBuf),
+    /// The file system returned an error.
+    #[error("cannot read the write-ahead log `{}`", path.display())]
+    Io {
+        /// The log.
+        path: PathBuf,
+        /// What the file system returned.
+        source: io::Error,
+    },
+}
+
+impl LogError {
+    /// Whether trying again would find the same.
+    pub(super) fn is_permanent(&self) -> bool {
+        match self {
+            Self::Unknown(_) => true,
+            Self::Io { source, .. } => is_not_ours(source),
+        }
+    }
+
+    pub(super) fn into_io(self) -> io::Error {
+        io::Error::other(self)
+    }
+}
+
+/// What a log file holds.
+#[derive(Debug)]
+pub(super) struct Contents {
+    bytes: Vec<u8>,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Void,
+    Current(Vec<Epoch>),
+    Previous,
+}
+
+impl Contents {
+    /// Reads a log; one that does not exist is void.
+    pub(super) fn read<V: Volume>(volume: &V, layout: &Layout, number: usize) -> Result<Self, LogError> {
+        let path = layout.wal(number);
+        let mut bytes = Vec::new();
+        let read =
+            volume.read(&path).and_then(|file| file.take(offset(SEGMENT_BYTES)?).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(LogError::Io { path, source }),
+        }
+        let form = Self::form(&bytes).ok_or(LogError::Unknown(path))?;
+        Ok(Self { bytes, form })
+    }
+
+    fn form(bytes: &[u8]) -> Option<Form> {
+        if previous::is_active(bytes) {
+            return Some(Form::Previous);
+        }
+        let first = bytes.get(..BLOCK).unwrap_or(bytes);
+        let second = bytes.get(SECOND..SEGMENT_BYTES).unwrap_or_default();
+        match State::of(Mark::parse(first), Mark::parse(second)) {
+            State::Active(epochs) => Some(Form::Current(epochs)),
+            State::Void => Some(Form::Void),
+            State::Unknown => None,
+        }
+    }
+
+    /// The records that may be needed.
+    pub(super) fn records(&self) -> Records<'_> {
+        match &self.form {
+            Form::Void => Records::default(),
+            Form::Previous => Records { intact: self.of_previous(), ..Records::default() },
+            Form::Current(epochs) => {
+                let mut all = Records::default();
+                for found in epochs.iter().map(|epoch| records(&self.bytes, *epoch)) {
+                    all.intact.extend(found.intact);
+                    all.damaged += found.damaged;
+                    all.incomplete += found.incomplete;
+                }
+                all
+            }
+        }
+    }
+
+    fn of_previous(&self) -> Vec<Record<'_>> {
+        previous::records(&self.bytes)
+    }
+}
+
+fn offset(bytes: usize) -> io::Result<u64> {
+    u64::try_from(bytes).map_err(io::Error::other)
+}
