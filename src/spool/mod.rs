@@ -61,5 +61,11 @@ mod sim;
 #[path = "power_tests.rs"]
 mod power;
 #[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod schedule;
+#[cfg(test)]
 #[path = "crash_tests.rs"]
 mod crash;
+#[cfg(test)]
+#[path = "interleaving_tests.rs"]
+mod interleaving;

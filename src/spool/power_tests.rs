@@ -1,8 +1,7 @@
-//! What a disk holds when the power goes: a weaker promise than any journaling file system gives.
+//! What a disk holds when the power goes.
 //!
-//! Data that was not synced is lost, kept, or kept in part, block by block. A name whose directory
-//! was not synced is lost or kept, each for itself; only that a rename or an exchange is one thing is
-//! believed.
+//! Data that was not synced is lost, kept, or kept in part, block by block. What becomes of names that were not
+//! synced depends on the model of the file system; each of them takes a rename for one change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,8 +11,28 @@ use super::sim::{Contents, Op};
 
 type Inode = usize;
 
+/// What is known of a file system.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Model {
+    /// Changes of names are lost or kept, each for itself. Weaker than any file system with a journal, and what
+    /// remains of ext4 without one if every rename is one change.
+    #[default]
+    Unjournaled,
+    /// Changes reach the disk in order, and a sync of any file or directory that was changed takes all along.
+    Ext4,
+    /// Changes reach the disk in order, and a sync takes along what was changed before the thing that is synced.
+    Xfs,
+}
+
+impl Model {
+    /// Whether it keeps names intact and reports every loss, so that there is a write-ahead log.
+    pub(super) fn has_journal(self) -> bool {
+        self != Self::Unjournaled
+    }
+}
+
 /// What becomes of that which was not synced.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Fate {
     Lost,
     Kept,
@@ -46,14 +65,15 @@ type Write = (usize, Arc<Vec<u8>>);
 /// What is durable, and what is not yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Platter {
+    model: Model,
     durable: Contents,
     writes: BTreeMap<Inode, Vec<Write>>,
     changes: Vec<Change>,
 }
 
 impl Platter {
-    pub(super) fn holding(durable: Contents) -> Self {
-        Self { durable, ..Self::default() }
+    pub(super) fn holding(model: Model, durable: Contents) -> Self {
+        Self { model, durable, ..Self::default() }
     }
 
     /// Takes in the next operation.
@@ -66,7 +86,11 @@ impl Platter {
             Op::Unnamed(inode) => drop(self.durable.data.insert(*inode, Default::default())),
             Op::Link(path, inode) => self.set(&[(path, Some(*inode))]),
             Op::Write(inode, at, bytes) => self.writes.entry(*inode).or_default().push((*at, bytes.clone())),
-            Op::Sync(inode) => self.settle(*inode),
+            Op::Sync(inode) => {
+                self.settle(*inode);
+                let touches = |(_, changed): &(PathBuf, Option<Inode>)| *changed == Some(*inode);
+                self.commit_in_order(touches);
+            }
             // The kernel has dropped the pages: no later sync brings them.
             Op::SyncFailed(inode) => drop(self.writes.remove(inode)),
             Op::SyncEverything => {
@@ -85,6 +109,9 @@ impl Platter {
 
     /// Makes the names in a directory durable, and what they came from.
     fn sync_names(&mut self, directory: &Path) {
+        if self.model.has_journal() {
+            return self.commit_in_order(|(path, _)| path.parent() == Some(directory));
+        }
         let mut touched = BTreeSet::new();
         let mut synced = Vec::new();
         for index in (0..self.changes.len()).rev() {
@@ -95,6 +122,19 @@ impl Platter {
             }
         }
         synced.iter().rev().for_each(|change| set(&mut self.durable, change));
+    }
+
+    /// What a journal takes along when something is synced that it still holds a change of.
+    fn commit_in_order(&mut self, touches: impl Fn(&(PathBuf, Option<Inode>)) -> bool) {
+        let Some(last) = self.changes.iter().rposition(|change| change.iter().any(&touches)) else { return };
+        let end = match self.model {
+            Model::Unjournaled => return,
+            Model::Ext4 => self.changes.len(),
+            Model::Xfs => last + 1,
+        };
+        for change in self.changes.drain(..end) {
+            set(&mut self.durable, &change);
+        }
     }
 
     fn set(&mut self, sets: &[(&PathBuf, Option<Inode>)]) {
@@ -122,7 +162,20 @@ impl Platter {
                 }
             }
         }
-        for change in &self.changes {
+        let kept = match self.model {
+            Model::Unjournaled => None,
+            Model::Ext4 | Model::Xfs => {
+                let choices = u64::try_from(self.changes.len()).unwrap() + 1;
+                Some(usize::try_from(fate.choose(choices)).unwrap())
+            }
+        };
+        for (index, change) in self.changes.iter().enumerate() {
+            if let Some(kept) = kept {
+                if index < kept {
+                    set(&mut found, change);
+                }
+                continue;
+            }
             // Nothing moves away from where it never came.
             let is_there =
                 change.iter().all(|(path, inode)| inode.is_some() || found.names.contains_key(path));
@@ -130,6 +183,7 @@ impl Platter {
                 set(&mut found, change);
             }
         }
+        found.forget_unnamed();
         found
     }
 }

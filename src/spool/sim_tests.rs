@@ -48,6 +48,12 @@ impl Contents {
         Some(&self.data[self.names.get(path)?])
     }
 
+    /// Drops the data of files that have no name.
+    pub(super) fn forget_unnamed(&mut self) {
+        let named: BTreeSet<_> = self.names.values().copied().collect();
+        self.data.retain(|inode, _| named.contains(inode));
+    }
+
     pub(super) fn write(&mut self, inode: Inode, offset: usize, bytes: &[u8]) {
         let data = Arc::make_mut(self.data.entry(inode).or_default());
         data.resize(data.len().max(offset + bytes.len()), 0);
@@ -63,13 +69,11 @@ pub(super) struct State {
     /// All calls that may fail, with what they were made on.
     pub(super) calls: Vec<(&'static str, PathBuf)>,
     /// Which of the calls fail, and with what.
-    pub(super) fault: Option<(Fault, i32)>,
+    pub(super) faults: Vec<(Fault, i32)>,
     pub(super) tells: bool,
     /// Directories on another file system.
     pub(super) elsewhere: Vec<PathBuf>,
     pub(super) displaced: Option<Displaced>,
-    /// While it is set, the disk does not answer a sync of everything.
-    pub(super) is_stalled: bool,
     /// Files with data that no sync has seen.
     unsynced: BTreeSet<Inode>,
     /// Files that lost data of which their own sync has not told yet.
@@ -88,17 +92,27 @@ pub(super) enum Fault {
     Named(&'static str, usize),
     /// Those with these numbers, counting all calls.
     Numbered(usize, usize),
+    /// None fails, but before the call with this number everything that is not synced is lost.
+    WriteBack(usize),
 }
 
 /// The file system. Clones are the same one.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sim(Arc<Mutex<State>>);
+#[derive(Clone, Default)]
+pub(super) struct Sim(Arc<Mutex<State>>, Arc<Mutex<Option<Hook>>>);
+
+type Hook = Arc<dyn Fn() + Send + Sync>;
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sim")
+    }
+}
 
 impl Sim {
     /// One that holds this, and on which losses are told all at once, or are not.
     pub(super) fn holding(now: Contents, tells: bool) -> Self {
         let inodes = now.data.keys().max().map_or(0, |inode| inode + 1);
-        Self(Arc::new(Mutex::new(State { now, inodes, tells, ..State::default() })))
+        Self(Arc::new(Mutex::new(State { now, inodes, tells, ..State::default() })), Arc::default())
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -129,25 +143,51 @@ impl Sim {
         });
     }
 
+    /// Runs before each call, on the thread that makes it.
+    pub(super) fn set_hook(&self, hook: impl Fn() + Send + Sync + 'static) {
+        *self.1.lock().unwrap() = Some(Arc::new(hook));
+    }
+
     fn call(&self, name: &'static str, path: &Path) -> io::Result<MutexGuard<'_, State>> {
+        let hook = self.1.lock().unwrap().clone();
+        if let Some(hook) = hook {
+            hook();
+        }
         self.note_answers();
         let mut state = self.state();
         let number = state.calls.len();
-        let before = || state.calls.iter().filter(|(call, _)| *call == name).count();
-        let fails = match state.fault {
-            Some((Fault::Named(call, after), _)) => call == name && before() == after,
-            Some((Fault::Numbered(from, count), _)) => (from..from + count).contains(&number),
-            None => false,
+        let before = state.calls.iter().filter(|(call, _)| *call == name).count();
+        let fails = |(fault, errno): &(Fault, i32)| {
+            let meets = match fault {
+                Fault::Named(call, after) => *call == name && before == *after,
+                Fault::Numbered(from, count) => (*from..from + count).contains(&number),
+                Fault::WriteBack(_) => false,
+            };
+            meets.then_some(*errno)
         };
+        let errno = state.faults.iter().find_map(fails);
+        if state.faults.iter().any(|(fault, _)| matches!(fault, Fault::WriteBack(at) if *at == number)) {
+            state.lose_everything_unsynced();
+        }
         state.calls.push((name, path.to_owned()));
-        match state.fault {
-            Some((_, errno)) if fails => Err(io::Error::from_raw_os_error(errno)),
-            _ => Ok(state),
+        match errno {
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+            None => Ok(state),
         }
     }
 }
 
 impl State {
+    /// The disk fails while the kernel writes back: nobody is told before the next sync.
+    fn lose_everything_unsynced(&mut self) {
+        let lost = std::mem::take(&mut self.unsynced);
+        if !lost.is_empty() {
+            self.losses += 1;
+            self.tainted.extend(lost);
+            self.log.push(Op::SyncEverythingFailed);
+        }
+    }
+
     fn handle(&self, path: &Path, inode: Inode) -> Handle {
         Handle { path: path.to_owned(), inode, knows: Arc::new(self.losses.into()) }
     }
@@ -245,16 +285,12 @@ impl Volume for Sim {
     }
 
     fn sync_everything(&self, held: &Handle) -> io::Result<()> {
-        while self.state().is_stalled {
-            std::thread::yield_now();
-        }
         let called = self.call("sync_everything", &held.path).map(drop);
         let mut state = self.state();
         let lost = std::mem::take(&mut state.unsynced);
         if called.is_err() {
-            state.losses += 1;
-            state.tainted.extend(lost);
-            state.log.push(Op::SyncEverythingFailed);
+            state.unsynced = lost;
+            state.lose_everything_unsynced();
         } else {
             state.log.push(Op::SyncEverything);
         }

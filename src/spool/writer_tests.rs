@@ -32,7 +32,7 @@ fn spool(tells: bool) -> (Sim, Writer<Sim>, Arc<Health>) {
 fn fail(sim: &Sim, call: &'static str, after: usize, errno: i32) {
     let mut state = sim.state();
     state.calls.clear();
-    state.fault = Some((Fault::Named(call, after), errno));
+    state.faults = vec![(Fault::Named(call, after), errno)];
 }
 
 fn calls(sim: &Sim) -> Vec<&'static str> {

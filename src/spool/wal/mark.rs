@@ -13,7 +13,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::BLOCK;
+use super::{BLOCK, ZEROS};
 use crate::envelope::EntryId;
 
 const MAGIC: &[u8; 8] = b"hookwal2";
@@ -63,7 +63,7 @@ impl Mark {
 
     /// What a block says.
     pub(super) fn parse(block: &[u8]) -> Self {
-        if block.iter().all(|byte| *byte == 0) {
+        if block == &ZEROS[..block.len().min(BLOCK)] {
             return Self::Blank;
         }
         let Some((facts, sum)) = block.get(..MARK).map(|mark| mark.split_at(FACTS)) else {

@@ -23,12 +23,13 @@ pub use segment::LogError;
 
 #[cfg(test)]
 pub(super) use checkpoint::{Finished, Job};
-#[cfg(test)]
-pub(super) use previous::tests::batch as previous_batch;
 
 /// What a disk writes at once, or a multiple of it.
 const BLOCK: usize = 4096;
 
 /// The size of each of the two logs. More would mean more to restore after a crash, less that the disk
 /// is asked to make the files durable more often than once a second under full load.
-pub(super) const SEGMENT_BYTES: usize = if cfg!(test) { 128 << 10 } else { 8 << 20 };
+pub(super) const SEGMENT_BYTES: usize = if cfg!(test) { 64 << 10 } else { 8 << 20 };
+
+/// A block that holds nothing.
+const ZEROS: &[u8; BLOCK] = &[0; BLOCK];

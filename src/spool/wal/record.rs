@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::BLOCK;
 use super::mark::Epoch;
+use super::{BLOCK, ZEROS};
 use crate::envelope::EntryId;
 use crate::policy::Name;
 use crate::spool::draft::Draft;
@@ -69,7 +69,6 @@ pub(super) fn size(draft: &Draft) -> usize {
 
 /// What makes `bytes` a whole number of blocks.
 pub(super) fn padding(bytes: usize) -> &'static [u8] {
-    const ZEROS: &[u8] = &[0; BLOCK];
     &ZEROS[..bytes.next_multiple_of(BLOCK) - bytes]
 }
 
@@ -98,7 +97,7 @@ pub(super) fn records(log: &[u8], epoch: Epoch) -> Records<'_> {
     let mut at = 0_usize;
     while at < log.len() {
         let Some((record, batch, end)) = parse(log, at, epoch) else {
-            at += 1;
+            at += if log[at..].starts_with(ZEROS) { BLOCK } else { 1 };
             continue;
         };
         let seen = batches.entry(batch.number).or_default();

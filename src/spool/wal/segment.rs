@@ -21,7 +21,7 @@ use crate::spool::volume::{Volume, is_not_ours};
 /// Where the state is written for the second time.
 const SECOND: usize = SEGMENT_BYTES - BLOCK;
 /// Zeros that are written at once.
-const ZEROS: &[u8] = &[0; 1 << 16];
+const MANY_ZEROS: &[u8] = &[0; 1 << 16];
 
 /// A log file that is open to be filled.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ impl<V: Volume> Segment<V> {
         let file = volume.create(path, Access::Private)?;
         let mut at = 0;
         while at < SEGMENT_BYTES {
-            volume.write(&file, offset(at)?, &[ZEROS])?;
-            at += ZEROS.len();
+            volume.write(&file, offset(at)?, &[MANY_ZEROS])?;
+            at += MANY_ZEROS.len();
         }
         volume.sync(&file)
     }
