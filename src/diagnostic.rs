@@ -303,6 +303,12 @@ impl Report {
         Self { findings }
     }
 
+    /// This report with more findings.
+    #[must_use]
+    pub fn with(&self, more: Vec<Diagnostic>) -> Self {
+        Self::new(self.findings.iter().cloned().chain(more).collect())
+    }
+
     /// All of them.
     pub fn findings(&self) -> &[Diagnostic] {
         &self.findings

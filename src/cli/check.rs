@@ -10,8 +10,9 @@ use super::output::{print, print_json};
 use super::settings::{print_findings, read};
 use crate::clock::{Clock, distance};
 use crate::config::{Loaded, Settings};
-use crate::diagnostic::{Finding, Report};
+use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
 use crate::escape::Escaped;
+use crate::spool::{SpoolProblem, inspect};
 use crate::tls::expiry::ShownCertificate;
 
 /// Reads, reports, and says no where there are errors.
@@ -20,6 +21,7 @@ use crate::tls::expiry::ShownCertificate;
 /// When the configuration cannot be read at all.
 pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
     let Loaded { settings, report, .. } = read(config)?;
+    let report = report.with(settings.as_ref().map(of_the_spool).unwrap_or_default());
     if json {
         print_json(&Document::of(settings.as_ref(), &report))?;
     } else {
@@ -30,6 +32,17 @@ pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
         print(&format!("{}: {}\n", shown(config), report.summary()))?;
     }
     Ok(if report.errors() == 0 { Exit::Fine } else { Exit::Config })
+}
+
+/// What is wrong with the directories of the spool, which only this command looks at before a start.
+fn of_the_spool(settings: &Settings) -> Vec<Diagnostic> {
+    let endpoints: Vec<_> =
+        settings.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect();
+    let finding = |problem| match problem {
+        SpoolProblem::Risk(risk) => Diagnostic::new(Severity::Warning, None, risk),
+        SpoolProblem::Unusable(fault) => Diagnostic::new(Severity::Error, None, fault),
+    };
+    inspect(&settings.spool, &endpoints).into_iter().map(finding).collect()
 }
 
 /// What `--json` prints. The names are a promise.

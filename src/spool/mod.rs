@@ -24,6 +24,7 @@ mod lock;
 mod health;
 mod folders;
 mod places;
+mod inspect;
 mod wal;
 mod commit_error;
 mod open;
@@ -44,6 +45,7 @@ pub use entry::{EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, ope
 pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
 pub use health::{Ailment, Health};
+pub use inspect::{SpoolProblem, inspect};
 pub use keeper::{Keep, Keeper};
 pub use layout::{Access, Layout, Queue};
 pub use lock::{LockError, SpoolLock};

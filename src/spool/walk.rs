@@ -21,6 +21,7 @@ const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags
 #[derive(Debug)]
 pub(super) struct Root {
     path: PathBuf,
+    absolute: PathBuf,
     held: File,
 }
 
@@ -29,11 +30,12 @@ impl Root {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let held = openat(CWD, path, flags, Mode::empty())?;
-        Ok(Self { path: path.to_owned(), held: held.into() })
+        Ok(Self { path: path.to_owned(), absolute: std::path::absolute(path)?, held: held.into() })
     }
 
+    /// The configured path, whatever the working directory is.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.absolute
     }
 
     pub(super) fn held(&self) -> &File {
@@ -50,7 +52,8 @@ impl Root {
 
     /// A directory, to reach what is in it.
     pub(super) fn walk(&self, path: &Path) -> io::Result<Directory<'_>> {
-        let inside = path.strip_prefix(&self.path).map_err(|_| NotOurs::Outside)?;
+        let inside = path.strip_prefix(&self.path).or_else(|_| path.strip_prefix(&self.absolute));
+        let inside = inside.map_err(|_| NotOurs::Outside)?;
         let mut directory = Directory::Root(self.held.as_fd());
         for step in inside.components() {
             let Component::Normal(name) = step else { return Err(NotOurs::Outside.into()) };

@@ -1,18 +1,19 @@
 //! What a 200 means, seen from the system calls, and what the spool looks like.
 
-use std::fs;
+use hookspool::spool::FileSystem;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
-use std::process::Command;
 
+use crate::power::disk::Journaled;
 use crate::wire::Wire;
 use crate::world::{World, eventually};
 
-const CALLS: &str = "trace=openat,pwritev,writev,fsync,fdatasync,rename,linkat,write,sendto";
+const CALLS: &str = "trace=openat,pwritev,writev,fsync,fdatasync,renameat,linkat,write,sendto";
 
 /// The calls that come with one delivery, up to its answer.
 fn calls_of(payload: &[u8]) -> Vec<String> {
-    let world = World::new();
+    let world = Journaled::world();
     let trace = world.path("trace/calls").display().to_string();
     let traced = || -> Vec<String> {
         let text = fs::read_to_string(world.path("trace/calls")).unwrap_or_default();
@@ -24,7 +25,7 @@ fn calls_of(payload: &[u8]) -> Vec<String> {
     assert_eq!(wire.post("/webhooks/pix", payload).unwrap().status, 200);
     eventually("the answer is traced", || {
         let lines = traced().split_off(before);
-        let named = lines.iter().position(|line| line.contains("rename") || line.contains("linkat"))?;
+        let named = lines.iter().position(|line| line.contains("renameat") || line.contains("linkat"))?;
         let answered = named + lines[named..].iter().position(|line| is_answer(line))?;
         Some(lines[..=answered].to_vec())
     })
@@ -47,7 +48,7 @@ fn assert_order(lines: &[String], order: &[[&str; 2]]) {
 }
 
 #[test]
-fn a_small_entry_is_in_the_synced_journal_before_it_has_a_name_and_the_answer_comes_last() {
+fn a_small_entry_is_in_the_synced_log_before_it_has_a_name_and_the_answer_comes_last() {
     let calls = calls_of(b"{}");
     assert_order(
         &calls,
@@ -56,7 +57,7 @@ fn a_small_entry_is_in_the_synced_journal_before_it_has_a_name_and_the_answer_co
             ["fdatasync", "/.journal-"],
             ["openat", "O_TMPFILE"],
             ["pwritev", "/pix/new/"],
-            ["linkat", "/pix/new/"],
+            ["linkat", "/pix/new>"],
         ],
     );
 }
@@ -70,7 +71,7 @@ fn a_large_entry_is_synced_before_its_name_and_the_directory_before_the_answer()
             ["openat", "O_EXCL"],
             ["pwritev", "/tmp/"],
             ["fdatasync", "/tmp/"],
-            ["rename", "/pix/new/"],
+            ["renameat", "/pix/new>"],
             ["fsync", "/pix/new>"],
         ],
     );
@@ -93,7 +94,7 @@ fn nobody_else_can_read_the_spool() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
-    assert_modes(&world, 0o750, 0o640);
+    assert_modes(&world, 0o750, 0o750, 0o640);
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn with_a_group_its_members_can_consume() {
             Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
             200
         );
-        assert_modes(&world, 0o2770, 0o660);
+        assert_modes(&world, 0o2750, 0o2770, 0o660);
         for path in [world.path("spool/pix/new"), world.spool_files()[0].clone()] {
             assert_eq!(fs::metadata(&path).unwrap().gid(), 1, "{}", path.display());
         }
@@ -116,13 +117,21 @@ fn with_a_group_its_members_can_consume() {
     }
 }
 
-fn assert_modes(world: &World, directory: u32, file: u32) {
+/// Directories that are the daemon's alone, those that consumers write to, and entries.
+fn assert_modes(world: &World, private: u32, shared: u32, entry: u32) {
     let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    for name in ["spool", "spool/tmp", "spool/corrupt", "spool/pix", "spool/pix/new", "spool/pix/taken"] {
-        assert_eq!(mode(&world.path(name)), directory, "{name}");
+    for name in ["spool", "spool/tmp", "spool/pix"] {
+        assert_eq!(mode(&world.path(name)), private, "{name}");
+    }
+    for name in ["spool/corrupt", "spool/pix/new", "spool/pix/taken", "spool/pix/done", "spool/pix/failed"] {
+        assert_eq!(mode(&world.path(name)), shared, "{name}");
     }
     for path in world.spool_files() {
-        assert_eq!(mode(&path), file, "{}", path.display());
+        assert_eq!(mode(&path), entry, "{}", path.display());
+    }
+    for name in [".lock", ".journal-0", ".journal-1"] {
+        let path = world.path("spool").join(name);
+        assert!(!path.exists() || mode(&path) == 0o640, "{name}");
     }
 }
 
@@ -132,9 +141,8 @@ fn a_spool_that_does_not_last_is_warned_of() {
     let world = World::new();
     let daemon = world.start();
     daemon.logged("serving", |_| true);
-    let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(world.path("")).output().unwrap().stdout;
-    let kind = String::from_utf8(kind).unwrap();
-    assert_eq!(daemon.log_text().contains(WARNING), ["tmpfs", "overlayfs"].contains(&kind.trim()), "{kind}");
+    let file_system = FileSystem::of(File::open(world.path("")).unwrap()).unwrap();
+    assert_eq!(daemon.log_text().contains(WARNING), file_system.risk().is_some(), "{file_system:?}");
     drop(daemon);
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let directory = memory.path().join("spool");

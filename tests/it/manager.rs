@@ -106,7 +106,7 @@ fn signs_of_life_come_from_a_failing_disk_too_and_not_from_a_stuck_committer() {
 
     let failing = Meddled::with(&daemon, "committer", "pwritev", 1, "error=EIO");
     assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 503);
-    failing.wait();
+    failing.wait("a failing write");
     signs(2);
     drop(failing);
     eventually("well again", || (daemon.admin("/readyz").0 == 200).then_some(()));

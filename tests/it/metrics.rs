@@ -12,7 +12,7 @@ use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
 /// Each with a series that has to be there from the start, and the value it begins with.
-const METRICS: [(&str, &str, f64); 16] = [
+const METRICS: [(&str, &str, f64); 17] = [
     ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
     ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
     ("hookspool_handshakes_total", "{outcome=\"accepted\"}", 0.0),
@@ -20,6 +20,7 @@ const METRICS: [(&str, &str, f64); 16] = [
     ("hookspool_connections", "", 0.0),
     ("hookspool_commit_seconds", "_count", 0.0),
     ("hookspool_commit_batch_entries", "_count", 0.0),
+    ("hookspool_endpoint_faulty", "{endpoint=\"pix\"}", 0.0),
     ("hookspool_reloads_total", "{outcome=\"rejected\"}", 0.0),
     ("hookspool_generation", "", 1.0),
     ("hookspool_reload_last_success_timestamp_seconds", "", f64::NAN),

@@ -201,7 +201,7 @@ fn every_thread_of_a_daemon_is_bound() {
 
 #[test]
 fn a_queue_that_leads_elsewhere_gets_nothing() {
-    for (landlock, status) in [("true", 503), ("false", 200)] {
+    for landlock in ["true", "false"] {
         let apart = Apart::new();
         apart.edit("[log]", &format!("[sandbox]\nlandlock = {landlock}\n\n[log]"));
         let daemon = apart.world.start();
@@ -210,12 +210,12 @@ fn a_queue_that_leads_elsewhere_gets_nothing() {
         }
         fs::remove_dir(apart.world.path("spool/pix/new")).unwrap();
         symlink(apart.elsewhere.path(), apart.world.path("spool/pix/new")).unwrap();
-        // Too much for the journal, so that the file itself has to be written for the answer.
-        let body = vec![b'x'; 200 << 10];
-        let answer = Wire::connect(&apart.world, &daemon, "client").post("/webhooks/pix", &body).unwrap();
-        assert_eq!(answer.status, status, "landlock = {landlock}");
-        let files = fs::read_dir(apart.elsewhere.path()).unwrap().count();
-        assert_eq!(files, if status == 200 { 2 } else { 1 }, "landlock = {landlock}");
+        for length in [100, 200 << 10] {
+            let body = vec![b'x'; length];
+            let answer = Wire::connect(&apart.world, &daemon, "client").post("/webhooks/pix", &body).unwrap();
+            assert_eq!(answer.status, 503, "landlock = {landlock}");
+        }
+        assert_eq!(fs::read_dir(apart.elsewhere.path()).unwrap().count(), 1, "landlock = {landlock}");
     }
 }
 

@@ -2,18 +2,21 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::world::eventually;
+use hookspool::spool::FileSystem;
 
-pub(super) const MIB: u64 = 1 << 20;
+use crate::world::{World, eventually};
+
+pub const MIB: u64 = 1 << 20;
 
 /// A page, which is what a tmpfs hands out.
 const BLOCK: &str = "4096";
 
 /// Runs a tool of the system, which has to succeed.
-pub(super) fn tool<S: AsRef<OsStr>>(program: &str, args: &[S]) {
+pub fn tool<S: AsRef<OsStr>>(program: &str, args: &[S]) {
     let output = run(program, args);
     assert!(output.status.success(), "{program}: {}", said(&output));
 }
@@ -47,19 +50,19 @@ fn insist_on_what_mounting_takes() {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub enum Kind {
     Ext4,
     Xfs,
 }
 
 /// A file with a file system in it: sparse, so that it takes no more than what is written.
-pub(super) struct Image {
-    pub(super) kind: Kind,
-    pub(super) file: PathBuf,
+pub struct Image {
+    pub kind: Kind,
+    pub file: PathBuf,
 }
 
 impl Image {
-    pub(super) fn make(kind: Kind, file: PathBuf, size: u64, options: &[&str]) -> Self {
+    pub fn make(kind: Kind, file: PathBuf, size: u64, options: &[&str]) -> Self {
         insist_on_what_mounting_takes();
         File::create_new(&file).unwrap().set_len(size).unwrap();
         let (program, blocks) = match kind {
@@ -72,7 +75,7 @@ impl Image {
     }
 
     /// Mounts it, which replays its journal.
-    pub(super) fn mount(&self, at: PathBuf) -> Mount {
+    pub fn mount(&self, at: PathBuf) -> Mount {
         let device = Loop::new(&self.file);
         let mut mount = Mount::new(&[OsStr::new(&device.0)], at);
         mount.device = Some(device);
@@ -80,7 +83,7 @@ impl Image {
     }
 
     /// What a machine does at boot before it mounts.
-    pub(super) fn repair(&self) {
+    pub fn repair(&self) {
         if self.kind == Kind::Ext4 {
             let output = run("fsck.ext4", &["-p".as_ref(), self.file.as_os_str()]);
             // 1 and 2: there were errors, and they were put right (fsck(8)).
@@ -114,7 +117,7 @@ impl Drop for Loop {
 }
 
 /// A mounted file system. Ends with its value, also where a test panics.
-pub(super) struct Mount {
+pub struct Mount {
     at: PathBuf,
     mounted: bool,
     /// Dropped after the unmounting.
@@ -159,13 +162,13 @@ impl Mount {
 
     /// From here on nothing reaches the disk any more, nor does what is still in the journal's memory:
     /// `shutdown` without `-f` does not flush it.
-    pub(super) fn cut(&self) {
+    pub fn cut(&self) {
         tool("xfs_io", &["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), self.at.as_os_str()]);
     }
 
     /// Takes it away, and with it all that memory still has of it. Some process of another test may have
     /// it open for a moment.
-    pub(super) fn unmount(mut self) {
+    pub fn unmount(mut self) {
         self.mounted = false;
         let at = self.at.clone();
         let mut complaint = String::new();
@@ -183,5 +186,32 @@ impl Drop for Mount {
             // Whoever still has it open lets go of it in the end.
             run("umount", &[OsStr::new("-l"), self.at.as_os_str()]);
         }
+    }
+}
+
+/// A world whose spool is on ext4 with a journal, where there is a write-ahead log.
+pub struct Journaled {
+    /// Unmounted before the folder that it is in is removed.
+    _disk: Option<Mount>,
+    world: World,
+}
+
+impl Journaled {
+    pub fn world() -> Self {
+        let world = World::new();
+        let folder = File::open(world.path("")).unwrap();
+        if FileSystem::of(&folder).unwrap() == FileSystem::Journaling {
+            return Self { _disk: None, world };
+        }
+        let image = Image::make(Kind::Ext4, world.path("image"), 1024 * MIB, &[]);
+        Self { _disk: Some(image.mount(world.path("spool"))), world }
+    }
+}
+
+impl Deref for Journaled {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
     }
 }

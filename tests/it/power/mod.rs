@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::world::{Daemon, World};
 
-mod disk;
+pub mod disk;
 mod ledger;
 mod load;
 

@@ -1,0 +1,53 @@
+//! What is wrong with a spool's directories, found without changing them: for `hookspool check`.
+
+use std::io;
+use std::path::Path;
+
+use super::disk::Disk;
+use super::file_system::FileSystem;
+use super::layout::{Layout, Queue};
+use super::places::fault_of_queue;
+use super::settings::Settings;
+use super::volume::Volume as _;
+use crate::policy::Name;
+
+/// Something that is wrong with the spool.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SpoolProblem {
+    /// The file system can lose what was acknowledged.
+    Risk(String),
+    /// The daemon would not start, or the deliveries of an endpoint would get 503.
+    Unusable(String),
+}
+
+/// Looks at the directories that exist; those that are missing are created at the start.
+pub fn inspect(settings: &Settings, endpoints: &[Name]) -> Vec<SpoolProblem> {
+    let root = settings.directory.as_path();
+    let unusable = |error: io::Error| SpoolProblem::Unusable(format!("`{}`: {error}", root.display()));
+    let mut problems: Vec<_> = risk(root).into_iter().collect();
+    let disk = match Disk::open(root, settings.group) {
+        Ok(disk) => disk,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return problems,
+        Err(error) => return problems.into_iter().chain([unusable(error)]).collect(),
+    };
+    let layout = Layout::new(root.to_owned());
+    for endpoint in endpoints {
+        let exists = |queue: &Queue| {
+            let found = disk.is_in_mount(&layout.queue(endpoint, *queue));
+            !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        let fault = |queue| fault_of_queue(&disk, &layout, endpoint, queue);
+        problems.extend(Queue::ALL.into_iter().filter(exists).find_map(fault).map(|fault| {
+            SpoolProblem::Unusable(format!("the queues of endpoint `{endpoint}` cannot be used: {fault}"))
+        }));
+    }
+    problems
+}
+
+/// The risk of the file system that the root is on, or will be.
+fn risk(root: &Path) -> Option<SpoolProblem> {
+    let absolute = std::path::absolute(root).ok()?;
+    let directory = absolute.ancestors().find_map(|path| std::fs::File::open(path).ok())?;
+    let risk = FileSystem::of(&directory).ok()?.risk()?;
+    Some(SpoolProblem::Risk(format!("[spool] directory `{}` is on {risk}", root.display())))
+}
