@@ -298,15 +298,28 @@ pub struct SpoolVerifyArgs {
 #[command(after_help = "\
 Prints the path of what was claimed. With --exec CMD runs with the payload on its standard input and
 HOOKSPOOL_ID, _ENDPOINT, _SENDER, _EVENT, _RECEIVED_AT, _CONTENT_TYPE, _SHA256 and _PATH in its
-environment: if it ends with 0 the entry is done, with 75 it is put back, else it has failed.")]
+environment. If it ends with 0 the entry is done, with 75 or by a signal it is put back, otherwise it
+has failed. While it runs, it holds the entry's lease: no other process can take or move the entry.
+Signals are passed on to it.
+
+Exit status with --all or --batch: 0 if at least one entry was done and none failed, 75 if some have
+to wait, 1 if one failed or nothing was waiting.
+
+  hookspool spool take --endpoint pix --all --exec ./book-the-payment")]
 pub struct SpoolTakeArgs {
     /// These entries
     #[arg(value_name = "ID|PATH", required_unless_present = "endpoint", conflicts_with = "endpoint")]
     pub entries: Vec<String>,
-    /// The oldest entry of this endpoint
+    /// The oldest entry of this endpoint, or with --all or --batch several
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// Run this on the entry; what follows goes to the command
+    /// All entries of the endpoint that are waiting now, the oldest first
+    #[arg(long, requires = "endpoint", conflicts_with = "batch")]
+    pub all: bool,
+    /// At most N of them, the oldest first
+    #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: Option<u64>,
+    /// Run this on each entry; what follows goes to the command
     #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "CMD", requires = "endpoint")]
     pub exec: Vec<OsString>,
 }
@@ -317,6 +330,9 @@ pub struct SpoolMoveArgs {
     /// Which entries
     #[arg(value_name = "ID|PATH", required = true)]
     pub entries: Vec<String>,
+    /// Also entries that are being processed
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `hookspool spool requeue`
@@ -334,6 +350,9 @@ pub struct SpoolRequeueArgs {
     /// That have been there for this long, as in 1h
     #[arg(long, value_name = "AGE", requires = "queue")]
     pub older: Option<Span>,
+    /// Also entries that are being processed
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `hookspool spool purge`

@@ -29,6 +29,8 @@ pub enum Exit {
     CannotCreate,
     /// 74: input or output failed.
     Io,
+    /// 75: some entries have to wait.
+    TryAgain,
     /// 78: the configuration has errors.
     Config,
 }
@@ -142,6 +144,7 @@ impl From<Exit> for ExitCode {
             Exit::Unavailable => 69,
             Exit::CannotCreate => 73,
             Exit::Io => 74,
+            Exit::TryAgain => 75,
             Exit::Config => 78,
         })
     }

@@ -126,6 +126,14 @@ impl Disk {
         Ok(())
     }
 
+    /// Whether a path still leads to this open file.
+    pub(super) fn is_named(&self, path: &Path, file: &File) -> io::Result<bool> {
+        let (directory, name) = self.root.parent(path)?;
+        let named = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let open = rustix::fs::fstat(file)?;
+        Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
+    }
+
     /// Opens or creates a file that nobody else may write to, such as the lock.
     pub(super) fn open_private(&self, path: &Path) -> io::Result<File> {
         match self.create(path, Access::Private) {

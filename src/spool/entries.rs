@@ -77,26 +77,6 @@ pub fn entries<V: Volume>(
     Ok(names.into_iter().flatten().filter_map(place))
 }
 
-/// The entry of a queue that came first.
-///
-/// # Errors
-/// As [`entries`].
-pub fn oldest<V: Volume>(
-    volume: &V,
-    layout: &Layout,
-    endpoint: &Name,
-    queue: Queue,
-) -> io::Result<Option<Place>> {
-    let mut oldest: Option<Place> = None;
-    for place in entries(volume, layout, endpoint, queue)? {
-        let place = place?;
-        if oldest.as_ref().is_none_or(|oldest| place < *oldest) {
-            oldest = Some(place);
-        }
-    }
-    Ok(oldest)
-}
-
 /// Where the entry with this id stands: all places, if a crash left it at more than one.
 ///
 /// # Errors

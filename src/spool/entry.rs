@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::Layout;
+use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::envelope::{EntryId, PayloadDigest};
 use crate::escape::Escaped;
@@ -75,6 +75,9 @@ pub enum NotWhole {
     /// The envelope is another entry's.
     #[error("its envelope is that of `{0}`")]
     OtherId(String),
+    /// The entry is in the directory of another endpoint.
+    #[error("its envelope is that of an entry of endpoint `{0}`")]
+    OtherEndpoint(String),
     /// The payload has another length.
     #[error("its payload has {found} bytes, and its envelope says {claimed}")]
     Length {
@@ -98,7 +101,15 @@ pub enum NotWhole {
 /// # Errors
 /// When it cannot be read, or has no envelope of its own.
 pub fn open_entry<V: Volume>(volume: &V, path: &Path) -> Result<OpenEntry<V::Reader>, EntryFault> {
-    let mut payload = BufReader::new(volume.read(path)?);
+    open_file(volume.read(path)?, path)
+}
+
+/// As [`open_entry`], of a file that is open at its beginning.
+///
+/// # Errors
+/// When it cannot be read, or has no envelope of its own.
+pub fn open_file<R: Read>(file: R, path: &Path) -> Result<OpenEntry<R>, EntryFault> {
+    let mut payload = BufReader::new(file);
     let mut line = Vec::new();
     payload.by_ref().take(ENVELOPE_BYTES_MAX).read_until(b'\n', &mut line)?;
     if line.last() != Some(&b'\n') {
@@ -109,7 +120,17 @@ pub fn open_entry<V: Volume>(volume: &V, path: &Path) -> Result<OpenEntry<V::Rea
     if Layout::id_of(path).is_none_or(|id: EntryId| id.to_string() != facts.id) {
         return Err(NotWhole::OtherId(Escaped(&facts.id).to_string()).into());
     }
+    if endpoint_of(path).is_some_and(|endpoint| endpoint != facts.endpoint) {
+        return Err(NotWhole::OtherEndpoint(Escaped(&facts.endpoint).to_string()).into());
+    }
     Ok(OpenEntry { facts, line, payload })
+}
+
+/// The endpoint whose queue a path is in; none for one in `corrupt`.
+fn endpoint_of(path: &Path) -> Option<&str> {
+    let queue = path.parent()?;
+    Queue::named(queue.file_name()?.to_str()?)?;
+    queue.parent()?.file_name()?.to_str()
 }
 
 /// Reads an entry to its end and compares length and digest.
@@ -117,7 +138,15 @@ pub fn open_entry<V: Volume>(volume: &V, path: &Path) -> Result<OpenEntry<V::Rea
 /// # Errors
 /// When it cannot be read, or is not whole.
 pub fn check_entry<V: Volume>(volume: &V, path: &Path) -> Result<EnvelopeFacts, EntryFault> {
-    let OpenEntry { facts, mut payload, .. } = open_entry(volume, path)?;
+    check_file(volume.read(path)?, path)
+}
+
+/// As [`check_entry`], of a file that is open at its beginning.
+///
+/// # Errors
+/// When it cannot be read, or is not whole.
+pub fn check_file<R: Read>(file: R, path: &Path) -> Result<EnvelopeFacts, EntryFault> {
+    let OpenEntry { facts, mut payload, .. } = open_file(file, path)?;
     let claimed = facts.payload.length;
     let mut digest = PayloadDigest::default();
     let mut found = 0_u64;
@@ -180,6 +209,11 @@ mod tests {
             assert!(matches!(fault(&bytes, EntryId::fresh()), Some(NotWhole::OtherId(_))));
         }
         let draft = draft("pix", b"payload");
+        let misplaced = PathBuf::from(format!("/spool/boleto/new/{}.hook", draft.id()));
+        let fault = check_file(&*draft.pieces().concat(), &misplaced);
+        assert!(
+            matches!(fault, Err(EntryFault::NotWhole(NotWhole::OtherEndpoint(endpoint))) if endpoint == "pix")
+        );
         let mut bytes = draft.pieces().concat();
         *bytes.last_mut().unwrap() ^= 1;
         assert!(matches!(fault(&bytes, draft.id()), Some(NotWhole::Digest { .. })));

@@ -7,6 +7,8 @@ use crate::policy::Name;
 
 /// How an entry's file name ends.
 const EXTENSION: &str = "hook";
+/// Characters of a hyphenated UUID (RFC 9562, section 4).
+const ID_CHARS: usize = 36;
 
 /// The state of an entry, and the folder it is in.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -80,9 +82,10 @@ impl Layout {
     /// The id in an entry's file name; none if it is not the name of an entry.
     pub fn id_of(path: &Path) -> Option<EntryId> {
         let name = path.file_name()?.to_str()?;
-        let id = name.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok()?;
-        // There is one way to write an id.
-        (file_name(id) == name).then_some(id)
+        let id = name.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+        // There is one way to write an ID: hyphenated and in lowercase.
+        let is_canonical = id.len() == ID_CHARS && !id.bytes().any(|byte| byte.is_ascii_uppercase());
+        is_canonical.then(|| id.parse().ok())?
     }
 
     /// An entry that was found not to be whole.

@@ -33,6 +33,8 @@ mod commit;
 mod entry;
 mod entries;
 mod transfer;
+mod lease;
+mod ordered;
 mod census;
 mod keeper;
 
@@ -40,18 +42,22 @@ pub use commit::{Committer, Spool};
 pub use commit_error::CommitError;
 pub use disk::Disk;
 pub use draft::Draft;
-pub use entries::{Place, endpoints, entries, find, oldest};
-pub use entry::{EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, open_entry};
+pub use entries::{Place, endpoints, entries, find};
+pub use entry::{
+    EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, check_file, open_entry, open_file,
+};
 pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
 pub use health::{Ailment, Health};
 pub use inspect::{SpoolProblem, inspect};
 pub use keeper::{Keep, Keeper};
 pub use layout::{Access, Layout, Queue};
+pub use lease::{Lease, LeaseError};
 pub use lock::{LockError, SpoolLock};
 pub use open::{OpenError, Opened, open};
+pub use ordered::{IDS_MAX, Ordered};
 pub use settings::{Retention, Settings};
-pub use transfer::{older, set_aside, transfer};
+pub use transfer::{older, set_aside, sync_moves, transfer};
 pub use volume::{Displaced, FileFacts, NotOurs, Volume};
 pub use wal::LogError;
 pub use writer::Receipt;

@@ -24,6 +24,20 @@ pub fn transfer<V: Volume>(volume: &V, layout: &Layout, place: &Place, to: Queue
     Ok(moved)
 }
 
+/// Makes moves between two queues of an endpoint durable: the new names first, so that no entry is without one.
+///
+/// # Errors
+/// As `fsync(2)`.
+pub fn sync_moves<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    endpoint: &Name,
+    (from, to): (Queue, Queue),
+) -> io::Result<()> {
+    volume.sync_dir(&layout.queue(endpoint, to))?;
+    volume.sync_dir(&layout.queue(endpoint, from))
+}
+
 /// Puts what is not whole where no consumer looks, under its own name or, if that is taken, one
 /// with a number.
 ///

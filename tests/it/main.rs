@@ -30,6 +30,7 @@ mod faults;
 mod housekeeping;
 mod intake;
 mod journal;
+mod lease;
 mod limits;
 mod manager;
 mod matrix;

@@ -1,22 +1,18 @@
 //! `hookspool spool list`: what is in a queue, the oldest first.
+//!
+//! Each row is printed as soon as it is read: a queue may hold millions of entries.
 
-use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::desk::Desk;
+use super::desk::{Desk, bar};
 use crate::cli::args::SpoolListArgs;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::{print, print_json};
 use crate::escape::Escaped;
-use crate::spool::{EntryFault, EnvelopeFacts, Place, entries, open_entry};
+use crate::spool::{EntryFault, EnvelopeFacts, IDS_MAX, Ordered, Place, entries, open_entry};
 
-/// The document. The names are a promise.
-#[derive(Debug, Serialize)]
-struct Document {
-    entries: Vec<Row>,
-}
-
+/// One entry of the document that `--json` prints, `{"entries": [..]}`. The names are a promise.
 #[derive(Debug, Serialize)]
 struct Row {
     id: String,
@@ -36,37 +32,75 @@ enum Said {
 }
 
 pub(super) fn list(desk: &Desk, args: &SpoolListArgs) -> Result<Exit, Failure> {
-    let rows: Vec<_> = places(desk, args)?
-        .iter()
-        .filter_map(|place| row(desk, place))
-        .filter(|row| match (&args.sender, &row.said) {
-            (None, _) => true,
-            (Some(wanted), Said::Facts { sender, .. }) => sender == wanted.as_str(),
-            (Some(_), Said::Fault { .. }) => false,
-        })
-        .collect();
+    let since = args.since.and_then(|age| desk.now.checked_sub(age.0).ok());
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let bar = bar(count(desk, args)?, "listing");
+    let mut rows = 0_u64;
+    let mut write = |text: &str| out.write_all(text.as_bytes()).map_err(Failure::output);
     if args.json {
-        print_json(&Document { entries: rows })?;
-    } else {
-        print(&page(&rows))?;
+        write("{\"entries\": [")?;
     }
+    for place in oldest_first(desk, args)? {
+        let place = place.map_err(|error| desk.unlisted(error))?;
+        bar.inc(1);
+        if since.is_some_and(|since| place.id.made_at() < since) {
+            continue;
+        }
+        let Some(row) = row(desk, &place).filter(|row| is_wanted(row, args)) else { continue };
+        let separator = if rows == 0 { "\n" } else { ",\n" };
+        match args.json {
+            true => write(&format!("{separator}{}", json(&row)?))?,
+            false => write(&line(&row))?,
+        }
+        rows += 1;
+    }
+    if args.json {
+        write("\n]}\n")?;
+    }
+    bar.finish_and_clear();
+    out.flush().map_err(Failure::output)?;
     Ok(Exit::Fine)
 }
 
-fn places(desk: &Desk, args: &SpoolListArgs) -> Result<Vec<Place>, Failure> {
-    let since = args.since.and_then(|age| desk.now.checked_sub(age.0).ok());
-    let mut places = Vec::new();
+/// How many names there are, for the progress bar.
+fn count(desk: &Desk, args: &SpoolListArgs) -> Result<u64, Failure> {
+    let mut total = 0;
     for endpoint in desk.endpoints(args.endpoint.as_ref())? {
         let found = entries(&desk.disk, &desk.layout, &endpoint, args.queue.0);
-        for place in found.map_err(|error| desk.unlisted(error))? {
-            let place = place.map_err(|error| desk.unlisted(error))?;
-            if since.is_none_or(|since| place.id.made_at() >= since) {
-                places.push(place);
-            }
-        }
+        total += u64::try_from(found.map_err(|error| desk.unlisted(error))?.count()).unwrap_or(u64::MAX);
     }
-    places.sort_unstable();
-    Ok(places)
+    Ok(total)
+}
+
+/// The entries of all endpoints that are asked for, merged by ID.
+fn oldest_first(
+    desk: &Desk,
+    args: &SpoolListArgs,
+) -> Result<impl Iterator<Item = io::Result<Place>>, Failure> {
+    let endpoints = desk.endpoints(args.endpoint.as_ref())?;
+    let at_once = IDS_MAX / endpoints.len().max(1);
+    let mut queues: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| Ordered::new(&desk.disk, &desk.layout, endpoint, args.queue.0, at_once).peekable())
+        .collect();
+    Ok(std::iter::from_fn(move || {
+        // One that cannot be listed comes first: it ends the command.
+        let key = |place: &io::Result<Place>| place.as_ref().ok().map(|place| place.id);
+        let next = queues.iter_mut().filter_map(|queue| Some((key(queue.peek()?), queue)));
+        next.min_by_key(|(id, _)| *id).and_then(|(_, queue)| queue.next())
+    }))
+}
+
+fn is_wanted(row: &Row, args: &SpoolListArgs) -> bool {
+    match (&args.sender, &row.said) {
+        (None, _) => true,
+        (Some(wanted), Said::Facts { sender, .. }) => sender == wanted.as_str(),
+        (Some(_), Said::Fault { .. }) => false,
+    }
+}
+
+fn json(row: &Row) -> Result<String, Failure> {
+    serde_json::to_string(row).map_err(|error| Failure::output(error.into()))
 }
 
 /// None where a consumer has moved it on meanwhile.
@@ -77,7 +111,7 @@ fn row(desk: &Desk, place: &Place) -> Option<Row> {
             let EnvelopeFacts { received_at, sender, event, payload, .. } = entry.facts;
             Said::Facts { received_at, sender, event, length: payload.length, sha256: payload.sha256 }
         }
-        Err(EntryFault::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(fault) => Said::Fault { fault: fault.to_string() },
     };
     Some(Row {
@@ -89,19 +123,14 @@ fn row(desk: &Desk, place: &Place) -> Option<Row> {
     })
 }
 
-fn page(rows: &[Row]) -> String {
-    let mut out = String::new();
-    for Row { id, endpoint, queue, said, .. } in rows {
-        let _ = match said {
-            Said::Facts { received_at, sender, event, length, .. } => writeln!(
-                out,
-                "{id}  {}  {endpoint}/{queue}  {}  {}  {length} bytes",
-                Escaped(received_at),
-                Escaped(sender),
-                Escaped(event.as_deref().unwrap_or("-")),
-            ),
-            Said::Fault { fault } => writeln!(out, "{id}  {endpoint}/{queue}  not whole: {fault}"),
-        };
+fn line(Row { id, endpoint, queue, said, .. }: &Row) -> String {
+    match said {
+        Said::Facts { received_at, sender, event, length, .. } => format!(
+            "{id}  {}  {endpoint}/{queue}  {}  {}  {length} bytes\n",
+            Escaped(received_at),
+            Escaped(sender),
+            Escaped(event.as_deref().unwrap_or("-")),
+        ),
+        Said::Fault { fault } => format!("{id}  {endpoint}/{queue}  not whole: {fault}\n"),
     }
-    out
 }

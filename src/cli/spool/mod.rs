@@ -2,6 +2,7 @@
 
 mod desk;
 
+mod handler;
 mod list;
 mod moves;
 mod show;

@@ -1,5 +1,6 @@
 //! `hookspool spool done|fail|requeue|purge`: entries on their way.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use super::desk::{Desk, bar, failed, say};
@@ -8,37 +9,92 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
 use crate::policy::Name;
 use crate::quantity::Span;
-use crate::spool::{Place, Queue, Volume as _, older, transfer};
+use crate::spool::{Lease, LeaseError, Place, Queue, Volume as _, entries, older, sync_moves, transfer};
+
+/// Moves after which the directories are synced: so many at most are undone by a power cut.
+const UNSYNCED_MAX: usize = 1000;
 
 pub(super) fn done(desk: &Desk, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
-    each(&args.entries, |named| go(desk, named, &[Queue::Taken], Queue::Done))
+    each(&args.entries, |named| go(desk, named, &[Queue::Taken], Queue::Done, args.force))
 }
 
 pub(super) fn fail(desk: &Desk, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
-    each(&args.entries, |named| go(desk, named, &[Queue::Taken], Queue::Failed))
+    each(&args.entries, |named| go(desk, named, &[Queue::Taken], Queue::Failed, args.force))
 }
 
 pub(super) fn requeue(desk: &Desk, args: &SpoolRequeueArgs) -> Result<Exit, Failure> {
     let Some(queue) = args.queue else {
         let from = [Queue::Taken, Queue::Failed, Queue::Done];
-        return each(&args.entries, |named| go(desk, named, &from, Queue::New));
+        return each(&args.entries, |named| go(desk, named, &from, Queue::New, args.force));
     };
+    let mut moves = Moves::new(desk);
+    let mut held = 0_u64;
     let moved = of_age(desk, args.endpoint.as_ref(), queue.0, args.older, "requeueing", |place| {
-        transfer(&desk.disk, &desk.layout, place, Queue::New).map(drop)
+        let moved = move_entry(desk, place, Queue::New, args.force);
+        match moved {
+            Ok(()) => moves.note(&place.endpoint, (queue.0, Queue::New)).map(|()| true),
+            Err(LeaseError::Moved) => Ok(false),
+            Err(LeaseError::Held) => {
+                held += 1;
+                Ok(false)
+            }
+            Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&desk.layout), why)),
+        }
     })?;
-    print(&format!("{moved} put back into `new`\n"))?;
+    moves.settle()?;
+    let left = if held == 0 { String::new() } else { format!(", {held} left: being processed") };
+    print(&format!("{moved} put back into `new`{left}\n"))?;
     Ok(Exit::Fine)
 }
 
 pub(super) fn purge(desk: &Desk, args: &SpoolPurgeArgs) -> Result<Exit, Failure> {
-    let removed = of_age(desk, args.endpoint.as_ref(), args.queue.0, Some(args.older), "purging", |place| {
-        desk.disk.remove(&place.path(&desk.layout))
-    })?;
-    print(&format!("{removed} removed from `{}`\n", args.queue.0.folder()))?;
+    let mut moves = Moves::new(desk);
+    let queue = args.queue.0;
+    let removed =
+        of_age(desk, args.endpoint.as_ref(), queue, Some(args.older), "purging", |place| {
+            match desk.disk.remove(&place.path(&desk.layout)) {
+                Ok(()) => moves.note(&place.endpoint, (queue, queue)).map(|()| true),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(why) => Err(failed("remove", &place.path(&desk.layout), why)),
+            }
+        })?;
+    moves.settle()?;
+    print(&format!("{removed} removed from `{}`\n", queue.folder()))?;
     Ok(Exit::Fine)
 }
 
-/// Does it for each that is named; one that fails is said, and the others have their turn.
+/// Moves that are not durable yet.
+pub(super) struct Moves<'a> {
+    desk: &'a Desk,
+    touched: BTreeSet<(Name, Queue, Queue)>,
+    count: usize,
+}
+
+impl<'a> Moves<'a> {
+    pub(super) fn new(desk: &'a Desk) -> Self {
+        Self { desk, touched: BTreeSet::new(), count: 0 }
+    }
+
+    /// Remembers a move, and syncs once there are many.
+    pub(super) fn note(&mut self, endpoint: &Name, (from, to): (Queue, Queue)) -> Result<(), Failure> {
+        self.touched.insert((endpoint.clone(), from, to));
+        self.count += 1;
+        if self.count < UNSYNCED_MAX { Ok(()) } else { self.settle() }
+    }
+
+    /// Makes all of them durable. Nothing is reported before.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        let Desk { disk, layout, .. } = self.desk;
+        for (endpoint, from, to) in std::mem::take(&mut self.touched) {
+            sync_moves(disk, layout, &endpoint, (from, to))
+                .map_err(|why| failed("sync the queues of", &layout.endpoint(&endpoint), why))?;
+        }
+        self.count = 0;
+        Ok(())
+    }
+}
+
+/// Does it for each that is named; one that fails is reported, and the others are done all the same.
 pub(super) fn each(
     entries: &[String],
     mut act: impl FnMut(&str) -> Result<(), Failure>,
@@ -51,38 +107,57 @@ pub(super) fn each(
     Err(last)
 }
 
-fn go(desk: &Desk, named: &str, from: &[Queue], to: Queue) -> Result<(), Failure> {
+fn go(desk: &Desk, named: &str, from: &[Queue], to: Queue, force: bool) -> Result<(), Failure> {
     let place = desk.entry_in(named, from)?;
-    let what = format!("move to `{}`", to.folder());
-    transfer(&desk.disk, &desk.layout, &place, to)
-        .map(drop)
-        .map_err(|why| failed(&what, &place.path(&desk.layout), why))
+    let path = place.path(&desk.layout);
+    move_entry(desk, &place, to, force).map_err(|error| match error {
+        LeaseError::Io(why) => failed(&format!("move to `{}`", to.folder()), &path, why),
+        LeaseError::Held => Failure::Refused(format!(
+            "the entry `{}` is being processed: wait for its handler, or move it all the same with --force",
+            place.id
+        )),
+        LeaseError::Moved => {
+            Failure::Refused(format!("the entry `{}` was moved by another process", place.id))
+        }
+    })?;
+    let mut moves = Moves::new(desk);
+    moves.note(&place.endpoint, (place.queue, to))?;
+    moves.settle()
 }
 
-/// Acts on all entries of a queue that have been there for long enough, and counts them.
+/// Moves an entry; one that is taken only with its lease in hand, unless it is forced.
+fn move_entry(desk: &Desk, place: &Place, to: Queue, force: bool) -> Result<(), LeaseError> {
+    let Desk { disk, layout, .. } = desk;
+    if place.queue == Queue::Taken && !force {
+        return Lease::take(disk, layout, place)?.transfer(disk, layout, to);
+    }
+    match transfer(disk, layout, place, to) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LeaseError::Moved),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Acts on all entries of a queue that have been there for long enough, one by one, and counts those for which
+/// `act` returns true.
 fn of_age(
     desk: &Desk,
     endpoint: Option<&Name>,
     queue: Queue,
     age: Option<Span>,
     what: &'static str,
-    act: impl Fn(&Place) -> io::Result<()>,
+    mut act: impl FnMut(&Place) -> Result<bool, Failure>,
 ) -> Result<u64, Failure> {
     let age = (age.map(|age| age.0).unwrap_or_default(), desk.now);
+    let Desk { disk, layout, .. } = desk;
     let mut count = 0;
     for endpoint in desk.endpoints(endpoint)? {
-        // Counted before the first one moves: what is put back must not be met again.
-        let found = older(&desk.disk, &desk.layout, &endpoint, queue, age);
-        let places: Result<Vec<_>, _> =
-            found.and_then(Iterator::collect).map_err(|error| desk.unlisted(error));
-        let places = places?;
-        let bar = bar(u64::try_from(places.len()).unwrap_or(u64::MAX), what);
-        for place in bar.wrap_iter(places.iter()) {
-            match act(place) {
-                Ok(()) => count += 1,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(why) => return Err(failed("move", &place.path(&desk.layout), why)),
-            }
+        let unlisted = |error| desk.unlisted(error);
+        let total = entries(disk, layout, &endpoint, queue).map_err(unlisted)?.count();
+        let bar = bar(u64::try_from(total).unwrap_or(u64::MAX), what);
+        for place in older(disk, layout, &endpoint, queue, age).map_err(unlisted)? {
+            bar.inc(1);
+            count += u64::from(act(&place.map_err(unlisted)?)?);
         }
         bar.finish_and_clear();
     }

@@ -1,74 +1,68 @@
-//! `hookspool spool take`: claims entries, and works one off with a command.
+//! `hookspool spool take`: claims entries, and works them off with a command.
 
-use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::collections::BTreeMap;
+use std::io::{self, Seek as _};
 
-use super::desk::{Desk, failed, say};
-use super::moves::each;
+use super::desk::{Desk, bar, failed, say};
+use super::handler::{self, Ended};
+use super::moves::{Moves, each};
 use crate::cli::args::SpoolTakeArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
+use crate::envelope::EntryId;
 use crate::escape::Escaped;
 use crate::policy::Name;
 use crate::spool::{
-    EntryFault, EnvelopeFacts, Place, Queue, Volume as _, check_entry, oldest, open_entry, set_aside,
-    transfer,
+    EntryFault, EnvelopeFacts, IDS_MAX, Lease, LeaseError, Ordered, Place, Queue, check_file, set_aside,
 };
 
-/// The command's exit code that asks for the entry to be tried again: EX_TEMPFAIL of sysexits(3).
-const TRY_AGAIN: i32 = 75;
+/// How often a handler may be ended by a signal before its entry counts as failed.
+const KILLED_MAX: u32 = 3;
+/// IDs that are read to claim one entry: more than one, for others may hold the oldest.
+const CANDIDATES: usize = 64;
 
 pub(super) fn take(desk: &Desk, args: &SpoolTakeArgs) -> Result<Exit, Failure> {
     let Some(endpoint) = &args.endpoint else {
         return each(&args.entries, |named| {
             let place = desk.entry_in(named, &[Queue::New])?;
             match claim(desk, &place)? {
-                Some((taken, _)) => print(&format!("{}\n", taken.path(&desk.layout).display())),
+                Some(claimed) => publish(desk, &claimed),
                 None => Err(Failure::Refused(format!("the entry `{}` could not be taken", place.id))),
             }
         });
     };
-    let (taken, facts) = claim_oldest(desk, endpoint)?;
-    match args.exec.split_first() {
-        None => {
-            print(&format!("{}\n", taken.path(&desk.layout).display()))?;
-            Ok(Exit::Fine)
-        }
-        Some((program, arguments)) => work_off(desk, &taken, &facts, Command::new(program).args(arguments)),
-    }
-}
-
-/// The oldest that is whole and that nobody else was faster to claim.
-fn claim_oldest(desk: &Desk, endpoint: &Name) -> Result<(Place, EnvelopeFacts), Failure> {
     desk.endpoints(Some(endpoint))?;
-    loop {
-        let found = oldest(&desk.disk, &desk.layout, endpoint, Queue::New);
-        let Some(place) = found.map_err(|error| desk.unlisted(error))? else {
-            return Err(Failure::Refused(format!("no entry of `{endpoint}` is waiting")));
-        };
-        if let Some(claimed) = claim(desk, &place)? {
-            return Ok(claimed);
-        }
-    }
+    let limit = if args.all { u64::MAX } else { args.batch.unwrap_or(1) };
+    let is_one = !args.all && args.batch.is_none();
+    let run = Run { desk, endpoint, command: &args.exec, limit };
+    let tally = run.pass()?;
+    if is_one { tally.of_one(endpoint) } else { Ok(tally.of_many()) }
 }
 
-/// None if somebody else was faster, or the entry is not whole and was set aside.
-fn claim(desk: &Desk, place: &Place) -> Result<Option<(Place, EnvelopeFacts)>, Failure> {
+/// A claimed entry that is intact.
+struct Claimed {
+    lease: Lease,
+    facts: EnvelopeFacts,
+}
+
+/// None if another process holds the lease or was faster, or the entry is not intact and was moved to `corrupt`.
+fn claim(desk: &Desk, place: &Place) -> Result<Option<Claimed>, Failure> {
     let path = place.path(&desk.layout);
-    let taken = match transfer(&desk.disk, &desk.layout, place, Queue::Taken) {
-        Ok(taken) => taken,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && desk.disk.facts(&path).is_err() => {
-            return Ok(None);
-        }
-        Err(why) => return Err(failed("take", &path, why)),
+    let claimed = Lease::take(&desk.disk, &desk.layout, place).and_then(|mut lease| {
+        lease.transfer(&desk.disk, &desk.layout, Queue::Taken)?;
+        Ok(lease)
+    });
+    let lease = match claimed {
+        Ok(lease) => lease,
+        Err(LeaseError::Moved | LeaseError::Held) => return Ok(None),
+        Err(LeaseError::Io(why)) => return Err(failed("take", &path, why)),
     };
-    match check_entry(&desk.disk, &taken.path(&desk.layout)) {
-        Ok(facts) => Ok(Some((taken, facts))),
+    let rewound = lease.file().rewind().map_err(EntryFault::Io);
+    match rewound.and_then(|()| check_file(lease.file(), &lease.place().path(&desk.layout))) {
+        Ok(facts) => Ok(Some(Claimed { lease, facts })),
         Err(EntryFault::NotWhole(fault)) => {
-            let to = set_aside(&desk.disk, &desk.layout, &taken)
-                .map_err(|why| failed("move to corrupt", &taken.path(&desk.layout), why))?;
+            let to = set_aside(&desk.disk, &desk.layout, lease.place())
+                .map_err(|why| failed("move to corrupt", &path, why))?;
             say(&format!(
                 "`{}` is not whole: {fault}; moved to `{}`",
                 Escaped(&path.display().to_string()),
@@ -77,63 +71,180 @@ fn claim(desk: &Desk, place: &Place) -> Result<Option<(Place, EnvelopeFacts)>, F
             Ok(None)
         }
         Err(EntryFault::Io(why)) => {
-            move_on(desk, &taken, Queue::New)?;
+            move_on(desk, lease, Queue::New)?;
             Err(failed("read", &path, why))
         }
     }
 }
 
-fn work_off(
-    desk: &Desk,
-    taken: &Place,
-    facts: &EnvelopeFacts,
-    command: &mut Command,
-) -> Result<Exit, Failure> {
-    let path = std::path::absolute(taken.path(&desk.layout)).unwrap_or(taken.path(&desk.layout));
-    let ended = payload(desk, &path).and_then(|payload| {
-        command
-            .env("HOOKSPOOL_ID", &facts.id)
-            .env("HOOKSPOOL_ENDPOINT", taken.endpoint.as_str())
-            .env("HOOKSPOOL_SENDER", &facts.sender)
-            .env("HOOKSPOOL_EVENT", facts.event.as_deref().unwrap_or_default())
-            .env("HOOKSPOOL_RECEIVED_AT", &facts.received_at)
-            .env("HOOKSPOOL_CONTENT_TYPE", facts.payload.content_type.as_deref().unwrap_or_default())
-            .env("HOOKSPOOL_SHA256", &facts.payload.sha256)
-            .env("HOOKSPOOL_PATH", &path)
-            .stdin(Stdio::from(payload))
-            .status()
-    });
-    let name = Escaped(&command.get_program().to_string_lossy()).to_string();
-    let status = match ended {
-        Ok(status) => status,
-        Err(why) => {
-            move_on(desk, taken, Queue::New)?;
-            return Err(Failure::Refused(format!(
-                "cannot run `{name}`: {why}; `{}` is back in `new`",
-                taken.id
-            )));
+/// Prints the path of an entry that the caller works on: without a lease, for this process ends.
+fn publish(desk: &Desk, claimed: &Claimed) -> Result<(), Failure> {
+    let place = claimed.lease.place();
+    Moves::new(desk).note(&place.endpoint, (Queue::New, Queue::Taken))?;
+    print(&format!("{}\n", place.path(&desk.layout).display()))
+}
+
+fn move_on(desk: &Desk, mut lease: Lease, to: Queue) -> Result<(), Failure> {
+    let path = lease.place().path(&desk.layout);
+    lease.transfer(&desk.disk, &desk.layout, to).map_err(|error| match error {
+        LeaseError::Io(why) => failed(&format!("move to `{}`", to.folder()), &path, why),
+        LeaseError::Moved | LeaseError::Held => failed(
+            &format!("move to `{}`", to.folder()),
+            &path,
+            io::Error::new(io::ErrorKind::NotFound, error),
+        ),
+    })
+}
+
+/// What became of the entries of a run.
+#[derive(Debug, Default)]
+struct Tally {
+    done: u64,
+    waiting: u64,
+    failed: u64,
+    /// Why the last one was not done.
+    why: Option<String>,
+}
+
+impl Tally {
+    fn of_one(self, endpoint: &Name) -> Result<Exit, Failure> {
+        match (self.why, self.done) {
+            (Some(why), _) => Err(Failure::Refused(why)),
+            (None, 0) => Err(Failure::Refused(format!("no entry of `{endpoint}` is waiting"))),
+            (None, _) => Ok(Exit::Fine),
         }
-    };
-    if status.success() {
-        move_on(desk, taken, Queue::Done)?;
-        return Ok(Exit::Fine);
     }
-    let to = if status.code() == Some(TRY_AGAIN) { Queue::New } else { Queue::Failed };
-    move_on(desk, taken, to)?;
-    Err(Failure::Refused(format!("`{name}` ended with {status}: `{}` is in `{}`", taken.id, to.folder())))
+
+    fn of_many(&self) -> Exit {
+        match self {
+            Self { failed: 1.., .. } => Exit::No,
+            Self { waiting: 1.., .. } => Exit::TryAgain,
+            Self { done: 1.., .. } => Exit::Fine,
+            Self { .. } => Exit::No,
+        }
+    }
 }
 
-/// The entry's file, open where its payload begins: the command reads it without us between.
-fn payload(desk: &Desk, path: &Path) -> io::Result<File> {
-    let entry = open_entry(&desk.disk, path).map_err(io::Error::other)?;
-    let begin = u64::try_from(entry.line.len()).map_err(io::Error::other)?;
-    let mut file = entry.payload.into_inner();
-    file.seek(SeekFrom::Start(begin))?;
-    Ok(file)
+/// One run over the entries that wait.
+struct Run<'a> {
+    desk: &'a Desk,
+    endpoint: &'a Name,
+    command: &'a [std::ffi::OsString],
+    /// Entries that are claimed at most.
+    limit: u64,
 }
 
-fn move_on(desk: &Desk, taken: &Place, to: Queue) -> Result<(), Failure> {
-    transfer(&desk.disk, &desk.layout, taken, to)
-        .map(drop)
-        .map_err(|why| failed(&format!("move to `{}`", to.folder()), &taken.path(&desk.layout), why))
+impl Run<'_> {
+    fn pass(&self) -> Result<Tally, Failure> {
+        let at_once = if self.limit == 1 { CANDIDATES } else { IDS_MAX };
+        let waiting = Ordered::new(&self.desk.disk, &self.desk.layout, self.endpoint, Queue::New, at_once);
+        let mut tally = Tally::default();
+        let mut moves = Moves::new(self.desk);
+        // Those whose handler a signal has ended, and how often: they are tried again after the others.
+        let mut killed: BTreeMap<EntryId, u32> = BTreeMap::new();
+        let mut claimed = 0;
+        let bar = bar(if self.limit == u64::MAX { 0 } else { self.limit }, "taking");
+        for place in waiting {
+            if claimed == self.limit {
+                break;
+            }
+            let place = place.map_err(|error| self.desk.unlisted(error))?;
+            let Some(entry) = claim(self.desk, &place)? else { continue };
+            claimed += 1;
+            bar.inc(1);
+            if !self.work_off(entry, &mut tally, &mut moves, &mut killed)? {
+                bar.finish_and_clear();
+                return moves.settle().map(|()| tally);
+            }
+        }
+        bar.finish_and_clear();
+        if self.limit != 1 {
+            self.try_killed_again(&mut tally, &mut moves, &mut killed)?;
+        }
+        moves.settle().map(|()| tally)
+    }
+
+    fn try_killed_again(
+        &self,
+        tally: &mut Tally,
+        moves: &mut Moves<'_>,
+        killed: &mut BTreeMap<EntryId, u32>,
+    ) -> Result<(), Failure> {
+        while let Some(id) = killed.keys().next().copied() {
+            let place = Place { id, endpoint: self.endpoint.clone(), queue: Queue::New };
+            let Some(entry) = claim(self.desk, &place)? else {
+                killed.remove(&id);
+                continue;
+            };
+            tally.waiting = tally.waiting.saturating_sub(1);
+            let times = killed.get(&id).copied();
+            if !self.work_off(entry, tally, moves, killed)? {
+                return Ok(());
+            }
+            if killed.get(&id).copied() == times {
+                killed.remove(&id);
+            }
+        }
+        Ok(())
+    }
+
+    /// False if this process was told to end.
+    fn work_off(
+        &self,
+        Claimed { lease, facts }: Claimed,
+        tally: &mut Tally,
+        moves: &mut Moves<'_>,
+        killed: &mut BTreeMap<EntryId, u32>,
+    ) -> Result<bool, Failure> {
+        if self.command.is_empty() {
+            let claimed = Claimed { lease, facts };
+            moves.note(self.endpoint, (Queue::New, Queue::Taken))?;
+            moves.settle()?;
+            tally.done += 1;
+            return print(&format!("{}\n", claimed.lease.place().path(&self.desk.layout).display()))
+                .map(|()| true);
+        }
+        let id = lease.place().id;
+        let name =
+            Escaped(&self.command.first().map(|name| name.to_string_lossy()).unwrap_or_default()).to_string();
+        let ended = match handler::run(self.desk, &lease, &facts, self.command) {
+            Ok(ended) => ended,
+            Err(why) => {
+                move_on(self.desk, lease, Queue::New)?;
+                moves.note(self.endpoint, (Queue::Taken, Queue::New))?;
+                moves.settle()?;
+                return Err(Failure::Refused(format!("cannot run `{name}`: {why}; `{id}` is back in `new`")));
+            }
+        };
+        let to = self.verdict(id, &ended, killed);
+        move_on(self.desk, lease, to)?;
+        moves.note(self.endpoint, (Queue::Taken, to))?;
+        match to {
+            Queue::Done => tally.done += 1,
+            Queue::New => tally.waiting += 1,
+            Queue::Failed | Queue::Taken => tally.failed += 1,
+        }
+        if to != Queue::Done {
+            let why = format!("`{name}` ended with {}: `{id}` is in `{}`", ended.status, to.folder());
+            if self.limit != 1 {
+                say(&why);
+            }
+            tally.why = Some(why);
+        }
+        Ok(!ended.is_told_to_stop)
+    }
+
+    /// The queue that an entry goes to; after a handler was ended by signals too often, `failed`.
+    fn verdict(&self, id: EntryId, ended: &Ended, killed: &mut BTreeMap<EntryId, u32>) -> Queue {
+        if !ended.is_killed() || ended.is_told_to_stop {
+            return ended.queue();
+        }
+        let times = killed.entry(id).or_default();
+        *times += 1;
+        if *times < KILLED_MAX {
+            return ended.queue();
+        }
+        killed.remove(&id);
+        Queue::Failed
+    }
 }

@@ -1,6 +1,7 @@
 //! `hookspool spool verify`: reads every entry and compares length and digest.
 
 use std::io;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -9,7 +10,7 @@ use crate::cli::args::SpoolVerifyArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{print, print_json};
 use crate::escape::Escaped;
-use crate::spool::{EntryFault, Place, Queue, check_entry, entries, set_aside};
+use crate::spool::{EntryFault, Lease, LeaseError, Place, Queue, check_entry, entries, set_aside};
 
 /// The document. The names are a promise.
 #[derive(Debug, Default, Serialize)]
@@ -25,7 +26,7 @@ struct Fault {
     endpoint: String,
     queue: &'static str,
     fault: String,
-    /// Where it was moved to; null where it was left: a consumer has claimed it, or it cannot be read.
+    /// Where it was moved to; null where it was left: it is being processed, or it cannot be read.
     moved_to: Option<String>,
 }
 
@@ -57,6 +58,18 @@ pub(super) fn verify(desk: &Desk, args: &SpoolVerifyArgs) -> Result<Exit, Failur
     Ok(if document.faults.is_empty() { Exit::Fine } else { Exit::No })
 }
 
+/// Moves what is not whole to `corrupt`; one that is taken only with its lease in hand.
+fn aside(desk: &Desk, place: &Place) -> Result<PathBuf, LeaseError> {
+    let _lease = match place.queue {
+        Queue::Taken => Some(Lease::take(&desk.disk, &desk.layout, place)?),
+        Queue::New | Queue::Done | Queue::Failed => None,
+    };
+    let moved = set_aside(&desk.disk, &desk.layout, place);
+    moved.map_err(
+        |error| if error.kind() == io::ErrorKind::NotFound { LeaseError::Moved } else { error.into() },
+    )
+}
+
 fn look_at(desk: &Desk, place: &Place, document: &mut Document) -> Result<(), Failure> {
     let path = place.path(&desk.layout);
     let fault = match check_entry(&desk.disk, &path) {
@@ -68,19 +81,16 @@ fn look_at(desk: &Desk, place: &Place, document: &mut Document) -> Result<(), Fa
         Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(fault) => fault,
     };
-    let is_to_move = matches!(fault, EntryFault::NotWhole(_)) && place.queue != Queue::Taken;
-    let moved_to = match is_to_move.then(|| set_aside(&desk.disk, &desk.layout, place)) {
+    let moved_to = match matches!(fault, EntryFault::NotWhole(_)).then(|| aside(desk, place)) {
         Some(Ok(to)) => Some(to.display().to_string()),
-        Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Some(Err(why)) => return Err(failed("move to corrupt", &path, why)),
-        None => None,
+        Some(Err(LeaseError::Moved)) => return Ok(()),
+        Some(Err(LeaseError::Io(why))) => return Err(failed("move to corrupt", &path, why)),
+        Some(Err(LeaseError::Held)) | None => None,
     };
-    let left =
-        if place.queue == Queue::Taken { "left with the consumer that has claimed it" } else { "left there" };
     say(&format!(
         "`{}` is not whole: {fault}; {}",
         Escaped(&path.display().to_string()),
-        moved_to.as_ref().map_or(left.to_owned(), |to| format!("moved to `{}`", Escaped(to))),
+        moved_to.as_ref().map_or("left there".to_owned(), |to| format!("moved to `{}`", Escaped(to))),
     ));
     document.faults.push(Fault {
         id: place.id.to_string(),

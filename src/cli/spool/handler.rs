@@ -1,0 +1,106 @@
+//! The command of `take --exec`: how it is run, and what its end says of the entry.
+
+use std::ffi::OsString;
+use std::io::{self, Seek as _, SeekFrom};
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::desk::Desk;
+use crate::cli::runtime::block_on;
+use crate::spool::{EnvelopeFacts, Lease, Queue, open_file};
+
+/// The exit code that asks for the entry to be tried again: EX_TEMPFAIL of sysexits(3).
+const TRY_AGAIN: i32 = 75;
+
+/// How a handler ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    /// `take` was told to end, and passed that on.
+    pub(super) is_told_to_stop: bool,
+}
+
+impl Ended {
+    /// The queue that the entry goes to. A handler that a signal ended says nothing of its entry.
+    pub(super) fn queue(&self) -> Queue {
+        match self.status.code() {
+            Some(0) => Queue::Done,
+            Some(TRY_AGAIN) | None => Queue::New,
+            Some(_) => Queue::Failed,
+        }
+    }
+
+    /// Whether a signal ended it.
+    pub(super) fn is_killed(&self) -> bool {
+        self.status.code().is_none()
+    }
+}
+
+/// Runs the handler on a claimed entry and waits for its end. It reads the payload from the locked descriptor,
+/// so it holds the lease for as long as it lives, whatever becomes of this process.
+pub(super) fn run(
+    desk: &Desk,
+    lease: &Lease,
+    facts: &EnvelopeFacts,
+    command: &[OsString],
+) -> io::Result<Ended> {
+    let path = lease.place().path(&desk.layout);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env("HOOKSPOOL_ID", &facts.id)
+        .env("HOOKSPOOL_ENDPOINT", lease.place().endpoint.as_str())
+        .env("HOOKSPOOL_SENDER", &facts.sender)
+        .env("HOOKSPOOL_EVENT", facts.event.as_deref().unwrap_or_default())
+        .env("HOOKSPOOL_RECEIVED_AT", &facts.received_at)
+        .env("HOOKSPOOL_CONTENT_TYPE", facts.payload.content_type.as_deref().unwrap_or_default())
+        .env("HOOKSPOOL_SHA256", &facts.payload.sha256)
+        .env("HOOKSPOOL_PATH", &path)
+        .stdin(payload(desk, lease)?);
+    block_on(wait(command)).unwrap_or_else(|failure| Err(io::Error::other(failure.to_string())))
+}
+
+/// Starts the command, passes signals on to it, and waits for it as long as it takes.
+async fn wait(mut command: Command) -> io::Result<Ended> {
+    // Listening before it starts: a signal in between must not end this process alone.
+    let mut signals = [
+        (signal(SignalKind::terminate())?, Signal::TERM),
+        (signal(SignalKind::interrupt())?, Signal::INT),
+        (signal(SignalKind::hangup())?, Signal::HUP),
+        (signal(SignalKind::quit())?, Signal::QUIT),
+    ];
+    let mut child = command.spawn()?;
+    let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    let mut is_told_to_stop = false;
+    let [term, int, hup, quit] = &mut signals;
+    loop {
+        let passed_on = tokio::select! {
+            status = child.wait() => return Ok(Ended { status: status?, is_told_to_stop }),
+            _ = term.0.recv() => term.1,
+            _ = int.0.recv() => int.1,
+            _ = hup.0.recv() => hup.1,
+            _ = quit.0.recv() => quit.1,
+        };
+        is_told_to_stop = true;
+        if let Some(pid) = pid {
+            // It may have ended just now.
+            let _ = kill_process(pid, passed_on);
+        }
+    }
+}
+
+/// A copy of the locked descriptor, at the beginning of the payload.
+fn payload(desk: &Desk, lease: &Lease) -> io::Result<Stdio> {
+    let mut file = lease.file().try_clone()?;
+    file.rewind()?;
+    let entry = open_file(&file, &lease.place().path(&desk.layout)).map_err(io::Error::other)?;
+    let begin = u64::try_from(entry.line.len()).map_err(io::Error::other)?;
+    drop(entry);
+    file.seek(SeekFrom::Start(begin))?;
+    Ok(file.into())
+}

@@ -1,0 +1,116 @@
+//! Leases: who works on an entry holds an exclusive flock(2) on its file.
+//!
+//! A lease is taken before the entry is claimed and lasts as long as any copy of the descriptor: a command that gets it
+//! as its standard input keeps the lease, even if the process that started it is killed. A consumer that claims with
+//! a plain rename has none.
+
+use std::fs::{File, TryLockError};
+use std::io;
+
+use super::disk::Disk;
+use super::entries::Place;
+use super::layout::{Layout, Queue};
+use super::transfer::transfer;
+use super::volume::Volume as _;
+
+/// An entry's file, open for reading and locked.
+#[derive(Debug)]
+pub struct Lease {
+    file: File,
+    place: Place,
+}
+
+/// Why there is no lease.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// The entry is not where it was: another process has moved it.
+    #[error("it was moved by another process")]
+    Moved,
+    /// Another process has the lease.
+    #[error("it is being processed")]
+    Held,
+    /// The file system returned an error.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Lease {
+    /// Locks the entry, without waiting.
+    ///
+    /// # Errors
+    /// When another process holds the lease or has moved the entry, or the file cannot be opened.
+    pub fn take(disk: &Disk, layout: &Layout, place: &Place) -> Result<Self, LeaseError> {
+        let path = place.path(layout);
+        let file = disk.read(&path).map_err(moved)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LeaseError::Held),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        // Between the open and the lock another process may have finished with it.
+        if disk.is_named(&path, &file).map_err(moved)? {
+            Ok(Self { file, place: place.clone() })
+        } else {
+            Err(LeaseError::Moved)
+        }
+    }
+
+    /// Moves the entry to another queue, and keeps the lease.
+    ///
+    /// # Errors
+    /// As [`transfer`]; [`LeaseError::Moved`] if a consumer without a lease was faster.
+    pub fn transfer(&mut self, disk: &Disk, layout: &Layout, to: Queue) -> Result<(), LeaseError> {
+        self.place = transfer(disk, layout, &self.place, to).map_err(moved)?;
+        Ok(())
+    }
+
+    /// Where the entry is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The locked file. A copy of it ([`File::try_clone`]) keeps the lease as well.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+fn moved(error: io::Error) -> LeaseError {
+    if error.kind() == io::ErrorKind::NotFound { LeaseError::Moved } else { LeaseError::Io(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::envelope::EntryId;
+    use crate::spool::folders::make_queues;
+
+    #[test]
+    fn a_lease_keeps_others_out_until_the_last_copy_of_its_descriptor_is_closed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (disk, layout) =
+            (Disk::open(folder.path(), None).expect("a spool"), Layout::new(folder.path().into()));
+        let place =
+            Place { id: EntryId::fresh(), endpoint: "pix".parse().expect("a name"), queue: Queue::New };
+        make_queues(&disk, &layout, std::slice::from_ref(&place.endpoint)).expect("queues");
+        fs::write(place.path(&layout), "entry").expect("an entry");
+
+        let mut lease = Lease::take(&disk, &layout, &place).expect("a lease");
+        assert!(matches!(Lease::take(&disk, &layout, &place), Err(LeaseError::Held)));
+        lease.transfer(&disk, &layout, Queue::Taken).expect("a claim");
+        assert!(matches!(Lease::take(&disk, &layout, &place), Err(LeaseError::Moved)));
+        let (taken, copy) = (lease.place().clone(), lease.file().try_clone().expect("a copy"));
+        drop(lease);
+        assert!(matches!(Lease::take(&disk, &layout, &taken), Err(LeaseError::Held)));
+        drop(copy);
+        assert!(Lease::take(&disk, &layout, &taken).is_ok());
+
+        // Another file under the same name is another entry's.
+        let file = disk.read(&taken.path(&layout)).expect("a file");
+        fs::remove_file(taken.path(&layout)).expect("removed");
+        fs::write(taken.path(&layout), "other").expect("another");
+        assert!(!disk.is_named(&taken.path(&layout), &file).expect("names"));
+    }
+}

@@ -1,0 +1,132 @@
+//! The entries of a queue in the order of their IDs, in bounded memory.
+//!
+//! Directories list names in no order, and may hold millions. One pass over the names keeps the smallest of them that are greater
+//! than the last one returned; the next pass goes on from there. A million entries take four passes.
+
+use std::collections::BinaryHeap;
+use std::io;
+use std::vec::IntoIter;
+
+use super::entries::{Place, entries};
+use super::layout::{Layout, Queue};
+use super::volume::Volume;
+use crate::envelope::EntryId;
+use crate::policy::Name;
+
+/// IDs that one pass keeps, 16 bytes each.
+pub const IDS_MAX: usize = 1 << 18;
+
+/// Entries of one queue, the oldest first, up to those that existed when it was created.
+#[derive(Debug)]
+pub struct Ordered<V: Volume> {
+    volume: V,
+    layout: Layout,
+    endpoint: Name,
+    queue: Queue,
+    /// IDs kept in memory at once.
+    at_once: usize,
+    /// Later ones are not returned, so that it ends although new entries arrive.
+    end: EntryId,
+    last: Option<EntryId>,
+    next: IntoIter<EntryId>,
+    /// Whether the last pass left nothing for another.
+    is_complete: bool,
+}
+
+impl<V: Volume> Ordered<V> {
+    /// All entries of a queue, of which at most `at_once` are kept in memory. What arrives later is left out.
+    pub fn new(volume: &V, layout: &Layout, endpoint: &Name, queue: Queue, at_once: usize) -> Self {
+        Self {
+            volume: volume.clone(),
+            layout: layout.clone(),
+            endpoint: endpoint.clone(),
+            queue,
+            at_once: at_once.clamp(1, IDS_MAX),
+            end: EntryId::fresh(),
+            last: None,
+            next: Vec::new().into_iter(),
+            is_complete: false,
+        }
+    }
+
+    fn pass(&mut self) -> io::Result<()> {
+        let mut smallest = BinaryHeap::with_capacity(self.at_once);
+        self.is_complete = true;
+        for place in entries(&self.volume, &self.layout, &self.endpoint, self.queue)? {
+            let id = place?.id;
+            if self.last.is_some_and(|last| id <= last) || id > self.end {
+                continue;
+            }
+            if smallest.len() < self.at_once {
+                smallest.push(id);
+                continue;
+            }
+            self.is_complete = false;
+            if smallest.peek().is_some_and(|greatest| id < *greatest) {
+                smallest.pop();
+                smallest.push(id);
+            }
+        }
+        self.next = smallest.into_sorted_vec().into_iter();
+        Ok(())
+    }
+}
+
+impl<V: Volume> Iterator for Ordered<V> {
+    type Item = io::Result<Place>;
+
+    fn next(&mut self) -> Option<io::Result<Place>> {
+        if self.next.len() == 0 && !self.is_complete {
+            if let Err(error) = self.pass() {
+                self.is_complete = true;
+                return Some(Err(error));
+            }
+        }
+        let id = self.next.next()?;
+        self.last = Some(id);
+        Some(Ok(Place { id, endpoint: self.endpoint.clone(), queue: self.queue }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::spool::sim::{Contents, Sim};
+
+    /// A simulated queue with these IDs.
+    fn queue(ids: impl IntoIterator<Item = EntryId>) -> Sim {
+        let layout = Layout::new("/spool".into());
+        let endpoint: Name = "pix".parse().expect("a name");
+        let mut contents = Contents::default();
+        for (inode, id) in ids.into_iter().enumerate() {
+            contents.names.insert(layout.entry(&endpoint, Queue::New, id), inode);
+        }
+        Sim::holding(contents, true)
+    }
+
+    fn ordered(sim: &Sim, at_once: usize) -> Vec<EntryId> {
+        let endpoint = "pix".parse().expect("a name");
+        Ordered::new(sim, &Layout::new("/spool".into()), &endpoint, Queue::New, at_once)
+            .map(|place| place.expect("listed").id)
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_entry_comes_once_and_in_order_whatever_fits_in_memory(
+            seconds in proptest::collection::btree_set(0_u8..200, 0..60), at_once in 1_usize..70
+        ) {
+            let id = |second| EntryId::from_bytes([0, second, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, second]);
+            let all: Vec<_> = seconds.into_iter().map(id).collect();
+            prop_assert_eq!(ordered(&queue(all.iter().copied().rev()), at_once), all);
+        }
+    }
+
+    #[test]
+    fn what_arrives_later_is_left_out() {
+        let late = EntryId::from_bytes([0xFF; 16]);
+        assert!(ordered(&queue([late]), 10).is_empty());
+    }
+}
