@@ -1,12 +1,13 @@
 //! A folder with certificates, a configuration, and a daemon that is ended with it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,17 @@ pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "never happened: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The program that is tested: this build, or the one that `HOOKSPOOL_TEST_PROGRAM` names, to see a test fail.
+pub fn program() -> OsString {
+    std::env::var_os("HOOKSPOOL_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_hookspool").into())
+}
+
+/// A number that no other call returns.
+fn number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 pub fn rounds(few: usize) -> usize {
@@ -76,6 +88,11 @@ impl World {
         fs::write(self.path("webhooks.toml"), text).unwrap();
     }
 
+    /// A number that was not used in any world.
+    pub fn count(&self) -> usize {
+        number()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -89,7 +106,7 @@ impl World {
     }
 
     pub fn start(&self) -> Daemon {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookspool"));
+        let mut command = Command::new(program());
         command.stdin(Stdio::null());
         Daemon::start(self, command)
     }
@@ -102,7 +119,7 @@ impl World {
     /// The daemon, watched or hindered by strace.
     pub fn start_traced(&self, args: &[&str]) -> Daemon {
         let mut command = Command::new("strace");
-        command.args(args).arg(env!("CARGO_BIN_EXE_hookspool")).stdin(Stdio::null());
+        command.args(args).arg(program()).stdin(Stdio::null());
         Daemon::start(self, command)
     }
 
@@ -113,7 +130,7 @@ impl World {
 
     /// Another command of the program, in this folder.
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_hookspool"))
+        Command::new(program())
             .args(args)
             .current_dir(self.folder.path())
             .env_remove("HOOKSPOOL_CONFIG")

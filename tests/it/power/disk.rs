@@ -53,6 +53,9 @@ fn insist_on_what_mounting_takes() {
 pub enum Kind {
     Ext4,
     Xfs,
+    /// ext4 without a journal.
+    Unjournaled,
+    Ext2,
 }
 
 /// A file with a file system in it: sparse, so that it takes no more than what is written.
@@ -66,8 +69,10 @@ impl Image {
         insist_on_what_mounting_takes();
         File::create_new(&file).unwrap().set_len(size).unwrap();
         let (program, blocks) = match kind {
-            Kind::Ext4 => ("mkfs.ext4", ["-q", "-b", BLOCK]),
-            Kind::Xfs => ("mkfs.xfs", ["-q", "-s", "size=4096"]),
+            Kind::Ext4 => ("mkfs.ext4", &["-q", "-b", BLOCK][..]),
+            Kind::Xfs => ("mkfs.xfs", &["-q", "-s", "size=4096"][..]),
+            Kind::Unjournaled => ("mkfs.ext4", &["-q", "-b", BLOCK, "-O", "^has_journal"][..]),
+            Kind::Ext2 => ("mkfs.ext2", &["-q", "-b", BLOCK][..]),
         };
         let options = blocks.iter().chain(options).map(OsStr::new);
         tool(program, &options.chain([file.as_os_str()]).collect::<Vec<_>>());
@@ -84,8 +89,8 @@ impl Image {
 
     /// What a machine does at boot before it mounts.
     pub fn repair(&self) {
-        if self.kind == Kind::Ext4 {
-            let output = run("fsck.ext4", &["-p".as_ref(), self.file.as_os_str()]);
+        if self.kind != Kind::Xfs {
+            let output = run("fsck.ext4", &["-y".as_ref(), self.file.as_os_str()]);
             // 1 and 2: there were errors, and they were put right (fsck(8)).
             assert!(output.status.code().is_some_and(|code| code < 4), "fsck.ext4: {}", said(&output));
         }
@@ -137,6 +142,12 @@ impl Mount {
         insist_on_what_mounting_takes();
         let options = format!("size={size}");
         Self::new(&["-t", "tmpfs", "-o", &options, "tmpfs"].map(OsStr::new), at)
+    }
+
+    /// Another name for a directory.
+    pub(super) fn bind(from: &Path, at: PathBuf) -> Self {
+        insist_on_what_mounting_takes();
+        Self::new(&["--bind".as_ref(), from.as_os_str()], at)
     }
 
     /// An overlay whose changes go beneath `upper`.

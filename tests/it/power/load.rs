@@ -111,8 +111,13 @@ pub(super) fn deliver(
 
 /// One delivery alone, on a connection of its own.
 pub(super) fn deliver_one(ground: &Ground, daemon: &Daemon, payload: &[u8]) -> Outcome {
-    let mut wire = Wire::connect(&ground.world, daemon, ENDPOINTS[0].certificate);
-    Outcome::of(&wire.post(ENDPOINTS[0].path, payload).unwrap())
+    deliver_to(ground, daemon, 0, payload)
+}
+
+/// As [`deliver_one`], to this one of [`ENDPOINTS`].
+pub(super) fn deliver_to(ground: &Ground, daemon: &Daemon, endpoint: usize, payload: &[u8]) -> Outcome {
+    let mut wire = Wire::connect(&ground.world, daemon, ENDPOINTS[endpoint].certificate);
+    Outcome::of(&wire.post(ENDPOINTS[endpoint].path, payload).unwrap())
 }
 
 struct Client<'a> {

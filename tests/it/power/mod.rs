@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use self::disk::{Image, Kind, MIB, Mount};
 use crate::world::{Daemon, World};
 
 pub mod disk;
@@ -15,7 +16,12 @@ mod ledger;
 mod load;
 
 mod crash;
+mod damaged;
 mod full;
+mod late;
+mod mounts;
+mod replaced;
+mod unjournaled;
 mod writeback;
 
 /// What is delivered to. Each answers 200 with the entry's id.
@@ -35,6 +41,8 @@ static POWER: Mutex<()> = Mutex::new(());
 
 /// A world whose spool lies where a test wants it. One at a time: each of these tests keeps all cores busy.
 struct Ground {
+    /// Its own disk, unmounted before the world's folder is removed.
+    disk: Option<(Image, Option<Mount>)>,
     world: World,
     spool: PathBuf,
     _alone: MutexGuard<'static, ()>,
@@ -50,7 +58,35 @@ impl Ground {
         let third = "\n[[endpoint]]\nname = \"third\"\npath = \"/third\"\nsenders = [\"bank\"]\n";
         fs::write(&file, fs::read_to_string(&file).unwrap() + third).unwrap();
         let spool = world.path(spool);
-        Self { world, spool, _alone }
+        Self { disk: None, world, spool, _alone }
+    }
+
+    /// With a disk for the spool.
+    fn on_disk(kind: Kind) -> Self {
+        Self::on_disk_of(kind, 1024 * MIB)
+    }
+
+    fn on_disk_of(kind: Kind, bytes: u64) -> Self {
+        let mut ground = Self::new("disk/spool");
+        let image = Image::make(kind, ground.world.path("image"), bytes, &[]);
+        let mount = image.mount(ground.world.path("disk"));
+        ground.disk = Some((image, Some(mount)));
+        ground
+    }
+
+    /// From here on nothing reaches the disk.
+    fn cut(&self) {
+        self.disk.as_ref().and_then(|(_, mount)| mount.as_ref()).unwrap().cut();
+    }
+
+    /// The power is back, and the disk is mounted again.
+    fn after_the_cut(mut self) -> Self {
+        let (image, mount) = self.disk.take().unwrap();
+        mount.unwrap().unmount();
+        image.repair();
+        let mount = image.mount(self.world.path("disk"));
+        self.disk = Some((image, Some(mount)));
+        self
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Ground, any_of, complaints};
 use crate::world::rounds;
 
 /// Large enough for all that mkfs writes, and for all that is delivered.
-const AMPLE: u64 = 1024 * MIB;
+pub(super) const AMPLE: u64 = 1024 * MIB;
 /// What the file systems believe to have.
 const BELIEVED: u64 = 512 * MIB;
 /// Where the journal is put, in blocks of 4 KiB, and what it measures.
@@ -20,7 +20,7 @@ const JOURNAL: [&str; 2] = ["size=8,location=4096", "16777216"];
 const REFUSED: usize = 5_000;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Form {
+pub(super) enum Form {
     Plain,
     /// The room that the journal needs is there; only the rest fails.
     Reserved,
@@ -106,10 +106,10 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
 
 /// A tmpfs that is as good as full, until this is dropped: before the daemon is, where a test fails, for
 /// XFS may hold a process that cannot even be killed until its metadata has been written.
-struct Cramped<'a>(&'a Mount);
+pub(super) struct Cramped<'a>(&'a Mount);
 
 impl<'a> Cramped<'a> {
-    fn new(memory: &'a Mount, left: u64) -> Self {
+    pub(super) fn new(memory: &'a Mount, left: u64) -> Self {
         memory.resize(memory.used() + left);
         Self(memory)
     }
@@ -121,13 +121,13 @@ impl Drop for Cramped<'_> {
     }
 }
 
-fn image(kind: Kind, form: Form, ground: &Ground) -> Image {
+pub(super) fn image(kind: Kind, form: Form, ground: &Ground) -> Image {
     let file = ground.world.path("memory/image");
     let [options, offset] = JOURNAL;
     let options = match kind {
         Kind::Ext4 => &["-J", options][..],
         // Its log is written in full when it is made.
-        Kind::Xfs => &[],
+        Kind::Xfs | Kind::Unjournaled | Kind::Ext2 => &[],
     };
     let image = Image::make(kind, file, BELIEVED, options);
     if form == Form::Reserved {
