@@ -1,7 +1,7 @@
 //! The real file system: the only code that touches the spool's files.
 
 use std::ffi::OsString;
-use std::fs::{File, Permissions};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStringExt;
@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, Statx, StatxFlags, linkat, mkdirat, openat, renameat,
-    statat, statx, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, RenameFlags, Statx, StatxFlags, linkat, mkdirat,
+    openat, renameat, renameat_with, statat, statx, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -224,6 +224,19 @@ impl Volume for Disk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let ((from, old), (to, new)) = (self.root.parent(from)?, self.root.parent(to)?);
         Ok(renameat(from, old, to, new)?)
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        let ((from, one), (to, other)) = (self.root.parent(one)?, self.root.parent(other)?);
+        Ok(renameat_with(from, one, to, other, RenameFlags::EXCHANGE)?)
+    }
+
+    fn try_lock(&self, file: &File) -> io::Result<bool> {
+        match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

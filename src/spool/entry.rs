@@ -210,9 +210,9 @@ mod tests {
         }
         let draft = draft("pix", b"payload");
         let misplaced = PathBuf::from(format!("/spool/boleto/new/{}.hook", draft.id()));
-        let fault = check_file(&*draft.pieces().concat(), &misplaced);
+        let found = check_file(&*draft.pieces().concat(), &misplaced);
         assert!(
-            matches!(fault, Err(EntryFault::NotWhole(NotWhole::OtherEndpoint(endpoint))) if endpoint == "pix")
+            matches!(found, Err(EntryFault::NotWhole(NotWhole::OtherEndpoint(endpoint))) if endpoint == "pix")
         );
         let mut bytes = draft.pieces().concat();
         *bytes.last_mut().unwrap() ^= 1;

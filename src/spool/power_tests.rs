@@ -69,6 +69,9 @@ pub(super) struct Platter {
     durable: Contents,
     writes: BTreeMap<Inode, Vec<Write>>,
     changes: Vec<Change>,
+    /// Files that lost a write: what is written to them later is lost as well, although every sync succeeds. ext4 does this
+    /// where it could not convert an extent (seen in Linux 6.18).
+    damaged: BTreeSet<Inode>,
 }
 
 impl Platter {
@@ -85,6 +88,7 @@ impl Platter {
             }
             Op::Unnamed(inode) => drop(self.durable.data.insert(*inode, Default::default())),
             Op::Link(path, inode) => self.set(&[(path, Some(*inode))]),
+            Op::Write(inode, ..) if self.damaged.contains(inode) => {}
             Op::Write(inode, at, bytes) => self.writes.entry(*inode).or_default().push((*at, bytes.clone())),
             Op::Sync(inode) => {
                 self.settle(*inode);
@@ -92,7 +96,10 @@ impl Platter {
                 self.commit_in_order(touches);
             }
             // The kernel has dropped the pages: no later sync brings them.
-            Op::SyncFailed(inode) => drop(self.writes.remove(inode)),
+            Op::SyncFailed(inode) => {
+                self.writes.remove(inode);
+                self.damaged.insert(*inode);
+            }
             Op::SyncEverything => {
                 let inodes: Vec<_> = self.writes.keys().copied().collect();
                 inodes.into_iter().for_each(|inode| self.settle(inode));
@@ -100,9 +107,12 @@ impl Platter {
                     set(&mut self.durable, &change);
                 }
             }
-            Op::SyncEverythingFailed => self.writes.clear(),
+            Op::SyncEverythingFailed => self.damaged.extend(std::mem::take(&mut self.writes).into_keys()),
             Op::SyncDir(directory) => self.sync_names(directory),
             Op::Rename(from, to, inode) => self.set(&[(from, None), (to, Some(*inode))]),
+            Op::Exchange(one, first, other, second) => {
+                self.set(&[(one, Some(*first)), (other, Some(*second))]);
+            }
             Op::Remove(path) => self.set(&[(path, None)]),
         }
     }

@@ -33,6 +33,7 @@ pub(super) enum Op {
     SyncEverythingFailed,
     SyncDir(PathBuf),
     Rename(PathBuf, PathBuf, Inode),
+    Exchange(PathBuf, Inode, PathBuf, Inode),
     Remove(PathBuf),
 }
 
@@ -71,6 +72,8 @@ pub(super) struct State {
     /// Which of the calls fail, and with what.
     pub(super) faults: Vec<(Fault, i32)>,
     pub(super) tells: bool,
+    /// Files that another process has locked.
+    pub(super) locked: BTreeSet<Inode>,
     /// Directories on another file system.
     pub(super) elsewhere: Vec<PathBuf>,
     pub(super) displaced: Option<Displaced>,
@@ -309,6 +312,19 @@ impl Volume for Sim {
         state.now.names.insert(to.to_owned(), inode);
         state.log.push(Op::Rename(from.to_owned(), to.to_owned(), inode));
         Ok(())
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        let mut state = self.call("exchange", one)?;
+        let (first, second) = (state.inode(one)?, state.inode(other)?);
+        state.now.names.insert(one.to_owned(), second);
+        state.now.names.insert(other.to_owned(), first);
+        state.log.push(Op::Exchange(one.to_owned(), second, other.to_owned(), first));
+        Ok(())
+    }
+
+    fn try_lock(&self, file: &Handle) -> io::Result<bool> {
+        Ok(!self.call("try_lock", &file.path)?.locked.contains(&file.inode))
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

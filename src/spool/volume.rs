@@ -130,6 +130,19 @@ pub trait Volume: Clone + Debug + Send + 'static {
     /// As `rename(2)`.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Exchanges two files, atomically. Both must exist.
+    ///
+    /// # Errors
+    /// As `renameat2(2)` with `RENAME_EXCHANGE`.
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()>;
+
+    /// Takes an exclusive lock on an open file, without waiting; false if another process holds one. It lasts until
+    /// the file is closed.
+    ///
+    /// # Errors
+    /// As `flock(2)`.
+    fn try_lock(&self, file: &Self::File) -> io::Result<bool>;
+
     /// Makes the names in a directory durable.
     ///
     /// # Errors

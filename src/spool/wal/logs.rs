@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::checkpoint::{CheckpointThread, Checkpointer, Checkpoints, Damage, Finished, Job};
 use super::record;
-use super::restore::{Absent, Damaged, restore};
+use super::restore::{Absent, Damaged, Handover, restore};
 use super::segment::{Contents, LogError, Segment};
 use crate::envelope::EntryId;
 use crate::spool::draft::Draft;
@@ -40,6 +40,8 @@ pub(in crate::spool) struct Wal<V: Volume, C = CheckpointThread<V>> {
     damage: Damage,
     checkpoints: C,
     in_background: usize,
+    /// Leases on entries that a repair has replaced.
+    handovers: Vec<Handover<V>>,
 }
 
 impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
@@ -85,6 +87,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
             damage,
             checkpoints: checkpoints(checkpointer).map_err(io)?,
             in_background: 0,
+            handovers: Vec::new(),
         }))
     }
 
@@ -149,6 +152,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         while let Some(done) = self.checkpoints.finished() {
             self.take_back(done)?;
         }
+        self.handovers.retain(|handover| !handover.is_over(&self.volume));
         let is_due = self.since.elapsed() >= ACTIVE_MAX;
         let holds_records = self.active.as_ref().is_some_and(|segment| !segment.is_void());
         if is_due && holds_records && !self.free.is_empty() { self.turn() } else { Ok(()) }
@@ -216,7 +220,9 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
                 // It may hold what was lost as well.
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            restored = restore(&self.volume, &self.layout, &self.damaged)?;
+            let done = restore(&self.volume, &self.layout, &self.damaged)?;
+            restored = done.entries;
+            self.handovers.extend(done.handovers);
             self.replace_damaged()?;
         }
         let has_room = self.active.is_some() || !self.free.is_empty();

@@ -1,7 +1,9 @@
 //! Rewrites what logs hold: after a crash, and where the disk lost writes of the files themselves.
 //!
 //! The content of a file that exists is not trusted: what a reader sees may be memory that never
-//! reached the disk. So each file is written again, in place: a consumer's lock on it stays valid.
+//! reached the disk. Nor is the file: ext4 may have lost the change that makes its blocks readable, and then what is
+//! written to it later is lost as well. So each entry is written to a new file, which is exchanged
+//! for the old one; a consumer's lease is handed over.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,29 +37,52 @@ pub(super) struct Damaged {
     pub(super) absent: Absent,
 }
 
-/// Makes all that these logs hold durable without them, and returns how many entries that were.
+/// The lease on a file that was replaced: held on the new one for as long as a consumer holds it on the old one, which
+/// has no name any longer.
+#[derive(Debug)]
+pub(super) struct Handover<V: Volume> {
+    old: V::File,
+    _new: V::File,
+}
+
+impl<V: Volume> Handover<V> {
+    /// Whether the consumer has finished.
+    pub(super) fn is_over(&self, volume: &V) -> bool {
+        volume.try_lock(&self.old).unwrap_or(true)
+    }
+}
+
+/// What was restored.
+#[derive(Debug)]
+pub(super) struct Restored<V: Volume> {
+    pub(super) entries: usize,
+    pub(super) handovers: Vec<Handover<V>>,
+}
+
+/// Makes all that these logs hold durable without them.
 ///
 /// # Errors
 /// When a log cannot be read, or an entry cannot be written or synced. All logs are needed until this succeeds.
-pub(super) fn restore<V: Volume>(volume: &V, layout: &Layout, logs: &[Damaged]) -> io::Result<usize> {
+pub(super) fn restore<V: Volume>(volume: &V, layout: &Layout, logs: &[Damaged]) -> io::Result<Restored<V>> {
     // Open from before the first write, so that it reports every loss.
     let held = volume.open_dir(layout.root())?;
     let syncs_everything = volume.reports_every_loss()?;
-    let mut rewriter = Rewriter { volume, layout, syncs_everything, needs_own_sync: BTreeMap::new() };
-    let mut count = 0;
+    let mut rewriter =
+        Rewriter { volume, layout, syncs_everything, elsewhere: BTreeMap::new(), handovers: Vec::new() };
+    let mut entries = 0;
     for log in logs {
         let contents = Contents::read(volume, layout, log.number).map_err(LogError::into_io)?;
         let records = contents.records();
         for record in &records.intact {
             rewriter.rewrite(record, log.absent)?;
         }
-        count += records.intact.len();
+        entries += records.intact.len();
         report(&layout.wal(log.number), records.damaged, records.incomplete);
     }
-    if count > 0 && syncs_everything {
+    if entries > 0 && syncs_everything {
         volume.sync_everything(&held)?;
     }
-    Ok(count)
+    Ok(Restored { entries, handovers: rewriter.handovers })
 }
 
 fn report(log: &Path, damaged: u32, incomplete: u32) {
@@ -70,25 +95,27 @@ fn report(log: &Path, damaged: u32, incomplete: u32) {
     }
 }
 
-struct Rewriter<'a, V> {
+struct Rewriter<'a, V: Volume> {
     volume: &'a V,
     layout: &'a Layout,
     /// Whether one sync at the end is enough for files on the spool's file system.
     syncs_everything: bool,
-    /// Queues whose files are synced one by one.
-    needs_own_sync: BTreeMap<PathBuf, bool>,
+    /// Whether a queue is on another file system or mount.
+    elsewhere: BTreeMap<PathBuf, bool>,
+    handovers: Vec<Handover<V>>,
 }
 
 impl<V: Volume> Rewriter<'_, V> {
     fn rewrite(&mut self, record: &Record<'_>, absent: Absent) -> io::Result<()> {
         for queue in ORDER.into_iter().cycle().take(ORDER.len() * SEARCHES_MAX) {
             let path = self.layout.entry(&record.endpoint, queue, record.id);
-            match self.volume.open(&path, Access::Shared) {
-                Ok(file) => {
-                    return self.overwrite(&self.layout.queue(&record.endpoint, queue), &file, record);
-                }
+            let replaced = match self.volume.open(&path, Access::Shared) {
+                Ok(old) => self.replace(&self.layout.queue(&record.endpoint, queue), &path, old, record),
+                Err(error) => Err(error),
+            };
+            match replaced {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                replaced => return replaced,
             }
         }
         let was_moved_to_corrupt = || self.volume.facts(&self.layout.corrupted(record.id)).is_ok();
@@ -106,49 +133,66 @@ impl<V: Volume> Rewriter<'_, V> {
         }
     }
 
-    fn overwrite(&mut self, queue: &Path, file: &V::File, record: &Record<'_>) -> io::Result<()> {
-        self.volume.write(file, 0, &[record.entry])?;
-        self.volume.truncate(file, u64::try_from(record.entry.len()).map_err(io::Error::other)?)?;
-        if self.needs_own_sync(queue)? {
-            self.volume.sync(file)?;
-            self.volume.sync_dir(queue)?;
+    /// Exchanges a new file for the old one. `NotFound` if the entry was moved in the meantime.
+    fn replace(&mut self, queue: &Path, path: &Path, old: V::File, record: &Record<'_>) -> io::Result<()> {
+        if self.is_elsewhere(queue)? {
+            return self.overwrite(queue, &old, record);
         }
-        Ok(())
+        let (draft, new) = self.write_draft(record)?;
+        // Held until the exchange is done: no consumer takes a lease on a file that is about to lose its name.
+        let has_consumer = !self.volume.try_lock(&old)?;
+        let locked = if has_consumer { self.volume.try_lock(&new).map(drop) } else { Ok(()) };
+        let exchanged = locked.and_then(|()| self.volume.exchange(&draft, path));
+        let removed = self.volume.remove(&draft);
+        exchanged?;
+        removed?;
+        if has_consumer {
+            self.handovers.push(Handover { old, _new: new });
+        }
+        if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(queue) }
     }
 
-    fn put_back(&mut self, record: &Record<'_>) -> io::Result<()> {
-        let queue = self.layout.queue(&record.endpoint, Queue::New);
-        let path = self.layout.entry(&record.endpoint, Queue::New, record.id);
-        if self.syncs_everything {
-            self.volume.publish(&path, &[record.entry])?;
-            if self.needs_own_sync(&queue)? {
-                self.volume.sync(&self.volume.open(&path, Access::Shared)?)?;
-                self.volume.sync_dir(&queue)?;
-            }
-            return Ok(());
-        }
+    /// In another mount nothing can be exchanged.
+    fn overwrite(&self, queue: &Path, file: &V::File, record: &Record<'_>) -> io::Result<()> {
+        self.volume.write(file, 0, &[record.entry])?;
+        self.volume.truncate(file, u64::try_from(record.entry.len()).map_err(io::Error::other)?)?;
+        self.volume.sync(file)?;
+        self.volume.sync_dir(queue)
+    }
+
+    fn write_draft(&self, record: &Record<'_>) -> io::Result<(PathBuf, V::File)> {
         let draft = self.layout.draft(record.id);
         match self.volume.remove(&draft) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
         let file = self.volume.create(&draft, Access::Shared)?;
-        self.volume.write(&file, 0, &[record.entry])?;
-        self.volume.sync(&file)?;
-        self.volume.rename(&draft, &path)?;
-        self.volume.sync_dir(&queue)
+        let written = self.volume.write(&file, 0, &[record.entry]);
+        // Where losses are not reported all at once, each file is asked.
+        written.and_then(|()| if self.syncs_everything { Ok(()) } else { self.volume.sync(&file) })?;
+        Ok((draft, file))
     }
 
-    /// Whether a sync of everything would not reach the files of a queue.
-    fn needs_own_sync(&mut self, queue: &Path) -> io::Result<bool> {
-        if !self.syncs_everything {
-            return Ok(true);
+    fn put_back(&mut self, record: &Record<'_>) -> io::Result<()> {
+        let queue = self.layout.queue(&record.endpoint, Queue::New);
+        let path = self.layout.entry(&record.endpoint, Queue::New, record.id);
+        if self.is_elsewhere(&queue)? {
+            self.volume.publish(&path, &[record.entry])?;
+            self.volume.sync(&self.volume.open(&path, Access::Shared)?)?;
+            return self.volume.sync_dir(&queue);
         }
-        if let Some(known) = self.needs_own_sync.get(queue) {
+        let (draft, _) = self.write_draft(record)?;
+        self.volume.rename(&draft, &path)?;
+        if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(&queue) }
+    }
+
+    /// Whether a queue is on another file system or mount: each of its files is synced by itself.
+    fn is_elsewhere(&mut self, queue: &Path) -> io::Result<bool> {
+        if let Some(known) = self.elsewhere.get(queue) {
             return Ok(*known);
         }
         let elsewhere = !self.volume.is_in_mount(queue)?;
-        self.needs_own_sync.insert(queue.to_owned(), elsewhere);
+        self.elsewhere.insert(queue.to_owned(), elsewhere);
         Ok(elsewhere)
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::ops::Deref;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -175,6 +176,16 @@ impl Mount {
     /// `shutdown` without `-f` does not flush it.
     pub fn cut(&self) {
         tool("xfs_io", &["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), self.at.as_os_str()]);
+    }
+
+    /// Lets so many bytes a second reach the disk, where the machine's control groups can (version 1).
+    pub(super) fn limit_writes(&self, bytes_per_second: u64) {
+        let limits = Path::new("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device");
+        let device = fs::metadata(&self.device.as_ref().expect("a device of its own").0).unwrap().rdev();
+        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+        if limits.exists() {
+            fs::write(limits, format!("{major}:{minor} {bytes_per_second}")).unwrap();
+        }
     }
 
     /// Takes it away, and with it all that memory still has of it. Some process of another test may have

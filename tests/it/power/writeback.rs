@@ -15,6 +15,8 @@ pub(super) const AMPLE: u64 = 1024 * MIB;
 const BELIEVED: u64 = 512 * MIB;
 /// Where the journal is put, in blocks of 4 KiB, and what it measures.
 const JOURNAL: [&str; 2] = ["size=8,location=4096", "16777216"];
+/// Makes mkfs write all inode tables, so that they have their room as well.
+const INODES: &str = "lazy_itable_init=0";
 
 /// So many that the daemon tries again in between, more than once, on the disk as it is.
 const REFUSED: usize = 5_000;
@@ -125,7 +127,7 @@ pub(super) fn image(kind: Kind, form: Form, ground: &Ground) -> Image {
     let file = ground.world.path("memory/image");
     let [options, offset] = JOURNAL;
     let options = match kind {
-        Kind::Ext4 => &["-J", options][..],
+        Kind::Ext4 => &["-J", options, "-E", INODES][..],
         // Its log is written in full when it is made.
         Kind::Xfs | Kind::Unjournaled | Kind::Ext2 => &[],
     };
