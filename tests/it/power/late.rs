@@ -14,7 +14,7 @@ use crate::world::{eventually, rounds};
 
 /// Makes each sync of everything so slow that the other log is full as well before it ends.
 const SLOW_SYNCS: [&str; 5] =
-    ["--seccomp-bpf", "-e", "trace=syncfs", "-e", "inject=syncfs:delay_enter=700000"];
+    ["--seccomp-bpf", "-e", "trace=syncfs", "-e", "inject=syncfs:delay_enter=1500000"];
 /// What the disk writes while it is slow.
 const BYTES_PER_SECOND: u64 = 25 * MIB;
 /// Deliveries that are refused before the disk has room again.
