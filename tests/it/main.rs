@@ -47,3 +47,4 @@ mod sessions;
 mod shutdown;
 mod spool_commands;
 mod stalled;
+mod takeover;

@@ -17,6 +17,9 @@ mod restore;
 mod checkpoint;
 mod logs;
 
+#[cfg(test)]
+mod upgrade_tests;
+
 pub(super) use checkpoint::{CheckpointThread, Checkpointer, Checkpoints};
 pub(super) use logs::Wal;
 pub use segment::LogError;
