@@ -126,10 +126,9 @@ impl Metrics {
                 SECONDS,
             ),
             connections: table.gauge("hookspool_connections", "Connections that are open"),
-            endpoint_faulty: table.gauges(
+            endpoint_faulty: table.gauge_per_endpoint(
                 "hookspool_endpoint_faulty",
                 "1 while the deliveries of an endpoint get 503 because its queues cannot be used",
-                &["endpoint"],
             ),
             generation: table
                 .gauge("hookspool_generation", "Which set of certificates and configuration is in force"),
@@ -142,10 +141,9 @@ impl Metrics {
                 "Entries in the spool, as last counted",
                 &["endpoint", "queue"],
             ),
-            spool_oldest_new: table.gauges(
+            spool_oldest_new: table.gauge_per_endpoint(
                 "hookspool_spool_oldest_new_seconds",
                 "How long the oldest waiting entry had waited when entries were last counted; 0 where none waits",
-                &["endpoint"],
             ),
             spool_free_bytes: table
                 .gauge("hookspool_spool_free_bytes", "Free space on the spool's file system"),
@@ -292,6 +290,10 @@ impl Table {
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.enter(IntGauge::new(name, help))
+    }
+
+    fn gauge_per_endpoint(&self, name: &str, help: &str) -> IntGaugeVec {
+        self.gauges(name, help, &["endpoint"])
     }
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {

@@ -21,13 +21,14 @@ use crate::config::Settings;
 use crate::live::Live;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
+use crate::policy::Name;
 use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
 use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
 use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
-use crate::spool::{self, Committer, Keeper, OpenError, Opened, SpoolLock};
+use crate::spool::{self, Committer, Disk, FileSystem, Keeper, Layout, OpenError, Opened, SpoolLock};
 use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, Tidings, WatchError};
 
@@ -94,28 +95,12 @@ impl Daemon {
         let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(endpoints.iter().map(|name| name.as_str())));
-        let opened = spool::open(spool.directory.clone(), spool.group, &endpoints)?;
-        let Opened { disk, layout, lock, swept } = opened;
-        tracing::info!(directory = %spool.directory.display(), swept, "spool opened");
-        let file_system = disk.file_system().map_err(StartError::System)?;
-        notice::risky_file_system(file_system, &spool.directory);
+        let (opened, file_system) = open_spool(spool, &endpoints)?;
+        let Opened { disk, layout, lock, .. } = opened;
         let (listeners, admin_sockets) = bind(server, admin, inherited)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
 
-        let committer = Committer::start(
-            disk.clone(),
-            layout.clone(),
-            spool.min_free.0,
-            endpoints,
-            Arc::clone(&metrics),
-        )?;
-        let keeper = Keeper::start(
-            disk.clone(),
-            layout.clone(),
-            spool.retention,
-            clock.clone(),
-            Arc::clone(&metrics),
-        )?;
+        let (committer, keeper) = start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
         let basis = Basis::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
@@ -181,6 +166,30 @@ impl Daemon {
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
+}
+
+/// Opens the spool, and says what it is on.
+fn open_spool(settings: &spool::Settings, endpoints: &[Name]) -> Result<(Opened, FileSystem), StartError> {
+    let opened = spool::open(settings.directory.clone(), settings.group, endpoints)?;
+    tracing::info!(directory = %settings.directory.display(), swept = opened.swept, "spool opened");
+    let file_system = opened.disk.file_system()?;
+    notice::risky_file_system(file_system, &settings.directory);
+    Ok((opened, file_system))
+}
+
+/// Starts the threads that write to the spool.
+fn start_writing(
+    settings: &spool::Settings,
+    disk: &Disk,
+    layout: &Layout,
+    endpoints: Vec<Name>,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+) -> Result<(Committer, Keeper), StartError> {
+    let (min_free, retention) = (settings.min_free.0, settings.retention);
+    let committer = Committer::start(disk.clone(), layout.clone(), min_free, endpoints, Arc::clone(metrics))?;
+    let keeper = Keeper::start(disk.clone(), layout.clone(), retention, clock.clone(), Arc::clone(metrics))?;
+    Ok((committer, keeper))
 }
 
 /// Watches the files of a configuration, and passes on what is heard of them.

@@ -190,9 +190,8 @@ fn enumerate(model: Model) -> usize {
                 });
             }
         }
-        match state.log.get(stop) {
-            Some(Op::SyncEverything) => checkpointed.extend(&promised),
-            Some(_) | None => {}
+        if matches!(state.log.get(stop), Some(Op::SyncEverything)) {
+            checkpointed.extend(&promised);
         }
         if let Some(op) = state.log.get(stop) {
             platter.apply(op);

@@ -272,10 +272,12 @@ impl Volume for Disk {
     fn facts(&self, path: &Path) -> io::Result<FileFacts> {
         let (directory, name) = self.root.parent(path)?;
         let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        match FileType::from_raw_mode(found.st_mode) {
-            FileType::RegularFile => {}
-            FileType::Symlink => return Err(NotOurs::SymbolicLink.into()),
-            _ => return Err(NotOurs::NotAFile.into()),
+        let kind = FileType::from_raw_mode(found.st_mode);
+        if kind == FileType::Symlink {
+            return Err(NotOurs::SymbolicLink.into());
+        }
+        if kind != FileType::RegularFile {
+            return Err(NotOurs::NotAFile.into());
         }
         let length = u64::try_from(found.st_size).map_err(io::Error::other)?;
         let changed = Timestamp::from_second(found.st_ctime).map_err(io::Error::other)?;

@@ -76,11 +76,12 @@ impl<V: Volume> Iterator for Ordered<V> {
     type Item = io::Result<Place>;
 
     fn next(&mut self) -> Option<io::Result<Place>> {
-        if self.next.len() == 0 && !self.is_complete {
-            if let Err(error) = self.pass() {
-                self.is_complete = true;
-                return Some(Err(error));
-            }
+        if self.next.len() == 0
+            && !self.is_complete
+            && let Err(error) = self.pass()
+        {
+            self.is_complete = true;
+            return Some(Err(error));
         }
         let id = self.next.next()?;
         self.last = Some(id);

@@ -39,9 +39,6 @@ fn elsewhere(directory: &Path) -> String {
 }
 
 fn unusable(directory: &Path, error: &io::Error) -> String {
-    let hint = match error.kind() {
-        io::ErrorKind::NotFound => "; a restart creates it",
-        _ => "",
-    };
+    let hint = if error.kind() == io::ErrorKind::NotFound { "; a restart creates it" } else { "" };
     format!("`{}`: {error}{hint}", directory.display())
 }

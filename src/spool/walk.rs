@@ -20,8 +20,10 @@ const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags
 /// The root of a spool, held open.
 #[derive(Debug)]
 pub(super) struct Root {
+    /// As it was given.
+    given: PathBuf,
+    /// Whatever the working directory is.
     path: PathBuf,
-    absolute: PathBuf,
     held: File,
 }
 
@@ -30,12 +32,12 @@ impl Root {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let held = openat(CWD, path, flags, Mode::empty())?;
-        Ok(Self { path: path.to_owned(), absolute: std::path::absolute(path)?, held: held.into() })
+        Ok(Self { given: path.to_owned(), path: std::path::absolute(path)?, held: held.into() })
     }
 
-    /// The configured path, whatever the working directory is.
+    /// The configured path, absolute.
     pub(super) fn path(&self) -> &Path {
-        &self.absolute
+        &self.path
     }
 
     pub(super) fn held(&self) -> &File {
@@ -52,7 +54,7 @@ impl Root {
 
     /// A directory, to reach what is in it.
     pub(super) fn walk(&self, path: &Path) -> io::Result<Directory<'_>> {
-        let inside = path.strip_prefix(&self.path).or_else(|_| path.strip_prefix(&self.absolute));
+        let inside = path.strip_prefix(&self.given).or_else(|_| path.strip_prefix(&self.path));
         let inside = inside.map_err(|_| NotOurs::Outside)?;
         let mut directory = Directory::Root(self.held.as_fd());
         for step in inside.components() {
