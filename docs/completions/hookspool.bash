@@ -919,7 +919,7 @@ _hookspool() {
             return 0
             ;;
         hookspool__subcmd__spool__subcmd__done)
-            opts="-h --config --help"
+            opts="-h --force --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -937,7 +937,7 @@ _hookspool() {
             return 0
             ;;
         hookspool__subcmd__spool__subcmd__fail)
-            opts="-h --config --help"
+            opts="-h --force --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1159,7 +1159,7 @@ _hookspool() {
             return 0
             ;;
         hookspool__subcmd__spool__subcmd__requeue)
-            opts="-h --queue --endpoint --older --config --help"
+            opts="-h --queue --endpoint --older --force --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1211,13 +1211,17 @@ _hookspool() {
             return 0
             ;;
         hookspool__subcmd__spool__subcmd__take)
-            opts="-h --endpoint --exec --config --help"
+            opts="-h --endpoint --all --batch --exec --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --batch)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -124,18 +124,23 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_se
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from verify" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from verify" -l json -d 'Print one JSON document'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l endpoint -d 'The oldest entry of this endpoint' -r
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l exec -d 'Run this on the entry; what follows goes to the command' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l endpoint -d 'The oldest entry of this endpoint, or with --all or --batch several' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l batch -d 'At most N of them, the oldest first' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l exec -d 'Run this on each entry; what follows goes to the command' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l all -d 'All entries of the endpoint that are waiting now, the oldest first'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from done" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from done" -l force -d 'Also entries that are being processed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from done" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from fail" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from fail" -l force -d 'Also entries that are being processed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from fail" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l queue -d 'All of a queue: taken or failed' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l endpoint -d 'Of this endpoint [default: of all]' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l older -d 'That have been there for this long, as in 1h' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l force -d 'Also entries that are being processed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from purge" -l queue -d 'From which queue: done or failed' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from purge" -l older -d 'What has been there for this long, as in 7d' -r

@@ -218,9 +218,11 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (take)
 _arguments "${_arguments_options[@]}" : \
-'--endpoint=[The oldest entry of this endpoint]:NAME:_default' \
-'*--exec=[Run this on the entry; what follows goes to the command]:CMD:_default' \
+'--endpoint=[The oldest entry of this endpoint, or with --all or --batch several]:NAME:_default' \
+'--batch=[At most N of them, the oldest first]:N:_default' \
+'*--exec=[Run this on each entry; what follows goes to the command]:CMD:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'(--batch)--all[All entries of the endpoint that are waiting now, the oldest first]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::entries -- These entries:_default' \
@@ -229,6 +231,7 @@ _arguments "${_arguments_options[@]}" : \
 (done)
 _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--force[Also entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::entries -- Which entries:_default' \
@@ -237,6 +240,7 @@ _arguments "${_arguments_options[@]}" : \
 (fail)
 _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--force[Also entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::entries -- Which entries:_default' \
@@ -248,6 +252,7 @@ _arguments "${_arguments_options[@]}" : \
 '--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
 '--older=[That have been there for this long, as in 1h]:AGE:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--force[Also entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::entries -- These entries:_default' \

@@ -100,7 +100,7 @@ pub const ROWS: &[Row] = &[
         "group",
         "string",
         "\"\"",
-        "With a group its members may consume: directories get 2770, files 0660.",
+        "With a group its members may consume: the queues get 2770, files 0660.",
     ),
     row(
         "[spool]",

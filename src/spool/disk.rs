@@ -100,13 +100,13 @@ impl Disk {
         if !is_ours || (mode, gid) == (right_mode, right_gid) {
             return Ok(());
         }
-        if gid != right_gid {
-            rustix::fs::fchown(directory, None, Some(rustix::fs::Gid::from_raw(right_gid)))?;
-        }
-        // chown(2) may clear the setgid bit.
-        if directory.metadata()?.mode() & PERMISSIONS != right_mode {
-            directory.set_permissions(Permissions::from_mode(right_mode))?;
-        }
+        set_group_and_mode(directory, right_gid, right_mode).map_err(|error| {
+            let hint = format!("`chown :{right_gid}` and `chmod {right_mode:04o}` as root correct it");
+            io::Error::new(
+                error.kind(),
+                format!("{error}; its group is {gid} and its mode {mode:04o}: {hint}"),
+            )
+        })?;
         if !is_new {
             let (was, now) = (format!("{mode:04o}"), format!("{right_mode:04o}"));
             tracing::warn!(directory = %path.display(), was, now, gid = right_gid, "permissions of a spool directory corrected");
@@ -141,6 +141,18 @@ impl Disk {
             created => created,
         }
     }
+}
+
+/// Changes what differs.
+fn set_group_and_mode(directory: &File, gid: u32, mode: u32) -> io::Result<()> {
+    if directory.metadata()?.gid() != gid {
+        rustix::fs::fchown(directory, None, Some(rustix::fs::Gid::from_raw(gid)))?;
+    }
+    // chown(2) may clear the setgid bit.
+    if directory.metadata()?.mode() & PERMISSIONS != mode {
+        directory.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 /// Whether a file of this owner belongs to the process; root may own files too.

@@ -10,7 +10,7 @@ use crate::quantity::ByteSize;
 pub struct Settings {
     /// Its folder; made when it is missing.
     pub directory: PathBuf,
-    /// A group (gid) whose members may consume: directories 2770, files 0660.
+    /// A group (gid) whose members may consume: queues 2770, files 0660.
     pub group: Option<u32>,
     /// Below this much free space deliveries are refused before the disk is full.
     pub min_free: ByteSize,

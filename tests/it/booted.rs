@@ -112,8 +112,10 @@ fn installs(machine: &Machine) {
         assert_eq!(machine.runs(&format!("systemctl is-enabled {unit}")).1.trim(), "disabled");
     }
     machine.does("cd /etc/hookspool && hookspool certs init --owner hookspool");
+    machine.does("sed -i 's/^group = \"\"/group = \"hookspool\"/' /etc/hookspool/webhooks.toml");
     machine.does("systemctl enable --now hookspool.socket hookspool.service");
     machine.delivers();
+    serves_the_members_of_its_group(machine);
     let told = machine.does("systemctl status hookspool");
     assert!(
         told.contains("Status: \"generation 1, first to expire /etc/hookspool/certs/server.pem at "),
@@ -125,6 +127,17 @@ fn installs(machine: &Machine) {
         said.contains("MESSAGE").then_some(said)
     });
     assert!(logged.contains("delivery stored") && logged.contains("\"HOOKSPOOL_BYTES\":\"2\""), "{logged}");
+}
+
+/// Without a drop-in: the state directory hands its group down.
+fn serves_the_members_of_its_group(machine: &Machine) {
+    let modes = machine
+        .does("cd /var/lib/hookspool/spool && stat -c '%a %G' . tmp pix pix/new corrupt pix/new/*.hook");
+    let expected = ["2750", "2750", "2750", "2770", "2770", "660"].map(|mode| format!("{mode} hookspool"));
+    assert_eq!(modes.lines().collect::<Vec<_>>(), expected);
+    machine.does("useradd --groups hookspool consumer");
+    machine.does("cd /var/lib/hookspool/spool/pix && setpriv --reuid consumer --regid consumer --init-groups sh -ec \
+        'for entry in new/*.hook; do mv $entry taken/; done; mv taken/*.hook done/; ! touch ../x 2>/dev/null; ! rm ../.lock 2>/dev/null'");
 }
 
 /// What systemd rates, and what a process in the unit's place can do.
