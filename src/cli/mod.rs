@@ -2,6 +2,8 @@
 
 pub mod exit;
 
+pub mod spool_args;
+
 pub mod args;
 pub mod files;
 pub mod output;

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::desk::{Desk, bar};
-use crate::cli::args::SpoolListArgs;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::spool_args::SpoolListArgs;
 use crate::escape::Escaped;
 use crate::spool::{EntryFault, EnvelopeFacts, IDS_MAX, Ordered, Place, entries, open_entry};
 

@@ -11,8 +11,8 @@ mod verify;
 
 use std::path::Path;
 
-use super::args::SpoolCommand;
 use super::exit::{Exit, Failure};
+use super::spool_args::SpoolCommand;
 use desk::Desk;
 
 /// Does what was asked of the spool that the configuration names.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::desk::{Desk, bar, failed, say};
-use crate::cli::args::{SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
+use crate::cli::spool_args::{SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
 use crate::policy::Name;
 use crate::quantity::Span;
 use crate::spool::{Lease, LeaseError, Place, Queue, Volume as _, entries, older, sync_moves, transfer};

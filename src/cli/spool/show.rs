@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::desk::{Desk, failed};
-use crate::cli::args::{SpoolFormat, SpoolShowArgs};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{escaped_lines, print, print_json};
+use crate::cli::spool_args::{SpoolFormat, SpoolShowArgs};
 use crate::spool::{EntryFault, Place, check_entry, open_entry};
 
 /// The document. The names are a promise.

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::desk::{Desk, bar, failed, say};
-use crate::cli::args::SpoolVerifyArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{print, print_json};
+use crate::cli::spool_args::SpoolVerifyArgs;
 use crate::escape::Escaped;
 use crate::spool::{EntryFault, Lease, LeaseError, Place, Queue, check_entry, entries, set_aside};
 

@@ -1,0 +1,191 @@
+//! The flags of `hookspool spool`.
+#![allow(rustdoc::broken_intra_doc_links, reason = "help for a terminal, where brackets are no links")]
+
+use std::ffi::OsString;
+
+use clap::Subcommand;
+
+use crate::policy::Name;
+use crate::quantity::Span;
+use crate::spool::Queue;
+
+/// What `spool` can do.
+#[derive(Debug, Subcommand)]
+pub enum SpoolCommand {
+    /// List a queue, the oldest entry first
+    List(SpoolListArgs),
+    /// Show one entry
+    Show(SpoolShowArgs),
+    /// Read every entry and compare length and digest; what is not whole is moved to corrupt/
+    Verify(SpoolVerifyArgs),
+    /// Claim the oldest entry of an endpoint, or those that are named
+    Take(SpoolTakeArgs),
+    /// Finish entries that were taken
+    Done(SpoolMoveArgs),
+    /// Give up entries that were taken
+    Fail(SpoolMoveArgs),
+    /// Put entries back into new
+    Requeue(SpoolRequeueArgs),
+    /// Remove entries that are done or failed
+    Purge(SpoolPurgeArgs),
+}
+
+/// `hookspool spool list`
+#[derive(Debug, clap::Args)]
+pub struct SpoolListArgs {
+    /// Of this endpoint [default: of all]
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Option<Name>,
+    /// Which queue: new, taken, done or failed
+    #[arg(long, value_name = "QUEUE", default_value = "new")]
+    pub queue: AnyQueue,
+    /// Received at most this long ago, as in 1h
+    #[arg(long, value_name = "AGE")]
+    pub since: Option<Span>,
+    /// From this sender
+    #[arg(long, value_name = "NAME")]
+    pub sender: Option<Name>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hookspool spool show`
+#[derive(Debug, clap::Args)]
+pub struct SpoolShowArgs {
+    /// Which entry: its id or its path
+    #[arg(value_name = "ID|PATH")]
+    pub entry: String,
+    /// Print this part byte for byte
+    #[arg(long, value_enum, value_name = "PART", conflicts_with = "json")]
+    pub format: Option<SpoolFormat>,
+    /// Print one JSON document: where it is, whether it is whole, and its envelope
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Parts of an entry.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum SpoolFormat {
+    /// The first line
+    Envelope,
+    /// What follows it
+    Payload,
+    /// All of it
+    Entry,
+}
+
+/// `hookspool spool verify`
+#[derive(Debug, clap::Args)]
+pub struct SpoolVerifyArgs {
+    /// Of this endpoint [default: of all]
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Option<Name>,
+    /// Which queue: new, taken, done or failed [default: all]
+    #[arg(long, value_name = "QUEUE")]
+    pub queue: Option<AnyQueue>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hookspool spool take`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Prints the path of what was claimed. With --exec CMD runs with the payload on its standard input and
+HOOKSPOOL_ID, _ENDPOINT, _SENDER, _EVENT, _RECEIVED_AT, _CONTENT_TYPE, _SHA256 and _PATH in its
+environment. If it ends with 0 the entry is done, with 75 or by a signal it is put back, otherwise it
+has failed. While it runs, it holds the entry's lease: no other process can take or move the entry.
+Signals are passed on to it.
+
+Exit status with --all or --batch: 0 if at least one entry was done and none failed, 75 if some have
+to wait, 1 if one failed or nothing was waiting.
+
+  hookspool spool take --endpoint pix --all --exec ./book-the-payment")]
+pub struct SpoolTakeArgs {
+    /// These entries
+    #[arg(value_name = "ID|PATH", required_unless_present = "endpoint", conflicts_with = "endpoint")]
+    pub entries: Vec<String>,
+    /// The oldest entry of this endpoint, or with --all or --batch several
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Option<Name>,
+    /// All entries of the endpoint that are waiting now, the oldest first
+    #[arg(long, requires = "endpoint", conflicts_with = "batch")]
+    pub all: bool,
+    /// At most N of them, the oldest first
+    #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: Option<u64>,
+    /// Run this on each entry; what follows goes to the command
+    #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "CMD", requires = "endpoint")]
+    pub exec: Vec<OsString>,
+}
+
+/// `hookspool spool done`, `hookspool spool fail`
+#[derive(Debug, clap::Args)]
+pub struct SpoolMoveArgs {
+    /// Which entries
+    #[arg(value_name = "ID|PATH", required = true)]
+    pub entries: Vec<String>,
+    /// Also entries that are being processed
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `hookspool spool requeue`
+#[derive(Debug, clap::Args)]
+pub struct SpoolRequeueArgs {
+    /// These entries
+    #[arg(value_name = "ID|PATH", required_unless_present = "queue", conflicts_with = "queue")]
+    pub entries: Vec<String>,
+    /// All of a queue: taken or failed
+    #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Taken, Queue::Failed]))]
+    pub queue: Option<AnyQueue>,
+    /// Of this endpoint [default: of all]
+    #[arg(long, value_name = "NAME", requires = "queue")]
+    pub endpoint: Option<Name>,
+    /// That have been there for this long, as in 1h
+    #[arg(long, value_name = "AGE", requires = "queue")]
+    pub older: Option<Span>,
+    /// Also entries that are being processed
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `hookspool spool purge`
+#[derive(Debug, clap::Args)]
+pub struct SpoolPurgeArgs {
+    /// From which queue: done or failed
+    #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Done, Queue::Failed]))]
+    pub queue: AnyQueue,
+    /// What has been there for this long, as in 7d
+    #[arg(long, value_name = "AGE")]
+    pub older: Span,
+    /// Of this endpoint [default: of all]
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Option<Name>,
+}
+
+/// A queue by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct AnyQueue(pub Queue);
+
+impl std::str::FromStr for AnyQueue {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Queue::named(text).map(Self).ok_or_else(|| "expected new, taken, done or failed".to_owned())
+    }
+}
+
+/// A parser of some queues' names.
+fn one_of(
+    queues: &'static [Queue],
+) -> impl Fn(&str) -> Result<AnyQueue, String> + Clone + Send + Sync + 'static {
+    move |text| match Queue::named(text) {
+        Some(queue) if queues.contains(&queue) => Ok(AnyQueue(queue)),
+        Some(_) | None => {
+            let names: Vec<_> = queues.iter().map(|queue| queue.folder()).collect();
+            Err(format!("expected {}", names.join(" or ")))
+        }
+    }
+}
