@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::faults::Meddled;
 use crate::power::disk::Journaled;
 use crate::wire::Wire;
-use crate::world::{Daemon, World, eventually};
+use crate::world::{Daemon, World, eventually, program};
 
 /// Tells where it is, and ends with the status that it finds in a file.
 const HANDLER: &str =
@@ -24,7 +24,7 @@ fn deliver(world: &World, daemon: &Daemon, count: usize) -> Vec<String> {
 }
 
 fn command(world: &World, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hookspool"));
+    let mut command = Command::new(program());
     command.arg("spool").args(args).current_dir(world.path("")).env_remove("HOOKSPOOL_CONFIG");
     command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -224,7 +224,8 @@ fn directories_are_synced_before_a_move_is_reported() {
         let output = Command::new("strace")
             .args(["-f", "-y", "-e", "trace=renameat,fsync,write", "-o"])
             .arg(world.path("trace/calls"))
-            .args([env!("CARGO_BIN_EXE_hookspool"), "spool"])
+            .arg(program())
+            .arg("spool")
             .args(args)
             .current_dir(world.path(""))
             .output()

@@ -282,5 +282,6 @@ fn a_lock_file_that_is_removed_lets_no_second_daemon_in() {
     fs::remove_file(spool.path(".lock")).unwrap();
     let failed = spool.fails_to_start();
     assert_eq!(failed.status.code(), Some(73), "{failed:?}");
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("in use by another hookspool"), "{failed:?}");
     assert_eq!(daemon.admin("/readyz").0, 200);
 }
