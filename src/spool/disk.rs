@@ -126,6 +126,13 @@ impl Disk {
         Ok(())
     }
 
+    /// Whether something that is open is on the file system and in the mount of the root.
+    fn is_on_root(&self, open: &impl AsFd) -> io::Result<bool> {
+        let (root, found) = (place(self.root.held())?, place(open)?);
+        let identity = |place: &Statx| (place.stx_dev_major, place.stx_dev_minor, mount(place));
+        Ok(identity(&root) == identity(&found))
+    }
+
     /// Whether a path still leads to this open file.
     pub(super) fn is_named(&self, path: &Path, file: &File) -> io::Result<bool> {
         let (directory, name) = self.root.parent(path)?;
@@ -178,6 +185,10 @@ impl Volume for Disk {
         let mode = Mode::from_raw_mode(self.file_mode(Access::Shared));
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = File::from(openat(&directory, ".", flags, mode)?);
+        // Something may have been mounted there since the batch was begun.
+        if !self.is_on_root(&file)? {
+            return Err(NotOurs::Elsewhere.into());
+        }
         self.write(&file, 0, pieces)?;
         // The way that needs no privilege (open(2), O_TMPFILE).
         let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -302,9 +313,7 @@ impl Volume for Disk {
     }
 
     fn is_in_mount(&self, directory: &Path) -> io::Result<bool> {
-        let (root, found) = (place(self.root.held())?, place(self.root.walk(directory)?)?);
-        Ok((root.stx_dev_major, root.stx_dev_minor, mount(&root))
-            == (found.stx_dev_major, found.stx_dev_minor, mount(&found)))
+        self.is_on_root(&self.root.walk(directory)?)
     }
 
     fn displaced(&self) -> io::Result<Option<Displaced>> {

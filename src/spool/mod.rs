@@ -23,6 +23,7 @@ mod disk;
 mod lock;
 mod health;
 mod folders;
+mod corrupt;
 mod places;
 mod inspect;
 mod wal;

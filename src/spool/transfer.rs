@@ -4,14 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::corrupt::move_to_corrupt;
 use super::entries::{Place, entries};
 use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::clock::Timestamp;
 use crate::policy::Name;
-
-/// How many names are tried for what is not whole.
-const NAMES_MAX: usize = 1000;
 
 /// Moves an entry to another queue of its endpoint.
 ///
@@ -38,21 +36,12 @@ pub fn sync_moves<V: Volume>(
     volume.sync_dir(&layout.queue(endpoint, from))
 }
 
-/// Puts what is not whole where no consumer looks, under its own name or, if that is taken, one
-/// with a number.
+/// Moves an entry that is not whole to `corrupt/`.
 ///
 /// # Errors
 /// As `rename(2)`.
 pub fn set_aside<V: Volume>(volume: &V, layout: &Layout, place: &Place) -> io::Result<PathBuf> {
-    let own = layout.corrupted(place.id);
-    let numbered = (1..NAMES_MAX).map(|number| own.with_extension(format!("{number}.hook")));
-    let free = [own.clone()]
-        .into_iter()
-        .chain(numbered)
-        .find(|path| volume.facts(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
-    let to = free.ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
-    volume.rename(&place.path(layout), &to)?;
-    Ok(to)
+    move_to_corrupt(volume, layout, &place.path(layout), place.id)
 }
 
 /// The entries that have been in a queue for at least `age`.

@@ -26,6 +26,9 @@ pub enum NotOurs {
     /// It belongs to another user.
     #[error("it belongs to the user with ID {0}, neither to the daemon's user nor to root")]
     Owner(u32),
+    /// A directory of the spool is on another file system or mount than its root.
+    #[error("its directory is on another file system or mount than the spool's root")]
+    Elsewhere,
     /// The path does not lie beneath the root of the spool.
     #[error("this is not a path in the spool")]
     Outside,
@@ -70,7 +73,8 @@ pub trait Volume: Clone + Debug + Send + 'static {
     /// Creates an entry's file with these pieces, which has no name before they are all written.
     ///
     /// # Errors
-    /// As `open(2)` with `O_TMPFILE`, `pwritev(2)` and `linkat(2)`; then nothing is left of it.
+    /// As `open(2)` with `O_TMPFILE`, `pwritev(2)` and `linkat(2)`, and [`NotOurs::Elsewhere`]; then nothing is
+    /// left of it.
     fn publish(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()>;
 
     /// Opens a file that exists, to write to. Rights that go beyond `access` are taken away.

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use super::record::Record;
 use super::segment::{Contents, LogError};
+use crate::spool::corrupt::move_to_corrupt;
 use crate::spool::folders::make_queues;
 use crate::spool::layout::{Access, Layout, Queue};
-use crate::spool::volume::Volume;
+use crate::spool::volume::{Volume, is_not_ours};
 
 /// How often an entry that consumers are moving is looked for.
 const SEARCHES_MAX: usize = 3;
@@ -109,8 +110,13 @@ impl<V: Volume> Rewriter<'_, V> {
     fn rewrite(&mut self, record: &Record<'_>, absent: Absent) -> io::Result<()> {
         for queue in ORDER.into_iter().cycle().take(ORDER.len() * SEARCHES_MAX) {
             let path = self.layout.entry(&record.endpoint, queue, record.id);
+            let directory = self.layout.queue(&record.endpoint, queue);
             let replaced = match self.volume.open(&path, Access::Shared) {
-                Ok(old) => self.replace(&self.layout.queue(&record.endpoint, queue), &path, old, record),
+                Ok(old) => self.replace(&directory, &path, Some(old), record),
+                // A member of the group can put anything there; it must not stop the others.
+                Err(error) if is_not_ours(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
+                    self.replace(&directory, &path, None, record)
+                }
                 Err(error) => Err(error),
             };
             match replaced {
@@ -133,23 +139,43 @@ impl<V: Volume> Rewriter<'_, V> {
         }
     }
 
-    /// Exchanges a new file for the old one. `NotFound` if the entry was moved in the meantime.
-    fn replace(&mut self, queue: &Path, path: &Path, old: V::File, record: &Record<'_>) -> io::Result<()> {
-        if self.is_elsewhere(queue)? {
-            return self.overwrite(queue, &old, record);
+    /// Exchanges a new file for the old one, or for whatever has its name. `NotFound` if it was moved in the meantime.
+    fn replace(
+        &mut self,
+        queue: &Path,
+        path: &Path,
+        old: Option<V::File>,
+        record: &Record<'_>,
+    ) -> io::Result<()> {
+        if let (true, Some(old)) = (self.is_elsewhere(queue)?, &old) {
+            return self.overwrite(queue, old, record);
         }
         let (draft, new) = self.write_draft(record)?;
         // Held until the exchange is done: no consumer takes a lease on a file that is about to lose its name.
-        let has_consumer = !self.volume.try_lock(&old)?;
+        let has_consumer = match &old {
+            Some(old) => !self.volume.try_lock(old)?,
+            None => false,
+        };
         let locked = if has_consumer { self.volume.try_lock(&new).map(drop) } else { Ok(()) };
-        let exchanged = locked.and_then(|()| self.volume.exchange(&draft, path));
-        let removed = self.volume.remove(&draft);
-        exchanged?;
-        removed?;
-        if has_consumer {
-            self.handovers.push(Handover { old, _new: new });
+        if let Err(error) = locked.and_then(|()| self.volume.exchange(&draft, path)) {
+            let _ = self.volume.remove(&draft);
+            return Err(error);
         }
+        match old {
+            Some(old) if has_consumer => self.handovers.push(Handover { old, _new: new }),
+            Some(_) => {}
+            None => return self.keep_foreign(&draft, path, record),
+        }
+        self.volume.remove(&draft)?;
         if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(queue) }
+    }
+
+    /// Moves what had an entry's name, and was no entry, to `corrupt/`.
+    fn keep_foreign(&self, draft: &Path, path: &Path, record: &Record<'_>) -> io::Result<()> {
+        let moved_to = move_to_corrupt(self.volume, self.layout, draft, record.id)?;
+        let (path, moved_to) = (path.display(), moved_to.display());
+        tracing::error!(%path, %moved_to, "something else had the name of an entry; the entry was restored");
+        if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(&self.layout.corrupt()) }
     }
 
     /// In another mount nothing can be exchanged.
@@ -177,9 +203,8 @@ impl<V: Volume> Rewriter<'_, V> {
         let queue = self.layout.queue(&record.endpoint, Queue::New);
         let path = self.layout.entry(&record.endpoint, Queue::New, record.id);
         if self.is_elsewhere(&queue)? {
-            self.volume.publish(&path, &[record.entry])?;
-            self.volume.sync(&self.volume.open(&path, Access::Shared)?)?;
-            return self.volume.sync_dir(&queue);
+            let file = self.volume.create(&path, Access::Shared)?;
+            return self.overwrite(&queue, &file, record);
         }
         let (draft, _) = self.write_draft(record)?;
         self.volume.rename(&draft, &path)?;
