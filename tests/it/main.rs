@@ -34,6 +34,7 @@ mod lease;
 mod limits;
 mod manager;
 mod matrix;
+mod members;
 mod metrics;
 mod power;
 mod probe;
