@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use super::Ground;
 use super::disk::{Image, Kind, MIB, Mount, tool};
 use super::load::{Outcome, deliver_to};
+use crate::faults::Meddled;
 use crate::world::{Daemon, eventually};
 
 /// What is mounted over a queue, or over all queues of an endpoint.
@@ -124,4 +126,39 @@ fn check_names_a_queue_that_is_elsewhere() {
     mounted.unmount();
     assert_eq!(ground.world.run(&["check"]).status.code(), Some(0));
     tool("sync", &["-f".as_ref(), ground.spool.as_os_str()]);
+}
+
+/// The daemon has compared its directories, and is writing the log: what it writes next goes to the mount.
+#[test]
+fn a_mount_that_appears_within_a_batch_loses_nothing() {
+    // A small entry, which is published after the log's sync, and a large one, which is renamed after its own.
+    for length in [300, 70_000] {
+        let payload = vec![b'm'; length];
+        let ground = Ground::on_disk(Kind::Ext4);
+        let mut daemon = ground.world.start();
+        let slow = Meddled::with(&daemon, "committer", "fdatasync", 1, "delay_enter=3s");
+        let (outcome, mounted) = thread::scope(|scope| {
+            let delivery = scope.spawn(|| deliver_to(&ground, &daemon, 1, &payload));
+            eventually("it is written and waits for its sync", || {
+                let places = ["tmp", "."].map(|place| fs::read_dir(ground.spool.join(place)).unwrap());
+                let mut files = places.into_iter().flatten().map(|file| file.unwrap().path());
+                let is_there = |bytes: &[u8]| bytes.windows(300).any(|window| window == &payload[..300]);
+                files.any(|file| fs::read(file).is_ok_and(|bytes| is_there(&bytes))).then_some(())
+            });
+            let mounted = Mount::tmpfs(64 * MIB, ground.spool.join("second/new"));
+            (delivery.join().unwrap(), mounted)
+        });
+        drop(slow);
+        eventually("it is noticed", || is_faulty(&daemon).then_some(()));
+        // A clean stop makes the logs void.
+        daemon.signal("-TERM");
+        daemon.wait();
+        mounted.unmount();
+        let daemon = ground.world.start();
+        if let Outcome::Stored(id) = outcome {
+            let entry = ground.spool.join(format!("second/new/{id}.hook"));
+            assert!(entry.exists(), "{length} bytes: acknowledged and lost\n{}", daemon.log_text());
+        }
+        assert_serves_again(&ground, &daemon, &format!("{length} bytes"));
+    }
 }
