@@ -150,32 +150,39 @@ impl<V: Volume> Rewriter<'_, V> {
         if let (true, Some(old)) = (self.is_elsewhere(queue)?, &old) {
             return self.overwrite(queue, old, record);
         }
+        let Some(old) = old else { return self.take_name(queue, path, record) };
         let (draft, new) = self.write_draft(record)?;
         // Held until the exchange is done: no consumer takes a lease on a file that is about to lose its name.
-        let has_consumer = match &old {
-            Some(old) => !self.volume.try_lock(old)?,
-            None => false,
-        };
+        let has_consumer = !self.volume.try_lock(&old)?;
         let locked = if has_consumer { self.volume.try_lock(&new).map(drop) } else { Ok(()) };
         if let Err(error) = locked.and_then(|()| self.volume.exchange(&draft, path)) {
             let _ = self.volume.remove(&draft);
             return Err(error);
         }
-        match old {
-            Some(old) if has_consumer => self.handovers.push(Handover { old, _new: new }),
-            Some(_) => {}
-            None => return self.keep_foreign(&draft, path, record),
+        if has_consumer {
+            self.handovers.push(Handover { old, _new: new });
         }
         self.volume.remove(&draft)?;
         if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(queue) }
     }
 
-    /// Moves what had an entry's name, and was no entry, to `corrupt/`.
-    fn keep_foreign(&self, draft: &Path, path: &Path, record: &Record<'_>) -> io::Result<()> {
-        let moved_to = move_to_corrupt(self.volume, self.layout, draft, record.id)?;
-        let (path, moved_to) = (path.display(), moved_to.display());
-        tracing::error!(%path, %moved_to, "something else had the name of an entry; the entry was restored");
-        if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(&self.layout.corrupt()) }
+    /// Gives an entry its name although something else has it. A file of another user is kept in `corrupt/`; a link or a
+    /// FIFO, which holds nothing, is removed: Landlock lets the daemon move neither.
+    fn take_name(&self, queue: &Path, path: &Path, record: &Record<'_>) -> io::Result<()> {
+        let (draft, _) = self.write_draft(record)?;
+        let moved_to = match move_to_corrupt(self.volume, self.layout, path, record.id) {
+            Ok(moved_to) => Some(moved_to),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.volume.remove(path)?;
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let (path_shown, moved_to) =
+            (path.display(), moved_to.as_deref().map(|to| tracing::field::display(to.display())));
+        tracing::error!(path = %path_shown, moved_to, "something else had the name of an entry; the entry was restored");
+        self.volume.rename(&draft, path)?;
+        if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(queue) }
     }
 
     /// In another mount nothing can be exchanged.
