@@ -206,6 +206,10 @@ impl Reloader {
         for endpoint in settings.policy.endpoints() {
             metrics.add_endpoint(endpoint.name.as_str());
         }
+        for gone in live.current().policy.endpoints() {
+            // Set again within a second, if the endpoint is still there.
+            metrics.endpoint_faulty(gone.name.as_str(), false);
+        }
         spool.health().set_endpoints(settings.policy.endpoints().iter().map(|e| e.name.clone()).collect());
         self.basis.digest = settings.digest;
         self.unfit = None;

@@ -3,20 +3,21 @@
 use std::ffi::OsString;
 use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, RenameFlags, Statx, StatxFlags, linkat, mkdirat,
-    openat, renameat, renameat_with, statat, statx, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, RenameFlags, linkat, mkdirat, openat, renameat,
+    renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::file_system::FileSystem;
 use super::layout::Access;
+use super::position::Position;
 use super::volume::{Displaced, FileFacts, NotOurs, Volume};
 use super::walk::{Root, open_file};
 use crate::clock::Timestamp;
@@ -126,13 +127,6 @@ impl Disk {
         Ok(())
     }
 
-    /// Whether something that is open is on the file system and in the mount of the root.
-    fn is_on_root(&self, open: &impl AsFd) -> io::Result<bool> {
-        let (root, found) = (place(self.root.held())?, place(open)?);
-        let identity = |place: &Statx| (place.stx_dev_major, place.stx_dev_minor, mount(place));
-        Ok(identity(&root) == identity(&found))
-    }
-
     /// Whether a path still leads to this open file.
     pub(super) fn is_named(&self, path: &Path, file: &File) -> io::Result<bool> {
         let (directory, name) = self.root.parent(path)?;
@@ -186,7 +180,7 @@ impl Volume for Disk {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = File::from(openat(&directory, ".", flags, mode)?);
         // Something may have been mounted there since the batch was begun.
-        if !self.is_on_root(&file)? {
+        if !Position::of(&file)?.shares_mount_with(self.root.position()) {
             return Err(NotOurs::Elsewhere.into());
         }
         self.write(&file, 0, pieces)?;
@@ -313,47 +307,22 @@ impl Volume for Disk {
     }
 
     fn is_in_mount(&self, directory: &Path) -> io::Result<bool> {
-        self.is_on_root(&self.root.walk(directory)?)
+        Ok(Position::of(self.root.walk(directory)?)?.shares_mount_with(self.root.position()))
     }
 
-    fn displaced(&self) -> io::Result<Option<Displaced>> {
-        let held = place(self.root.held())?;
-        let there = statx(CWD, self.root.path(), AtFlags::empty(), asked());
-        let identity =
-            |place: &Statx| (place.stx_dev_major, place.stx_dev_minor, place.stx_ino, mount(place));
-        if there.as_ref().is_ok_and(|there| identity(there) == identity(&held)) {
-            return Ok(None);
+    fn displaced(&self) -> Option<Displaced> {
+        let held = self.root.position();
+        let there = Position::at(self.root.path());
+        if there.as_ref().is_ok_and(|there| *there == held) {
+            return None;
         }
         let path = self.root.path().display();
-        Ok(Some(Displaced {
+        Some(Displaced {
             configured: match there {
-                Ok(there) => format!("`{path}` ({})", shown(&there)),
-                Err(error) => format!("`{path}` ({})", io::Error::from(error)),
+                Ok(there) => format!("`{path}` ({there})"),
+                Err(error) => format!("`{path}` ({error})"),
             },
-            held: shown(&held),
-        }))
+            held: held.to_string(),
+        })
     }
-}
-
-fn asked() -> StatxFlags {
-    StatxFlags::INO | StatxFlags::MNT_ID
-}
-
-fn place(open: impl AsFd) -> io::Result<Statx> {
-    Ok(statx(open, "", AtFlags::EMPTY_PATH, asked())?)
-}
-
-/// The mount; the same for all where the kernel (before 5.8) does not say.
-fn mount(place: &Statx) -> u64 {
-    if place.stx_mask & StatxFlags::MNT_ID.bits() == 0 { 0 } else { place.stx_mnt_id }
-}
-
-fn shown(place: &Statx) -> String {
-    format!(
-        "device {}:{}, inode {}, mount {}",
-        place.stx_dev_major,
-        place.stx_dev_minor,
-        place.stx_ino,
-        mount(place)
-    )
 }

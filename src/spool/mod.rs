@@ -18,6 +18,7 @@ mod layout;
 mod draft;
 mod volume;
 mod file_system;
+mod position;
 mod walk;
 mod disk;
 mod lock;

@@ -355,8 +355,8 @@ impl Volume for Sim {
         Ok(!self.state().elsewhere.iter().any(|mounted| directory.starts_with(mounted)))
     }
 
-    fn displaced(&self) -> io::Result<Option<Displaced>> {
-        Ok(self.state().displaced.clone())
+    fn displaced(&self) -> Option<Displaced> {
+        self.state().displaced.clone()
     }
 
     fn list(&self, path: &Path) -> io::Result<Self::Names> {

@@ -191,10 +191,7 @@ pub trait Volume: Clone + Debug + Send + 'static {
     fn is_in_mount(&self, directory: &Path) -> io::Result<bool>;
 
     /// Where the configured path leads now, if it is not the root that is held.
-    ///
-    /// # Errors
-    /// As `statx(2)` of the root that is held.
-    fn displaced(&self) -> io::Result<Option<Displaced>>;
+    fn displaced(&self) -> Option<Displaced>;
 }
 
 /// The configured path no longer leads to the directory that is held.

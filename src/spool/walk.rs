@@ -13,6 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
+use super::position::Position;
 use super::volume::NotOurs;
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -25,6 +26,7 @@ pub(super) struct Root {
     /// Whatever the working directory is.
     path: PathBuf,
     held: File,
+    position: Position,
 }
 
 impl Root {
@@ -32,7 +34,8 @@ impl Root {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let held = openat(CWD, path, flags, Mode::empty())?;
-        Ok(Self { given: path.to_owned(), path: std::path::absolute(path)?, held: held.into() })
+        let position = Position::of(&held)?;
+        Ok(Self { given: path.to_owned(), path: std::path::absolute(path)?, held: held.into(), position })
     }
 
     /// The configured path, absolute.
@@ -42,6 +45,11 @@ impl Root {
 
     pub(super) fn held(&self) -> &File {
         &self.held
+    }
+
+    /// Where the directory is; it does not change while it is held.
+    pub(super) fn position(&self) -> Position {
+        self.position
     }
 
     /// The directory that holds a file, and the file's name in it.

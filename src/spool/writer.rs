@@ -294,10 +294,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
 
     /// Compares the configured path with the root that is held.
     fn check_root(&self) {
-        let displaced = match self.volume.displaced() {
-            Ok(displaced) => displaced,
-            Err(error) => return self.is_failing(&io_error("look at", self.layout.root())(error)),
-        };
+        let displaced = self.volume.displaced();
         match (self.health.set_displaced(displaced.clone()), displaced) {
             (None, Some(displaced)) => {
                 let (configured, held) = (displaced.configured, displaced.held);
