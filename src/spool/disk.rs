@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, IoSlice};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -164,6 +164,7 @@ fn owned(uid: u32) -> io::Result<bool> {
 
 impl Volume for Disk {
     type File = File;
+    type Dir = OwnedFd;
     type Reader = File;
     type Names = Names;
 
@@ -173,20 +174,22 @@ impl Volume for Disk {
         Ok(openat(directory, name, flags, Mode::from_raw_mode(self.file_mode(access)))?.into())
     }
 
-    fn publish(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
+    fn open_queue(&self, path: &Path) -> io::Result<OwnedFd> {
+        let queue = self.root.open_dir(path)?;
+        let is_on_root = Position::of(&queue)?.shares_mount_with(self.root.position());
+        if is_on_root { Ok(queue) } else { Err(NotOurs::Elsewhere.into()) }
+    }
+
+    fn publish(&self, queue: &OwnedFd, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         // Half the work that a name in `tmp` and a rename are to the file system.
-        let (directory, name) = self.root.parent(path)?;
+        let name = path.file_name().ok_or(NotOurs::Outside)?;
         let mode = Mode::from_raw_mode(self.file_mode(Access::Shared));
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        let file = File::from(openat(&directory, ".", flags, mode)?);
-        // Something may have been mounted there since the batch was begun.
-        if !Position::of(&file)?.shares_mount_with(self.root.position()) {
-            return Err(NotOurs::Elsewhere.into());
-        }
+        let file = File::from(openat(queue, ".", flags, mode)?);
         self.write(&file, 0, pieces)?;
         // The way that needs no privilege (open(2), O_TMPFILE).
         let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
-        Ok(linkat(CWD, unnamed, directory, name, AtFlags::SYMLINK_FOLLOW)?)
+        Ok(linkat(CWD, unnamed, queue, name, AtFlags::SYMLINK_FOLLOW)?)
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<File> {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::layout::{Layout, Queue};
-use super::volume::Volume;
+use super::volume::{NotOurs, Volume};
 use crate::policy::Name;
 
 /// Why this queue of an endpoint cannot be used; none if it can.
@@ -18,27 +18,27 @@ pub(super) fn fault_of_queue<V: Volume>(
     let directory = layout.queue(endpoint, queue);
     match volume.is_in_mount(&directory) {
         Ok(true) => None,
-        Ok(false) => Some(elsewhere(&directory)),
-        Err(error) => Some(unusable(&directory, &error)),
+        Ok(false) => Some(fault(&directory, &NotOurs::Elsewhere.into())),
+        Err(error) => Some(fault(&directory, &error)),
     }
 }
 
 /// The endpoints with a queue that cannot be used, and why.
 pub(super) fn faults<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -> BTreeMap<Name, String> {
-    let fault =
+    let first =
         |endpoint| Queue::ALL.into_iter().find_map(|queue| fault_of_queue(volume, layout, endpoint, queue));
-    endpoints.iter().filter_map(|endpoint| Some((endpoint.clone(), fault(endpoint)?))).collect()
+    endpoints.iter().filter_map(|endpoint| Some((endpoint.clone(), first(endpoint)?))).collect()
 }
 
-fn elsewhere(directory: &Path) -> String {
-    format!(
-        "`{}` is on another file system or mount than the spool's root, so entries cannot be moved there \
-         safely; mount only the root, and give an endpoint that needs its own disk a spool of its own",
-        directory.display()
-    )
-}
-
-fn unusable(directory: &Path, error: &io::Error) -> String {
-    let hint = if error.kind() == io::ErrorKind::NotFound { "; a restart creates it" } else { "" };
+/// What is wrong with a directory, and what to do.
+pub(super) fn fault(directory: &Path, error: &io::Error) -> String {
+    let is_elsewhere = error.get_ref().and_then(|source| source.downcast_ref()) == Some(&NotOurs::Elsewhere);
+    let hint = if is_elsewhere {
+        "; mount only the root, and give an endpoint that needs its own disk a spool of its own"
+    } else if error.kind() == io::ErrorKind::NotFound {
+        "; a restart creates it"
+    } else {
+        ""
+    };
     format!("`{}`: {error}{hint}", directory.display())
 }

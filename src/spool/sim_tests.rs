@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::commit_error::CommitError;
 use super::layout::Access;
-use super::volume::{Displaced, FileFacts, Volume};
+use super::volume::{Displaced, FileFacts, NotOurs, Volume};
 use super::writer::Receipt;
 use crate::clock::Timestamp;
 use crate::envelope::EntryId;
@@ -210,6 +210,7 @@ pub(super) struct Handle {
 
 impl Volume for Sim {
     type File = Handle;
+    type Dir = PathBuf;
     type Reader = io::Cursor<Vec<u8>>;
     type Names = std::vec::IntoIter<io::Result<OsString>>;
 
@@ -226,7 +227,13 @@ impl Volume for Sim {
         Ok(state.handle(path, inode))
     }
 
-    fn publish(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
+    fn open_queue(&self, path: &Path) -> io::Result<PathBuf> {
+        let is_elsewhere = self.state().elsewhere.iter().any(|mounted| path.starts_with(mounted));
+        if is_elsewhere { Err(NotOurs::Elsewhere.into()) } else { Ok(path.to_owned()) }
+    }
+
+    fn publish(&self, queue: &PathBuf, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
+        assert_eq!(path.parent(), Some(queue.as_path()));
         let bytes = pieces.concat();
         let mut state = self.call("publish", path)?;
         let inode = state.inodes;

@@ -27,7 +27,9 @@ pub enum NotOurs {
     #[error("it belongs to the user with ID {0}, neither to the daemon's user nor to root")]
     Owner(u32),
     /// A directory of the spool is on another file system or mount than its root.
-    #[error("its directory is on another file system or mount than the spool's root")]
+    #[error(
+        "this is on another file system or mount than the spool's root, so entries cannot be moved there safely"
+    )]
     Elsewhere,
     /// The path does not lie beneath the root of the spool.
     #[error("this is not a path in the spool")]
@@ -59,6 +61,8 @@ pub struct FileFacts {
 pub trait Volume: Clone + Debug + Send + 'static {
     /// A file or directory that is open.
     type File: Debug + Send;
+    /// A directory that entries are created in.
+    type Dir: Debug;
     /// A file that is read from its beginning.
     type Reader: io::Read;
     /// The names in a directory, one by one: there may be millions.
@@ -70,12 +74,17 @@ pub trait Volume: Clone + Debug + Send + 'static {
     /// As `open(2)` with `O_CREAT | O_EXCL`.
     fn create(&self, path: &Path, access: Access) -> io::Result<Self::File>;
 
-    /// Creates an entry's file with these pieces, which has no name before they are all written.
+    /// Opens a directory to create entries in, once for a batch of them.
     ///
     /// # Errors
-    /// As `open(2)` with `O_TMPFILE`, `pwritev(2)` and `linkat(2)`, and [`NotOurs::Elsewhere`]; then nothing is
-    /// left of it.
-    fn publish(&self, path: &Path, pieces: &[&[u8]]) -> io::Result<()>;
+    /// As `open(2)` with `O_DIRECTORY`, and [`NotOurs`], also if it is on another file system or mount than the root.
+    fn open_queue(&self, path: &Path) -> io::Result<Self::Dir>;
+
+    /// Creates an entry's file with these pieces in its directory. It has no name before they are all written.
+    ///
+    /// # Errors
+    /// As `open(2)` with `O_TMPFILE`, `pwritev(2)` and `linkat(2)`; then nothing is left of it.
+    fn publish(&self, queue: &Self::Dir, path: &Path, pieces: &[&[u8]]) -> io::Result<()>;
 
     /// Opens a file that exists, to write to. Rights that go beyond `access` are taken away.
     ///

@@ -23,7 +23,7 @@ use super::commit_error::{CommitError, PUBLISH, RENAME, SYNC_DIRECTORY, io_error
 use super::draft::Draft;
 use super::health::Health;
 use super::layout::{Access, Layout, Queue};
-use super::places::{fault_of_queue, faults};
+use super::places::{fault, faults};
 use super::volume::Volume;
 use super::wal::{CheckpointThread, Checkpointer, Checkpoints, LogError, Wal};
 use crate::envelope::EntryId;
@@ -52,6 +52,9 @@ pub(super) struct Step<T> {
     pub(super) item: T,
     pub(super) answer: Answer,
 }
+
+/// The queues that a batch goes to, open, or why they cannot be used.
+type Queues<V> = BTreeMap<Name, Result<<V as Volume>::Dir, String>>;
 
 /// Writes batches. Knows nothing of threads and queues.
 #[derive(Debug)]
@@ -99,11 +102,11 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
             }
             return;
         }
-        let batch = self.without_faulty_endpoints(batch);
+        let (batch, queues) = self.with_queues(batch);
         let has_wal = self.wal.is_some();
         let (small, large): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|step| has_wal && Wal::<V, C>::takes(&step.item));
-        self.write_logged(small);
+        self.write_logged(small, &queues);
         self.write_synced(large);
         self.look_at_space();
     }
@@ -117,33 +120,34 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         }
     }
 
-    /// Answers the drafts of endpoints whose queue was replaced; returns the others.
-    fn without_faulty_endpoints(&self, batch: Vec<Step<Draft>>) -> Vec<Step<Draft>> {
-        let mut checked: BTreeMap<Name, Option<String>> = BTreeMap::new();
+    /// Opens the queues of a batch, and answers the drafts whose queue was replaced; returns the others.
+    fn with_queues(&self, batch: Vec<Step<Draft>>) -> (Vec<Step<Draft>>, Queues<V>) {
+        let mut queues = Queues::<V>::new();
         let mut good = Vec::with_capacity(batch.len());
         for Step { item, answer } in batch {
             let endpoint = item.endpoint();
-            if !checked.contains_key(endpoint) {
-                let fault = fault_of_queue(&self.volume, &self.layout, endpoint, Queue::New);
-                checked.insert(endpoint.clone(), fault);
+            if !queues.contains_key(endpoint) {
+                let path = self.layout.queue(endpoint, Queue::New);
+                let opened = self.volume.open_queue(&path).map_err(|error| fault(&path, &error));
+                queues.insert(endpoint.clone(), opened);
             }
-            match checked.get(endpoint) {
-                Some(Some(fault)) => drop(answer.send(Err(CommitError::Endpoint(fault.clone())))),
-                Some(None) | None => good.push(Step { item, answer }),
+            match queues.get(endpoint) {
+                Some(Err(fault)) => drop(answer.send(Err(CommitError::Endpoint(fault.clone())))),
+                Some(Ok(_)) | None => good.push(Step { item, answer }),
             }
         }
-        good
+        (good, queues)
     }
 
     /// Log, its sync, files with their names.
-    fn write_logged(&mut self, batch: Vec<Step<Draft>>) {
+    fn write_logged(&mut self, batch: Vec<Step<Draft>>, queues: &Queues<V>) {
         let Some(wal) = self.wal.as_mut().filter(|_| !batch.is_empty()) else { return };
         if let Err(error) = wal.append(batch.iter().map(|step| &step.item)) {
             let error = io_error("write the write-ahead log in", self.layout.root())(error);
             batch.into_iter().for_each(|step| self.fail(step.answer, error.clone()));
             return;
         }
-        for Step { item, answer } in self.each(batch, |writer, draft| writer.publish(&draft)) {
+        for Step { item, answer } in self.each(batch, |writer, draft| writer.publish(&draft, queues)) {
             let _ = answer.send(Ok(Receipt { id: item }));
         }
     }
@@ -173,9 +177,12 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         onward
     }
 
-    fn publish(&mut self, draft: &Draft) -> Result<EntryId, CommitError> {
+    fn publish(&mut self, draft: &Draft, queues: &Queues<V>) -> Result<EntryId, CommitError> {
         let path = self.layout.entry(draft.endpoint(), Queue::New, draft.id());
-        self.volume.publish(&path, &draft.pieces()).map_err(io_error(PUBLISH, &path))?;
+        let queue = queues.get(draft.endpoint()).and_then(|opened| opened.as_ref().ok());
+        let queue = queue.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
+        let published = queue.and_then(|queue| self.volume.publish(queue, &path, &draft.pieces()));
+        published.map_err(io_error(PUBLISH, &path))?;
         Ok(draft.id())
     }
 

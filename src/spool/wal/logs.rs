@@ -94,7 +94,10 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
     /// Whether a file can be written before it has a name. A system without /proc, for one, cannot.
     fn can_publish(volume: &V, layout: &Layout) -> bool {
         let trial = layout.draft(EntryId::fresh());
-        let published = volume.publish(&trial, &[b"trial"]).and_then(|()| volume.remove(&trial));
+        let published = volume
+            .open_queue(&layout.tmp())
+            .and_then(|tmp| volume.publish(&tmp, &trial, &[b"trial"]))
+            .and_then(|()| volume.remove(&trial));
         !published
             .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported))
     }
