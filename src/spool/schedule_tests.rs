@@ -80,10 +80,12 @@ impl Scheduled {
             let background =
                 Background { checkpointer, schedule, jobs: VecDeque::new(), finished: VecDeque::new() };
             let scheduled = Self(Arc::new(Mutex::new(background)));
-            let hooked = scheduled.clone();
+            // The simulator holds the hook, and the background the simulator: not a cycle.
+            let background = Arc::downgrade(&scheduled.0);
             sim.set_hook(move || {
                 // The calls of the checkpoint's own steps come here too.
-                let Ok(mut background) = hooked.0.try_lock() else { return };
+                let Some(background) = background.upgrade() else { return };
+                let Ok(mut background) = background.try_lock() else { return };
                 while !background.is_idle() && background.schedule.choose() {
                     background.step();
                 }
