@@ -3,6 +3,7 @@
 //! Messages hold foreign text as it came; it is escaped here, once, where it is shown. Columns are
 //! counted in characters, from 1, as editors do.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::escape::Escaped;
+use crate::secrets::{NOT_SHOWN, secret_lines, without_secrets};
 
 /// How many characters of a source line are shown; a longer line is cut around the caret.
 const LINE_CHARS_MAX: usize = 100;
@@ -22,6 +24,8 @@ pub struct SourceFile {
     name: String,
     text: String,
     line_starts: Vec<usize>,
+    /// Lines that are or may be a private key's, from 1.
+    secret_lines: BTreeSet<usize>,
 }
 
 /// A stretch of a source file, in bytes.
@@ -109,7 +113,8 @@ impl SourceFile {
         let text = text.into();
         let line_starts =
             std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
-        Arc::new(Self { name: name.into(), text, line_starts })
+        let secret_lines = secret_lines(&text);
+        Arc::new(Self { name: name.into(), text, line_starts, secret_lines })
     }
 
     /// The name that is shown.
@@ -133,11 +138,27 @@ impl SourceFile {
         self.slice(start..byte).chars().count() + 1
     }
 
+    /// Where the text is, or begins like, a PEM file instead of what was expected; comments aside.
+    pub fn pem_text(&self) -> Option<Range<usize>> {
+        let lines = self.line_starts.iter().enumerate().map(|(index, start)| {
+            let end = self.line_starts.get(index + 1).copied().unwrap_or(self.text.len());
+            (index + 1, *start, self.slice(*start..end).trim())
+        });
+        let mut written = lines.filter(|(_, _, line)| !line.is_empty() && !line.starts_with('#')).peekable();
+        let is_first = written.peek().is_some_and(|(number, _, _)| self.secret_lines.contains(number));
+        let found = written.find(|(_, _, line)| is_first || line.contains("-----BEGIN"));
+        found.map(|(_, start, line)| start..start + line.len())
+    }
+
     fn line_start(&self, line: usize) -> usize {
         self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0)
     }
 
+    /// The line as it may be shown.
     fn line_text(&self, line: usize) -> &str {
+        if self.secret_lines.contains(&line) {
+            return NOT_SHOWN;
+        }
         let end = self.line_starts.get(line).copied().unwrap_or(self.text.len());
         self.slice(self.line_start(line)..end).trim_end_matches(['\n', '\r'])
     }
@@ -151,12 +172,12 @@ impl SourceFile {
 impl Diagnostic {
     /// A finding without a hint.
     pub fn new(severity: Severity, place: Option<Place>, message: impl Into<String>) -> Self {
-        Self { severity, place, message: message.into(), hint: None, by_time: None }
+        Self { severity, place, message: without_secrets(&message.into()), hint: None, by_time: None }
     }
 
     /// What to do about it.
     pub fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(without_secrets(&hint.into()));
         self
     }
 

@@ -18,6 +18,7 @@ pub mod escape;
 pub mod hex;
 pub mod metrics;
 pub mod quantity;
+pub mod secrets;
 
 // 1 Facts: pure
 pub mod diagnostic;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use crate::daemon::StartError;
 use crate::escape::Escaped;
 use crate::logging::LoggingError;
+use crate::secrets::without_secrets;
 use crate::spool::{LockError, OpenError};
 
 /// What the shell is told.
@@ -191,7 +192,7 @@ impl Failure {
 
 /// A path, safe to print.
 pub fn shown(path: &Path) -> String {
-    Escaped(&path.to_string_lossy()).to_string()
+    Escaped(&without_secrets(&path.to_string_lossy())).to_string()
 }
 
 #[cfg(test)]

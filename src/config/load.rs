@@ -83,6 +83,13 @@ pub fn load_within(path: &Path, now: Timestamp, within: Within) -> Result<Loaded
         }
     };
     let mut findings = Findings::new(file.clone());
+    if let Some(span) = file.pem_text() {
+        findings
+            .error(&span, "a PEM file or a key is written here")
+            .hint("write it to a file and name that file: `certificate`, `key`, `ca` and `crl` are paths");
+        let (report, digest) = (findings.into_report(), files.digest());
+        return Ok(Loaded { settings: None, report, files: files.into_names(), digest });
+    }
     let (table, faults) = raw::parse(file.text());
     for fault in &faults {
         findings.syntax(fault);

@@ -1,0 +1,83 @@
+//! Keeps private keys out of messages. A message may quote what it read (a path, a line of webhooks.toml), and people paste
+//! keys in the wrong places.
+
+use std::collections::BTreeSet;
+
+/// What is shown instead of a text that may be a private key.
+pub const NOT_SHOWN: &str = "(not shown: this may be a private key)";
+
+/// The shortest base64 text that counts as a key. The shortest key, Ed25519 in PKCS#8, has 64 characters.
+const KEY_CHARS_MIN: usize = 40;
+const BEGIN: &str = "-----BEGIN";
+const END: &str = "-----END";
+
+/// The text up to where a private key may begin.
+pub fn without_secrets(text: &str) -> String {
+    match secret(text) {
+        Some(at) => format!("{}{NOT_SHOWN}", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// The lines of a text, from 1, that may be part of a private key: those of PEM blocks, and those with a long base64 text.
+pub fn secret_lines(text: &str) -> BTreeSet<usize> {
+    let mut lines = BTreeSet::new();
+    let mut in_block = false;
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        let follows = lines.contains(&index) && line.trim().chars().all(is_base64);
+        if in_block || follows || secret(line).is_some() {
+            lines.insert(number);
+        }
+        let last = line.rfind(BEGIN).map(|at| &line[at..]);
+        in_block = last.map_or(in_block, |_| true) && !last.unwrap_or(line).contains(END);
+    }
+    lines
+}
+
+/// Where a base64 text begins that may be a key. Digests in hex and most paths are not mistaken for one.
+fn secret(text: &str) -> Option<usize> {
+    let mut from = 0;
+    for run in text.split(|c| !is_base64(c)) {
+        let has = |class: fn(&u8) -> bool| run.as_bytes().iter().any(class);
+        let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+        let slashes = run.matches('/').count();
+        if run.len() >= KEY_CHARS_MIN && is_mixed && slashes * 10 <= run.len() {
+            return Some(from);
+        }
+        let separator = text[from + run.len()..].chars().next().map_or(0, char::len_utf8);
+        from += run.len() + separator;
+    }
+    None
+}
+
+fn is_base64(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIDyV1x1jNSJPyu1wX6X9oAbcDeFgHiJkLmNoPqRsTuVw";
+
+    #[test]
+    fn a_key_in_a_message_ends_it() {
+        let message = format!("there is no file `/etc/{KEY}`, nor `x`");
+        let shown = without_secrets(&message);
+        assert_eq!(shown, format!("there is no file `{NOT_SHOWN}"));
+        for plain in [
+            "there is no file `/etc/hookspool/certs/Efi2/producao/webhook/cadeia/completa/raiz.pem`",
+            "sha256 = \"5f0c9f3aa1b2c3d4e5f60718293a4b5c5f0c9f3aa1b2c3d4e5f60718293a4b5c\"",
+            "no `-----BEGIN CERTIFICATE-----` in it",
+        ] {
+            assert_eq!(without_secrets(plain), plain);
+        }
+    }
+
+    #[test]
+    fn the_lines_of_a_block_and_of_bare_base64_are_secret() {
+        let text = format!("a = 1\nkey = \"\"\"-----BEGIN X-----\nAQID\n-----END X-----\"\"\"\nb = 2\n{KEY}\nAQID\nc = 3\n");
+        assert_eq!(secret_lines(&text).into_iter().collect::<Vec<_>>(), [3, 4, 6, 7]);
+    }
+}
