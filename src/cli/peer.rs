@@ -9,7 +9,7 @@ use super::files::read_pem;
 use crate::client::{ClientFault, Connection, Target};
 use crate::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
 use crate::tls::key_pair::KeyPair;
-use crate::tls::pem::{certificates, private_key};
+use crate::tls::pem::{certificates, private_keys};
 
 /// A server to talk to, and how.
 pub struct Peer {
@@ -102,15 +102,15 @@ fn key_pair(args: &PeerArgs) -> Result<Option<KeyPair>, Failure> {
     let Some(cert) = &args.cert else { return Ok(None) };
     let bytes = read_pem(cert)?;
     let chain = certificates(&bytes).map_err(|fault| bad(cert, fault))?;
-    let (key_path, key) = match &args.key {
-        Some(path) => (path, private_key(&read_pem(path)?)),
-        None => (cert, private_key(&bytes)),
+    let (key_path, keys) = match &args.key {
+        Some(path) => (path, private_keys(&read_pem(path)?)),
+        None => (cert, private_keys(&bytes)),
     };
-    let key = key.map_err(|fault| match args.key {
+    let keys = keys.map_err(|fault| match args.key {
         Some(_) => bad(key_path, fault),
         None => Failure::Usage(format!("`{}`: {fault}; give `--key FILE`", shown(cert))),
     })?;
-    KeyPair::new(chain, &key).map(Some).map_err(|fault| bad(key_path, fault))
+    KeyPair::new(chain, &keys).map(Some).map_err(|fault| bad(key_path, fault))
 }
 
 fn bad(path: &Path, why: impl std::error::Error + Send + Sync + 'static) -> Failure {

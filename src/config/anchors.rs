@@ -1,6 +1,6 @@
 //! `ca` of a `[[sender]]`: the certificates that vouch for it.
 
-use super::certificates::{Dates, dates, fact, pem_hint};
+use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
 use super::judge::Judge;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
@@ -9,7 +9,7 @@ use crate::identity::CannotIssue;
 use crate::policy::Rule;
 use crate::tls::anchors::Anchor;
 use crate::tls::expiry::Role;
-use crate::tls::pem;
+use crate::tls::pem::{self, Wanted};
 use crate::tls::trust::Eku;
 
 /// What the certificates are for.
@@ -96,10 +96,11 @@ fn read<'a>(
     let certificates = match pem::certificates(&contents.bytes) {
         Ok(certificates) => certificates,
         Err(fault) => {
-            judge.findings.error(at.span, format!("{shown}: `{file}`: {fault}")).hint(pem_hint(&fault));
+            report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, judge);
             return false;
         }
     };
+    report_unused(&contents.bytes, Wanted::Certificates, &format!("{shown}: `{file}`"), at.span, judge);
     let mut sound = true;
     for der in certificates {
         match Anchor::new(der) {

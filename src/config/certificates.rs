@@ -1,4 +1,4 @@
-//! What is said of any certificate: its dates, its file, and whether it is only a toy.
+//! What is reported about any file of certificates, keys or lists: what in it cannot be read or is not used, and dates.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::raw::Span;
 use crate::clock::distance;
 use crate::identity::Identity;
 use crate::tls::expiry::{CertificateFact, Role};
-use crate::tls::pem::PemFault;
+use crate::tls::pem::{PemFault, Wanted, unused};
 
 /// How a certificate stands to the time.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,25 +48,57 @@ pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
     }
 }
 
+/// Reports why a file cannot be read as PEM or DER: one finding for each block at fault.
+pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, judge: &mut Judge) {
+    match fault {
+        PemFault::Blocks(blocks) => {
+            for block in blocks {
+                judge.findings.error(span, format!("{what}: {block}")).hint(block.hint());
+            }
+        }
+        fault => {
+            judge.findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
+        }
+    }
+}
+
+/// Reports the blocks of a readable file that nothing is done with.
+pub(super) fn report_unused(bytes: &[u8], wanted: Wanted, what: &str, span: &Span, judge: &mut Judge) {
+    for (line, label) in unused(bytes, wanted) {
+        let hint = if label.is_private_key() {
+            "remove the key: only the CA itself needs it, and whoever can read it can issue certificates"
+        } else {
+            label.conversion().unwrap_or("remove it, or name the file under the key that reads such blocks")
+        };
+        judge.findings.warning(span, format!("{what}: line {line}: the {label} is not used here")).hint(hint);
+    }
+}
+
 /// What to do about a file that is not what it should be.
-pub(super) fn pem_hint(fault: &PemFault) -> &'static str {
+fn pem_hint(fault: &PemFault) -> &'static str {
     match fault {
         PemFault::Empty => {
             "write the certificates or the key into it; a copy that was cut short looks like this"
         }
-        PemFault::Malformed(_) => "copy the file again, from `-----BEGIN` to `-----END`, both lines included",
-        PemFault::NoCertificate { keys: 0 } => {
-            "name a PEM file with `-----BEGIN CERTIFICATE-----` in it, or a certificate in DER"
+        PemFault::Utf16 => "save it as ASCII; in PowerShell, add `-Encoding ascii`",
+        PemFault::NotPem { encoded_twice: true } => {
+            "it is a PEM file encoded in base64 once more; decode it with `base64 -d OLD > NEW`"
         }
-        PemFault::NoCertificate { .. } => "this is a private key: name the file of the certificate",
-        PemFault::NoList { others: 0 } => {
-            "name a PEM file with `-----BEGIN X509 CRL-----` in it, or a list in DER"
+        PemFault::NotPem { encoded_twice: false } => {
+            "name a file with a `-----BEGIN …-----` line in it, or one in DER"
         }
-        PemFault::NoList { .. } => "this holds certificates or keys: name the file of the revocation list",
-        PemFault::NoKey { certificates: 0 } => {
-            "name a PEM file that holds a private key: PKCS#8, SEC1 or PKCS#1"
+        PemFault::Blocks(_) => "copy the file again",
+        PemFault::Missing { wanted, found } => match (wanted, found.first()) {
+            (Wanted::Key, Some(found)) if found.conversion().is_some() => {
+                found.conversion().unwrap_or_default()
+            }
+            (Wanted::Key, _) => "name the file of the private key",
+            (Wanted::RevocationLists, _) => "name the file of the revocation list",
+            (Wanted::Certificates | Wanted::Chain, _) => "name the file of the certificate",
+        },
+        PemFault::UnreadableKey => {
+            "name the file of the private key; `openssl pkey -in FILE -noout` tells whether OpenSSL can read it"
         }
-        PemFault::NoKey { .. } => "this is a certificate: name the file of the private key",
         PemFault::EncryptedKey => {
             "nobody could type the password at a restart: `openssl pkey -in OLD -out NEW` writes the key without it"
         }

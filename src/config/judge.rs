@@ -14,10 +14,19 @@ pub(super) struct Judge {
     pub(super) now: Timestamp,
     pub(super) certificates: Vec<CertificateFact>,
     pub(super) degraded: Vec<String>,
+    pub(super) alone: Vec<Alone>,
     /// The name of the spool's group and its number.
     pub(super) group: Option<(String, u32)>,
     /// Whether strangers can reach us, which makes some warnings louder.
     pub(super) beyond_loopback: bool,
+}
+
+/// A server certificate whose issuer may be a root or an intermediate: the certificate does not say.
+pub(super) struct Alone {
+    pub(super) span: Span,
+    pub(super) message: String,
+    pub(super) hint: String,
+    pub(super) issuer: String,
 }
 
 impl Judge {
@@ -28,6 +37,7 @@ impl Judge {
             now,
             certificates: Vec::new(),
             degraded: Vec::new(),
+            alone: Vec::new(),
             group: None,
             beyond_loopback: false,
         }

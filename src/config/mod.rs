@@ -36,6 +36,7 @@ mod networks;
 mod anchors;
 mod revocation;
 mod senders;
+mod server_chain;
 mod tls;
 
 mod endpoints;

@@ -1,7 +1,7 @@
 //! `crl` and `crl_policy` of a `[[sender]]`: which of its certificates have been revoked.
 
 use super::anchors::Purpose;
-use super::certificates::pem_hint;
+use super::certificates::{report_unreadable, report_unused};
 use super::judge::Judge;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
@@ -9,7 +9,7 @@ use crate::clock::distance;
 use crate::identity::{ListFault, RevocationList};
 use crate::tls::anchors::Anchor;
 use crate::tls::expiry::{CertificateFact, Role};
-use crate::tls::pem::{LISTS_BYTES_MAX, revocation_lists};
+use crate::tls::pem::{LISTS_BYTES_MAX, Wanted, revocation_lists};
 use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
 
 /// An error has been said.
@@ -74,10 +74,12 @@ impl Shelf<'_> {
         let found = match revocation_lists(&contents.bytes) {
             Ok(found) => found,
             Err(fault) => {
-                judge.findings.error(at.span, format!("{shown}: `{file}`: {fault}")).hint(pem_hint(&fault));
+                report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, judge);
                 return false;
             }
         };
+        let what = format!("{shown}: `{file}`");
+        report_unused(&contents.bytes, Wanted::RevocationLists, &what, at.span, judge);
         let mut sound = true;
         for der in found {
             match RevocationList::from_der(&der) {

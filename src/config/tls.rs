@@ -5,19 +5,20 @@ use std::sync::Arc;
 use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::certificates::{Dates, dates, fact, pem_hint};
+use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
 use super::files::Contents;
 use super::judge::{Judge, section, sections};
 use super::keys;
 use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
+use super::server_chain::report_chain;
 use super::settings::Tls;
 use crate::devpki::is_development;
 use crate::identity::{Identity, Version};
 use crate::systemd::credentials;
 use crate::tls::expiry::Role;
-use crate::tls::key_pair::{KeyPair, KeyPairFault};
-use crate::tls::pem;
+use crate::tls::key_pair::{KeyPair, KeyPairFault, UnusableKeyReason};
+use crate::tls::pem::{self, Wanted};
 use crate::tls::server::{MinVersion, NamedPair};
 
 const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", MinVersion::Tls13)];
@@ -124,8 +125,8 @@ fn names(
 fn key_pair(reader: &Reader<'_>, table: &str, label: &str, judge: &mut Judge) -> Option<KeyPair> {
     let chain =
         named(reader, table, "certificate", judge).and_then(|(at, contents)| chain(at, contents, judge));
-    let key = named(reader, table, "key", judge).and_then(|(at, contents)| key(at, contents, judge));
-    pair(chain?, &key?, label, judge)
+    let keys = named(reader, table, "key", judge).and_then(|(at, contents)| keys(at, contents, judge));
+    pair(chain?, &keys?, label, judge)
 }
 
 fn named<'a>(
@@ -152,35 +153,43 @@ fn chain<'a>(
     contents: Arc<Contents>,
     judge: &mut Judge,
 ) -> Option<Named<'a, Vec<CertificateDer<'static>>>> {
+    let what = format!("`{}`", contents.path.display());
+    rights(at, &contents, judge);
     match pem::certificates(&contents.bytes) {
-        Ok(value) => Some(Named { at, contents, value }),
+        Ok(value) => {
+            report_unused(&contents.bytes, Wanted::Chain, &what, at.span, judge);
+            Some(Named { at, contents, value })
+        }
         Err(fault) => {
-            let message = format!("`{}`: {fault}", contents.path.display());
-            judge.findings.error(at.span, message).hint(pem_hint(&fault));
+            report_unreadable(&fault, &what, at.span, judge);
             None
         }
     }
 }
 
-fn key<'a>(
-    at: Text<'a>,
-    contents: Arc<Contents>,
-    judge: &mut Judge,
-) -> Option<Named<'a, Zeroizing<PrivateKeyDer<'static>>>> {
-    let fault = match pem::private_key(&contents.bytes) {
+type Keys = Vec<Zeroizing<PrivateKeyDer<'static>>>;
+
+fn keys<'a>(at: Text<'a>, contents: Arc<Contents>, judge: &mut Judge) -> Option<Named<'a, Keys>> {
+    let what = format!("`{}`", contents.path.display());
+    rights(at, &contents, judge);
+    match pem::private_keys(&contents.bytes) {
         Ok(value) => {
-            rights(at, &contents, judge);
-            return Some(Named { at, contents, value });
+            report_unused(&contents.bytes, Wanted::Key, &what, at.span, judge);
+            Some(Named { at, contents, value })
         }
-        Err(fault) => fault,
-    };
-    judge.findings.error(at.span, format!("`{}`: {fault}", contents.path.display())).hint(pem_hint(&fault));
-    None
+        Err(fault) => {
+            report_unreadable(&fault, &what, at.span, judge);
+            None
+        }
+    }
 }
 
 /// The group may read the key: that is how a daemon of its own user gets at it.
 fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
-    if contents.mode & 0o007 == 0 || credentials::holds(&contents.path) {
+    if contents.mode & 0o007 == 0
+        || credentials::holds(&contents.path)
+        || !pem::holds_private_key(&contents.bytes)
+    {
         return;
     }
     let (path, mode) = (contents.path.display(), contents.mode & 0o7777);
@@ -197,7 +206,7 @@ fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
 
 fn pair(
     chain: Named<'_, Vec<CertificateDer<'static>>>,
-    key: &Named<'_, Zeroizing<PrivateKeyDer<'static>>>,
+    key: &Named<'_, Keys>,
     label: &str,
     judge: &mut Judge,
 ) -> Option<KeyPair> {
@@ -210,6 +219,7 @@ fn pair(
     };
     let path = chain.contents.path.clone();
     look_at(&pair.identity, &chain, judge);
+    report_chain(&chain.value, &path, chain.at.span, judge);
     judge.certificates.push(fact(Role::Server, label, &path, &pair.identity));
     let above = chain.value.iter().skip(1).filter_map(|der| Identity::from_der(der).ok());
     judge.certificates.extend(above.map(|above| fact(Role::Server, label, &path, &above)));
@@ -218,15 +228,22 @@ fn pair(
 
 fn refuse(
     chain: &Named<'_, Vec<CertificateDer<'static>>>,
-    key: &Named<'_, Zeroizing<PrivateKeyDer<'static>>>,
+    key: &Named<'_, Keys>,
     fault: &KeyPairFault,
     judge: &mut Judge,
 ) {
     let (at, path, hint) = match fault {
-        KeyPairFault::UnusableKey(_) => (
+        KeyPairFault::UnusableKey(UnusableKeyReason::Kind(_)) => (
             key.at,
             &key.contents.path,
-            "use an ECDSA (P-256, P-384), Ed25519 or RSA key of at least 2048 bits",
+            "use an ECDSA key (P-256, P-384 or P-521), an Ed25519 key, or an RSA key (rsaEncryption), and have the \
+             certificate issued for it",
+        ),
+        KeyPairFault::UnusableKey(UnusableKeyReason::Form(_)) => (
+            key.at,
+            &key.contents.path,
+            "copy the file again; `openssl pkey -in FILE -check -noout -text` shows whether the key is whole, and its \
+             length: RSA keys need 2048 to 8192 bits",
         ),
         KeyPairFault::Certificate(_) => {
             (chain.at, &chain.contents.path, "copy the file again, or have it issued again")

@@ -12,6 +12,7 @@ use super::routes::{look_at, policy};
 use super::sandbox::sandbox;
 use super::senders::senders;
 use super::server::server;
+use super::server_chain::report_alone;
 use super::settings::Settings;
 use super::spool::spool;
 use super::tls::tls;
@@ -40,6 +41,7 @@ pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
     if senders.len() != count || senders.is_empty() || endpoint_drafts.is_empty() {
         return None;
     }
+    report_alone(judge);
     Some(Settings {
         server,
         limits,

@@ -7,6 +7,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
 
+use super::algorithm::signature_name;
 use super::alternative_names::AlternativeNames;
 use super::common_name::CommonName;
 use super::distinguished_name::DistinguishedName;
@@ -40,6 +41,8 @@ pub struct Identity {
     pub purposes: Purposes,
     /// Its number among all that its issuer has made.
     pub serial: Serial,
+    /// The algorithm of its signature, by OpenSSL's name.
+    pub signature_algorithm: String,
     /// Names exactly this certificate.
     pub sha256: Fingerprint,
     /// The SubjectPublicKeyInfo, in DER.
@@ -99,6 +102,7 @@ impl Identity {
             not_after: timestamp(certificate.validity().not_after),
             purposes: Purposes::of(&certificate),
             serial: Serial::from_integer(certificate.raw_serial()),
+            signature_algorithm: signature_name(&certificate.signature_algorithm),
             sha256: Fingerprint::of_certificate(der),
             spki: certificate.public_key().raw.to_vec(),
             spki_sha256: SpkiPin::of_spki(certificate.public_key().raw),

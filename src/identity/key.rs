@@ -5,6 +5,8 @@ use std::fmt;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use super::algorithm::key_name;
+
 /// The RSA moduli, in bits, whose signatures are believed.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// Elliptic curves by the identifier of their parameters (RFC 5480, 2.1.1.1).
@@ -29,7 +31,7 @@ pub enum PublicKeyKind {
     Ed25519,
     /// RSA, with the length of its modulus in bits.
     Rsa(usize),
-    /// Another algorithm, by its identifier. RSASSA-PSS as the kind of a key is one of them
+    /// Another algorithm or curve, by OpenSSL's name. RSASSA-PSS as the kind of a key is one of them
     /// (RFC 4055); signatures with PSS by ordinary RSA keys are not.
     Other(String),
 }
@@ -41,22 +43,23 @@ pub enum UnusableKey {
     #[error("its RSA key has {0} bits, and between 2048 and 8192 are asked for")]
     RsaLength(usize),
     /// Not a kind that is known here.
-    #[error("its key is of a kind that is not supported ({0})")]
+    #[error("its key is of a kind that is not supported: {0}")]
     Unsupported(String),
 }
 
 impl PublicKeyKind {
     pub(super) fn of(spki: &SubjectPublicKeyInfo<'_>) -> Self {
         let algorithm = spki.algorithm.algorithm.to_id_string();
+        let other = || Self::Other(key_name(&spki.algorithm));
         let curve = || {
             let oid = spki.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string();
             CURVES.iter().find(|(id, _)| *id == oid).map(|(_, kind)| kind.clone())
         };
         match spki.parsed() {
             Ok(PublicKey::RSA(key)) => Self::Rsa(bits(key.modulus)),
-            Ok(PublicKey::EC(_)) => curve().unwrap_or(Self::Other(algorithm)),
+            Ok(PublicKey::EC(_)) => curve().unwrap_or_else(other),
             Ok(_) | Err(_) if algorithm == ED25519 => Self::Ed25519,
-            Ok(_) | Err(_) => Self::Other(algorithm),
+            Ok(_) | Err(_) => other(),
         }
     }
 
@@ -69,7 +72,7 @@ impl PublicKeyKind {
             Self::EcdsaP256 | Self::EcdsaP384 | Self::EcdsaP521 | Self::Ed25519 => Ok(()),
             Self::Rsa(bits) if RSA_BITS.contains(bits) => Ok(()),
             Self::Rsa(bits) => Err(UnusableKey::RsaLength(*bits)),
-            Self::Other(oid) => Err(UnusableKey::Unsupported(oid.clone())),
+            Self::Other(name) => Err(UnusableKey::Unsupported(name.clone())),
         }
     }
 }
@@ -90,7 +93,7 @@ impl fmt::Display for PublicKeyKind {
             Self::EcdsaP521 => f.write_str("ECDSA P-521"),
             Self::Ed25519 => f.write_str("Ed25519"),
             Self::Rsa(bits) => write!(f, "RSA {bits} bits"),
-            Self::Other(oid) => write!(f, "algorithm {oid}"),
+            Self::Other(name) => f.write_str(name),
         }
     }
 }

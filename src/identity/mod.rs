@@ -9,12 +9,14 @@ mod distinguished_name;
 mod rfc4514;
 mod common_name;
 mod alternative_names;
+mod algorithm;
 mod key;
 mod issuer;
 mod purposes;
 mod certificate;
 mod revocation_list;
 
+pub use algorithm::key_name;
 pub use alternative_names::AlternativeNames;
 pub use certificate::{Identity, UnreadableCertificate, Version};
 pub use common_name::{CommonName, UnreadableCommonName};

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
+use x509_parser::x509::AlgorithmIdentifier;
+use zeroize::Zeroizing;
 
-use crate::identity::{Identity, UnreadableCertificate};
+use crate::identity::{Identity, UnreadableCertificate, key_name};
 
 /// A chain and the key of its first certificate.
 #[derive(Clone, Debug)]
@@ -19,38 +22,83 @@ pub struct KeyPair {
 /// Why a chain and a key are not a pair.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum KeyPairFault {
-    /// The key is not one that can sign in TLS.
-    #[error("the private key is not usable: {0}")]
-    UnusableKey(String),
+    /// No key of the file is one that can sign in TLS.
+    #[error("the private key cannot be used: {0}")]
+    UnusableKey(UnusableKeyReason),
     /// A certificate of the chain cannot be read.
     #[error(transparent)]
     Certificate(#[from] UnreadableCertificate),
-    /// The key is another certificate's.
-    #[error("this key does not belong to the certificate (subject `{subject}`)")]
+    /// The keys are those of other certificates.
+    #[error("{} to the certificate (subject `{subject}`)", which(*.keys))]
     Mismatch {
         /// The certificate's subject.
         subject: String,
+        /// How many keys were tried.
+        keys: usize,
     },
 }
 
+/// Why a private key cannot sign in TLS.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum UnusableKeyReason {
+    /// It is whole, as far as it can be read, and of a kind that is not supported.
+    #[error("keys of the kind {0} are not supported")]
+    Kind(String),
+    /// It is of a supported kind, and damaged or too short.
+    #[error("this {0} key is damaged, or of a length or form that is not supported")]
+    Form(String),
+}
+
+/// The kinds of keys that can sign, by OpenSSL's names.
+const KINDS: &[&str] = &["rsaEncryption", "prime256v1", "secp384r1", "secp521r1", "ED25519"];
+
 impl KeyPair {
-    /// Puts a chain (end-entity certificate first, at least one) and a key together.
+    /// Combines a chain (end-entity certificate first, at least one) with the key that belongs to it.
     ///
     /// # Errors
-    /// When either cannot be used, or the key is another certificate's.
+    /// If a certificate cannot be read, or none of the keys can be used or belongs to the certificate.
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
-        key: &PrivateKeyDer<'static>,
+        keys: &[Zeroizing<PrivateKeyDer<'static>>],
     ) -> Result<Self, KeyPairFault> {
-        let signer = any_supported_type(key).map_err(|e| KeyPairFault::UnusableKey(e.to_string()))?;
         let mut identities =
             chain.iter().map(|der| Identity::from_der(der)).collect::<Result<Vec<_>, _>>()?;
         let identity = identities.swap_remove(0);
-        // Compared by hand: the library's own comparison refuses version 1 certificates.
-        let ours = signer.public_key().is_some_and(|spki| spki.as_ref() == identity.spki);
-        if !ours {
-            return Err(KeyPairFault::Mismatch { subject: identity.subject.to_string() });
+        let mut fault = KeyPairFault::Mismatch { subject: identity.subject.to_string(), keys: keys.len() };
+        for key in keys {
+            match any_supported_type(key) {
+                // Compared by hand: the library's own comparison refuses version 1 certificates.
+                Ok(signer) if signer.public_key().is_some_and(|spki| spki.as_ref() == identity.spki) => {
+                    return Ok(Self { identity, certified: Arc::new(CertifiedKey::new(chain, signer)) });
+                }
+                Ok(_) => {}
+                Err(_) => fault = KeyPairFault::UnusableKey(reason(key)),
+            }
         }
-        Ok(Self { identity, certified: Arc::new(CertifiedKey::new(chain, signer)) })
+        Err(fault)
     }
+}
+
+fn which(keys: usize) -> &'static str {
+    if keys > 1 { "no key of this file belongs" } else { "this key does not belong" }
+}
+
+fn reason(key: &PrivateKeyDer<'_>) -> UnusableKeyReason {
+    match kind(key) {
+        Some(kind) if KINDS.contains(&kind.as_str()) => UnusableKeyReason::Form(kind),
+        Some(kind) => UnusableKeyReason::Kind(kind),
+        None => UnusableKeyReason::Form("private".to_owned()),
+    }
+}
+
+/// The kind of a private key, by OpenSSL's name.
+fn kind(key: &PrivateKeyDer<'_>) -> Option<String> {
+    let PrivateKeyDer::Pkcs8(key) = key else {
+        return matches!(key, PrivateKeyDer::Pkcs1(_)).then(|| "rsaEncryption".to_owned());
+    };
+    // PrivateKeyInfo (RFC 5208, 5): a version, the algorithm, the key.
+    let (_, sequence) = Any::from_der(key.secret_pkcs8_der()).ok()?;
+    let (rest, _version) = Any::from_der(sequence.data).ok()?;
+    let (_, algorithm) = AlgorithmIdentifier::from_der(rest).ok()?;
+    Some(key_name(&algorithm))
 }

@@ -3,11 +3,11 @@
 //! The only place, with `server/handshake.rs` and `live.rs`, that names rustls.
 
 pub mod expiry;
-mod key_pem;
 pub mod pem;
 pub mod key_pair;
 mod signature;
 pub mod anchors;
+pub mod server_chain;
 pub mod revocation;
 mod chain;
 pub mod trust;

@@ -13,22 +13,46 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::identity::{Identity, RevocationList, algorithm_id};
 
+/// What a key has to do with a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Signature {
+    /// It made the signature.
+    Valid,
+    /// It did not.
+    Invalid,
+    /// That cannot be verified: the algorithm, or its combination with this key, is not supported.
+    Unsupported,
+}
+
 /// Whether the key of `issuer` signed `certificate`, and the names agree. The DER is the identity's.
 pub(super) fn issued_by(
-    (der, certificate): (&[u8], &Identity),
+    certificate: (&[u8], &Identity),
     issuer: &Identity,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
     // What costs little first: this is asked for strangers.
-    if certificate.issuer != issuer.subject {
-        return false;
-    }
-    let Ok((_, read)) = X509Certificate::from_der(der) else { return false };
+    certificate.1.issuer == issuer.subject && verify(certificate.0, issuer, algorithms) == Signature::Valid
+}
+
+/// Whether the names agree and the signature is of a form that cannot be verified.
+pub(super) fn is_unsupported(
+    certificate: (&[u8], &Identity),
+    issuer: &Identity,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> bool {
+    certificate.1.issuer == issuer.subject
+        && verify(certificate.0, issuer, algorithms) == Signature::Unsupported
+}
+
+fn verify(der: &[u8], issuer: &Identity, algorithms: &WebPkiSupportedAlgorithms) -> Signature {
+    let Ok((_, read)) = X509Certificate::from_der(der) else { return Signature::Invalid };
     let signed = read.tbs_certificate.as_ref();
-    let Some(algorithm_id) = algorithm_id(der, signed.len()) else { return false };
+    let Some(algorithm_id) = algorithm_id(der, signed.len()) else { return Signature::Invalid };
     // RFC 5280, 4.1.1.2: the algorithm outside must be the one that was signed over.
-    read.tbs_certificate.signature == read.signature_algorithm
-        && is_signed(signed, algorithm_id, &read.signature_value.data, &issuer.spki, algorithms)
+    if read.tbs_certificate.signature != read.signature_algorithm {
+        return Signature::Invalid;
+    }
+    verify_with(signed, algorithm_id, &read.signature_value.data, &issuer.spki, algorithms)
 }
 
 /// Whether a key (a SubjectPublicKeyInfo in DER) signed a revocation list.
@@ -37,23 +61,30 @@ pub(super) fn list_is_signed_by(
     spki: &[u8],
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    is_signed(&list.signed, &list.algorithm_id, &list.signature, spki, algorithms)
+    let signature = verify_with(&list.signed, &list.algorithm_id, &list.signature, spki, algorithms);
+    signature == Signature::Valid
 }
 
-fn is_signed(
+#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
+fn verify_with(
     signed: &[u8],
     algorithm_id: &[u8],
     signature: &[u8],
     spki: &[u8],
     algorithms: &WebPkiSupportedAlgorithms,
-) -> bool {
+) -> Signature {
     let spki = SubjectPublicKeyInfoDer::from(spki);
-    let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return false };
-    algorithms
-        .all
-        .iter()
-        .filter(|algorithm| algorithm.signature_alg_id().as_ref() == algorithm_id)
-        .any(|algorithm| key.verify_signature(*algorithm, signed, signature).is_ok())
+    let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return Signature::Unsupported };
+    let candidates = algorithms.all.iter().filter(|it| it.signature_alg_id().as_ref() == algorithm_id);
+    let mut outcome = Signature::Unsupported;
+    for candidate in candidates {
+        match key.verify_signature(*candidate, signed, signature) {
+            Ok(()) => return Signature::Valid,
+            Err(webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {}
+            Err(_) => outcome = Signature::Invalid,
+        }
+    }
+    outcome
 }
 
 /// TLS 1.2's proof of possession (RFC 5246, 7.4.8), with the certificate's bare key.

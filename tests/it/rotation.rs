@@ -204,10 +204,10 @@ fn http1(config: &Arc<ClientConfig>, port: u16, open: &mut Option<Wire>, keep: b
 
 fn http2_connector(world: &World, name: &str) -> Connector {
     let read = |path: &Path| pem::certificates(&fs::read(path).unwrap()).unwrap();
-    let key = pem::private_key(&fs::read(world.key(name)).unwrap()).unwrap();
+    let keys = pem::private_keys(&fs::read(world.key(name)).unwrap()).unwrap();
     let settings = ClientSettings {
         trust: Trust::Anchors(read(&world.cert("root-ca"))),
-        key_pair: Some(KeyPair::new(read(&world.cert(name)), &key).unwrap()),
+        key_pair: Some(KeyPair::new(read(&world.cert(name)), &keys).unwrap()),
         protocols: Protocols::Http2,
         versions: TlsVersions::Both,
     };

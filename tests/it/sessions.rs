@@ -234,10 +234,10 @@ fn a_connection_takes_no_request_after_its_certificate_has_expired() {
 
 fn http2(timed: &Timed) -> Connection {
     let read = |name: &str| pem::certificates(&fs::read(timed.world.cert(name)).unwrap()).unwrap();
-    let key = pem::private_key(&fs::read(timed.world.key("client")).unwrap()).unwrap();
+    let keys = pem::private_keys(&fs::read(timed.world.key("client")).unwrap()).unwrap();
     let settings = ClientSettings {
         trust: Trust::Anchors(read("root-ca")),
-        key_pair: Some(KeyPair::new(read("client"), &key).unwrap()),
+        key_pair: Some(KeyPair::new(read("client"), &keys).unwrap()),
         protocols: Protocols::Http2,
         versions: TlsVersions::Both,
     };

@@ -81,7 +81,7 @@ mod tests {
     use crate::policy::{Matcher, RefusalReason, Rule, Sender};
     use crate::tls::anchors::Anchor;
     use crate::tls::key_pair::KeyPair;
-    use crate::tls::pem::{certificates, private_key};
+    use crate::tls::pem::{certificates, private_keys};
     use crate::tls::trust::{Eku, SenderTrust};
     use crate::tls::verifier::{SenderVerifier, TrustedSender};
 
@@ -116,8 +116,8 @@ mod tests {
                 devpki::make(&Request { keys, ..Request::default() }, Clock::System.now()).expect("made");
             for pair in files.chunks(2) {
                 let chain = certificates(pair[0].pem.as_bytes()).expect("a certificate");
-                let key = private_key(pair[1].pem.as_bytes()).expect("a key");
-                KeyPair::new(chain, &key).expect("a pair");
+                let keys = private_keys(pair[1].pem.as_bytes()).expect("a key");
+                KeyPair::new(chain, &keys).expect("a pair");
             }
         }
     }

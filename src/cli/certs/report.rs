@@ -14,6 +14,8 @@ pub(super) struct FileReport {
     pub(super) file: String,
     pub(super) certificates: Vec<CertificateReport>,
     pub(super) private_keys: Vec<&'static str>,
+    /// Blocks that are neither: their lines and labels.
+    pub(super) other_blocks: Vec<String>,
 }
 
 /// What one certificate says, with stable names.

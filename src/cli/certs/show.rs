@@ -15,7 +15,7 @@ use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
 use crate::escape::{Escaped, toml_string};
 use crate::identity::Identity;
-use crate::tls::pem::{PemFault, certificates, private_key};
+use crate::tls::pem::{PemFault, Wanted, certificates, private_keys, unused};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -41,14 +41,14 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
 fn report(path: &Path) -> Result<FileReport, Failure> {
     let bytes = read_pem(path)?;
     let bad = |why: crate::cli::exit::Cause| Failure::BadFile { path: path.to_owned(), why };
-    let private_keys = match private_key(&bytes) {
-        Ok(key) => vec![kind(&key)],
+    let private_keys = match private_keys(&bytes) {
+        Ok(keys) => keys.iter().map(|key| kind(key)).collect(),
         Err(PemFault::EncryptedKey) => vec!["encrypted"],
         Err(_) => Vec::new(),
     };
     let found = match certificates(&bytes) {
         Ok(found) => found,
-        Err(PemFault::NoCertificate { .. }) if !private_keys.is_empty() => Vec::new(),
+        Err(PemFault::Missing { .. }) if !private_keys.is_empty() => Vec::new(),
         Err(fault) => return Err(bad(fault.into())),
     };
     let now = Clock::System.now();
@@ -56,12 +56,12 @@ fn report(path: &Path) -> Result<FileReport, Failure> {
     for der in &found {
         match Identity::from_der(der) {
             Ok(identity) => reports.push(CertificateReport::new(&identity, now)),
-            // A key in DER looks like a certificate in DER until it is read.
-            Err(_) if !private_keys.is_empty() && found.len() == 1 => {}
             Err(fault) => return Err(bad(fault.into())),
         }
     }
-    Ok(FileReport { file: path.to_string_lossy().into_owned(), certificates: reports, private_keys })
+    let other_blocks = unused(&bytes, Wanted::Chain);
+    let other_blocks = other_blocks.iter().map(|(line, label)| format!("line {line}: {label}")).collect();
+    Ok(FileReport { file: path.to_string_lossy().into_owned(), certificates: reports, private_keys, other_blocks })
 }
 
 fn kind(key: &PrivateKeyDer<'_>) -> &'static str {
@@ -91,6 +91,9 @@ fn page(file: &FileReport) -> String {
     }
     for kind in &file.private_keys {
         let _ = writeln!(out, "  private key   {kind} (not shown)");
+    }
+    for block in &file.other_blocks {
+        let _ = writeln!(out, "  not read      {block}");
     }
     out
 }

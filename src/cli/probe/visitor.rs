@@ -1,12 +1,10 @@
 //! Who knocks, and what each of them shows.
 
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject as _;
-
 use crate::cli::exit::Failure;
 use crate::clock::Clock;
 use crate::devpki::{Issued, KeyKind, MakeError, Root};
 use crate::tls::key_pair::KeyPair;
+use crate::tls::pem::private_keys;
 
 /// Who knocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,8 +62,8 @@ impl Wardrobe {
             what: "cannot make a certificate to be refused with".to_owned(),
             why: std::io::Error::other(why),
         })?;
-        let key = PrivateKeyDer::from_pem_slice(stranger.key_pem.as_bytes());
-        let pair = key.ok().and_then(|key| KeyPair::new(vec![stranger.certificate], &key).ok());
+        let keys = private_keys(stranger.key_pem.as_bytes());
+        let pair = keys.ok().and_then(|keys| KeyPair::new(vec![stranger.certificate], &keys).ok());
         match pair {
             Some(stranger) => Ok(Self { given, stranger }),
             None => Err(Failure::Io {

@@ -1,0 +1,76 @@
+//! What is reported about the chain of the server's certificate.
+
+use std::path::Path;
+
+use rustls_pki_types::CertificateDer;
+
+use super::judge::{Alone, Judge};
+use super::raw::Span;
+use crate::devpki::is_development;
+use crate::identity::Identity;
+use crate::tls::expiry::Role;
+use crate::tls::server_chain::{ChainFault, chain_faults};
+
+/// Reports what clients may stumble over. Browsers fetch a missing intermediate; Java, curl and Go do not.
+pub(super) fn report_chain(chain: &[CertificateDer<'_>], path: &Path, span: &Span, judge: &mut Judge) {
+    let own = chain.first().and_then(|der| Identity::from_der(der).ok());
+    if own.is_some_and(|own| is_development(&own)) {
+        return;
+    }
+    for fault in chain_faults(chain) {
+        let (message, hint) = words(&fault);
+        let message = format!("`{}`: {message}", path.display());
+        if let ChainFault::Alone { has_issuer_address: false, issuer, .. } = fault {
+            judge.alone.push(Alone { span: span.clone(), message, hint, issuer });
+        } else {
+            judge.findings.warning(span, message).hint(hint);
+        }
+    }
+}
+
+/// Notes server certificates that are alone in their files, except where the issuer is a CA that a sender is known by.
+pub(super) fn report_alone(judge: &mut Judge) {
+    for Alone { span, message, hint, issuer } in std::mem::take(&mut judge.alone) {
+        let mut anchors = judge.certificates.iter().filter(|fact| fact.role == Role::Anchor);
+        if !anchors.any(|anchor| anchor.subject == issuer) {
+            judge.findings.note(&span, message).hint(hint);
+        }
+    }
+}
+
+/// The fault and what to do about it.
+fn words(fault: &ChainFault) -> (String, String) {
+    match fault {
+        ChainFault::Repeated { subject } => (
+            format!("the certificate `{subject}` is in the chain twice"),
+            "remove the repetition".to_owned(),
+        ),
+        ChainFault::OutOfOrder { subject, issuer } => (
+            format!("the chain is not in order: `{issuer}` issued `{subject}` and does not follow it directly"),
+            format!("move the certificate `{issuer}` directly below `{subject}`; the server's own comes first"),
+        ),
+        ChainFault::OtherKey { subject, issuer } => (
+            format!("`{subject}` is followed by a certificate with the name of its issuer, `{issuer}`, and another key"),
+            "ask the CA for the certificate of the key that signed this one".to_owned(),
+        ),
+        ChainFault::NotIssuer { subject, issuer, next } => (
+            format!("`{subject}` was issued by `{issuer}`, but `{next}` follows it in the chain"),
+            format!(
+                "insert the intermediate certificate `{issuer}` below `{subject}`, unless it is a root; remove `{next}` if \
+                 it did not issue anything in the file"
+            ),
+        ),
+        ChainFault::AfterRoot { root, next } => (
+            format!("`{next}` follows the root certificate `{root}`, where the chain ends"),
+            format!("remove `{next}`"),
+        ),
+        ChainFault::Alone { subject, issuer, has_issuer_address: true } => (
+            format!("the certificate `{subject}` is alone in the file, without the intermediate `{issuer}` that issued it"),
+            format!("append the certificate `{issuer}` to the file; most CAs offer a \"full chain\""),
+        ),
+        ChainFault::Alone { subject, issuer, has_issuer_address: false } => (
+            format!("the certificate `{subject}` is alone in the file"),
+            format!("fine if `{issuer}` is a root that the senders have; append it if it is an intermediate"),
+        ),
+    }
+}
