@@ -23,6 +23,17 @@ pub const OUTCOMES: &[&str] = &[
 /// How a handshake can end, as labels.
 pub const HANDSHAKES: &[&str] = &["accepted", "failed", "refused", "timeout"];
 
+/// Why a handshake fails before a certificate is judged, as labels.
+pub const HANDSHAKE_FAILURES: &[&str] = &[
+    "bad_server_name",
+    "closed",
+    "no_application_protocol",
+    "no_common_cipher",
+    "no_common_protocol",
+    "not_tls",
+    "other",
+];
+
 /// Why a handshake is refused, as labels.
 pub const REFUSALS: &[&str] = &[
     "expired",
@@ -33,7 +44,9 @@ pub const REFUSALS: &[&str] = &[
     "revoked",
     "rule",
     "unknown_ca",
+    "unproven",
     "unreadable",
+    "unsupported",
 ];
 
 /// How a reload can end, as labels.
@@ -58,6 +71,7 @@ pub struct Metrics {
     deliveries: IntCounterVec,
     delivery_seconds: HistogramVec,
     handshakes: IntCounterVec,
+    handshake_failures: IntCounterVec,
     refusals: IntCounterVec,
     reloads: IntCounterVec,
     reload_last_success: IntGauge,
@@ -104,6 +118,11 @@ impl Metrics {
                 "hookspool_handshakes_total",
                 "TLS handshakes by how they ended",
                 &["outcome"],
+            ),
+            handshake_failures: table.counters(
+                "hookspool_handshake_failures_total",
+                "TLS handshakes that failed before a client certificate was judged, by reason",
+                &["reason"],
             ),
             refusals: table.counters("hookspool_refusals_total", "Refused handshakes by reason", &["reason"]),
             reloads: table.counters(
@@ -164,6 +183,9 @@ impl Metrics {
         }
         for outcome in HANDSHAKES {
             self.handshakes.with_label_values(&[outcome]);
+        }
+        for reason in HANDSHAKE_FAILURES {
+            self.handshake_failures.with_label_values(&[reason]);
         }
         for reason in REFUSALS {
             self.refusals.with_label_values(&[reason]);
@@ -246,6 +268,11 @@ impl Metrics {
         self.handshakes.with_label_values(&[outcome]).inc();
     }
 
+    /// Counts a handshake that failed. `reason` is one of [`HANDSHAKE_FAILURES`].
+    pub fn handshake_failure(&self, reason: &str) {
+        self.handshake_failures.with_label_values(&[reason]).inc();
+    }
+
     /// Counts a refused handshake. `reason` is one of [`REFUSALS`].
     pub fn refusal(&self, reason: &str) {
         self.refusals.with_label_values(&[reason]).inc();
@@ -323,6 +350,9 @@ mod tests {
                 );
                 assert!(text.contains(&series), "{series} is missing from\n{text}");
             }
+        }
+        for reason in HANDSHAKE_FAILURES {
+            assert!(text.contains(&format!("hookspool_handshake_failures_total{{reason=\"{reason}\"}} 0\n")));
         }
         for reason in REFUSALS {
             assert!(text.contains(&format!("hookspool_refusals_total{{reason=\"{reason}\"}} 0\n")));

@@ -40,8 +40,12 @@ pub enum RefusalReason {
     Rule,
     /// No anchor of any sender vouches for it.
     UnknownCa,
-    /// It is not a certificate that can be read, or whose key can prove anything.
+    /// The peer did not prove that it has the certificate's key.
+    Unproven,
+    /// It is not a certificate that can be read, or is more than is read.
     Unreadable,
+    /// A signature or key of it is of an algorithm that is not supported.
+    Unsupported,
 }
 
 impl RefusalReason {
@@ -56,7 +60,9 @@ impl RefusalReason {
             Self::Revoked => "revoked",
             Self::Rule => "rule",
             Self::UnknownCa => "unknown_ca",
+            Self::Unproven => "unproven",
             Self::Unreadable => "unreadable",
+            Self::Unsupported => "unsupported",
         }
     }
 }
@@ -65,7 +71,8 @@ impl From<DoubtKind> for RefusalReason {
     fn from(kind: DoubtKind) -> Self {
         match kind {
             DoubtKind::NotIssued | DoubtKind::BadPath => Self::UnknownCa,
-            DoubtKind::Unreadable | DoubtKind::Key => Self::Unreadable,
+            DoubtKind::Unreadable => Self::Unreadable,
+            DoubtKind::Unsupported | DoubtKind::Key => Self::Unsupported,
             DoubtKind::Purpose => Self::Purpose,
             DoubtKind::NotYetValid => Self::NotYetValid,
             DoubtKind::Expired => Self::Expired,
@@ -84,6 +91,12 @@ impl Refusal {
     /// What was presented cannot be read, or is more than is read.
     pub fn unreadable(fault: impl Into<String>, claimed: Option<Box<Identity>>) -> Self {
         Self { reason: RefusalReason::Unreadable, fault: Some(fault.into()), claimed, trials: Vec::new() }
+    }
+
+    /// The certificate would be accepted, but the peer did not prove possession of its key (RFC 8446, 4.4.3).
+    pub fn unproven(claimed: Box<Identity>) -> Self {
+        let fault = "the peer presented this certificate without proof of its key".to_owned();
+        Self { reason: RefusalReason::Unproven, fault: Some(fault), claimed: Some(claimed), trials: Vec::new() }
     }
 
     /// The senders whose own CA stands for the certificate, other doubts aside.
@@ -113,7 +126,9 @@ impl Refusal {
             | RefusalReason::Purpose
             | RefusalReason::RevocationUnknown
             | RefusalReason::Revoked
-            | RefusalReason::Rule => sentences().join("; "),
+            | RefusalReason::Rule
+            | RefusalReason::Unproven
+            | RefusalReason::Unsupported => sentences().join("; "),
         }
     }
 

@@ -54,6 +54,8 @@ pub enum DoubtKind {
     NotIssued,
     /// It bears the name of one of them as its issuer, or of one above, and no path holds.
     BadPath,
+    /// It names one of them as its issuer, and the signature cannot be verified: its algorithm is not supported.
+    Unsupported,
     /// It, or a part of its chain, is not readable.
     Unreadable,
     /// It is marked for another purpose.

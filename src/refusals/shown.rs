@@ -20,10 +20,12 @@ pub struct RefusedHandshake {
     pub sni: Option<String>,
     /// Always `handshake`.
     pub stage: &'static str,
-    /// One of the words of `hookspool_refusals_total`.
+    /// One of the words of `hookspool_refusals_total` or `hookspool_handshake_failures_total`.
     pub reason: &'static str,
     /// The reason in a sentence.
     pub detail: String,
+    /// What the peer offered in its ClientHello, where nothing of it is in common.
+    pub offered: Option<String>,
     /// The senders whose own CA stands for the certificate.
     pub vouched: Vec<String>,
     /// What the rules of those senders ask for, where it does not hold.
@@ -65,11 +67,38 @@ impl RefusedHandshake {
             stage: "handshake",
             reason: refusal.reason.word(),
             detail: refusal.detail(),
+            offered: None,
             vouched: refusal.vouched().into_iter().map(ToString::to_string).collect(),
             expected: each(refusal.mismatches().map(|(name, it)| asked(name, it, &it.expected))),
             presented: each(refusal.mismatches().map(|(name, it)| asked(name, it, &it.presented))),
             admit: admit(refusal),
             claimed: refusal.claimed.as_deref().map(ClaimedCertificate::of),
+        }
+    }
+}
+
+impl RefusedHandshake {
+    /// A handshake that failed before a certificate was judged: the reason's word and sentence, and what was offered.
+    pub fn failed(
+        at: Timestamp,
+        address: SocketAddr,
+        sni: Option<&str>,
+        (reason, detail): (&'static str, &str),
+        offered: Option<String>,
+    ) -> Self {
+        Self {
+            at: rfc3339_micros(at),
+            address: address.to_string(),
+            sni: sni.map(|name| Escaped(name).to_string()),
+            stage: "handshake",
+            reason,
+            detail: detail.to_owned(),
+            offered,
+            vouched: Vec::new(),
+            expected: None,
+            presented: None,
+            admit: None,
+            claimed: None,
         }
     }
 }

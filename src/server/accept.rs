@@ -12,11 +12,11 @@ use tokio_util::task::TaskTracker;
 
 use super::connection::{Common, serve};
 use super::crowd::{Crowd, Place};
+use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, shake};
 use super::routes::routes;
 use crate::clock::Clock;
 use crate::escape::Escaped;
-use crate::identity::Identity;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::policy::Refusal;
@@ -105,21 +105,9 @@ impl Server {
                 self.note_expiry(&established);
                 serve(established, self.common).await;
             }
-            Err(NotEstablished::Failed(error)) => {
-                self.metrics.handshake("failed");
-                tracing::debug!(stage = "handshake", peer = %address, error = %Escaped(&error.to_string()), "handshake failed");
-            }
-            Err(NotEstablished::Refused { refusal, sni }) => {
-                self.refused(address, sni.as_deref(), &refusal);
-            }
-            Err(NotEstablished::Unproven { error, claimed }) => {
-                self.metrics.handshake("failed");
-                self.unproven(address, &claimed, &error);
-            }
-            Err(NotEstablished::TimedOut) => {
-                self.metrics.handshake("timeout");
-                tracing::debug!(stage = "handshake", peer = %address, "handshake took too long");
-            }
+            Err(NotEstablished::Failed { failure, sni }) => self.failed(address, sni.as_deref(), &failure),
+            Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
+            Err(NotEstablished::TimedOut { after_hello }) => self.timed_out(address, after_hello),
         }
         drop(place);
     }
@@ -132,19 +120,37 @@ impl Server {
         }
     }
 
-    /// A bank's certificate is no secret: whoever has seen it can show it, and only its key is proof.
-    fn unproven(&self, address: SocketAddr, claimed: &Identity, error: &io::Error) {
-        if !self.refusals.may_log("unproven", true, Instant::now()) {
+    fn failed(&self, address: SocketAddr, sni: Option<&str>, failure: &HandshakeFailure) {
+        let HandshakeFailure { reason, detail, offered } = failure;
+        self.metrics.handshake_failure(reason.word());
+        self.metrics.handshake("failed");
+        if reason.is_noise() {
+            tracing::debug!(stage = "handshake", reason = reason.word(), detail, peer = %address, "handshake failed");
             return;
         }
-        tracing::warn!(
-            stage = "handshake",
-            peer = %address,
-            claimed_subject = %Escaped(claimed.subject.as_str()),
-            claimed_sha256 = %claimed.sha256,
-            error = %Escaped(&error.to_string()),
-            "a known certificate was shown without proof of its key"
-        );
+        let failed =
+            RefusedHandshake::failed(self.clock.now(), address, sni, (reason.word(), detail), offered.clone());
+        if self.refusals.note(failed, Instant::now()) {
+            tracing::warn!(
+                stage = "handshake",
+                reason = reason.word(),
+                detail,
+                peer = %address,
+                sni = sni.map(|sni| Escaped(sni).to_string()),
+                offered,
+                "handshake failed"
+            );
+        }
+    }
+
+    /// Behind a path that drops large packets, a sender stalls after its ClientHello.
+    fn timed_out(&self, address: SocketAddr, after_hello: bool) {
+        self.metrics.handshake("timeout");
+        if after_hello && self.refusals.may_log("timeout", false, Instant::now()) {
+            tracing::warn!(stage = "handshake", peer = %address, "handshake timed out after the ClientHello");
+        } else {
+            tracing::debug!(stage = "handshake", peer = %address, after_hello, "handshake timed out");
+        }
     }
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {

@@ -13,10 +13,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::identity::Identity;
+use super::failure::{HandshakeFailure, Offer, tls_error};
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
-use crate::tls::verifier::{Admitted, observed};
+use crate::tls::verifier::{Admitted, Verdict, observed};
 
 /// How long a refused peer may take to read its alert.
 const ALERT_TAKES_MAX: Duration = Duration::from_secs(1);
@@ -37,14 +37,12 @@ pub(super) struct Established {
 /// A handshake that proved nothing.
 #[derive(Debug)]
 pub(super) enum NotEstablished {
-    /// It broke: not TLS, no common version, a hang-up.
-    Failed(io::Error),
+    /// It ended before the peer's certificate was judged, or afterward without a reason to refuse.
+    Failed { failure: HandshakeFailure, sni: Option<String> },
     /// We would not have the peer.
     Refused { refusal: Refusal, sni: Option<String> },
-    /// It took too long.
-    TimedOut,
-    /// The certificate was good, and whoever showed it did not prove to have its key.
-    Unproven { error: io::Error, claimed: Arc<Identity> },
+    /// It took too long; whether a ClientHello had been read.
+    TimedOut { after_hello: bool },
 }
 
 /// Shakes hands. The snapshot is read once, when the client has said hello: the certificates we
@@ -57,35 +55,46 @@ pub(super) async fn shake(
     let deadline = Instant::now() + live.current().limits.handshake_timeout;
     let hello = timeout_at(deadline, LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream))
         .await
-        .map_err(|_| NotEstablished::TimedOut)?
-        .map_err(NotEstablished::Failed)?;
+        .map_err(|_| NotEstablished::TimedOut { after_hello: false })?
+        .map_err(|error| failed(HandshakeFailure::new(&error, None), None))?;
     let sni = hello.client_hello().server_name().map(ToOwned::to_owned);
+    let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = hello.into_stream(Arc::clone(&snapshot.tls)).into_fallible();
-    let (accepted, verdict) =
-        timeout_at(deadline, observed(accept)).await.map_err(|_| NotEstablished::TimedOut)?;
-    match (accepted, verdict) {
-        (Ok(stream), Some(Ok(admitted))) => established(stream, address, admitted, snapshot),
+    let (accepted, verdict) = timeout_at(deadline, observed(accept))
+        .await
+        .map_err(|_| NotEstablished::TimedOut { after_hello: true })?;
+    let refusal = match (accepted, verdict) {
+        (Ok(stream), Some(Ok(admitted))) => return established(stream, address, admitted, snapshot),
         (Ok(_), Some(Err(_)) | None) => {
-            Err(NotEstablished::Failed(io::Error::other("the handshake ended without a verdict")))
+            return Err(failed(HandshakeFailure::own("the handshake ended without a decision"), sni));
         }
-        (Err((_, stream)), Some(Err(refusal))) => {
-            let_alert_be_read(stream).await;
-            Err(NotEstablished::Refused { refusal, sni })
+        (Err((error, stream)), verdict) => match refusal(&error, verdict) {
+            Some(refusal) => {
+                let_alert_be_read(stream).await;
+                refusal
+            }
+            None => return Err(failed(HandshakeFailure::new(&error, Some(&offer)), sni)),
+        },
+    };
+    Err(NotEstablished::Refused { refusal, sni })
+}
+
+fn failed(failure: HandshakeFailure, sni: Option<String>) -> NotEstablished {
+    NotEstablished::Failed { failure, sni }
+}
+
+/// The refusal behind an error, if it is about the peer's certificate.
+fn refusal(error: &io::Error, verdict: Option<Verdict>) -> Option<Refusal> {
+    match verdict {
+        Some(Err(refusal)) => Some(refusal),
+        // A bank's certificate is no secret: anyone who has seen it can present it, and only its key is proof.
+        Some(Ok(admitted)) => is_bad_proof(error).then(|| Refusal::unproven(Box::new((*admitted.identity).clone()))),
+        None if is_missing_certificate(error) => Some(Refusal::no_certificate()),
+        None if is_too_large(error) => {
+            Some(Refusal::unreadable("what was presented takes more than 64 KiB", None))
         }
-        (Err((error, stream)), None) if is_missing_certificate(&error) => {
-            let_alert_be_read(stream).await;
-            Err(NotEstablished::Refused { refusal: Refusal::no_certificate(), sni })
-        }
-        (Err((error, stream)), None) if is_too_large(&error) => {
-            let_alert_be_read(stream).await;
-            let refusal = Refusal::unreadable("what was presented takes more than 64 KiB", None);
-            Err(NotEstablished::Refused { refusal, sni })
-        }
-        (Err((error, _)), Some(Ok(admitted))) if tls_error(&error).is_some() => {
-            Err(NotEstablished::Unproven { error, claimed: admitted.identity })
-        }
-        (Err((error, _)), Some(Ok(_)) | None) => Err(NotEstablished::Failed(error)),
+        None => None,
     }
 }
 
@@ -99,7 +108,7 @@ fn established(
     // No verdict may come from another time. The configuration allows no resumption; this is the
     // assertion that it stays so.
     if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
-        return Err(NotEstablished::Failed(io::Error::other("the session was resumed")));
+        return Err(failed(HandshakeFailure::own("the session was resumed"), None));
     }
     let session = Session {
         tls_version: match tls.protocol_version() {
@@ -132,8 +141,9 @@ fn is_too_large(error: &io::Error) -> bool {
     )
 }
 
-fn tls_error(error: &io::Error) -> Option<&TlsError> {
-    error.get_ref()?.downcast_ref()
+/// The peer's own alerts are not about its proof.
+fn is_bad_proof(error: &io::Error) -> bool {
+    !matches!(tls_error(error), None | Some(TlsError::AlertReceived(_)))
 }
 
 /// In TLS 1.3 a client may already be sending its request when it is refused. Closing on unread

@@ -3,6 +3,7 @@
 mod settings;
 mod listen;
 mod pace;
+mod failure;
 mod handshake;
 mod routes;
 mod connection;

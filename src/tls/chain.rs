@@ -4,7 +4,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::CertificateDer;
 
 use super::anchors::Anchor;
-use super::signature::issued_by;
+use super::signature::{is_unsupported, issued_by};
 use crate::identity::Identity;
 
 /// A client's certificate with what came along.
@@ -15,8 +15,8 @@ pub(super) struct Chain<'a> {
     pub(super) intermediates: Vec<CertificateDer<'a>>,
     /// What they say, in the same order.
     pub(super) above: Vec<Identity>,
-    /// Whether any were sent at all.
-    pub(super) came_alone: bool,
+    /// All that were sent with it.
+    pub(super) sent: &'a [CertificateDer<'a>],
 }
 
 impl<'a> Chain<'a> {
@@ -33,7 +33,23 @@ impl<'a> Chain<'a> {
         let kept = descended(sent.iter().filter_map(read).collect(), anchors, algorithms);
         let (intermediates, above) =
             kept.into_iter().map(|(der, identity)| (CertificateDer::from(der.as_ref()), identity)).unzip();
-        Self { end_entity, identity, intermediates, above, came_alone: sent.is_empty() }
+        Self { end_entity, identity, intermediates, above, sent }
+    }
+
+    /// A certificate of the chain that names one of these anchors, or what descends from them, as its issuer, and whose
+    /// signature cannot be verified because the algorithm is not supported; with that issuer.
+    pub(super) fn unsupported<'i>(
+        &'i self,
+        anchors: &[&'i Anchor],
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Option<(Identity, &'i Identity)> {
+        let issuers = || anchors.iter().map(|anchor| &anchor.identity).chain(&self.above);
+        let rest = self.sent.iter().filter(|der| !self.intermediates.contains(der));
+        let rest = rest.filter_map(|der| Some((der.as_ref(), Identity::from_der(der).ok()?)));
+        std::iter::once((self.end_entity.as_ref(), self.identity.clone())).chain(rest).find_map(|(der, it)| {
+            let issuer = issuers().find(|issuer| is_unsupported((der, &it), issuer, algorithms))?;
+            Some((it, issuer))
+        })
     }
 
     /// Whether one of these anchors, or what descends from it, signed the client's certificate.

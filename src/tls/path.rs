@@ -40,7 +40,7 @@ impl SenderTrust {
             .filter(|(anchor, _)| search.holds(&[anchor], moment.now, self.eku.into()));
         match found.map(|(_, doubt)| doubt).max_by_key(|doubt| doubt.kind) {
             Some(doubt) => Err(doubt),
-            None => Err(self.why_unknown(chain, &error)),
+            None => Err(self.unsupported(chain, moment).unwrap_or_else(|| self.why_unknown(chain, &error))),
         }
     }
 
@@ -96,7 +96,7 @@ impl SenderTrust {
         } else if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
             let why = format!("its issuer `{issuer}` stands in this sender's `ca`, but never issues");
             (DoubtKind::BadPath, why)
-        } else if chain.came_alone {
+        } else if chain.sent.is_empty() {
             let why =
                 format!("its issuer `{issuer}` is no CA of this sender, and no intermediate came with it");
             (DoubtKind::NotIssued, why)
@@ -117,7 +117,7 @@ fn words(error: &Error) -> String {
         Error::InvalidSignatureForPublicKey => "that CA's key did not sign it".to_owned(),
         Error::UnsupportedSignatureAlgorithmContext(_)
         | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-            "a signature is made in a way that is not believed, such as SHA-1".to_owned()
+            "the algorithm of a signature is not supported".to_owned()
         }
         Error::NameConstraintViolation => "a CA may not issue for such names (name constraints)".to_owned(),
         Error::PathLenConstraintViolated => {

@@ -10,6 +10,9 @@ use rustls::version::{TLS12, TLS13};
 use super::key_pair::KeyPair;
 use super::verifier::SenderVerifier;
 
+/// The application protocols that are served (RFC 7301), best first. Some HTTP/1.0 clients announce that version alone.
+pub const PROTOCOLS: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
+
 /// The oldest protocol version that is spoken.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum MinVersion {
@@ -50,7 +53,7 @@ pub fn server_config(
         .expect("aws-lc-rs speaks TLS 1.2 and 1.3")
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(ByName::new(key_pair, extra)));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = PROTOCOLS.iter().map(|name| name.as_bytes().to_vec()).collect();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;

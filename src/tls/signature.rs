@@ -41,7 +41,8 @@ pub(super) fn is_unsupported(
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
     certificate.1.issuer == issuer.subject
-        && verify(certificate.0, issuer, algorithms) == Signature::Unsupported
+        && (issuer.key.is_usable().is_err()
+            || verify(certificate.0, issuer, algorithms) == Signature::Unsupported)
 }
 
 fn verify(der: &[u8], issuer: &Identity, algorithms: &WebPkiSupportedAlgorithms) -> Signature {

@@ -73,13 +73,11 @@ impl SenderTrust {
     fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
         let own = (chain.end_entity.as_ref(), chain.identity);
         let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, moment.algorithms));
-        let mut doubt = Doubt::new(
-            DoubtKind::NotIssued,
-            format!(
-                "it is of version 1, and no CA of this sender issued it directly: `{}`",
-                chain.identity.issuer
-            ),
-        );
+        let mut doubt = self.unsupported(chain, moment).unwrap_or_else(|| {
+            let issuer = &chain.identity.issuer;
+            let why = format!("it is of version 1, and no CA of this sender issued it directly: `{issuer}`");
+            Doubt::new(DoubtKind::NotIssued, why)
+        });
         for anchor in issuers {
             match self.judge_direct(chain.identity, anchor, moment) {
                 Ok(vouched) => return Ok(vouched),
@@ -88,6 +86,18 @@ impl SenderTrust {
             }
         }
         Err(doubt)
+    }
+
+    /// The doubt, if a signature up to an anchor, or an anchor's key, is of an algorithm that is not supported.
+    pub(super) fn unsupported(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Option<Doubt> {
+        let anchors: Vec<_> = self.anchors.iter().collect();
+        let (certificate, issuer) = chain.unsupported(&anchors, moment.algorithms)?;
+        let Identity { subject, signature_algorithm, .. } = &certificate;
+        let key = &issuer.key;
+        let why = format!(
+            "the signature of `{subject}` is not supported: {signature_algorithm}, made with a key of the kind {key}"
+        );
+        Some(Doubt::new(DoubtKind::Unsupported, why))
     }
 
     fn judge_direct(

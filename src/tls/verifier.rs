@@ -250,8 +250,9 @@ fn alert_for(reason: RefusalReason) -> CertificateError {
     match reason {
         RefusalReason::Expired => CertificateError::Expired,
         RefusalReason::NotYetValid => CertificateError::NotValidYet,
-        RefusalReason::Purpose => CertificateError::InvalidPurpose,
-        RefusalReason::NoCertificate | RefusalReason::Rule => {
+        // Becomes unsupported_certificate.
+        RefusalReason::Purpose | RefusalReason::Unsupported => CertificateError::InvalidPurpose,
+        RefusalReason::NoCertificate | RefusalReason::Rule | RefusalReason::Unproven => {
             CertificateError::ApplicationVerificationFailure
         }
         RefusalReason::Revoked => CertificateError::Revoked,
