@@ -76,7 +76,7 @@ pub(super) fn name(oid: &str) -> String {
 }
 
 /// The algorithm of a signature, with what distinguishes RSASSA-PSS signatures from each other (RFC 4055, 3.1).
-pub(super) fn signature_name(id: &AlgorithmIdentifier<'_>) -> String {
+pub fn signature_name(id: &AlgorithmIdentifier<'_>) -> String {
     let plain = name(&id.algorithm.to_id_string());
     match SignatureAlgorithm::try_from(id) {
         Ok(SignatureAlgorithm::RSASSA_PSS(parameters)) => format!(

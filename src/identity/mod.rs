@@ -16,7 +16,7 @@ mod purposes;
 mod certificate;
 mod revocation_list;
 
-pub use algorithm::key_name;
+pub use algorithm::{key_name, signature_name};
 pub use alternative_names::AlternativeNames;
 pub use certificate::{Identity, UnreadableCertificate, Version};
 pub use common_name::{CommonName, UnreadableCommonName};

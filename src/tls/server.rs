@@ -91,3 +91,7 @@ impl ResolvesServerCert for ByName {
         Some(Arc::clone(certified.unwrap_or(&self.otherwise)))
     }
 }
+
+#[cfg(test)]
+#[path = "documented_tests.rs"]
+mod tests;

@@ -35,6 +35,10 @@ pub const CHAIN_BYTES_MAX: usize = 64_000;
 /// The most that the names of all anchors may take in a CertificateRequest, in bytes.
 const HINTS_BYTES_MAX: usize = 32 << 10;
 
+/// Schemes of the library whose kinds of keys no rule of ours knows.
+const UNUSED_SCHEMES: [SignatureScheme; 3] =
+    [SignatureScheme::ML_DSA_44, SignatureScheme::ML_DSA_65, SignatureScheme::ML_DSA_87];
+
 /// A sender with what vouches for it, and for it alone.
 #[derive(Clone, Debug)]
 pub struct TrustedSender {
@@ -228,7 +232,9 @@ impl ClientCertVerifier for SenderVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        // A certificate with another kind of key is not accepted, so no client should choose it for that.
+        let of_known_keys = |scheme: &SignatureScheme| !UNUSED_SCHEMES.contains(scheme);
+        self.algorithms.supported_schemes().into_iter().filter(of_known_keys).collect()
     }
 }
 

@@ -27,6 +27,7 @@ mod clients;
 mod consumers;
 mod durability;
 mod faults;
+mod handshakes;
 mod housekeeping;
 mod intake;
 mod journal;

@@ -38,7 +38,7 @@ impl Catalogue {
                 "admitted",
                 Certificate { serial: vec![0x55; 20], ..plain.clone() },
             ),
-            ("signed with SHA-1", "unknown_ca", Certificate { signed: Signed::Sha1, ..plain.clone() }),
+            ("signed with SHA-1", "unsupported", Certificate { signed: Signed::Sha1, ..plain.clone() }),
         ] {
             self.case(name, "forms", expected, &root.issue(&certificate), &[]);
         }
@@ -116,7 +116,7 @@ impl Catalogue {
         let rsa = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
         let spki = sequence(&[tlv(0x30, &rsa), tlv(0x03, &[&[0][..], &key].concat())]);
         let weak = Certificate { spki: Some(spki), ..plain.clone() };
-        self.case("RSA-1024", "keys", "unreadable", &root.issue(&weak), &[]);
+        self.case("RSA-1024", "keys", "unsupported", &root.issue(&weak), &[]);
         let rsa = Party::root_with(
             &Certificate::ca(Name::cn("RSA Root")),
             KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap(),
