@@ -8,6 +8,10 @@ pub const NOT_SHOWN: &str = "(not shown: this may be a private key)";
 
 /// The shortest base64 text that counts as a key. The shortest key, Ed25519 in PKCS#8, has 64 characters.
 const KEY_CHARS_MIN: usize = 40;
+/// The length of a SHA-256 digest in hex. A key in hex is longer.
+const DIGEST_CHARS: usize = 64;
+/// A BEGIN line that is longer has something of the block in it.
+const BEGIN_LINE_MAX: usize = 48;
 const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
 
@@ -26,10 +30,11 @@ pub fn secret_lines(text: &str) -> BTreeSet<usize> {
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let follows = lines.contains(&index) && line.trim().chars().all(is_base64);
-        if in_block || follows || secret(line).is_some() {
+        let last = line.rfind(BEGIN).map(|at| &line[at..]);
+        let is_more_than_begin = last.is_some_and(|last| last.len() > BEGIN_LINE_MAX);
+        if in_block || follows || is_more_than_begin || secret(line).is_some() {
             lines.insert(number);
         }
-        let last = line.rfind(BEGIN).map(|at| &line[at..]);
         in_block = last.map_or(in_block, |_| true) && !last.unwrap_or(line).contains(END);
     }
     lines
@@ -41,8 +46,9 @@ fn secret(text: &str) -> Option<usize> {
     for run in text.split(|c| !is_base64(c)) {
         let has = |class: fn(&u8) -> bool| run.as_bytes().iter().any(class);
         let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
-        let slashes = run.matches('/').count();
-        if run.len() >= KEY_CHARS_MIN && is_mixed && slashes * 10 <= run.len() {
+        let is_base64 = run.len() >= KEY_CHARS_MIN && is_mixed && run.matches('/').count() * 10 <= run.len();
+        let is_hex = run.len() > DIGEST_CHARS && run.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_base64 || is_hex {
             return Some(from);
         }
         let separator = text[from + run.len()..].chars().next().map_or(0, char::len_utf8);

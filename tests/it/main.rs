@@ -31,6 +31,7 @@ mod handshakes;
 mod housekeeping;
 mod intake;
 mod journal;
+mod keys;
 mod lease;
 mod limits;
 mod manager;
