@@ -70,9 +70,7 @@ pub struct Metrics {
     certificate_not_after: IntGaugeVec,
     deliveries: IntCounterVec,
     delivery_seconds: HistogramVec,
-    handshakes: IntCounterVec,
-    handshake_failures: IntCounterVec,
-    refusals: IntCounterVec,
+    handshakes: Handshakes,
     reloads: IntCounterVec,
     reload_last_success: IntGauge,
     spool_entries: IntGaugeVec,
@@ -114,17 +112,7 @@ impl Metrics {
                 "From a request's headers to its answer",
                 &["endpoint"],
             ),
-            handshakes: table.counters(
-                "hookspool_handshakes_total",
-                "TLS handshakes by how they ended",
-                &["outcome"],
-            ),
-            handshake_failures: table.counters(
-                "hookspool_handshake_failures_total",
-                "TLS handshakes that failed before a client certificate was judged, by reason",
-                &["reason"],
-            ),
-            refusals: table.counters("hookspool_refusals_total", "Refused handshakes by reason", &["reason"]),
+            handshakes: Handshakes::new(&table),
             reloads: table.counters(
                 "hookspool_reloads_total",
                 "Reloads of certificates and configuration by how they ended",
@@ -180,15 +168,6 @@ impl Metrics {
         }
         for outcome in RELOADS {
             self.reloads.with_label_values(&[outcome]);
-        }
-        for outcome in HANDSHAKES {
-            self.handshakes.with_label_values(&[outcome]);
-        }
-        for reason in HANDSHAKE_FAILURES {
-            self.handshake_failures.with_label_values(&[reason]);
-        }
-        for reason in REFUSALS {
-            self.refusals.with_label_values(&[reason]);
         }
     }
 
@@ -265,17 +244,17 @@ impl Metrics {
 
     /// Counts a handshake. `outcome` is one of [`HANDSHAKES`].
     pub fn handshake(&self, outcome: &str) {
-        self.handshakes.with_label_values(&[outcome]).inc();
+        self.handshakes.outcomes.with_label_values(&[outcome]).inc();
     }
 
     /// Counts a handshake that failed. `reason` is one of [`HANDSHAKE_FAILURES`].
     pub fn handshake_failure(&self, reason: &str) {
-        self.handshake_failures.with_label_values(&[reason]).inc();
+        self.handshakes.failures.with_label_values(&[reason]).inc();
     }
 
     /// Counts a refused handshake. `reason` is one of [`REFUSALS`].
     pub fn refusal(&self, reason: &str) {
-        self.refusals.with_label_values(&[reason]).inc();
+        self.handshakes.refusals.with_label_values(&[reason]).inc();
     }
 
     /// Says when a certificate in use expires. `name` is one the operator chose.
@@ -290,6 +269,34 @@ impl Metrics {
             Ok(()) => String::from_utf8_lossy(&out).into_owned(),
             Err(error) => format!("# {error}\n"),
         }
+    }
+}
+
+/// How handshakes end.
+#[derive(Debug)]
+struct Handshakes {
+    outcomes: IntCounterVec,
+    failures: IntCounterVec,
+    refusals: IntCounterVec,
+}
+
+impl Handshakes {
+    /// All at 0.
+    fn new(table: &Table) -> Self {
+        let outcomes = "TLS handshakes by how they ended";
+        let failures = "TLS handshakes that failed before a client certificate was judged, by reason";
+        let counters = Self {
+            outcomes: table.counters("hookspool_handshakes_total", outcomes, &["outcome"]),
+            failures: table.counters("hookspool_handshake_failures_total", failures, &["reason"]),
+            refusals: table.counters("hookspool_refusals_total", "Refused handshakes by reason", &["reason"]),
+        };
+        let labels = [(&counters.outcomes, HANDSHAKES), (&counters.failures, HANDSHAKE_FAILURES)];
+        for (counter, labels) in labels.into_iter().chain([(&counters.refusals, REFUSALS)]) {
+            for label in labels {
+                counter.with_label_values(&[label]);
+            }
+        }
+        counters
     }
 }
 

@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_block_and_of_bare_base64_are_secret() {
-        let text = format!("a = 1\nkey = \"\"\"-----BEGIN X-----\nAQID\n-----END X-----\"\"\"\nb = 2\n{KEY}\nAQID\nc = 3\n");
+        let text = format!(
+            "a = 1\nkey = \"\"\"-----BEGIN X-----\nAQID\n-----END X-----\"\"\"\nb = 2\n{KEY}\nAQID\nc = 3\n"
+        );
         assert_eq!(secret_lines(&text).into_iter().collect::<Vec<_>>(), [3, 4, 6, 7]);
     }
 }

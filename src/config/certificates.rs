@@ -50,15 +50,12 @@ pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
 
 /// Reports why a file cannot be read as PEM or DER: one finding for each block at fault.
 pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, judge: &mut Judge) {
-    match fault {
-        PemFault::Blocks(blocks) => {
-            for block in blocks {
-                judge.findings.error(span, format!("{what}: {block}")).hint(block.hint());
-            }
-        }
-        fault => {
-            judge.findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
-        }
+    let PemFault::Blocks(blocks) = fault else {
+        judge.findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
+        return;
+    };
+    for block in blocks {
+        judge.findings.error(span, format!("{what}: {block}")).hint(block.hint());
     }
 }
 

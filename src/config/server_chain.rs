@@ -41,16 +41,21 @@ pub(super) fn report_alone(judge: &mut Judge) {
 /// The fault and what to do about it.
 fn words(fault: &ChainFault) -> (String, String) {
     match fault {
-        ChainFault::Repeated { subject } => (
-            format!("the certificate `{subject}` is in the chain twice"),
-            "remove the repetition".to_owned(),
-        ),
+        ChainFault::Repeated { subject } => {
+            (format!("the certificate `{subject}` is in the chain twice"), "remove the repetition".to_owned())
+        }
         ChainFault::OutOfOrder { subject, issuer } => (
-            format!("the chain is not in order: `{issuer}` issued `{subject}` and does not follow it directly"),
-            format!("move the certificate `{issuer}` directly below `{subject}`; the server's own comes first"),
+            format!(
+                "the chain is not in order: `{issuer}` issued `{subject}` and does not follow it directly"
+            ),
+            format!(
+                "move the certificate `{issuer}` directly below `{subject}`; the server's own comes first"
+            ),
         ),
         ChainFault::OtherKey { subject, issuer } => (
-            format!("`{subject}` is followed by a certificate with the name of its issuer, `{issuer}`, and another key"),
+            format!(
+                "`{subject}` is followed by a certificate with the name of its issuer, `{issuer}`, and another key"
+            ),
             "ask the CA for the certificate of the key that signed this one".to_owned(),
         ),
         ChainFault::NotIssuer { subject, issuer, next } => (
@@ -65,7 +70,9 @@ fn words(fault: &ChainFault) -> (String, String) {
             format!("remove `{next}`"),
         ),
         ChainFault::Alone { subject, issuer, has_issuer_address: true } => (
-            format!("the certificate `{subject}` is alone in the file, without the intermediate `{issuer}` that issued it"),
+            format!(
+                "the certificate `{subject}` is alone in the file, without the intermediate `{issuer}` that issued it"
+            ),
             format!("append the certificate `{issuer}` to the file; most CAs offer a \"full chain\""),
         ),
         ChainFault::Alone { subject, issuer, has_issuer_address: false } => (

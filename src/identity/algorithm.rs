@@ -3,6 +3,9 @@
 use x509_parser::signature_algorithm::SignatureAlgorithm;
 use x509_parser::x509::AlgorithmIdentifier;
 
+/// id-ecPublicKey (RFC 5480, 2.1.1).
+const EC_KEY: &str = "1.2.840.10045.2.1";
+
 /// Object identifiers of public keys, signatures, digests and curves, with OpenSSL's names.
 const NAMES: &[(&str, &str)] = &[
     ("1.2.840.113549.1.1.1", "rsaEncryption"),
@@ -72,7 +75,10 @@ const NAMES: &[(&str, &str)] = &[
 
 /// OpenSSL's name of an object identifier, or its digits.
 pub(super) fn name(oid: &str) -> String {
-    NAMES.iter().find(|(known, _)| *known == oid).map_or_else(|| oid.to_owned(), |(_, name)| (*name).to_owned())
+    NAMES
+        .iter()
+        .find(|(known, _)| *known == oid)
+        .map_or_else(|| oid.to_owned(), |(_, name)| (*name).to_owned())
 }
 
 /// The algorithm of a signature, with what distinguishes RSASSA-PSS signatures from each other (RFC 4055, 3.1).
@@ -90,8 +96,12 @@ pub fn signature_name(id: &AlgorithmIdentifier<'_>) -> String {
 
 /// The kind of a key: its curve where it has one (RFC 5480, 2.1.1), or else its algorithm.
 pub fn key_name(id: &AlgorithmIdentifier<'_>) -> String {
-    let curve = id.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-    name(&curve.as_ref().unwrap_or(&id.algorithm).to_id_string())
+    let algorithm = id.algorithm.to_id_string();
+    let curve = id.parameters.as_ref().filter(|_| algorithm == EC_KEY);
+    match curve.map(|curve| curve.as_oid()) {
+        Some(Ok(curve)) => name(&curve.to_id_string()),
+        Some(Err(_)) | None => name(&algorithm),
+    }
 }
 
 #[cfg(test)]

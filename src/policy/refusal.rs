@@ -96,7 +96,12 @@ impl Refusal {
     /// The certificate would be accepted, but the peer did not prove possession of its key (RFC 8446, 4.4.3).
     pub fn unproven(claimed: Box<Identity>) -> Self {
         let fault = "the peer presented this certificate without proof of its key".to_owned();
-        Self { reason: RefusalReason::Unproven, fault: Some(fault), claimed: Some(claimed), trials: Vec::new() }
+        Self {
+            reason: RefusalReason::Unproven,
+            fault: Some(fault),
+            claimed: Some(claimed),
+            trials: Vec::new(),
+        }
     }
 
     /// The senders whose own CA stands for the certificate, other doubts aside.

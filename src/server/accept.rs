@@ -128,8 +128,13 @@ impl Server {
             tracing::debug!(stage = "handshake", reason = reason.word(), detail, peer = %address, "handshake failed");
             return;
         }
-        let failed =
-            RefusedHandshake::failed(self.clock.now(), address, sni, (reason.word(), detail), offered.clone());
+        let failed = RefusedHandshake::failed(
+            self.clock.now(),
+            address,
+            sni,
+            (reason.word(), detail),
+            offered.clone(),
+        );
         if self.refusals.note(failed, Instant::now()) {
             tracing::warn!(
                 stage = "handshake",

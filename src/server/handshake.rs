@@ -89,7 +89,9 @@ fn refusal(error: &io::Error, verdict: Option<Verdict>) -> Option<Refusal> {
     match verdict {
         Some(Err(refusal)) => Some(refusal),
         // A bank's certificate is no secret: anyone who has seen it can present it, and only its key is proof.
-        Some(Ok(admitted)) => is_bad_proof(error).then(|| Refusal::unproven(Box::new((*admitted.identity).clone()))),
+        Some(Ok(admitted)) => {
+            is_bad_proof(error).then(|| Refusal::unproven(Box::new((*admitted.identity).clone())))
+        }
         None if is_missing_certificate(error) => Some(Refusal::no_certificate()),
         None if is_too_large(error) => {
             Some(Refusal::unreadable("what was presented takes more than 64 KiB", None))

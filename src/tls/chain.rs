@@ -46,10 +46,12 @@ impl<'a> Chain<'a> {
         let issuers = || anchors.iter().map(|anchor| &anchor.identity).chain(&self.above);
         let rest = self.sent.iter().filter(|der| !self.intermediates.contains(der));
         let rest = rest.filter_map(|der| Some((der.as_ref(), Identity::from_der(der).ok()?)));
-        std::iter::once((self.end_entity.as_ref(), self.identity.clone())).chain(rest).find_map(|(der, it)| {
-            let issuer = issuers().find(|issuer| is_unsupported((der, &it), issuer, algorithms))?;
-            Some((it, issuer))
-        })
+        std::iter::once((self.end_entity.as_ref(), self.identity.clone())).chain(rest).find_map(
+            |(der, it)| {
+                let issuer = issuers().find(|issuer| is_unsupported((der, &it), issuer, algorithms))?;
+                Some((it, issuer))
+            },
+        )
     }
 
     /// Whether one of these anchors, or what descends from it, signed the client's certificate.

@@ -30,7 +30,8 @@ fn sorted(names: impl IntoIterator<Item = String>) -> Vec<String> {
 }
 
 fn config(min: MinVersion) -> Arc<ServerConfig> {
-    let server = Root::new(KeyKind::EcdsaP256, Clock::System.now()).expect("a root").server(&[]).expect("a server");
+    let server =
+        Root::new(KeyKind::EcdsaP256, Clock::System.now()).expect("a root").server(&[]).expect("a server");
     let keys = private_keys(server.key_pem.as_bytes()).expect("a key");
     let pair = KeyPair::new(vec![server.certificate], &keys).expect("a pair");
     let verifier = SenderVerifier::new(Vec::new(), Clock::System);
@@ -42,14 +43,20 @@ fn what_is_negotiated_is_what_the_page_lists() {
     let config = config(MinVersion::Tls12);
     let provider = config.crypto_provider();
     let suites = provider.cipher_suites.iter().map(|suite| format!("{:?}", suite.suite()));
-    assert_eq!(sorted(table(TLS, "Cipher suites")), sorted(suites.map(|name| name.replace("TLS13_", "TLS_"))));
+    assert_eq!(
+        sorted(table(TLS, "Cipher suites")),
+        sorted(suites.map(|name| name.replace("TLS13_", "TLS_")))
+    );
     let groups = provider.kx_groups.iter().map(|group| format!("{:?}", group.name()));
     assert_eq!(sorted(table(TLS, "Key exchange groups")), sorted(groups));
     let protocols = config.alpn_protocols.iter().map(|name| String::from_utf8_lossy(name).into_owned());
     assert_eq!(sorted(table(TLS, "Application protocols")), sorted(protocols));
     let schemes = SenderVerifier::new(Vec::new(), Clock::System);
     let schemes = rustls::server::danger::ClientCertVerifier::supported_verify_schemes(&schemes);
-    assert_eq!(sorted(table(TLS, "Signature schemes")), sorted(schemes.iter().map(|scheme| format!("{scheme:?}"))));
+    assert_eq!(
+        sorted(table(TLS, "Signature schemes")),
+        sorted(schemes.iter().map(|scheme| format!("{scheme:?}")))
+    );
 }
 
 #[test]

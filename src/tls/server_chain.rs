@@ -81,10 +81,16 @@ pub fn chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ChainFault> {
         let (subject, issuer) = (below.subject.to_string(), below.issuer.to_string());
         let issues_it = |(_, other): &&(_, Identity)| issued_by(own, other, &algorithms);
         let elsewhere = read.iter().filter(|(other, _)| other != der).find(issues_it);
+        let is_misplaced = read
+            .iter()
+            .any(|(other, it)| !it.is_self_issued() && issued_by((other.as_ref(), it), next, &algorithms));
         faults.push(if read.iter().take(index + 1).any(|(earlier, _)| earlier == next_der) {
             ChainFault::Repeated { subject: next.subject.to_string() }
         } else if let Some((_, issuer)) = elsewhere {
             ChainFault::OutOfOrder { subject, issuer: issuer.subject.to_string() }
+        } else if is_misplaced {
+            // It is the issuer of an earlier one, which is out of order.
+            continue;
         } else if below.is_self_issued() {
             ChainFault::AfterRoot { root: subject, next: next.subject.to_string() }
         } else if below.issuer == next.subject {
@@ -101,10 +107,8 @@ const CA_ISSUERS: &str = "1.3.6.1.5.5.7.48.2";
 
 fn has_issuer_address(der: &[u8]) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
-    certificate.iter_extensions().any(|extension| match extension.parsed_extension() {
-        ParsedExtension::AuthorityInfoAccess(access) => {
-            access.accessdescs.iter().any(|it| it.access_method.to_id_string() == CA_ISSUERS)
-        }
-        _ => false,
+    certificate.iter_extensions().any(|extension| {
+        let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() else { return false };
+        access.accessdescs.iter().any(|it| it.access_method.to_id_string() == CA_ISSUERS)
     })
 }

@@ -66,7 +66,6 @@ pub(super) fn list_is_signed_by(
     signature == Signature::Valid
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
 fn verify_with(
     signed: &[u8],
     algorithm_id: &[u8],

@@ -33,7 +33,12 @@ const FAILURES: &[(&str, Client)] = &[
     ("no_common_protocol", OpenSsl("-tls1_1 -cipher DEFAULT@SECLEVEL=0")),
     ("no_common_protocol", OpenSsl("-tls1 -cipher DEFAULT@SECLEVEL=0")),
     ("no_common_protocol", Curl("--tlsv1.0 --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0")),
-    ("no_common_protocol", Python("c.minimum_version = c.maximum_version = ssl.TLSVersion.TLSv1_1; c.set_ciphers('DEFAULT@SECLEVEL=0')")),
+    (
+        "no_common_protocol",
+        Python(
+            "c.minimum_version = c.maximum_version = ssl.TLSVersion.TLSv1_1; c.set_ciphers('DEFAULT@SECLEVEL=0')",
+        ),
+    ),
     ("no_common_cipher", OpenSsl("-tls1_2 -cipher ECDHE-ECDSA-AES256-SHA384")),
     ("no_common_cipher", OpenSsl("-tls1_2 -cipher ECDHE-ECDSA-AES128-CCM")),
     ("no_common_cipher", OpenSsl("-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256")),
@@ -52,7 +57,10 @@ const FAILURES: &[(&str, Client)] = &[
     ("no_common_cipher", Curl("--tlsv1.2 --tls-max 1.2 --ciphers ECDHE-ECDSA-AES128-SHA256")),
     ("no_common_cipher", Curl("--tlsv1.3 --tls13-ciphers TLS_AES_128_CCM_SHA256")),
     ("no_common_cipher", Curl("--curves X448")),
-    ("no_common_cipher", Python("c.maximum_version = ssl.TLSVersion.TLSv1_2; c.set_ciphers('ECDHE-RSA-AES256-GCM-SHA384')")),
+    (
+        "no_common_cipher",
+        Python("c.maximum_version = ssl.TLSVersion.TLSv1_2; c.set_ciphers('ECDHE-RSA-AES256-GCM-SHA384')"),
+    ),
     ("no_application_protocol", OpenSsl("-alpn h2c")),
     ("no_application_protocol", OpenSsl("-alpn acme-tls/1")),
     ("no_application_protocol", OpenSsl("-alpn http/0.9,spdy/3.1")),
@@ -111,7 +119,8 @@ impl Client {
         };
         let directory = world.cert("root-ca");
         command.current_dir(directory.parent().unwrap());
-        let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        let output =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
         assert!(!output.status.success(), "{command:?}: {output:?}");
     }
 }
@@ -142,7 +151,8 @@ fn every_failure_is_counted_by_its_reason_and_logged_unless_it_is_noise() {
             (daemon.metric("hookspool_handshakes_total{outcome=\"failed\"}") >= total).then_some(())
         });
         let after = counts(&daemon);
-        let moved: Vec<_> = before.iter().zip(&after).filter(|(old, new)| old != new).map(|(_, new)| new.0).collect();
+        let moved: Vec<_> =
+            before.iter().zip(&after).filter(|(old, new)| old != new).map(|(_, new)| new.0).collect();
         assert_eq!(moved, [*reason], "case {index}");
     }
     let logged = |reason: &str| {
@@ -155,20 +165,25 @@ fn every_failure_is_counted_by_its_reason_and_logged_unless_it_is_noise() {
         let expected = FAILURES.iter().filter(|(it, _)| *it == reason).count();
         let expected = if matches!(reason, "not_tls" | "closed") { 0 } else { expected };
         eventually(reason, || (logged(reason) == expected).then_some(()));
-        let entries = status["refusals"].as_array().unwrap().iter().filter(|it| it["reason"] == reason).count();
+        let entries =
+            status["refusals"].as_array().unwrap().iter().filter(|it| it["reason"] == reason).count();
         assert_eq!(entries, expected, "{reason} in {status:#}");
     }
     let line = daemon.logged("handshake failed", |line| line["reason"] == "no_application_protocol");
     assert_eq!((line["level"].as_str(), line["offered"].as_str()), (Some("WARN"), Some("h2c")), "{line:#}");
     let line = daemon.logged("handshake failed", |line| line["reason"] == "no_common_cipher");
-    assert!(line["offered"].as_str().unwrap().contains("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384"), "{line:#}");
+    assert!(
+        line["offered"].as_str().unwrap().contains("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384"),
+        "{line:#}"
+    );
 }
 
 #[test]
 fn tls_1_3_alone_is_not_in_common_with_a_client_of_1_2() {
     let world = World::new();
     let config = std::fs::read_to_string(world.path("webhooks.toml")).unwrap();
-    std::fs::write(world.path("webhooks.toml"), config.replacen("[tls]", "[tls]\nmin_version = \"1.3\"", 1)).unwrap();
+    std::fs::write(world.path("webhooks.toml"), config.replacen("[tls]", "[tls]\nmin_version = \"1.3\"", 1))
+        .unwrap();
     let daemon = world.start();
     OpenSsl("-tls1_2").run(&world, &daemon);
     daemon.logged("handshake failed", |line| line["reason"] == "no_common_protocol");
@@ -179,7 +194,19 @@ fn http_1_0_alone_in_alpn_is_served() {
     let world = World::new();
     let daemon = world.start();
     let output = Command::new("curl")
-        .args(["-s", "--noproxy", "*", "--http1.0", "-d", "{}", "-w", "%{http_code}", "-o", "/dev/null", "--cacert"])
+        .args([
+            "-s",
+            "--noproxy",
+            "*",
+            "--http1.0",
+            "-d",
+            "{}",
+            "-w",
+            "%{http_code}",
+            "-o",
+            "/dev/null",
+            "--cacert",
+        ])
         .arg(world.cert("root-ca"))
         .arg("--cert")
         .arg(world.cert("client"))

@@ -61,7 +61,12 @@ fn report(path: &Path) -> Result<FileReport, Failure> {
     }
     let other_blocks = unused(&bytes, Wanted::Chain);
     let other_blocks = other_blocks.iter().map(|(line, label)| format!("line {line}: {label}")).collect();
-    Ok(FileReport { file: path.to_string_lossy().into_owned(), certificates: reports, private_keys, other_blocks })
+    Ok(FileReport {
+        file: path.to_string_lossy().into_owned(),
+        certificates: reports,
+        private_keys,
+        other_blocks,
+    })
 }
 
 fn kind(key: &PrivateKeyDer<'_>) -> &'static str {

@@ -102,33 +102,26 @@ impl BlockFault {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self.kind {
-            BlockFaultKind::NotSupported => self.label.conversion().unwrap_or("remove it from the file"),
-            kind => kind.hint(),
-        }
-    }
-}
-
-impl BlockFaultKind {
-    fn hint(self) -> &'static str {
-        match self {
-            Self::NoLineBreaks => {
+            BlockFaultKind::NoLineBreaks => {
                 "write each part on a line: `-----BEGIN …-----`, the base64 text in lines of 64 characters, `-----END …-----`; \
                  an unquoted shell variable or a one-line field of a secrets editor removes the line breaks"
             }
-            Self::TextBefore => {
+            BlockFaultKind::TextBefore => {
                 "begin the line with `-----BEGIN`; PEM has no comments, so remove a block that should not count"
             }
-            Self::TextAfter => "put a line break after the dashes of the `-----END` line",
-            Self::DashesDamaged => "write five ASCII hyphens on each side; a word processor replaces them",
-            Self::BeginDamaged
-            | Self::NoEnd
-            | Self::NoBegin
-            | Self::EndDamaged
-            | Self::OtherEnd
-            | Self::Hollow
-            | Self::NotBase64 { .. }
-            | Self::NotSupported
-            | Self::Incomplete => {
+            BlockFaultKind::TextAfter => "put a line break after the dashes of the `-----END` line",
+            BlockFaultKind::DashesDamaged => {
+                "write five ASCII hyphens on each side; a word processor replaces them"
+            }
+            BlockFaultKind::NotSupported => self.label.conversion().unwrap_or("remove it from the file"),
+            BlockFaultKind::BeginDamaged
+            | BlockFaultKind::NoEnd
+            | BlockFaultKind::NoBegin
+            | BlockFaultKind::EndDamaged
+            | BlockFaultKind::OtherEnd
+            | BlockFaultKind::Hollow
+            | BlockFaultKind::NotBase64 { .. }
+            | BlockFaultKind::Incomplete => {
                 "copy the file again, from `-----BEGIN` to `-----END`, both lines included"
             }
         }
@@ -209,9 +202,7 @@ impl Scan<'_> {
             }
             return None;
         };
-        let before = rest[..begin].strip_prefix(BYTE_ORDER_MARK).unwrap_or(&rest[..begin]);
-        let is_text = |byte: &u8| !byte.is_ascii_whitespace() && *byte != b'-';
-        let fault = before.iter().any(is_text).then_some(BlockFaultKind::TextBefore);
+        let fault = has_text(&rest[..begin]).then_some(BlockFaultKind::TextBefore);
         let name_at = begin + BEGIN.len();
         let Some(name) = name(&rest[name_at..]) else {
             self.open = Some(Open::at(number, fault.or(Some(BlockFaultKind::BeginDamaged))));
@@ -221,7 +212,7 @@ impl Scan<'_> {
         let name = name.trim_ascii();
         let mut open = Open { label: Label::of(name), name: name.to_vec(), ..Open::at(number, fault) };
         let after = next_block(rest, after).unwrap_or(after);
-        let has_more = rest[after..].iter().any(is_text);
+        let has_more = has_text(&rest[after..]);
         if has_more {
             open.fault = open.fault.or(Some(BlockFaultKind::NoLineBreaks));
         }
@@ -264,7 +255,7 @@ impl Scan<'_> {
         let between = &rest[after..next.unwrap_or(rest.len()).max(after)];
         if open.fault.is_none() && name.trim_ascii() != open.name {
             self.fault(open, BlockFaultKind::OtherEnd);
-        } else if between.iter().any(|byte| !byte.is_ascii_whitespace() && *byte != b'-') {
+        } else if has_text(between) {
             self.fault(open, BlockFaultKind::TextAfter);
         } else {
             self.read(open, at + end);
@@ -322,11 +313,19 @@ impl Open {
             return;
         }
         self.has_text |= !line.trim_ascii().is_empty();
-        let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte) || byte.is_ascii_whitespace();
+        let fits =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte) || byte.is_ascii_whitespace();
         if !line.iter().all(fits) {
             self.first_bad_line.get_or_insert(number);
         }
     }
+}
+
+/// Whether there is more than white space, hyphens and a byte order mark.
+fn has_text(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    text.iter().any(|byte| !byte.is_ascii_whitespace() && *byte != b'-')
 }
 
 /// The label up to the closing dashes; none if there are none, or they open the next block.

@@ -64,7 +64,10 @@ fn a_block_that_cannot_be_read_is_a_fault_with_its_line() {
         (format!("{}\n{}", lines[0], lines[lines.len() - 1]), BlockFaultKind::Hollow),
         (whole.replace("AQEB", "AQ-B"), BlockFaultKind::NotBase64 { line: 2 }),
         (whole.replacen("AQEB", "AQE", 1), BlockFaultKind::Incomplete),
-        (whole.replacen("\nAQEB", "\nAQEB:", 1).replacen("\nAQEB:", "\nAQEB\nAQEB:", 1), BlockFaultKind::NotBase64 { line: 3 }),
+        (
+            whole.replacen("\nAQEB", "\nAQEB:", 1).replacen("\nAQEB:", "\nAQEB\nAQEB:", 1),
+            BlockFaultKind::NotBase64 { line: 3 },
+        ),
     ] {
         assert_eq!(kinds(&text), (0, vec![fault]), "{text}");
         let line = if fault == BlockFaultKind::NoBegin { 4 } else { 1 };
@@ -118,26 +121,28 @@ fn the_bytes_decide_what_form_a_key_has() {
 /// A file of blocks, each damaged in one of many ways or whole, joined in one of many ways.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let labels = prop::sample::select(vec!["CERTIFICATE", "X509 CRL", "PRIVATE KEY", "ODD THING"]);
-    let piece = (labels, prop::collection::vec(any::<u8>(), 1..90), 0_usize..14).prop_map(|(label, der, way)| {
-        let whole = block(label, &der);
-        match way {
-            0 => whole.replace('\n', " "),
-            1 => whole.replace('\n', ""),
-            2 => whole.replace("-----END", "----END"),
-            3 => whole.replace("-----BEGIN", "----BEGIN"),
-            4 => whole.replacen('\n', "\nk: v\n\n", 1),
-            5 => whole.replace('\n', "\r\n"),
-            6 => whole.lines().next().unwrap_or_default().to_owned(),
-            7 => whole.replace("END ", "END X"),
-            8 => format!("\u{feff}{whole}"),
-            9 => whole.trim_end().to_owned(),
-            10 => whole.replace("-----\n", "---\n"),
-            _ => whole,
-        }
-    });
-    prop::collection::vec((piece, prop::sample::select(vec!["", "\n", "\r", "# x\n", "x", " "])), 0..6).prop_map(
-        |pieces| pieces.into_iter().flat_map(|(piece, joint)| (piece + joint).into_bytes()).collect(),
-    )
+    let piece =
+        (labels, prop::collection::vec(any::<u8>(), 1..90), 0_usize..14).prop_map(|(label, der, way)| {
+            let whole = block(label, &der);
+            match way {
+                0 => whole.replace('\n', " "),
+                1 => whole.replace('\n', ""),
+                2 => whole.replace("-----END", "----END"),
+                3 => whole.replace("-----BEGIN", "----BEGIN"),
+                4 => whole.replacen('\n', "\nk: v\n\n", 1),
+                5 => whole.replace('\n', "\r\n"),
+                6 => whole.lines().next().unwrap_or_default().to_owned(),
+                7 => whole.replace("END ", "END X"),
+                8 => format!("\u{feff}{whole}"),
+                9 => whole.trim_end().to_owned(),
+                10 => whole.replace("-----\n", "---\n"),
+                _ => whole,
+            }
+        });
+    prop::collection::vec((piece, prop::sample::select(vec!["", "\n", "\r", "# x\n", "x", " "])), 0..6)
+        .prop_map(|pieces| {
+            pieces.into_iter().flat_map(|(piece, joint)| (piece + joint).into_bytes()).collect()
+        })
 }
 
 proptest! {
