@@ -43,8 +43,15 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "SIGNALS",
         &[
-            ("SIGTERM, SIGINT", "Take no more, finish what is in flight, end. A second one ends the wait."),
+            (
+                "SIGTERM, SIGINT, SIGQUIT",
+                "Accept no more connections, finish the requests in progress, and exit. A second one ends the wait.",
+            ),
             ("SIGHUP", "Read certificates and configuration again."),
+            (
+                "SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, real-time signals",
+                "No effect; a log line names the command to use. There is no log file to reopen.",
+            ),
         ],
     ),
     (

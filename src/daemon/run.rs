@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::assemble::{Daemon, StartError};
 use super::confine::say;
 use super::reload::Trigger;
-use super::signals::{Said, Signals};
+use super::signals::{Received, Signals};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
@@ -27,12 +27,7 @@ const DESCRIPTORS_BESIDE: u64 = 512;
 /// When the daemon cannot start.
 pub fn run(settings: Settings, sandbox: Sandbox, logging: Logging, clock: Clock) -> Result<(), StartError> {
     serve_while(settings, sandbox, logging, clock, async |daemon, signals| {
-        loop {
-            match signals.next().await {
-                Said::Stop(signal) => return tracing::info!(signal, "stopping"),
-                Said::Reload => daemon.reload().await,
-            }
-        }
+        daemon.serve(signals).await;
     })
 }
 
@@ -83,6 +78,16 @@ fn make_room_for_descriptors(connections: usize) {
 }
 
 impl Daemon {
+    /// Serves until a signal stops the daemon; reloads on SIGHUP.
+    pub async fn serve(&self, signals: &mut Signals) {
+        loop {
+            match signals.next().await {
+                Received::Stop(signal) => return tracing::info!(signal, "stopping"),
+                Received::Reload => self.reload().await,
+            }
+        }
+    }
+
     /// Asks for certificates and configuration to be read again.
     async fn reload(&self) {
         // The reloader is there for as long as the daemon is.

@@ -46,6 +46,7 @@ mod sandbox;
 mod secrets;
 mod sessions;
 mod shutdown;
+mod signals;
 mod spool_commands;
 mod stalled;
 mod takeover;
