@@ -35,8 +35,12 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("RUST_LOG", "What is logged, as in `info` or `hookspool=debug`; overrides [log] level."),
             ("NO_COLOR", "Where it is set, nothing is in colour."),
             (
-                "NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS, LISTEN_FDNAMES, CREDENTIALS_DIRECTORY, JOURNAL_STREAM",
-                "As systemd sets them.",
+                "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES, CREDENTIALS_DIRECTORY, JOURNAL_STREAM",
+                "As systemd sets them. WATCHDOG_USEC=0 disables the watchdog.",
+            ),
+            (
+                "TOKIO_WORKER_THREADS",
+                "The number of threads that serve connections; by default one for each processor.",
             ),
         ],
     ),

@@ -26,6 +26,7 @@ mod cli;
 mod clients;
 mod consumers;
 mod durability;
+mod environment;
 mod faults;
 mod housekeeping;
 mod intake;
