@@ -20,6 +20,7 @@ mod world;
 
 mod activation;
 mod addressed;
+mod alerts;
 mod admin;
 mod booted;
 mod cli;
