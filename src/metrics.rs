@@ -3,6 +3,8 @@
 //! Labels come from closed sets, and every series of such a set exists from the start, at 0. No
 //! label ever holds what a stranger chose.
 
+use std::sync::{Mutex, PoisonError};
+
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
@@ -67,7 +69,7 @@ const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    certificate_not_after: IntGaugeVec,
+    certificates: CertificateDates,
     deliveries: IntCounterVec,
     delivery_seconds: HistogramVec,
     handshakes: Handshakes,
@@ -97,11 +99,7 @@ impl Metrics {
     pub fn new<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Self {
         let table = Table(Registry::new());
         let metrics = Self {
-            certificate_not_after: table.gauges(
-                "hookspool_certificate_not_after_timestamp_seconds",
-                "When a certificate in use expires, in seconds since the epoch",
-                &["role", "name"],
-            ),
+            certificates: CertificateDates::new(&table),
             deliveries: table.counters(
                 "hookspool_deliveries_total",
                 "Deliveries by endpoint and how they ended; endpoint - is a path that is none",
@@ -199,10 +197,9 @@ impl Metrics {
         self.reload_last_success.set(at);
     }
 
-    /// Says no more of a certificate that is not in use any more.
-    pub fn forget_not_after(&self, role: &str, name: &str) {
-        // Of a client that never came nothing was said.
-        let _ = self.certificate_not_after.remove_label_values(&[role, name]);
+    /// Removes the dates of a certificate that is no longer in use.
+    pub fn forget_certificate(&self, role: &str, name: &str) {
+        self.certificates.forget(role, name);
     }
 
     /// Counts a delivery and how long it took. `outcome` is one of [`OUTCOMES`].
@@ -257,15 +254,16 @@ impl Metrics {
         self.handshakes.refusals.with_label_values(&[reason]).inc();
     }
 
-    /// Says when a certificate in use expires. `name` is one the operator chose.
-    pub fn not_after(&self, role: &str, name: &str, seconds: i64) {
-        self.certificate_not_after.with_label_values(&[role, name]).set(seconds);
+    /// Publishes the first and the last valid second of a certificate in use, since the epoch. The operator chose `name`.
+    pub fn certificate(&self, role: &str, name: &str, not_before: i64, not_after: i64) {
+        self.certificates.set(role, name, not_before, not_after);
     }
 
     /// All of it in Prometheus' text format, version 0.0.4.
     pub fn text(&self) -> String {
+        let gathered = self.certificates.while_unchanged(|| self.registry.gather());
         let mut out = Vec::new();
-        match TextEncoder::new().encode(&self.registry.gather(), &mut out) {
+        match TextEncoder::new().encode(&gathered, &mut out) {
             Ok(()) => String::from_utf8_lossy(&out).into_owned(),
             Err(error) => format!("# {error}\n"),
         }
@@ -297,6 +295,53 @@ impl Handshakes {
             }
         }
         counters
+    }
+}
+
+/// The two dates of each certificate. They are written and read together, so that no scrape sees those of two.
+#[derive(Debug)]
+struct CertificateDates {
+    not_before: IntGaugeVec,
+    not_after: IntGaugeVec,
+    lock: Mutex<()>,
+}
+
+impl CertificateDates {
+    fn new(table: &Table) -> Self {
+        Self {
+            not_before: table.gauges(
+                "hookspool_certificate_not_before_timestamp_seconds",
+                "When the validity of the same certificate began, in seconds since the epoch",
+                &["role", "name"],
+            ),
+            not_after: table.gauges(
+                "hookspool_certificate_not_after_timestamp_seconds",
+                "When a certificate in use expires, in seconds since the epoch",
+                &["role", "name"],
+            ),
+            lock: Mutex::new(()),
+        }
+    }
+
+    fn while_unchanged<T>(&self, act: impl FnOnce() -> T) -> T {
+        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        act()
+    }
+
+    fn set(&self, role: &str, name: &str, not_before: i64, not_after: i64) {
+        self.while_unchanged(|| {
+            self.not_before.with_label_values(&[role, name]).set(not_before);
+            self.not_after.with_label_values(&[role, name]).set(not_after);
+        });
+    }
+
+    fn forget(&self, role: &str, name: &str) {
+        self.while_unchanged(|| {
+            for gauges in [&self.not_before, &self.not_after] {
+                // There are none of a client that has never connected.
+                let _ = gauges.remove_label_values(&[role, name]);
+            }
+        });
     }
 }
 

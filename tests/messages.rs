@@ -81,6 +81,7 @@ fn world() -> TempDir {
     let (pem, key) = server(certs, "server", &cn("hooks.example"), PAST, LATER, &root);
     server(certs, "expired-server", &cn("hooks.example"), PAST, (2026, 11, 20), &root);
     server(certs, "soon-server", &cn("hooks.example"), PAST, (2026, 12, 1), &root);
+    server(certs, "short-server", &cn("hooks.example"), (2026, 11, 22), (2026, 11, 28), &root);
     server(certs, "client", &cn("client"), PAST, LATER, &root);
     let toy = [(DnType::CommonName, "root"), (DnType::OrganizationName, "hookspool development")];
     for (name, subject, from, to) in [
@@ -154,6 +155,7 @@ fn lists(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
     for (name, issuer, from, to) in [
         ("good", root, PAST, LATER),
         ("stale", root, PAST, (2026, 11, 20)),
+        ("soon", root, (2026, 10, 1), (2026, 11, 26)),
         ("tomorrow", root, (2026, 11, 24), LATER),
         ("forged", &twin, PAST, LATER),
         ("other", &other, PAST, LATER),
@@ -346,6 +348,14 @@ fn the_operator_s_door_is_found_in_a_broken_configuration() {
     for default in ["", "[admin]\nlisten = 5\n", "admin = 1\n", "admin"] {
         assert!(door(default).starts_with("Tcp(127.0.0.1:9464) Unix("), "{default}: {}", door(default));
     }
+}
+
+#[test]
+fn a_certificate_of_six_days_is_no_finding_while_more_than_a_third_of_them_is_left() {
+    let world = world();
+    let text = fs::read_to_string("tests/messages/tls_expires_soon.toml").expect("a case");
+    let loaded = load_text(world.path(), &text.replace("soon-server", "short-server"));
+    assert!(loaded.report.findings().is_empty(), "{}", loaded.report.render(false));
 }
 
 fn shipped() -> String {

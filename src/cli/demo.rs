@@ -51,7 +51,7 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
         print(&shown)?;
         if !once {
             print("\nServing until Ctrl-C.\n")?;
-            signals.stop().await;
+            daemon.serve(signals).await;
         }
         Ok(Exit::Fine)
     })?

@@ -35,16 +35,27 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("RUST_LOG", "What is logged, as in `info` or `hookspool=debug`; overrides [log] level."),
             ("NO_COLOR", "Where it is set, nothing is in colour."),
             (
-                "NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS, LISTEN_FDNAMES, CREDENTIALS_DIRECTORY, JOURNAL_STREAM",
-                "As systemd sets them.",
+                "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES, CREDENTIALS_DIRECTORY, JOURNAL_STREAM",
+                "As systemd sets them. WATCHDOG_USEC=0 disables the watchdog.",
+            ),
+            (
+                "TOKIO_WORKER_THREADS",
+                "The number of threads that serve connections; by default one for each processor.",
             ),
         ],
     ),
     (
         "SIGNALS",
         &[
-            ("SIGTERM, SIGINT", "Take no more, finish what is in flight, end. A second one ends the wait."),
+            (
+                "SIGTERM, SIGINT, SIGQUIT",
+                "Accept no more connections, finish the requests in progress, and exit. A second one ends the wait.",
+            ),
             ("SIGHUP", "Read certificates and configuration again."),
+            (
+                "SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, real-time signals",
+                "No effect; a log line names the command to use. There is no log file to reopen.",
+            ),
         ],
     ),
     (

@@ -112,7 +112,7 @@ fn read<'a>(
                 let kind = if anchor.never_issues().is_none() { "the CA" } else { "the certificate" };
                 let what = format!("{shown}: `{file}`: {kind} `{}`", anchor.identity.subject);
                 let renew = "ask the sender for its new CA and name both here";
-                let dates = dates(&anchor.identity, &what, at.span, renew, judge);
+                let dates = dates(Role::Anchor, &anchor.identity, &what, at.span, renew, judge);
                 candidates.push(Candidate { at, anchor, what, dates, use_of_it });
             }
             Err(fault) => {

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use super::defaults::EXPIRY_WARNING;
 use super::judge::Judge;
 use super::raw::Span;
 use crate::clock::distance;
 use crate::identity::Identity;
-use crate::tls::expiry::{CertificateFact, Role};
+use crate::tls::expiry::{CertificateFact, Role, expiring};
 use crate::tls::pem::{PemFault, Wanted, unused};
 
 /// How a certificate stands to the time.
@@ -18,8 +17,15 @@ pub(super) enum Dates {
     Invalid(String),
 }
 
-/// Judges the dates; the last days are a warning at `span`.
-pub(super) fn dates(identity: &Identity, what: &str, span: &Span, hint: &str, judge: &mut Judge) -> Dates {
+/// Judges the dates; a replacement that is due is a warning at `span`.
+pub(super) fn dates(
+    role: Role,
+    identity: &Identity,
+    what: &str,
+    span: &Span,
+    hint: &str,
+    judge: &mut Judge,
+) -> Dates {
     let now = judge.now;
     if now < identity.not_before {
         let begins = identity.not_before;
@@ -30,8 +36,15 @@ pub(super) fn dates(identity: &Identity, what: &str, span: &Span, hint: &str, ju
     if now.as_second() > ends.as_second() {
         return Dates::Invalid(format!("expired {ends}, {}", distance(now, ends)));
     }
-    if ends.duration_since(now).unsigned_abs() <= EXPIRY_WARNING {
-        judge.findings.warning(span, format!("{what} expires {ends}, {}", distance(now, ends))).hint(hint);
+    if let Some(expiring) = expiring(role, identity.not_before, ends, now) {
+        let (distance, share) = (distance(now, ends), expiring.share);
+        judge
+            .findings
+            .warning(
+                span,
+                format!("{what} expires {ends}, {distance}; less than {share} of its lifetime is left"),
+            )
+            .hint(hint);
     }
     Dates::Valid
 }

@@ -57,6 +57,3 @@ pub(super) const MAX_BODY: ByteSize = ByteSize(1 << 20);
 pub(super) const MAX_BODY_MAX: ByteSize = ByteSize(64 << 20);
 /// Longer request targets are refused by many proxies.
 pub(super) const PATH_BYTES_MAX: usize = 1024;
-
-/// A renewal takes some people and a few days; a month is warning enough.
-pub(super) const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 86_400);

@@ -8,9 +8,11 @@ use super::reader::{Field, Reader, Text};
 use crate::clock::distance;
 use crate::identity::{ListFault, RevocationList};
 use crate::tls::anchors::Anchor;
-use crate::tls::expiry::{CertificateFact, Role};
+use crate::tls::expiry::{CertificateFact, Role, expiring};
 use crate::tls::pem::{LISTS_BYTES_MAX, Wanted, revocation_lists};
 use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
+
+const FETCH: &str = "fetch the CA's current list, and have something fetch it before each next update";
 
 /// An error has been said.
 pub(super) struct Unsound;
@@ -142,6 +144,17 @@ impl Shelf<'_> {
     fn dates(&self, list: &RevocationList, what: &str, span: &Span, judge: &mut Judge) {
         let now = judge.now;
         if list.is_current_at(now) {
+            if let Some(expiring) = expiring(Role::Crl, list.this_update, list.next_update, now) {
+                let (end, distance, share) =
+                    (list.next_update, distance(now, list.next_update), expiring.share);
+                judge
+                    .findings
+                    .warning(
+                        span,
+                        format!("{what} is out of date from {end}, {distance}; less than {share} of its lifetime is left"),
+                    )
+                    .hint(FETCH);
+            }
             return;
         }
         let why = if now < list.this_update {
@@ -157,7 +170,7 @@ impl Shelf<'_> {
             .findings
             .error(span, format!("{what} {why}; {what_follows}"))
             .by_time(list.digest())
-            .hint("fetch the CA's current list, and have something fetch it before each next update");
+            .hint(FETCH);
         judge
             .degraded
             .push(format!("{}: the revocation list of `{}` {why}; {what_follows}", self.shown, list.issuer));

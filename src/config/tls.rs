@@ -266,14 +266,14 @@ fn refuse(
 fn look_at(identity: &Identity, chain: &Named<'_, Vec<CertificateDer<'static>>>, judge: &mut Judge) {
     let (span, path) = (chain.at.span, chain.contents.path.display().to_string());
     let what = format!("`{path}`: the server certificate");
-    if let Dates::Invalid(why) = dates(identity, &what, span, RENEW, judge) {
+    if let Dates::Invalid(why) = dates(Role::Server, identity, &what, span, RENEW, judge) {
         judge.findings.error(span, format!("{what} {why}")).by_time(identity.sha256.to_string()).hint(RENEW);
         judge.degraded.push(format!("the server certificate {why}"));
     }
     for der in chain.value.iter().skip(1) {
         let Ok(above) = Identity::from_der(der) else { continue };
         let what = format!("`{path}`: the intermediate certificate `{}`", above.subject);
-        if let Dates::Invalid(why) = dates(&above, &what, span, RENEW, judge) {
+        if let Dates::Invalid(why) = dates(Role::Server, &above, &what, span, RENEW, judge) {
             judge
                 .findings
                 .error(span, format!("{what} {why}"))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Timestamp, distance};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::escape::Escaped;
 use crate::live::Live;
@@ -15,15 +15,13 @@ use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::refusals::Refusals;
 use crate::spool::FileSystem;
-use crate::tls::expiry::{CertificateFact, Role};
+use crate::tls::expiry::{CertificateFact, Expiring, Urgency};
 
 /// How often lost log lines are counted and said.
 const COUNT_LOST_EVERY: Duration = Duration::from_secs(5);
 
 /// How often the dates of what is in use are looked at.
 const DATES_EVERY: Duration = Duration::from_secs(3600);
-/// A certificate that ends within this is spoken of once a day.
-const SPEAK_WITHIN: Duration = Duration::from_secs(30 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Findings as log lines.
@@ -49,10 +47,10 @@ pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
     }
 }
 
-/// Speaks, once a day, of each certificate and list that ends within 30 days; for ever. Before the
-/// last 7 days, and the last one, it speaks louder.
+/// Logs each certificate and list whose replacement is due: once a day, and at once when it becomes more urgent.
+/// Never returns.
 pub(super) async fn expiries(live: Arc<Live>, clock: Clock) {
-    let mut spoken: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let mut logged = BTreeMap::new();
     let mut tick = interval(DATES_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut changes = live.subscribe();
@@ -62,42 +60,46 @@ pub(super) async fn expiries(live: Arc<Live>, clock: Clock) {
             changed = changes.changed() => if changed.is_err() { return },
         }
         let (snapshot, now) = (live.current(), clock.now());
-        for fact in due(&snapshot.certificates, &mut spoken, now) {
-            speak(fact, fact.not_after.duration_since(now).as_secs() / 86_400);
+        for (fact, expiring) in due(&snapshot.certificates, &mut logged, now) {
+            log_expiring(fact, expiring, now);
         }
     }
 }
 
-/// What is to be spoken of now; notes that it has been.
+/// When a certificate was last logged, and how urgent it was then; by its digest.
+type Logged = BTreeMap<String, (Urgency, Timestamp)>;
+
+/// What is to be logged now; records that it was.
 fn due<'f>(
     facts: &'f [CertificateFact],
-    spoken: &mut BTreeMap<String, Timestamp>,
+    logged: &mut Logged,
     now: Timestamp,
-) -> Vec<&'f CertificateFact> {
-    spoken.retain(|digest, _| facts.iter().any(|fact| fact.digest == *digest));
+) -> Vec<(&'f CertificateFact, Expiring)> {
+    logged.retain(|digest, _| facts.iter().any(|fact| fact.digest == *digest));
     let mut due = Vec::new();
     for fact in facts {
-        let left = fact.not_after.duration_since(now);
-        // A list is made anew every few days: its end is news only when it has come.
-        let silent = fact.role == Role::Crl || left.is_negative() || left.unsigned_abs() > SPEAK_WITHIN;
-        let lately = |at: &Timestamp| now.duration_since(*at).unsigned_abs() < DAY;
-        if !silent && !spoken.get(&fact.digest).is_some_and(lately) {
-            spoken.insert(fact.digest.clone(), now);
-            due.push(fact);
+        let Some(expiring) = fact.expiring(now) else { continue };
+        let lately = |(urgency, at): &(Urgency, Timestamp)| {
+            *urgency >= expiring.urgency && now.duration_since(*at).unsigned_abs() < DAY
+        };
+        if !logged.get(&fact.digest).is_some_and(lately) {
+            logged.insert(fact.digest.clone(), (expiring.urgency, now));
+            due.push((fact, expiring));
         }
     }
     due
 }
 
-fn speak(fact: &CertificateFact, days_left: i64) {
+fn log_expiring(fact: &CertificateFact, expiring: Expiring, now: Timestamp) {
     let (role, name, file) = (fact.role.word(), &fact.name, fact.file.display());
     let (subject, not_after) = (Escaped(&fact.subject), fact.not_after);
-    match days_left {
-        ..7 => {
-            tracing::error!(role, name, %file, %subject, %not_after, days_left, "a certificate in use ends soon")
+    let (expires, left_less_than) = (distance(now, not_after), expiring.share);
+    match expiring.urgency {
+        Urgency::Overdue => {
+            tracing::error!(role, name, %file, %subject, %not_after, expires, left_less_than, "certificate expires soon")
         }
-        _ => {
-            tracing::warn!(role, name, %file, %subject, %not_after, days_left, "a certificate in use ends soon")
+        Urgency::Due => {
+            tracing::warn!(role, name, %file, %subject, %not_after, expires, left_less_than, "certificate expires soon")
         }
     }
 }
@@ -127,26 +129,49 @@ pub(super) async fn unlogged(logging: Arc<Logging>, metrics: Arc<Metrics>, refus
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::expiry::Role;
 
-    #[test]
-    fn what_ends_within_a_month_is_spoken_of_once_a_day() {
-        let begin: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a timestamp");
-        let fact = |digest: &str, role, days: u64| CertificateFact {
+    fn fact(digest: &str, role: Role, days: u32) -> CertificateFact {
+        CertificateFact {
             role,
             name: "server".to_owned(),
             file: "server.pem".into(),
             subject: "CN=x".to_owned(),
             digest: digest.to_owned(),
-            not_before: begin,
-            not_after: begin + Duration::from_hours(24 * days),
-        };
-        let facts =
-            [fact("soon", Role::Server, 10), fact("later", Role::Anchor, 40), fact("list", Role::Crl, 2)];
-        let mut spoken = BTreeMap::new();
-        let mut count = |hours: u64| due(&facts, &mut spoken, begin + Duration::from_hours(hours)).len();
-        assert_eq!((count(0), count(1), count(23), count(24)), (1, 0, 0, 1));
-        // On its last day, and not after it; by then the other one is due.
-        assert_eq!(count(24 * 10 - 1), 1);
-        assert_eq!(count(24 * 11), 1);
+            not_before: begin(),
+            not_after: begin() + DAY * days,
+        }
+    }
+
+    fn begin() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().expect("a timestamp")
+    }
+
+    /// The hours in which something is logged, and how urgent it is.
+    fn log(facts: &[CertificateFact], hours: std::ops::Range<u32>) -> Vec<(u32, Urgency)> {
+        let mut logged = Logged::new();
+        hours
+            .flat_map(|hour| {
+                let due = due(facts, &mut logged, begin() + Duration::from_secs(3600) * hour);
+                due.into_iter().map(|(_, expiring)| (hour, expiring.urgency)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_certificate_is_logged_once_a_day_from_a_third_of_its_lifetime_on() {
+        use Urgency::{Due, Overdue};
+        let six_days = log(&[fact("a", Role::Server, 6)], 0..24 * 8);
+        assert_eq!(six_days, [(97, Due), (121, Overdue)]);
+        // A day is not over when it becomes more urgent.
+        assert_eq!(log(&[fact("a", Role::Server, 1)], 0..48), [(17, Due), (21, Overdue)]);
+        let ninety_days = log(&[fact("a", Role::Anchor, 90), fact("b", Role::Server, 1000)], 0..24 * 100);
+        let days = |urgency| ninety_days.iter().filter(|(_, logged)| *logged == urgency).count();
+        assert_eq!((ninety_days.first(), days(Due), days(Overdue)), (Some(&(24 * 60 + 1, Due)), 15, 15));
+    }
+
+    #[test]
+    fn a_list_is_logged_only_with_a_twelfth_of_its_lifetime_left_and_not_after_its_end() {
+        assert_eq!(log(&[fact("list", Role::Crl, 2)], 0..96), [(45, Urgency::Due)]);
     }
 }

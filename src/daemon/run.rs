@@ -1,5 +1,6 @@
 //! Start, serve, stop.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +10,18 @@ use tokio::time::{Instant, timeout};
 use super::assemble::{Daemon, StartError};
 use super::confine::say;
 use super::reload::Trigger;
-use super::signals::{Said, Signals};
+use super::signals::{Received, Signals};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
 use crate::sandbox::Sandbox;
 use crate::systemd::activation::Inherited;
+use crate::systemd::environment::number;
 
+/// The variable by which programs that use tokio are configured.
+const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
+/// More threads than this only take memory and the process IDs of the service (`TasksMax=`).
+const WORKER_THREADS_MAX: usize = 512;
 /// How long the last commit may take when the drain is over.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 /// Descriptors beside those of connections: a batch of entries, sockets, files.
@@ -27,12 +33,7 @@ const DESCRIPTORS_BESIDE: u64 = 512;
 /// When the daemon cannot start.
 pub fn run(settings: Settings, sandbox: Sandbox, logging: Logging, clock: Clock) -> Result<(), StartError> {
     serve_while(settings, sandbox, logging, clock, async |daemon, signals| {
-        loop {
-            match signals.next().await {
-                Said::Stop(signal) => return tracing::info!(signal, "stopping"),
-                Said::Reload => daemon.reload().await,
-            }
-        }
+        daemon.serve(signals).await;
     })
 }
 
@@ -51,7 +52,8 @@ pub fn serve_while<T>(
     say(&sandbox);
     make_room_for_descriptors(settings.limits.max_connections);
     let inherited = Inherited::from_environment()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build()?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let daemon =
@@ -64,6 +66,26 @@ pub fn serve_while<T>(
     // Everything that could be waited for has been.
     runtime.shutdown_background();
     outcome
+}
+
+/// How many threads serve: what the environment says, or else one for each processor. tokio would read the variable
+/// itself, and panic if it is 0 or not a number.
+fn worker_threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let Some(asked) = number(WORKER_THREADS) else { return processors };
+    match usize::try_from(asked) {
+        Ok(asked @ 1..=WORKER_THREADS_MAX) => asked,
+        Ok(_) | Err(_) => {
+            tracing::warn!(
+                variable = WORKER_THREADS,
+                value = asked,
+                maximum = WORKER_THREADS_MAX,
+                used = processors,
+                "environment variable ignored: out of range"
+            );
+            processors
+        }
+    }
 }
 
 /// A shell gives a process 1024 descriptors, and lets it have many more.
@@ -83,6 +105,16 @@ fn make_room_for_descriptors(connections: usize) {
 }
 
 impl Daemon {
+    /// Serves until a signal stops the daemon; reloads on SIGHUP.
+    pub async fn serve(&self, signals: &mut Signals) {
+        loop {
+            match signals.next().await {
+                Received::Stop(signal) => return tracing::info!(signal, "stopping"),
+                Received::Reload => self.reload().await,
+            }
+        }
+    }
+
     /// Asks for certificates and configuration to be read again.
     async fn reload(&self) {
         // The reloader is there for as long as the daemon is.

@@ -1,54 +1,165 @@
-//! What the outside world tells the process.
+//! The signals that the daemon handles, and what it does on each.
+//!
+//! A signal that operators, tools or terminals send as a matter of routine must not end the daemon by its default
+//! action. Those that report a fault of the process (SIGSEGV, SIGABRT, SIGSYS and others), those of job control
+//! (SIGTSTP, SIGTTIN, SIGTTOU) and SIGXCPU keep their default action; SIGKILL and SIGSTOP cannot be handled.
 
+use std::future::poll_fn;
 use std::io;
+use std::ops::RangeInclusive;
+use std::task::{Context, Poll};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::Signal;
+use tokio::signal::unix::{self, SignalKind, signal};
 
-/// The signals that mean something to us.
+/// What the daemon does on a signal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Action {
+    /// Stops gracefully.
+    Stop,
+    /// Reads certificates and configuration again.
+    Reload,
+    /// Logs that the signal has no effect, with the command that has the effect that was probably intended.
+    Ignore,
+    /// Nothing: the system call that failed returns an error, which is logged.
+    Fail,
+}
+
+/// Every handled signal except the real-time signals.
+const HANDLED: [(Signal, &str, Action); 14] = [
+    (Signal::TERM, "SIGTERM", Action::Stop),
+    (Signal::INT, "SIGINT", Action::Stop),
+    (Signal::QUIT, "SIGQUIT", Action::Stop),
+    (Signal::HUP, "SIGHUP", Action::Reload),
+    (Signal::USR1, "SIGUSR1", Action::Ignore),
+    (Signal::USR2, "SIGUSR2", Action::Ignore),
+    (Signal::ALARM, "SIGALRM", Action::Ignore),
+    (Signal::VTALARM, "SIGVTALRM", Action::Ignore),
+    (Signal::PROF, "SIGPROF", Action::Ignore),
+    (Signal::IO, "SIGIO", Action::Ignore),
+    (Signal::POWER, "SIGPWR", Action::Ignore),
+    (Signal::STKFLT, "SIGSTKFLT", Action::Ignore),
+    (Signal::PIPE, "SIGPIPE", Action::Fail),
+    // Above RLIMIT_FSIZE, a write returns EFBIG only if this signal is handled.
+    (Signal::XFSZ, "SIGXFSZ", Action::Fail),
+];
+
+/// The real-time signals of Linux that the C library leaves to programs: glibc keeps 32 and 33, musl also 34.
+const REAL_TIME: RangeInclusive<i32> = 34..=64;
+
+/// What the log recommends instead of a signal that has no effect.
+const HINT: &str = "`hookspool reload` or SIGHUP reloads, SIGTERM stops; logs go to standard error or the journal, so there is \
+     no file to reopen";
+
+/// A signal that requires an action.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Received {
+    /// Stop. Contains the name of the signal.
+    Stop(&'static str),
+    /// Read certificates and configuration again.
+    Reload,
+}
+
+/// The handlers of all signals that would otherwise end the process.
 #[derive(Debug)]
 pub struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
+    handled: Vec<(unix::Signal, &'static str, Action)>,
+    real_time: Vec<(unix::Signal, i32)>,
 }
 
 impl Signals {
-    /// Listens from now on; needs a runtime.
+    /// Installs the handlers. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When the system will not have a handler.
+    /// If the system refuses a handler.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        let handled = HANDLED
+            .into_iter()
+            .map(|(number, name, action)| Ok((signal(SignalKind::from_raw(number.as_raw()))?, name, action)))
+            .collect::<io::Result<_>>()?;
+        // The C library decides which of them exist.
+        let real_time = REAL_TIME
+            .filter_map(|number| Some((signal(SignalKind::from_raw(number)).ok()?, number)))
+            .collect();
+        Ok(Self { handled, real_time })
     }
 
-    /// Waits for the next one.
-    pub async fn next(&mut self) -> Said {
-        tokio::select! {
-            _ = self.terminate.recv() => Said::Stop("SIGTERM"),
-            _ = self.interrupt.recv() => Said::Stop("SIGINT"),
-            _ = self.hangup.recv() => Said::Reload,
-        }
+    /// Waits for the next signal that requires an action, and logs those that have no effect.
+    pub async fn next(&mut self) -> Received {
+        poll_fn(|context| self.poll(context)).await
     }
 
-    /// Waits until somebody wants the program to stop, and says how.
+    /// Waits for the next signal that stops the daemon, and returns its name.
     pub async fn stop(&mut self) -> &'static str {
         loop {
-            if let Said::Stop(signal) = self.next().await {
-                return signal;
+            match self.next().await {
+                Received::Stop(signal) => return signal,
+                Received::Reload => tracing::warn!(signal = "SIGHUP", "signal ignored while stopping"),
             }
         }
     }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Received> {
+        for (signal, name, action) in &mut self.handled {
+            while let Poll::Ready(Some(())) = signal.poll_recv(context) {
+                match action {
+                    Action::Stop => return Poll::Ready(Received::Stop(name)),
+                    Action::Reload => return Poll::Ready(Received::Reload),
+                    Action::Ignore => ignored(name),
+                    Action::Fail => {}
+                }
+            }
+        }
+        for (signal, number) in &mut self.real_time {
+            while let Poll::Ready(Some(())) = signal.poll_recv(context) {
+                ignored(&format!("SIGRTMIN+{}", *number - REAL_TIME.start()));
+            }
+        }
+        Poll::Pending
+    }
 }
 
-/// What a signal says.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Said {
-    /// To stop; with its name.
-    Stop(&'static str),
-    /// To read certificates and configuration again.
-    Reload,
+fn ignored(signal: &str) {
+    tracing::warn!(signal, hint = HINT, "signal ignored");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Signals whose default action ends the process (signal(7)), and why they keep it.
+    const DEFAULT: [(Signal, &str); 9] = [
+        (Signal::ILL, "reports a fault"),
+        (Signal::TRAP, "reports a fault"),
+        (Signal::ABORT, "ends the process after a panic"),
+        (Signal::BUS, "reports a fault"),
+        (Signal::FPE, "reports a fault"),
+        (Signal::SEGV, "reports a fault"),
+        (Signal::SYS, "reports a system call that is not allowed"),
+        (Signal::XCPU, "enforces RLIMIT_CPU"),
+        (Signal::KILL, "cannot be handled"),
+    ];
+    /// Signals whose default action is harmless, or stops the process until SIGCONT.
+    const HARMLESS: [Signal; 8] = [
+        Signal::CHILD,
+        Signal::CONT,
+        Signal::STOP,
+        Signal::TSTP,
+        Signal::TTIN,
+        Signal::TTOU,
+        Signal::URG,
+        Signal::WINCH,
+    ];
+
+    #[test]
+    fn every_standard_signal_is_handled_or_has_a_reason_not_to_be() {
+        let handled = HANDLED.iter().map(|(signal, ..)| *signal);
+        let all = handled.chain(DEFAULT.map(|(signal, _)| signal)).chain(HARMLESS);
+        let numbers: Vec<_> = all.map(Signal::as_raw).collect();
+        let distinct: BTreeSet<_> = numbers.iter().copied().collect();
+        assert_eq!(numbers.len(), distinct.len());
+        assert_eq!(distinct.into_iter().collect::<Vec<_>>(), (1..=31).collect::<Vec<_>>());
+    }
 }

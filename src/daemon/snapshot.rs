@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use std::sync::Arc;
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::{Settings, Tls};
 use crate::live::{Limits, Snapshot};
 use crate::metrics::Metrics;
@@ -61,23 +61,26 @@ pub(super) fn publish(snapshot: &Snapshot, before: Option<&Snapshot>, metrics: &
     let ends = ends(snapshot);
     if let Some(before) = before {
         for (role, name) in self::ends(before).keys().filter(|gone| !ends.contains_key(*gone)) {
-            metrics.forget_not_after(role, name);
+            metrics.forget_certificate(role, name);
         }
         let known = |name| snapshot.policy.senders().iter().any(|sender| sender.name == name);
         for gone in before.policy.senders().iter().filter(|sender| !known(sender.name.clone())) {
-            metrics.forget_not_after("client", gone.name.as_str());
+            metrics.forget_certificate("client", gone.name.as_str());
         }
     }
-    for ((role, name), not_after) in ends {
-        metrics.not_after(role, name, not_after.as_second());
+    for ((role, name), fact) in ends {
+        metrics.certificate(role, name, fact.not_before.as_second(), fact.not_after.as_second());
     }
 }
 
-fn ends(snapshot: &Snapshot) -> BTreeMap<(&'static str, &str), Timestamp> {
+/// The certificate of each role and name that expires first.
+fn ends(snapshot: &Snapshot) -> BTreeMap<(&'static str, &str), &CertificateFact> {
     let mut soonest = BTreeMap::new();
     for fact in &snapshot.certificates {
-        let not_after = soonest.entry((fact.role.word(), fact.name.as_str())).or_insert(fact.not_after);
-        *not_after = fact.not_after.min(*not_after);
+        let first = soonest.entry((fact.role.word(), fact.name.as_str())).or_insert(fact);
+        if fact.not_after < first.not_after {
+            *first = fact;
+        }
     }
     soonest
 }

@@ -116,7 +116,8 @@ impl Server {
     fn note_expiry(&self, established: &Established) {
         let peer = &established.peer;
         for sender in established.snapshot.policy.names(&peer.admission) {
-            self.metrics.not_after("client", sender.as_str(), peer.identity.not_after.as_second());
+            let (begin, end) = (peer.identity.not_before.as_second(), peer.identity.not_after.as_second());
+            self.metrics.certificate("client", sender.as_str(), begin, end);
         }
     }
 

@@ -8,6 +8,13 @@ use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
+use super::environment::number;
+
+/// The most sockets that are taken over. Every number up to the one in `LISTEN_FDS` is examined as a descriptor.
+const SOCKETS_MAX: u64 = 1024;
+/// The greatest number of a descriptor that sockets are taken over from: the limit of Linux (`fs.nr_open`).
+const FIRST_DESCRIPTOR_MAX: u64 = 1 << 30;
+
 /// Which of the sockets that systemd passes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Which {
@@ -97,7 +104,7 @@ impl Inherited {
     pub fn from_environment() -> Result<Self, ActivationError> {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
-        let mut passed = ListenFd::from_env();
+        let mut passed = if is_plausible() { ListenFd::from_env() } else { ListenFd::empty() };
         let mut sockets = Vec::new();
         for index in 0..passed.len() {
             let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
@@ -141,6 +148,20 @@ impl Inherited {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sockets.iter().map(|(name, _)| name.as_str())
     }
+}
+
+/// Whether the numbers in the environment can be what a service manager wrote. Reports those that cannot.
+fn is_plausible() -> bool {
+    // What is not a number is already logged, and means that nothing was passed.
+    let Some(count) = number("LISTEN_FDS") else { return true };
+    let first = number("LISTEN_FDS_FIRST_FD");
+    // Sockets are passed to the process with this ID. What is not a number is the ID of none.
+    number("LISTEN_PID");
+    let plausible = count <= SOCKETS_MAX && first.is_none_or(|first| first <= FIRST_DESCRIPTOR_MAX);
+    if !plausible {
+        tracing::warn!(count, first, maximum = SOCKETS_MAX, "LISTEN_FDS ignored: out of range");
+    }
+    plausible
 }
 
 fn take(passed: &mut ListenFd, index: usize) -> io::Result<Option<Socket>> {

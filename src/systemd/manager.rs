@@ -5,8 +5,13 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::time::timeout;
 
+use super::environment::number;
+
 /// How long the manager may take to accept a message. Its socket has room for many.
 const TELL_MAX: Duration = Duration::from_secs(2);
+/// The shortest watchdog interval that is met. Notifications that are sent more often would load the processor for
+/// nothing: systemd counts in seconds.
+const WATCHDOG_MIN: Duration = Duration::from_millis(100);
 /// The longest status that is sent, in bytes: `systemctl status` shows one line.
 const STATUS_BYTES_MAX: usize = 1024;
 
@@ -21,7 +26,10 @@ impl Manager {
     /// What the environment says: `$NOTIFY_SOCKET`, `$WATCHDOG_USEC`, `$WATCHDOG_PID`.
     pub fn from_environment() -> Self {
         let listens = std::env::var_os("NOTIFY_SOCKET").is_some_and(|path| !path.is_empty());
-        Self { listens, watchdog: sd_notify::watchdog_enabled().filter(|_| listens) }
+        let watchdog = listens
+            .then(|| watchdog(number("WATCHDOG_USEC")?, number("WATCHDOG_PID"), std::process::id()))
+            .flatten();
+        Self { listens, watchdog: watchdog.map(at_least_the_minimum) }
     }
 
     /// Whether anybody listens.
@@ -88,6 +96,21 @@ impl Manager {
     }
 }
 
+/// The interval of sd_watchdog_enabled(3): 0 and the greatest number disable the watchdog, and so does the ID of
+/// another process.
+fn watchdog(micros: u64, pid: Option<u64>, own: u32) -> Option<Duration> {
+    let is_set = micros > 0 && micros < u64::MAX;
+    let is_ours = pid.is_none_or(|pid| pid == u64::from(own));
+    (is_set && is_ours).then(|| Duration::from_micros(micros))
+}
+
+fn at_least_the_minimum(interval: Duration) -> Duration {
+    if interval < WATCHDOG_MIN {
+        tracing::warn!(?interval, minimum = ?WATCHDOG_MIN, "watchdog interval raised to the minimum");
+    }
+    interval.max(WATCHDOG_MIN)
+}
+
 fn extend(patience: Duration) -> NotifyState<'static> {
     NotifyState::ExtendTimeoutUsec(u32::try_from(patience.as_micros()).unwrap_or(u32::MAX))
 }
@@ -102,6 +125,24 @@ fn in_one_line(status: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_watchdog_is_disabled_as_sd_watchdog_enabled_defines_it() {
+        let micros = |micros| Some(Duration::from_micros(micros));
+        assert_eq!(watchdog(3_000_000, None, 7), micros(3_000_000));
+        assert_eq!(watchdog(3_000_000, Some(7), 7), micros(3_000_000));
+        assert_eq!(watchdog(3_000_000, Some(8), 7), None);
+        assert_eq!(watchdog(3_000_000, Some(u64::MAX), 7), None);
+        assert_eq!(watchdog(0, None, 7), None);
+        assert_eq!(watchdog(u64::MAX, None, 7), None);
+        assert_eq!(watchdog(1, None, 7), micros(1));
+    }
+
+    #[test]
+    fn a_shorter_watchdog_interval_is_raised_to_the_minimum() {
+        assert_eq!(at_least_the_minimum(Duration::from_micros(1)), WATCHDOG_MIN);
+        assert_eq!(at_least_the_minimum(Duration::from_secs(60)), Duration::from_secs(60));
+    }
 
     #[test]
     fn a_status_says_one_thing_and_not_for_ever() {

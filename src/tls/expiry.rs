@@ -1,6 +1,7 @@
-//! Which certificates are in use, and until when.
+//! Which certificates and revocation lists are in use, until when, and when their replacement is due.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -28,6 +29,72 @@ impl Role {
     }
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How much of a lifetime is left when a replacement is due. The rules in `docs/monitoring/alerts.yml` are the same.
+struct Thresholds {
+    /// [`Urgency::Due`] with less than one part in this many left.
+    due: i64,
+    /// [`Urgency::Overdue`] likewise, if there is such a level.
+    overdue: Option<i64>,
+    /// A longer lifetime counts as this one, so that the notice is not given years ahead.
+    longest: Duration,
+}
+
+impl Role {
+    fn thresholds(self) -> Thresholds {
+        match self {
+            // ACME clients renew when a third is left. 398 days is the longest lifetime that browsers ever accepted
+            // since 2020; only private CAs issue for longer.
+            Self::Server => Thresholds { due: 3, overdue: Some(6), longest: 398 * DAY },
+            // A month and half a month ahead at most: only the sender can provide a new CA.
+            Self::Anchor => Thresholds { due: 3, overdue: Some(6), longest: 90 * DAY },
+            // A CA replaces a list shortly before its next update; Microsoft's when a tenth is left.
+            Self::Crl => Thresholds { due: 12, overdue: None, longest: 398 * DAY },
+        }
+    }
+}
+
+/// How urgently something in use has to be replaced.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Urgency {
+    /// Less is left than when a renewal in time would have replaced it.
+    Due,
+    /// Half of that time has passed, too.
+    Overdue,
+}
+
+/// A valid certificate or list whose replacement is due.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Expiring {
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// The share of its lifetime of which less is left, in words.
+    pub share: &'static str,
+}
+
+/// Whether the replacement of what is valid from `begin` to `end` is due at `now`. `None` if it is not, or after the
+/// end.
+pub fn expiring(role: Role, begin: Timestamp, end: Timestamp, now: Timestamp) -> Option<Expiring> {
+    let Thresholds { due, overdue, longest } = role.thresholds();
+    let left = end.as_second().saturating_sub(now.as_second());
+    let lifetime = end.as_second().saturating_sub(begin.as_second());
+    let lifetime = lifetime.min(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
+    let is_less_than = |parts: i64| left.saturating_mul(parts) < lifetime;
+    let (urgency, parts) = match overdue {
+        _ if left < 0 => return None,
+        Some(overdue) if is_less_than(overdue) => (Urgency::Overdue, overdue),
+        Some(_) | None if is_less_than(due) => (Urgency::Due, due),
+        Some(_) | None => return None,
+    };
+    let share = match parts {
+        3 => "a third",
+        6 => "a sixth",
+        _ => "a twelfth",
+    };
+    Some(Expiring { urgency, share })
+}
+
 /// One certificate in use.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertificateFact {
@@ -45,6 +112,13 @@ pub struct CertificateFact {
     pub not_before: Timestamp,
     /// Its last valid moment.
     pub not_after: Timestamp,
+}
+
+impl CertificateFact {
+    /// Whether its replacement is due at `now`.
+    pub fn expiring(&self, now: Timestamp) -> Option<Expiring> {
+        expiring(self.role, self.not_before, self.not_after, now)
+    }
 }
 
 /// A certificate in use as programs are told of it, by `/status` and `check --json` alike.
@@ -68,5 +142,91 @@ impl From<&CertificateFact> for ShownCertificate {
             not_before: fact.not_before.to_string(),
             not_after: fact.not_after.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn begin() -> Timestamp {
+        "2026-11-23T12:00:00Z".parse().expect("a timestamp")
+    }
+
+    /// The hours in which something with a lifetime of this many days is due, and overdue, if it is never replaced.
+    fn hours(role: Role, days: u32) -> (Vec<u32>, Vec<u32>) {
+        let end = begin() + DAY * days;
+        let at = |hour: u32| expiring(role, begin(), end, begin() + HOUR * hour).map(|it| it.urgency);
+        let of = |urgency| (0..=24 * days).filter(|hour| at(*hour) == Some(urgency)).collect();
+        (of(Urgency::Due), of(Urgency::Overdue))
+    }
+
+    #[test]
+    fn a_certificate_is_due_with_a_third_of_its_lifetime_left_and_overdue_with_a_sixth() {
+        for role in [Role::Server, Role::Anchor] {
+            for days in [1, 6, 45, 90] {
+                let (due, overdue) = hours(role, days);
+                assert_eq!(due, (16 * days + 1..=20 * days).collect::<Vec<_>>(), "{role:?} of {days} days");
+                assert_eq!(
+                    overdue,
+                    (20 * days + 1..=24 * days).collect::<Vec<_>>(),
+                    "{role:?} of {days} days"
+                );
+            }
+        }
+        let (due, overdue) = hours(Role::Server, 398);
+        assert_eq!((due.first(), overdue.first()), (Some(&(16 * 398 + 1)), Some(&(20 * 398 + 1))));
+    }
+
+    #[test]
+    fn certificates_that_are_renewed_when_a_third_is_left_are_never_due() {
+        for days in [6, 45, 90, 398] {
+            let mut issued = begin();
+            // Two years, day by day, with a renewal on the last day on which a third is left.
+            for day in 0..730 {
+                let now = begin() + DAY * day;
+                let end = issued + DAY * days;
+                assert_eq!(expiring(Role::Server, issued, end, now), None, "{days} days, on day {day}");
+                let is_in_time =
+                    |now: Timestamp| end.duration_since(now).as_secs() * 3 >= i64::from(days) * 86_400;
+                if !is_in_time(now + DAY) {
+                    issued = now;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_notice_for_long_lifetimes_is_bounded() {
+        let ahead = |role, days: u32| {
+            let (due, overdue) = hours(role, days);
+            let left = |hours: Vec<u32>| hours.first().map(|first| (24 * days - first + 1) / 24);
+            (left(due), left(overdue))
+        };
+        assert_eq!(ahead(Role::Anchor, 3650), (Some(30), Some(15)));
+        assert_eq!(ahead(Role::Server, 3650), (Some(132), Some(66)));
+    }
+
+    #[test]
+    fn a_list_is_due_with_a_twelfth_left_and_has_no_louder_level() {
+        // A weekly list of Microsoft's CA, which overlaps the next one by a tenth, and a daily one.
+        for (hours, overlap) in [(185, 17), (26, 3)] {
+            let end = begin() + HOUR * hours;
+            for hour in 0..=hours - overlap {
+                assert_eq!(expiring(Role::Crl, begin(), end, begin() + HOUR * hour), None, "{hours}: {hour}");
+            }
+            let last = expiring(Role::Crl, begin(), end, end);
+            assert_eq!(last, Some(Expiring { urgency: Urgency::Due, share: "a twelfth" }));
+        }
+    }
+
+    #[test]
+    fn absurd_dates_are_not_due() {
+        let (first, last) = (Timestamp::MIN, Timestamp::MAX);
+        assert_eq!(expiring(Role::Server, last, first, begin()), None);
+        assert_eq!(expiring(Role::Server, begin(), begin(), begin()), None);
+        assert_eq!(expiring(Role::Server, first, last, begin()), None);
     }
 }

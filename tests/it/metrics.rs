@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use hookspool::clock::Timestamp;
 use hookspool::devpki::{KeyKind, Root};
@@ -12,7 +13,7 @@ use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
 /// Each with a series that has to be there from the start, and the value it begins with.
-const METRICS: [(&str, &str, f64); 17] = [
+const METRICS: [(&str, &str, f64); 18] = [
     ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
     ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
     ("hookspool_handshakes_total", "{outcome=\"accepted\"}", 0.0),
@@ -25,6 +26,7 @@ const METRICS: [(&str, &str, f64); 17] = [
     ("hookspool_generation", "", 1.0),
     ("hookspool_reload_last_success_timestamp_seconds", "", f64::NAN),
     ("hookspool_certificate_not_after_timestamp_seconds", "{name=\"server\",role=\"server\"}", f64::NAN),
+    ("hookspool_certificate_not_before_timestamp_seconds", "{name=\"server\",role=\"server\"}", f64::NAN),
     ("hookspool_spool_entries", "{endpoint=\"pix\",queue=\"failed\"}", 0.0),
     ("hookspool_spool_oldest_new_seconds", "{endpoint=\"pix\"}", 0.0),
     ("hookspool_spool_free_bytes", "", f64::NAN),
@@ -91,10 +93,11 @@ fn each_moves_when_it_should() {
     assert_eq!(daemon.metric("hookspool_connections "), 1.0);
     assert_eq!(daemon.metric("hookspool_commit_seconds_count "), 1.0);
     assert_eq!(daemon.metric("hookspool_commit_batch_entries_sum "), 1.0);
-    assert!(
-        daemon.metric("hookspool_certificate_not_after_timestamp_seconds{name=\"bank\",role=\"client\"} ")
-            > 0.0
-    );
+    let client = |which: &str| {
+        let name = format!("hookspool_certificate_{which}_timestamp_seconds");
+        daemon.metric(&format!("{name}{{name=\"bank\",role=\"client\"}} "))
+    };
+    assert!(client("not_before") > 0.0 && client("not_after") > client("not_before"));
     drop(wire);
     eventually("the connection has ended", || (daemon.metric("hookspool_connections ") == 0.0).then_some(()));
 
@@ -125,6 +128,43 @@ fn each_moves_when_it_should() {
     fs::write(world.path("webhooks.toml"), "nonsense").unwrap();
     world.run(&["reload"]);
     eventually("the rejection", || (reloads("rejected") >= 1.0).then_some(()));
+}
+
+#[test]
+fn both_dates_are_of_the_certificate_that_expires_first() {
+    let world = World::new();
+    let daemon = world.start();
+    let dates = |role: &str, name: &str| {
+        ["not_before", "not_after"].map(|which| {
+            let metric = format!("hookspool_certificate_{which}_timestamp_seconds");
+            daemon.metric(&format!("{metric}{{name=\"{name}\",role=\"{role}\"}} ")) as i64
+        })
+    };
+    let shown = |role: &str| {
+        let (_, status) = daemon.admin("/status");
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let all = status["certificates"].as_array().unwrap().clone();
+        let of_role = all.into_iter().filter(|it| it["role"] == role && it["name"] == "bank");
+        let seconds = |it: &serde_json::Value, which: &str| {
+            it[which].as_str().unwrap().parse::<Timestamp>().unwrap().as_second()
+        };
+        of_role.map(|it| [seconds(&it, "not_before"), seconds(&it, "not_after")]).collect::<Vec<_>>()
+    };
+    let [first] = shown("anchor")[..] else { panic!("one anchor") };
+    assert_eq!(dates("anchor", "bank"), first);
+
+    // Beside one that began and ends earlier, in either order.
+    let own = fs::read_to_string(world.cert("root-ca")).unwrap();
+    let earlier = Timestamp::now() - Duration::from_secs(100 * 86_400);
+    let earlier = Root::new(KeyKind::EcdsaP256, earlier).unwrap().issued.certificate_pem;
+    for bundle in [format!("{earlier}{own}"), format!("{own}{earlier}")] {
+        fs::write(world.cert("root-ca"), bundle).unwrap();
+        assert!(world.run(&["reload"]).status.success());
+        let both = shown("anchor");
+        let expected = both.iter().min_by_key(|[_, not_after]| *not_after).unwrap();
+        assert!(both.len() == 2 && *expected != first, "{both:?}");
+        assert_eq!(dates("anchor", "bank"), *expected);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::cli::args::SendArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
 use crate::cli::peer::{Peer, failed};
+use crate::cli::runtime::ending_signal;
 use crate::client::{Answer, ClientFault, Connection};
 
 pub(super) async fn repeat(
@@ -42,7 +43,10 @@ pub(super) async fn repeat(
     };
     let interrupted = tokio::select! {
         () = all => false,
-        _ = tokio::signal::ctrl_c() => true,
+        received = ending_signal() => {
+            received.map_err(|why| Failure::Io { what: "cannot handle signals".to_owned(), why })?;
+            true
+        }
     };
     bar.finish_and_clear();
     let good = summary.all_good() && !interrupted;
