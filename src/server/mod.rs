@@ -5,6 +5,8 @@ mod listen;
 mod pace;
 mod handshake;
 mod routes;
+mod rejected;
+mod frames;
 mod connection;
 mod crowd;
 mod accept;

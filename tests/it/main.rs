@@ -40,6 +40,7 @@ mod power;
 mod probe;
 mod recipe;
 mod refusals;
+mod rejected;
 mod reload;
 mod rotation;
 mod sandbox;
