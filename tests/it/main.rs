@@ -36,6 +36,7 @@ mod manager;
 mod matrix;
 mod members;
 mod metrics;
+mod output;
 mod power;
 mod probe;
 mod recipe;
