@@ -9,6 +9,7 @@ use super::certificates::{Dates, dates, fact, pem_hint};
 use super::files::Contents;
 use super::judge::{Judge, section, sections};
 use super::keys;
+use super::mount::keep_private;
 use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
 use super::settings::Tls;
@@ -190,9 +191,7 @@ fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
             at.span,
             format!("`{path}` can be read or changed by every user of this machine (mode {mode:04o})"),
         )
-        .hint(format!(
-            "`chmod o-rwx {path}`; in Kubernetes `defaultMode: 0440` for the volume, with `fsGroup` the group of the container's user"
-        ));
+        .hint(keep_private(&contents.path));
 }
 
 fn pair(
