@@ -226,7 +226,8 @@ const SYSTEM: &str = "/etc/hookspool/webhooks.toml";
 /// # Errors
 /// When the one that was named is missing, or none was named and none stands where they usually do.
 pub fn config_path(args: &Args) -> Result<PathBuf, Failure> {
-    let named = args.config.clone().or_else(|| std::env::var_os(ENVIRONMENT).map(PathBuf::from));
+    let by_environment = || std::env::var_os(ENVIRONMENT).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let named = args.config.clone().or_else(by_environment);
     choose(named, &[HERE, SYSTEM])
 }
 

@@ -77,7 +77,7 @@ impl Logging {
 
     /// Logs this much from now on, unless `RUST_LOG` says how much.
     pub fn set_level(&self, level: Level) {
-        if std::env::var_os(EnvFilter::DEFAULT_ENV).is_none() {
+        if !is_filtered_by_environment() {
             // It fails only where the subscriber is gone, and then nothing is logged anyway.
             let _ = (self.filter.0)(EnvFilter::new(directives(level)));
         }
@@ -137,10 +137,16 @@ impl std::fmt::Debug for Filter {
     }
 }
 
+/// Whether `RUST_LOG` says what is logged. If it is empty, it counts as unset.
+fn is_filtered_by_environment() -> bool {
+    std::env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|filter| !filter.is_empty())
+}
+
 fn subscribe(shape: Shape, level: Level, queue: NonBlocking) -> Result<Filter, LoggingError> {
-    let filter = match std::env::var_os(EnvFilter::DEFAULT_ENV) {
-        Some(_) => EnvFilter::try_from_default_env()?,
-        None => EnvFilter::new(directives(level)),
+    let filter = if is_filtered_by_environment() {
+        EnvFilter::try_from_default_env()?
+    } else {
+        EnvFilter::new(directives(level))
     };
     if shape == Shape::Journal {
         let (filter, handle) = reload::Layer::new(filter);
