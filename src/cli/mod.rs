@@ -4,8 +4,9 @@ pub mod exit;
 
 pub mod spool_args;
 
-pub mod args;
 pub mod files;
+
+pub mod args;
 pub mod output;
 pub mod peer;
 pub mod runtime;
