@@ -137,8 +137,13 @@ impl Http2 {
         self.0.flush().unwrap();
     }
 
-    /// A request with this path and a field; its end follows with the headers.
+    /// A request with this path and a field, and without a body.
     fn request(&mut self, stream: u8, path: &[u8], name: &str, value: &str) {
+        self.begin(0x1, stream, path, name, value);
+    }
+
+    /// The headers of a request; `flags` says whether they end the stream.
+    fn begin(&mut self, flags: u8, stream: u8, path: &[u8], name: &str, value: &str) {
         // Literals without indexing and without Huffman coding (RFC 7541, section 6.2.2).
         let mut block = Vec::new();
         for (name, value) in [
@@ -169,7 +174,7 @@ impl Http2 {
         let mut kind = 0x1;
         while let Some(piece) = pieces.next() {
             let end = if pieces.peek().is_none() { 0x4 } else { 0 };
-            self.send(kind, end | if kind == 0x1 { 0x1 } else { 0 }, stream, piece);
+            self.send(kind, end | if kind == 0x1 { flags } else { 0 }, stream, piece);
             kind = 0x9;
         }
     }
@@ -305,4 +310,38 @@ fn curl_over_both_versions_leaves_a_line() {
         curl.arg(daemon.url("/webhooks/pix?nome=<Ana>")).output().unwrap();
         daemon.logged(LINE, |line| line["http_version"] == logged);
     }
+}
+
+#[test]
+fn a_body_that_is_not_as_long_as_declared_is_explained() {
+    let world = World::new();
+    let daemon = world.start();
+    let mut h2 = Http2::connect(&world, &daemon);
+    h2.begin(0, 1, b"/webhooks/pix", "content-length", "5");
+    h2.send(0x0, 0x1, 1, b"{}");
+    assert_eq!(h2.until(0x3, 1), [0, 0, 0, 1]);
+    // The delivery itself was aborted; the rejection says why.
+    let aborted = "hookspool_deliveries_total{endpoint=\"pix\",outcome=\"aborted\"} ";
+    eventually("it is aborted", || (daemon.metric(aborted) == 1.0).then_some(()));
+    eventually("it is rejected", || (count(&daemon, "bad_request") == 1.0).then_some(()));
+    daemon.logged(LINE, |line| {
+        line["detail"].as_str().unwrap().contains("the body is not as long as Content-Length")
+    });
+    assert!(world.entries("pix").is_empty());
+}
+
+#[test]
+fn http2_sends_no_100_and_a_client_that_waits_gets_408() {
+    let world = World::new();
+    world.configure("body_timeout = \"1s\"");
+    let daemon = world.start();
+    let mut h2 = Http2::connect(&world, &daemon);
+    h2.begin(0, 1, b"/webhooks/pix", "expect", "100-continue");
+    // The first answer is the only one; its body ends the stream.
+    h2.until(0x1, 1);
+    assert_eq!(h2.until(0x0, 1), b"{\"error\":\"timeout\"}\n");
+    h2.begin(0, 3, b"/webhooks/pix", "expect", "100-continue");
+    h2.send(0x0, 0x1, 3, b"{}");
+    h2.until(0x1, 3);
+    assert_eq!(world.entries("pix").len(), 1, "a client that goes on sending is served");
 }
