@@ -90,6 +90,60 @@ pub fn toml_string(text: &str) -> String {
     format!("\"{inside}\"")
 }
 
+/// A character by its number, and by its name if it is one that is invisible or easily taken for another:
+/// `U+FEFF (byte order mark)`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CodePoint(pub char);
+
+impl CodePoint {
+    /// Whether a reader would not see the character, or would take it for a space.
+    pub fn is_invisible(self) -> bool {
+        !is_plain(self.0) || self.0.is_whitespace() && self.0 != ' '
+    }
+
+    /// Whether it is a quotation mark that word processors put in place of `"` or `'`.
+    pub fn is_smart_quote(self) -> bool {
+        matches!(self.0, '\u{2018}'..='\u{201F}' | '\u{00AB}' | '\u{00BB}')
+    }
+
+    fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            '\0' => "null",
+            '\t' => "tab",
+            '\n' => "line feed",
+            '\r' => "carriage return",
+            ' ' => "space",
+            '\u{00A0}' => "no-break space",
+            '\u{00AD}' => "soft hyphen",
+            '\u{200B}' => "zero-width space",
+            '\u{200C}' => "zero-width non-joiner",
+            '\u{200D}' => "zero-width joiner",
+            '\u{200E}' => "left-to-right mark",
+            '\u{200F}' => "right-to-left mark",
+            '\u{202F}' => "narrow no-break space",
+            '\u{2018}' => "left single quotation mark",
+            '\u{2019}' => "right single quotation mark",
+            '\u{201C}' => "left double quotation mark",
+            '\u{201D}' => "right double quotation mark",
+            '\u{201E}' => "low double quotation mark",
+            '\u{2060}' => "word joiner",
+            '\u{3000}' => "ideographic space",
+            '\u{FEFF}' => "byte order mark",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for CodePoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "U+{:04X}", u32::from(self.0))?;
+        match self.name() {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
+}
+
 fn is_plain(c: char) -> bool {
     !(c.is_control()
         || matches!(c,

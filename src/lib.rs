@@ -16,6 +16,7 @@ compile_error!(
 pub mod clock;
 pub mod escape;
 pub mod hex;
+pub mod hostname;
 pub mod metrics;
 pub mod quantity;
 pub mod secrets;

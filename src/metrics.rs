@@ -13,9 +13,12 @@ use prometheus::{
 /// How a delivery can end, as labels.
 pub const OUTCOMES: &[&str] = &[
     "aborted",
+    "bad_request",
     "forbidden",
+    "headers_too_large",
     "method_not_allowed",
     "not_found",
+    "not_implemented",
     "stored",
     "timeout",
     "too_large",
@@ -206,6 +209,12 @@ impl Metrics {
     pub fn delivery(&self, endpoint: &str, outcome: &str, seconds: f64) {
         self.deliveries.with_label_values(&[endpoint, outcome]).inc();
         self.delivery_seconds.with_label_values(&[endpoint]).observe(seconds);
+    }
+
+    /// Counts a request that the HTTP library rejected by itself, so that it reached no endpoint and has no
+    /// duration. `outcome` is one of [`OUTCOMES`].
+    pub fn rejected(&self, outcome: &str) {
+        self.deliveries.with_label_values(&[NO_ENDPOINT, outcome]).inc();
     }
 
     /// Says how many entries a queue of an endpoint holds. `queue` is one of [`QUEUES`].

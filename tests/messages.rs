@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use hookspool::cli::check::check;
@@ -115,8 +115,31 @@ fn world() -> TempDir {
     lists(certs, &root);
     own(certs, &root);
     write(certs, "short.secret", "hunter2\n", 0o644);
+    secrets(certs);
+    mounted(certs, &key);
     write(certs, "large.pem", vec![b'\n'; (1 << 20) + 1], 0o644);
     world
+}
+
+/// Secrets as they come out of other programs.
+fn secrets(certs: &Path) {
+    for (name, bytes) in [
+        ("base64", &b"q83vASNFZ4mrze8B+/A=\n"[..]),
+        ("bom", b"\xef\xbb\xbf5f0c9f3aa1b2c3d4e5f60718293a4b5c\n"),
+        ("blank", b"5f0c9f3aa1b2c3d4e5f60718293a4b5c \n"),
+        ("utf16", b"\xff\xfe5\0f\x000\0c\0"),
+    ] {
+        write(certs, &format!("{name}.secret"), bytes, 0o600);
+    }
+}
+
+/// A key as Kubernetes mounts it.
+fn mounted(certs: &Path, key: &str) {
+    let mount = certs.join("mount");
+    fs::create_dir_all(mount.join("..2026_11_23")).expect("folders");
+    write(&mount, "..2026_11_23/server.key", key, 0o644);
+    symlink("..2026_11_23", mount.join("..data")).expect("a symlink");
+    symlink("..data/server.key", mount.join("server.key")).expect("a symlink");
 }
 
 /// Certificates that a sender could present itself, or could not.

@@ -67,13 +67,13 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand certs; and __fish_se
 complete -c hookspool -n "__fish_hookspool_using_subcommand certs; and __fish_seen_subcommand_from help" -f -a "init" -d 'Make a throwaway PKI: a root, a server, a client'
 complete -c hookspool -n "__fish_hookspool_using_subcommand certs; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what is in PEM or DER files, and the [[sender]] lines that would match'
 complete -c hookspool -n "__fish_hookspool_using_subcommand certs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l cert -d 'The certificate, PEM or DER; further ones in the file are its chain' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l cert -d 'The certificate, PEM or DER (`-`: standard input); further ones in the file are its chain' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l chain -d 'The certificates that come with it' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l endpoint -d 'Ask also whether it may deliver there' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l json -d 'Print one JSON document'
 complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -s h -l help -d 'Print help'
-complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l cert -d 'The certificate to show, with its chain' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l cert -d 'The certificate to show, with its chain; `-` is standard input' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l key -d 'Its private key [default: the one in the file of --cert]' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l ca -d 'The CA that vouches for the server; the system\'s are never used [repeatable]' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l connect -d 'Connect here instead of to the host of the URL' -r
@@ -85,7 +85,7 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l insecure -d
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l http1.1 -d 'Speak only HTTP/1.1'
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l http2 -d 'Speak only HTTP/2'
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -s h -l help -d 'Print help'
-complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l cert -d 'The certificate to show, with its chain' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l cert -d 'The certificate to show, with its chain; `-` is standard input' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l key -d 'Its private key [default: the one in the file of --cert]' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l ca -d 'The CA that vouches for the server; the system\'s are never used [repeatable]' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l connect -d 'Connect here instead of to the host of the URL' -r

@@ -86,7 +86,7 @@ _arguments "${_arguments_options[@]}" : \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::files -- Certificates, PEM or DER:_files' \
+'*::files -- Certificates, PEM or DER; `-` is standard input:_files' \
 && ret=0
 ;;
 (help)
@@ -123,7 +123,7 @@ esac
 ;;
 (explain)
 _arguments "${_arguments_options[@]}" : \
-'--cert=[The certificate, PEM or DER; further ones in the file are its chain]:FILE:_files' \
+'--cert=[The certificate, PEM or DER (\`-\`\: standard input); further ones in the file are its chain]:FILE:_files' \
 '--chain=[The certificates that come with it]:FILE:_files' \
 '--endpoint=[Ask also whether it may deliver there]:NAME:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
@@ -134,7 +134,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (send)
 _arguments "${_arguments_options[@]}" : \
-'--cert=[The certificate to show, with its chain]:FILE:_files' \
+'--cert=[The certificate to show, with its chain; \`-\` is standard input]:FILE:_files' \
 '--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
 '*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
@@ -153,7 +153,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (probe)
 _arguments "${_arguments_options[@]}" : \
-'--cert=[The certificate to show, with its chain]:FILE:_files' \
+'--cert=[The certificate to show, with its chain; \`-\` is standard input]:FILE:_files' \
 '--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
 '*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \

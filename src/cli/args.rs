@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 
 use super::exit::Failure;
+use super::files::is_stdin;
 use super::spool_args::SpoolCommand;
 
 /// Receives webhooks over mutual TLS and answers 200 once the payload is safely on disk.
@@ -121,7 +122,7 @@ pub struct InitArgs {
 /// `hookspool certs show`
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
-    /// Certificates, PEM or DER
+    /// Certificates, PEM or DER; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Print one JSON document
@@ -132,7 +133,7 @@ pub struct ShowArgs {
 /// `hookspool explain`
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// The certificate, PEM or DER; further ones in the file are its chain
+    /// The certificate, PEM or DER (`-`: standard input); further ones in the file are its chain
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
     /// The certificates that come with it
@@ -149,7 +150,7 @@ pub struct ExplainArgs {
 /// How to be recognized, and whom to trust.
 #[derive(Debug, clap::Args)]
 pub struct PeerArgs {
-    /// The certificate to show, with its chain
+    /// The certificate to show, with its chain; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub cert: Option<PathBuf>,
     /// Its private key [default: the one in the file of --cert]
@@ -170,6 +171,15 @@ pub struct PeerArgs {
     /// Speak only HTTP/2
     #[arg(long)]
     pub http2: bool,
+}
+
+impl PeerArgs {
+    /// The files that the flags name, each with its flag.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let cert = self.cert.iter().map(|path| ("--cert", path.as_path()));
+        let key = self.key.iter().map(|path| ("--key", path.as_path()));
+        cert.chain(key).chain(self.ca.iter().map(|path| ("--ca", path.as_path())))
+    }
 }
 
 /// `hookspool send`
@@ -226,7 +236,8 @@ const SYSTEM: &str = "/etc/hookspool/webhooks.toml";
 /// # Errors
 /// When the one that was named is missing, or none was named and none stands where they usually do.
 pub fn config_path(args: &Args) -> Result<PathBuf, Failure> {
-    let named = args.config.clone().or_else(|| std::env::var_os(ENVIRONMENT).map(PathBuf::from));
+    let by_environment = || std::env::var_os(ENVIRONMENT).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let named = args.config.clone().or_else(by_environment);
     choose(named, &[HERE, SYSTEM])
 }
 
@@ -241,6 +252,10 @@ pub fn demo_config_path(args: &Args) -> Result<PathBuf, Failure> {
 
 fn choose(named: Option<PathBuf>, usual: &[&str]) -> Result<PathBuf, Failure> {
     match named {
+        Some(path) if is_stdin(&path) => Err(Failure::Usage(
+            "the configuration cannot be read from standard input: it names files relative to its directory"
+                .to_owned(),
+        )),
         Some(path) if path.exists() => Ok(path),
         Some(path) => Err(Failure::MissingFile(path)),
         None => usual

@@ -161,6 +161,16 @@ impl Failure {
         }
     }
 
+    /// The failure of a command that changed something. Its report is part of the change, so a closed pipe is a
+    /// failure too: the caller would not learn what was done.
+    pub fn after_change(self) -> Self {
+        if matches!(self, Self::OutputClosed) {
+            let why = io::ErrorKind::BrokenPipe.into();
+            return Self::Io { what: "cannot write to standard output".to_owned(), why };
+        }
+        self
+    }
+
     /// What became of reading `path`, which the command line names.
     pub fn reading(path: &Path, why: io::Error) -> Self {
         if why.kind() == io::ErrorKind::NotFound {
@@ -208,7 +218,9 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_fine_and_a_missing_file_is_not() {
-        assert_eq!(Exit::from(&Failure::output(io::ErrorKind::BrokenPipe.into())), Exit::Fine);
+        let closed = || Failure::output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(Exit::from(&closed()), Exit::Fine);
+        assert_eq!(Exit::from(&closed().after_change()), Exit::Io);
         let missing = Failure::reading(Path::new("x"), io::ErrorKind::NotFound.into());
         assert_eq!(Exit::from(&missing), Exit::NoInput);
     }

@@ -1,21 +1,46 @@
-//! Files that the command line names, read once.
+//! Files that the command line names, read once. `-` is standard input.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::exit::Failure;
 use crate::tls::pem::FILE_BYTES_MAX;
 
-/// The whole of a file of certificates or keys.
+/// Whether a path of the command line is standard input. A file of this name is `./-`.
+pub fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Checks that at most one of these names standard input, which can be read only once.
+///
+/// # Errors
+/// When two of them do; each comes with the words with which the command line names it.
+pub fn stdin_at_most_once<'a>(
+    named: impl IntoIterator<Item = (&'static str, &'a Path)>,
+) -> Result<(), Failure> {
+    let mut stdin = named.into_iter().filter(|(_, path)| is_stdin(path)).map(|(name, _)| name);
+    match (stdin.next(), stdin.next()) {
+        (Some(first), Some(second)) => Err(Failure::Usage(format!(
+            "standard input (`-`) can be read only once, but both {first} and {second} name it"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The whole of a file of certificates or keys, or of standard input.
 ///
 /// # Errors
 /// When it is missing, cannot be read, or is larger than any such file.
 pub fn read_pem(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|why| Failure::reading(path, why))?;
+    let most = FILE_BYTES_MAX + 1;
+    let read = if is_stdin(path) {
+        io::stdin().lock().take(most).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
+    };
+    read.map_err(|why| Failure::reading(path, why))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
         return Ok(bytes);
     }

@@ -31,9 +31,15 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "ENVIRONMENT",
         &[
-            ("HOOKSPOOL_CONFIG", "The configuration, where --config does not name one."),
-            ("RUST_LOG", "What is logged, as in `info` or `hookspool=debug`; overrides [log] level."),
-            ("NO_COLOR", "Where it is set, nothing is in colour."),
+            (
+                "HOOKSPOOL_CONFIG",
+                "The configuration, where --config does not name one. If it is empty, it counts as unset.",
+            ),
+            (
+                "RUST_LOG",
+                "What is logged, as in `info` or `hookspool=debug`; overrides [log] level. If it is empty, it counts as unset.",
+            ),
+            ("NO_COLOR", "If set and not empty, nothing is printed in color."),
             (
                 "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES, CREDENTIALS_DIRECTORY, JOURNAL_STREAM",
                 "As systemd sets them. WATCHDOG_USEC=0 disables the watchdog.",

@@ -4,8 +4,9 @@ pub mod exit;
 
 pub mod spool_args;
 
-pub mod args;
 pub mod files;
+
+pub mod args;
 pub mod output;
 pub mod peer;
 pub mod runtime;
@@ -26,6 +27,7 @@ pub mod status;
 
 use args::{Args, CertsCommand, Command};
 use exit::{Exit, Failure};
+use spool_args::SpoolCommand;
 
 use crate::config;
 
@@ -34,6 +36,35 @@ use crate::config;
 /// # Errors
 /// When it cannot be done; the failure knows its exit code.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let ended = dispatch(args);
+    if changes_something(&args.command) { ended.map_err(Failure::after_change) } else { ended }
+}
+
+/// Whether the report of a command says what it changed. `spool verify` only knows once it has moved something.
+fn changes_something(command: &Command) -> bool {
+    match command {
+        Command::Certs(CertsCommand::Init(_)) | Command::Reload | Command::Send(_) => true,
+        Command::Spool(command) => match command {
+            SpoolCommand::Take(_)
+            | SpoolCommand::Done(_)
+            | SpoolCommand::Fail(_)
+            | SpoolCommand::Requeue(_)
+            | SpoolCommand::Purge(_) => true,
+            SpoolCommand::List(_) | SpoolCommand::Show(_) | SpoolCommand::Verify(_) => false,
+        },
+        Command::Run
+        | Command::Demo(_)
+        | Command::Check(_)
+        | Command::Certs(CertsCommand::Show(_))
+        | Command::Explain(_)
+        | Command::Probe(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Status(_) => false,
+    }
+}
+
+fn dispatch(args: &Args) -> Result<Exit, Failure> {
     match &args.command {
         Command::Run => run::run(&args::config_path(args)?),
         Command::Demo(demo) => demo::demo(&args::demo_config_path(args)?, demo.once),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, makedev};
 use serde::Serialize;
 
 use super::exit::Failure;
@@ -12,8 +13,26 @@ use crate::escape::Escaped;
 /// # Errors
 /// When standard output cannot be written to.
 pub fn print(text: &str) -> Result<(), Failure> {
+    write(text).map_err(Failure::output)
+}
+
+/// As [`print`], for a caller that has to undo something if it fails.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn write(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// Whether standard output was closed when the program started. The runtime opens `/dev/null` in its place, for
+/// reading and writing, so that no other file gets descriptor 1. A shell's `>/dev/null` is for writing only.
+pub fn was_closed() -> bool {
+    let out = io::stdout();
+    let is_null = fstat(&out).is_ok_and(|found| {
+        FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == makedev(1, 3)
+    });
+    is_null && fcntl_getfl(&out).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR)
 }
 
 /// Writes one JSON document.

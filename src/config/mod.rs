@@ -29,6 +29,7 @@ mod sandbox;
 mod server;
 mod spool;
 
+mod mount;
 mod admin;
 mod response;
 mod secret;

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::escape::CodePoint;
+
 /// A stretch of the text, in bytes.
 pub(super) type Span = Range<usize>;
 
@@ -74,6 +76,14 @@ pub(super) fn parse(text: &str) -> (Table, Vec<SyntaxFault>) {
             let words = error.message();
             let span = error.span().unwrap_or(0..0);
             let span = if is_bare_word(words) { whole_value(text, &span) } else { span };
+            if let Some((c, span)) = unseen(text, &span) {
+                return SyntaxFault {
+                    message: format!("{c} is not allowed here"),
+                    hint: if c.is_smart_quote() { SMART_QUOTE_HINT } else { INVISIBLE_HINT },
+                    reach: reach(words),
+                    span,
+                };
+            }
             SyntaxFault {
                 message: message(words, text.get(span.clone()).unwrap_or_default()),
                 hint: hint(words),
@@ -84,6 +94,31 @@ pub(super) fn parse(text: &str) -> (Table, Vec<SyntaxFault>) {
         .collect();
     faults.sort_by_key(|fault| fault.span.start);
     (table(document.get_ref()), without_echoes(text, faults))
+}
+
+const SMART_QUOTE_HINT: &str = "replace it with `\"`; word processors and web pages write it in its place";
+const INVISIBLE_HINT: &str = "delete it, or replace it with a space; it is invisible in most editors";
+
+/// The first character on the line of a fault, outside of strings and comments, that a reader cannot see or
+/// would take for a quote.
+fn unseen(text: &str, span: &Span) -> Option<(CodePoint, Span)> {
+    let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let line = text.get(start..)?.lines().next()?;
+    let mut quote = None;
+    for (at, c) in line.char_indices() {
+        let (at, point) = (start + at, CodePoint(c));
+        match (quote, c) {
+            (None, '#') => return None,
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (Some(_), _) | (None, '\t') => {}
+            (None, _) if point.is_invisible() || point.is_smart_quote() => {
+                return Some((point, at..at + c.len_utf8()));
+            }
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 /// Whether the parser took a string without quotes for a number or a truth, by its first letters.
@@ -252,6 +287,31 @@ mod tests {
             let expected = format!("`{word}` is not a value: a string stands in quotes");
             assert_eq!(said, [expected.as_str(); 2], "{word}");
             assert!(table.entries.iter().any(|entry| entry.key == "t"), "{word}: what follows is read");
+        }
+    }
+
+    #[test]
+    fn an_invisible_character_is_named_by_its_code_point() {
+        for (text, c, at) in [
+            ("a\u{a0}= 1\n", "U+00A0 (no-break space)", 1..3),
+            ("a = \u{a0}1\n", "U+00A0 (no-break space)", 4..6),
+            ("[t]\nke\u{200b}y = \"x\"\n", "U+200B (zero-width space)", 6..9),
+            ("a = 1\n\u{feff}b = 2\n", "U+FEFF (byte order mark)", 6..9),
+            ("a = \u{201c}x\u{201d}\n", "U+201C (left double quotation mark)", 4..7),
+            ("a = [\"x\", \u{2018}y\u{2019}]\n", "U+2018 (left single quotation mark)", 10..13),
+        ] {
+            let (_, faults) = parse(text);
+            let [fault] = &faults[..] else { unreachable!("{text}: {faults:?}") };
+            assert_eq!(
+                (fault.message.as_str(), &fault.span),
+                (&*format!("{c} is not allowed here"), &at),
+                "{text}"
+            );
+        }
+        // In a string or a comment it is not what is wrong.
+        for text in ["a = \"\u{a0}\" x\n", "a = b # \u{201c}\n", "a = \"\u{201c}\n"] {
+            let (_, faults) = parse(text);
+            assert!(faults.iter().all(|fault| !fault.message.contains("U+")), "{text}: {faults:?}");
         }
     }
 

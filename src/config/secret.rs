@@ -2,8 +2,9 @@
 
 use super::judge::Judge;
 use super::keys;
+use super::mount::keep_private;
 use super::reader::{Field, Reader, Text};
-use crate::policy::{QuerySecret, SecretFault};
+use crate::policy::QuerySecret;
 use crate::systemd::credentials;
 
 /// The longest file that can hold a secret, in bytes.
@@ -58,15 +59,9 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Optio
                     "{what}: `{path}` can be read or changed by every user of this machine (mode {mode:04o})"
                 ),
             )
-            .hint(format!(
-                "`chmod o-rwx {path}`; in Kubernetes `defaultMode: 0440` for the volume, with `fsGroup` the group of the container's user"
-            ));
+            .hint(keep_private(&contents.path));
     }
-    let secret = match str::from_utf8(&contents.bytes) {
-        // The line's end that every editor leaves.
-        Ok(text) => QuerySecret::new(name.text, text.trim_end_matches(['\n', '\r'])),
-        Err(_) => Err(SecretFault::Characters),
-    };
+    let secret = QuerySecret::from_file(name.text, &contents.bytes);
     match secret {
         Ok(secret) => {
             if !secret.is_long() {
@@ -78,12 +73,23 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Optio
                     )
                     .hint("make one with `openssl rand -hex 32`, and register the URL with it anew");
             }
+            if !secret.is_written_in_one_way() {
+                judge
+                    .findings
+                    .warning(
+                        file.span,
+                        format!(
+                            "{what}: `{path}` contains a character that a sender may percent-encode in a URL, as `%2B` for `+`; it would then get 404"
+                        ),
+                    )
+                    .hint("use letters and digits, for example from `openssl rand -hex 32`");
+            }
             Some(secret)
         }
         Err(fault) => {
             judge
                 .findings
-                .error(file.span, format!("{what}: `{path}` holds no secret that a URL can carry: {fault}"))
+                .error(file.span, format!("{what}: `{path}` cannot be used as a secret in a URL: {fault}"))
                 .hint("write the value alone into it, as `openssl rand -hex 32` makes it");
             None
         }

@@ -9,11 +9,13 @@ use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
 use super::files::Contents;
 use super::judge::{Judge, section, sections};
 use super::keys;
+use super::mount::keep_private;
 use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
 use super::server_chain::report_chain;
 use super::settings::Tls;
 use crate::devpki::is_development;
+use crate::hostname::{ascii_form, without_root_dot};
 use crate::identity::{Identity, Version};
 use crate::systemd::credentials;
 use crate::tls::expiry::Role;
@@ -97,10 +99,17 @@ fn names(
                 .hint("add `names = [\"…\"]`, the names that clients ask for");
             return None;
         }
-        Field::Missing => names.extend(in_certificate.iter().map(|name| name.to_ascii_lowercase())),
+        Field::Missing => names.extend(in_certificate.iter().map(|name| host(name))),
         Field::Is((texts, _)) => {
             for text in texts {
-                let name = text.text.to_ascii_lowercase();
+                let name = host(text.text);
+                if let Some(ascii) = ascii_form(&name) {
+                    judge
+                        .findings
+                        .error(text.span, format!("`{}` is an internationalized name", text.text))
+                        .hint(format!("write its ASCII form, which clients ask for: `{ascii}`"));
+                    return None;
+                }
                 if DnsName::try_from(name.strip_prefix("*.").unwrap_or(&name)).is_err() {
                     judge
                         .findings
@@ -120,6 +129,11 @@ fn names(
         return None;
     }
     Some(names)
+}
+
+/// A name as clients ask for it: in lowercase, without the dot of the root.
+fn host(name: &str) -> String {
+    without_root_dot(name).to_ascii_lowercase()
 }
 
 fn key_pair(reader: &Reader<'_>, table: &str, label: &str, judge: &mut Judge) -> Option<KeyPair> {
@@ -199,9 +213,7 @@ fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
             at.span,
             format!("`{path}` can be read or changed by every user of this machine (mode {mode:04o})"),
         )
-        .hint(format!(
-            "`chmod o-rwx {path}`; in Kubernetes `defaultMode: 0440` for the volume, with `fsGroup` the group of the container's user"
-        ));
+        .hint(keep_private(&contents.path));
 }
 
 fn pair(

@@ -117,11 +117,7 @@ pub(super) async fn unlogged(logging: Arc<Logging>, metrics: Arc<Metrics>, refus
             tracing::warn!(lost, "log lines were lost: whoever reads the log is too slow");
         }
         for (reason, count) in refusals.take_unlogged() {
-            tracing::warn!(
-                reason,
-                count,
-                "further senders were refused; they are counted, not logged one by one"
-            );
+            tracing::warn!(reason, count, "further refusals were counted but not logged");
         }
     }
 }

@@ -9,6 +9,7 @@ use rcgen::{
 };
 use rustls_pki_types::{CertificateDer, DnsName};
 
+use crate::hostname::{ascii_form, without_root_dot};
 use crate::identity::Identity;
 
 /// The `O` of every certificate made here, root and leaf.
@@ -62,6 +63,14 @@ pub enum MakeError {
     /// A host is neither an address nor a name.
     #[error("`{0}` is neither a DNS name nor an IP address")]
     Host(String),
+    /// A host is a name that is not ASCII.
+    #[error("`{host}` is an internationalized name; certificates contain its ASCII form, so use `{ascii}`")]
+    InternationalHost {
+        /// The name.
+        host: String,
+        /// Its ASCII form.
+        ascii: String,
+    },
     /// A client's name would name a file, and cannot.
     #[error("`{0}` cannot name a file: use letters, digits, `.`, `_` and `-`, not starting with `.` or `-`")]
     FileName(String),
@@ -184,12 +193,16 @@ fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
     }
 }
 
-/// A name or an address as it is written in a certificate: without the brackets of a URL.
+/// A name or an address as it is written in a certificate: without the brackets of a URL and without the dot of
+/// the root.
 fn checked_host(host: &str) -> Result<String, MakeError> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let bare = without_root_dot(bare);
     let name = bare.strip_prefix("*.").unwrap_or(bare);
     if bare.parse::<std::net::IpAddr>().is_ok() || DnsName::try_from(name).is_ok() {
         Ok(bare.to_owned())
+    } else if let Some(ascii) = ascii_form(bare) {
+        Err(MakeError::InternationalHost { host: host.to_owned(), ascii })
     } else {
         Err(MakeError::Host(host.to_owned()))
     }
@@ -233,7 +246,16 @@ mod tests {
         for good in ["hooks.example", "*.example", "192.0.2.1", "[2001:db8::1]"] {
             assert!(root.server(&[good.to_owned()]).is_ok(), "{good}");
         }
-        for bad in ["", "a b", "https://x", "x:443"] {
+        let dotted = root.server(&["hooks.example.".to_owned()]).expect("a server");
+        let identity = Identity::from_der(&dotted.certificate).expect("readable");
+        assert!(identity.alternative_names.dns.contains(&"hooks.example".to_owned()), "{identity:?}");
+        let international = root
+            .server(&["b\u{fc}cher.example".to_owned()])
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(international.ends_with("use `xn--bcher-kva.example`"), "{international}");
+        for bad in ["", "a b", "hooks.example..", "https://x", "x:443"] {
             assert!(matches!(root.server(&[bad.to_owned()]), Err(MakeError::Host(_))), "{bad}");
         }
     }

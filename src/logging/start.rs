@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::fstat;
+use tracing::Metadata;
+use tracing::subscriber::{Interest, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, reload};
 
@@ -75,7 +77,7 @@ impl Logging {
 
     /// Logs this much from now on, unless `RUST_LOG` says how much.
     pub fn set_level(&self, level: Level) {
-        if std::env::var_os(EnvFilter::DEFAULT_ENV).is_none() {
+        if !is_filtered_by_environment() {
             // It fails only where the subscriber is gone, and then nothing is logged anyway.
             let _ = (self.filter.0)(EnvFilter::new(directives(level)));
         }
@@ -135,14 +137,24 @@ impl std::fmt::Debug for Filter {
     }
 }
 
+/// Whether `RUST_LOG` says what is logged. If it is empty, it counts as unset.
+fn is_filtered_by_environment() -> bool {
+    std::env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|filter| !filter.is_empty())
+}
+
 fn subscribe(shape: Shape, level: Level, queue: NonBlocking) -> Result<Filter, LoggingError> {
-    let filter = match std::env::var_os(EnvFilter::DEFAULT_ENV) {
-        Some(_) => EnvFilter::try_from_default_env()?,
-        None => EnvFilter::new(directives(level)),
+    let filter = if is_filtered_by_environment() {
+        EnvFilter::try_from_default_env()?
+    } else {
+        EnvFilter::new(directives(level))
     };
     if shape == Shape::Journal {
         let (filter, handle) = reload::Layer::new(filter);
-        tracing_subscriber::registry().with(filter).with(JournalLayer(queue)).try_init()?;
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(WithoutRequests)
+            .with(JournalLayer(queue))
+            .try_init()?;
         return Ok(Filter(Box::new(move |filter| handle.reload(filter))));
     }
     let lines =
@@ -151,14 +163,33 @@ fn subscribe(shape: Shape, level: Level, queue: NonBlocking) -> Result<Filter, L
         let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let lines = lines.with_target(false).fmt_fields(TextFields).with_ansi(colour).with_filter_reloading();
         let handle = lines.reload_handle();
-        lines.finish().try_init()?;
+        lines.finish().with(WithoutRequests).try_init()?;
         Ok(Filter(Box::new(move |filter| handle.reload(filter))))
     } else {
         let lines = lines.json().flatten_event(true).with_target(false).with_filter_reloading();
         let handle = lines.reload_handle();
-        lines.finish().try_init()?;
+        lines.finish().with(WithoutRequests).try_init()?;
         Ok(Filter(Box::new(move |filter| handle.reload(filter))))
     }
+}
+
+/// Drops what the HTTP/2 library logs below the level of a warning, whatever the filter says: it shows the
+/// URL of a malformed request, and a query is never logged.
+struct WithoutRequests;
+
+impl<S: Subscriber> Layer<S> for WithoutRequests {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if shows_requests(metadata) { Interest::never() } else { Interest::always() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        !shows_requests(metadata)
+    }
+}
+
+fn shows_requests(metadata: &Metadata<'_>) -> bool {
+    let module = metadata.target().split("::").next();
+    module == Some("h2") && *metadata.level() > tracing::Level::WARN
 }
 
 /// Ours at the level asked for; the libraries below us only when something is wrong. notify warns of

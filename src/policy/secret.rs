@@ -7,6 +7,8 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
+use crate::escape::CodePoint;
+
 /// What stands in the place of a secret in an envelope.
 pub const STRUCK_OUT: &str = "***";
 
@@ -26,9 +28,32 @@ pub enum SecretFault {
     /// More than a URL should carry.
     #[error("it is longer than {SECRET_BYTES_MAX} characters")]
     Long,
-    /// It holds what a URL carries only in another form, so senders might write it differently.
-    #[error("it holds a character other than letters, digits and -._~:@/?!$'()*+,;=")]
-    Characters,
+    /// It contains a character that a URL carries only in another form, so senders might write it differently.
+    /// Nothing but this character is shown.
+    #[error("it contains {c} at {at}; letters, digits and -._~:@/?!$'()*+,;= are allowed")]
+    Character {
+        /// The first such character.
+        c: CodePoint,
+        /// Where it is.
+        at: CharacterAt,
+    },
+    /// Every other byte is a null, as in the files of some editors and of PowerShell.
+    #[error("it is UTF-16 text; it must be UTF-8, and of ASCII characters only")]
+    Utf16,
+    /// Some bytes are not characters.
+    #[error("it is not UTF-8 text")]
+    NotText,
+}
+
+/// Where a character is in a secret.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CharacterAt {
+    /// Counted in characters, from 1.
+    #[error("character {0}")]
+    Number(usize),
+    /// It is the last one.
+    #[error("the end")]
+    End,
 }
 
 /// Whatever is shorter could be guessed, in bytes.
@@ -42,15 +67,37 @@ impl QuerySecret {
     /// # Errors
     /// When the value cannot be carried by a URL as it is (RFC 3986, 3.4).
     pub fn new(name: &str, value: &str) -> Result<Self, SecretFault> {
-        let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~:@/?!$'()*+,;=".contains(&c);
-        match value.len() {
-            0 => Err(SecretFault::Empty),
-            1..=SECRET_BYTES_MAX if value.bytes().all(fits) => {
-                Ok(Self { name: name.to_owned(), value: value.to_owned() })
-            }
-            1..=SECRET_BYTES_MAX => Err(SecretFault::Characters),
-            _ => Err(SecretFault::Long),
+        if value.is_empty() {
+            return Err(SecretFault::Empty);
         }
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._~:@/?!$'()*+,;=".contains(c);
+        if let Some((index, c)) = value.chars().enumerate().find(|(_, c)| !fits(*c)) {
+            let is_last = index > 0 && value.chars().nth(index + 1).is_none();
+            let at = if is_last { CharacterAt::End } else { CharacterAt::Number(index + 1) };
+            return Err(SecretFault::Character { c: CodePoint(c), at });
+        }
+        if value.len() > SECRET_BYTES_MAX {
+            return Err(SecretFault::Long);
+        }
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
+
+    /// As [`QuerySecret::new`], for the contents of a file. The line ending that editors leave is removed.
+    ///
+    /// # Errors
+    /// As [`QuerySecret::new`], and when the contents are not UTF-8 text.
+    pub fn from_file(name: &str, contents: &[u8]) -> Result<Self, SecretFault> {
+        if matches!(contents, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..]) {
+            return Err(SecretFault::Utf16);
+        }
+        let text = str::from_utf8(contents).map_err(|_| SecretFault::NotText)?;
+        Self::new(name, text.trim_end_matches(['\n', '\r']))
+    }
+
+    /// Whether no library writes the secret in another form: it consists of characters that are never
+    /// percent-encoded (RFC 3986, section 2.3).
+    pub fn is_written_in_one_way(&self) -> bool {
+        self.value.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._~".contains(&c))
     }
 
     /// Whether it is long enough not to be guessed.
@@ -154,8 +201,33 @@ mod tests {
     fn what_a_url_cannot_carry_is_no_secret() {
         assert_eq!(QuerySecret::new("a", "").err(), Some(SecretFault::Empty));
         assert_eq!(QuerySecret::new("a", &"x".repeat(600)).err(), Some(SecretFault::Long));
-        for bad in ["with blank", "with&and", "with#hash", "with%25", "with\"quote", "withé-é"] {
-            assert_eq!(QuerySecret::new("a", bad).err(), Some(SecretFault::Characters), "{bad}");
+        for (bad, said) in [
+            ("\u{feff}s3cret", "it contains U+FEFF (byte order mark) at character 1; "),
+            ("s3cret ", "it contains U+0020 (space) at the end; "),
+            ("s3 cret&", "it contains U+0020 (space) at character 3; "),
+            ("s3cret&and", "it contains U+0026 at character 7; "),
+            ("s3cret#", "it contains U+0023 at the end; "),
+            ("s3%25cret", "it contains U+0025 at character 3; "),
+            ("s3cr\u{e9}t", "it contains U+00E9 at character 5; "),
+            ("\ns3cret", "it contains U+000A (line feed) at character 1; "),
+        ] {
+            let fault = QuerySecret::new("a", bad).expect_err(said).to_string();
+            assert!(fault.starts_with(said) && !fault.contains("s3") && !fault.contains("cr"), "{fault}");
+        }
+        let file = |bytes: &[u8]| QuerySecret::from_file("a", bytes).map(|secret| secret.value);
+        for utf16 in [&b"\xff\xfes\0"[..], b"\xfe\xff\0s", b"s\x003\0", b"\0s\x003"] {
+            assert_eq!(file(utf16), Err(SecretFault::Utf16), "{utf16:?}");
+        }
+        assert_eq!(file(b"s3\xff"), Err(SecretFault::NotText));
+        assert_eq!(file(b"s3cret\r\n\n"), Ok("s3cret".to_owned()));
+    }
+
+    #[test]
+    fn what_libraries_percent_encode_can_be_written_in_two_ways() {
+        let is = |value| QuerySecret::new("a", value).expect("a secret").is_written_in_one_way();
+        assert!(is("5f0c9f3a-._~Z"));
+        for twofold in ["a+b", "a/b", "a=", "a:b", "a'b", "a!b", "a@b", "a$b"] {
+            assert!(!is(twofold), "{twofold}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, TRANSFER_ENCODING};
 use http::{Method, StatusCode, Uri, Version};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -104,7 +104,7 @@ impl Intake {
         })
     }
 
-    /// Everything that can be said before the body: in the order 404, 403, 405, 503, 413.
+    /// Everything that can be said before the body: in the order 400, 501, 404, 403, 405, 503, 413.
     fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
         let Standing { peer, is_welcome, .. } = &arrival.standing;
         let now = self.clock.now();
@@ -118,6 +118,7 @@ impl Intake {
         if now > peer.admission.not_after() {
             return Err(expired());
         }
+        arrival.check_transfer_coding()?;
         let route = route.ok_or(Outcome::NotFound(Nowhere::Path))?;
         if !route.endpoint.is_addressed_by(arrival.uri.query()) {
             return Err(Outcome::NotFound(Nowhere::Secret));
@@ -233,6 +234,25 @@ impl Arrival {
 
     fn declared_length(&self) -> Option<u64> {
         self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
+    /// The library decodes `chunked` if it is the last coding, and nothing else (RFC 9112, section 6.1).
+    fn check_transfer_coding(&self) -> Result<(), Outcome> {
+        let mut chunked = 0;
+        for value in self.headers.get_all(TRANSFER_ENCODING) {
+            for coding in value.as_bytes().split(|&byte| byte == b',') {
+                match coding.trim_ascii() {
+                    coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
+                    [] => {}
+                    _ => return Err(Outcome::NotImplemented),
+                }
+            }
+        }
+        if chunked > 1 {
+            Err(Outcome::BadRequest("the transfer coding chunked is applied twice"))
+        } else {
+            Ok(())
+        }
     }
 
     fn envelope<'a>(

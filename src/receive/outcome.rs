@@ -16,12 +16,16 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 pub enum Outcome {
     /// The sender hung up before its body was complete.
     Aborted,
+    /// The request is ambiguous, so that another program could read another body in it.
+    BadRequest(&'static str),
     /// The endpoint does not list this sender.
     Forbidden(Denial),
     /// Anything but POST.
     MethodNotAllowed,
     /// The address is no endpoint.
     NotFound(Nowhere),
+    /// The body has a transfer coding other than chunked.
+    NotImplemented,
     /// The entry is safe.
     Stored(Receipt),
     /// The body stalled or never ended.
@@ -30,6 +34,25 @@ pub enum Outcome {
     TooLarge,
     /// The fault is ours, and passes.
     Unavailable(Unavailable),
+}
+
+/// Why the HTTP library rejected a request by itself, before it was a delivery.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rejection {
+    /// The request is not valid HTTP, or uses a form that the library does not accept.
+    BadRequest,
+    /// The request line and the headers are larger than the documented limit.
+    HeadersTooLarge,
+}
+
+impl Rejection {
+    /// The rejection as a metric's label.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::HeadersTooLarge => "headers_too_large",
+        }
+    }
 }
 
 /// Why an address is no endpoint.
@@ -82,9 +105,11 @@ impl Outcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Aborted => "aborted",
+            Self::BadRequest(_) => "bad_request",
             Self::Forbidden(_) => "forbidden",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound(_) => "not_found",
+            Self::NotImplemented => "not_implemented",
             Self::Stored(_) => "stored",
             Self::Timeout => "timeout",
             Self::TooLarge => "too_large",
@@ -95,9 +120,11 @@ impl Outcome {
     /// The reason, for the log alone.
     pub fn reason(&self) -> Option<String> {
         match self {
+            Self::BadRequest(why) => Some((*why).to_owned()),
             Self::Forbidden(denial) => Some(denial.to_string()),
             Self::NotFound(nowhere) => Some(nowhere.to_string()),
             Self::Unavailable(why) => Some(why.to_string()),
+            Self::NotImplemented => Some("the request has a transfer coding other than chunked".to_owned()),
             Self::Aborted | Self::MethodNotAllowed | Self::Stored(_) | Self::Timeout | Self::TooLarge => None,
         }
     }
@@ -112,6 +139,8 @@ impl Outcome {
         match self {
             Self::Stored(receipt) => stored(receipt, success, echo),
             Self::Aborted => self.refuse(StatusCode::BAD_REQUEST, &[(CONNECTION, CLOSE)]),
+            Self::BadRequest(_) => self.refuse(StatusCode::BAD_REQUEST, &[(CONNECTION, CLOSE)]),
+            Self::NotImplemented => self.refuse(StatusCode::NOT_IMPLEMENTED, &[(CONNECTION, CLOSE)]),
             Self::Forbidden(_) => self.refuse(StatusCode::FORBIDDEN, &[]),
             Self::MethodNotAllowed => {
                 self.refuse(StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, HeaderValue::from_static("POST"))])
@@ -159,6 +188,8 @@ mod tests {
     fn refusals() -> Vec<Outcome> {
         vec![
             Outcome::Aborted,
+            Outcome::BadRequest("twice"),
+            Outcome::NotImplemented,
             Outcome::Forbidden(Denial::NotListed { presented: Vec::new() }),
             Outcome::MethodNotAllowed,
             Outcome::NotFound(Nowhere::Path),
@@ -178,6 +209,9 @@ mod tests {
     fn every_outcome_has_its_series() {
         for outcome in refusals() {
             assert!(OUTCOMES.contains(&outcome.word()), "{outcome:?}");
+        }
+        for rejection in [Rejection::BadRequest, Rejection::HeadersTooLarge] {
+            assert!(OUTCOMES.contains(&rejection.word()), "{rejection:?}");
         }
     }
 

@@ -14,6 +14,7 @@ use super::connection::{Common, serve};
 use super::crowd::{Crowd, Place};
 use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, shake};
+use super::rejected::Rejections;
 use super::routes::routes;
 use crate::clock::Clock;
 use crate::escape::Escaped;
@@ -50,8 +51,14 @@ impl Server {
         let (live, metrics) = (Arc::clone(&intake.live), Arc::clone(&intake.metrics));
         let clock = intake.clock.clone();
         let crowd = Crowd::new(live.current().limits.max_connections);
+        let rejections = Rejections {
+            live: Arc::clone(&live),
+            metrics: Arc::clone(&metrics),
+            refusals: Arc::clone(&refusals),
+        };
+        let routes = routes(intake);
         let common =
-            Common { live: Arc::clone(&live), clock: clock.clone(), routes: routes(intake), tasks, drain };
+            Common { live: Arc::clone(&live), clock: clock.clone(), routes, rejections, tasks, drain };
         Self { live, metrics, clock, refusals, common, crowd }
     }
 

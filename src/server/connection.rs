@@ -16,8 +16,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::frames::Observed;
 use super::handshake::Established;
 use super::pace::{Held, Pace, Paced, Patience};
+use super::rejected::{Http, Rejections, http1_cause, http2_cause};
 use super::routes::{self, Response, Routes};
 use crate::clock::{Clock, Timestamp};
 use crate::live::Live;
@@ -45,6 +47,7 @@ pub(super) struct Common {
     pub(super) live: Arc<Live>,
     pub(super) clock: Clock,
     pub(super) routes: Routes,
+    pub(super) rejections: Rejections,
     /// Every task of the server: connections, and the requests of HTTP/2.
     pub(super) tasks: TaskTracker,
     /// Cancelled when no further request shall be taken.
@@ -59,28 +62,43 @@ pub(super) async fn serve(established: Established, common: Common) {
     let connection = Arc::new(Connection::new(peer, snapshot, chain, retire.clone()));
     let head = (!is_http2).then_some(limits.header_timeout);
     let pace = Pace::new(Patience { head, idle: limits.idle_timeout });
-    let io = TokioIo::new(Paced::new(stream, pace.clone()));
+    let stream = Paced::new(stream, pace.clone());
     let end = welcome_ends(Arc::clone(&connection), common.live, common.clock, retire);
-    let routes = common.routes;
-    let service = service_fn(move |request| answer(routes.clone(), &connection, &pace, request));
+    let (routes, requests) = (common.routes, Arc::clone(&connection));
+    let service = service_fn(move |request| answer(routes.clone(), &requests, &pace, request));
 
+    let rejections = common.rejections;
     if is_http2 {
-        until(end, http2_builder(common.tasks).serve_connection(io, service)).await;
+        let (each, of) = (rejections.clone(), Arc::clone(&connection));
+        let io = TokioIo::new(Observed::new(stream, move |cause| each.record(&of, Http::Two, cause)));
+        let ended = until(end, http2_builder(common.tasks).serve_connection(io, service)).await;
+        if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
+            rejections.record(&connection, Http::Two, cause);
+        }
     } else {
-        until(end, http1_builder().serve_connection(io, service)).await;
+        let ended = until(end, http1_builder().serve_connection(TokioIo::new(stream), service)).await;
+        if let Some(cause) = ended.err().as_ref().and_then(http1_cause) {
+            rejections.record(&connection, Http::One, cause);
+        }
     }
 }
 
 /// Drives a connection. When it shall take no more requests, what is under way is finished and the
 /// peer is told: close_notify, or GOAWAY.
-async fn until(end: impl Future<Output = ()>, http: impl GracefulConnection) {
+///
+/// # Errors
+/// The error with which the HTTP library ended the connection.
+async fn until<C>(end: impl Future<Output = ()>, http: C) -> Result<(), C::Error>
+where
+    C: GracefulConnection,
+{
     let mut http = pin!(http);
     tokio::select! {
-        _ = http.as_mut() => return,
+        ended = http.as_mut() => return ended,
         () = end => {}
     }
     http.as_mut().graceful_shutdown();
-    let _ = http.await;
+    http.await
 }
 
 /// Waits until the connection shall take no more requests: the server drains, its certificate runs

@@ -6,6 +6,8 @@ mod pace;
 mod failure;
 mod handshake;
 mod routes;
+mod rejected;
+mod frames;
 mod connection;
 mod crowd;
 mod accept;

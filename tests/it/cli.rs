@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::world::World;
+use crate::world::{World, program};
 
 fn code(world: &World, args: &[&str]) -> i32 {
     world.run(args).status.code().unwrap()
@@ -27,6 +28,85 @@ fn exit_codes_are_those_of_sysexits() {
     assert_eq!(code(&world, &["send", "https://127.0.0.1:1/", "text", "--insecure"]), 69);
     let _daemon = world.start();
     assert_eq!(code(&world, &["run"]), 73, "the spool has its daemon");
+}
+
+/// Runs the program in the world's directory, with standard input and the environment of a shell's line.
+fn sh(world: &World, line: &str) -> Output {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).env("PROGRAM", program()).current_dir(world.path(""));
+    shell.env_remove("HOOKSPOOL_CONFIG").env_remove("RUST_LOG").output().unwrap()
+}
+
+#[test]
+fn a_dash_is_standard_input() {
+    let world = World::new();
+    let daemon = world.start();
+    fs::write(world.path("body"), "{}").unwrap();
+    let url = daemon.url("/webhooks/pix");
+    let peer = "--key certs/client.key --ca certs/root-ca.pem";
+    for (line, code) in [
+        ("\"$PROGRAM\" certs show - certs/root-ca.pem < certs/client.pem".to_owned(), 0),
+        ("\"$PROGRAM\" explain --cert - < certs/client.pem".to_owned(), 0),
+        ("\"$PROGRAM\" explain --cert certs/client.pem --chain - < certs/root-ca.pem".to_owned(), 0),
+        (format!("\"$PROGRAM\" send {url} body --cert - {peer} < certs/client.pem"), 0),
+        (
+            format!(
+                "cat certs/client.pem certs/client.key | \"$PROGRAM\" send {url} body --cert - --ca certs/root-ca.pem"
+            ),
+            0,
+        ),
+        (format!("\"$PROGRAM\" probe {url} --cert - {peer} < certs/client.pem"), 0),
+        (format!("\"$PROGRAM\" send {url} - --cert certs/client.pem {peer} < body"), 0),
+        ("\"$PROGRAM\" certs show - - < certs/client.pem".to_owned(), 64),
+        ("\"$PROGRAM\" explain --cert - --chain - < certs/client.pem".to_owned(), 64),
+        (format!("\"$PROGRAM\" send {url} --cert - {peer} < certs/client.pem"), 64),
+        (format!("\"$PROGRAM\" send {url} - --cert - {peer} < certs/client.pem"), 64),
+        (format!("\"$PROGRAM\" probe {url} --cert - --key - --ca certs/root-ca.pem < certs/client.pem"), 64),
+        ("\"$PROGRAM\" check --config - < webhooks.toml".to_owned(), 64),
+        ("\"$PROGRAM\" certs show - < body".to_owned(), 65),
+        ("\"$PROGRAM\" certs show ./-".to_owned(), 66),
+        // More than any file of certificates is not read to its end.
+        ("yes | \"$PROGRAM\" certs show -".to_owned(), 65),
+    ] {
+        let output = sh(&world, &line);
+        assert_eq!(output.status.code(), Some(code), "{line}: {output:?}");
+    }
+    let shown = sh(&world, "\"$PROGRAM\" certs show - < certs/client.pem").stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.starts_with("standard input\n") && !shown.contains("\"-\""), "{shown}");
+}
+
+#[test]
+fn a_variable_that_is_empty_counts_as_unset() {
+    let world = World::new();
+    for line in
+        ["HOOKSPOOL_CONFIG= \"$PROGRAM\" check", "CREDENTIALS_DIRECTORY= NO_COLOR= \"$PROGRAM\" check"]
+    {
+        let output = sh(&world, line);
+        assert_eq!(output.status.code(), Some(0), "{line}: {output:?}");
+    }
+    let mut shell = Command::new("sh");
+    let unset = "RUST_LOG= HOOKSPOOL_CONFIG= CREDENTIALS_DIRECTORY= NOTIFY_SOCKET= WATCHDOG_USEC= WATCHDOG_PID= LISTEN_FDS= \
+                 LISTEN_PID= LISTEN_FDNAMES= JOURNAL_STREAM= RUNTIME_DIRECTORY= INVOCATION_ID= exec \"$PROGRAM\" \"$@\"";
+    shell.args(["-c", unset, "sh"]).env("PROGRAM", program());
+    let mut daemon = world.start_by(shell);
+    daemon.logged("serving", |line| line["level"] == "INFO");
+    daemon.signal("-TERM");
+    assert!(daemon.wait().success());
+}
+
+#[test]
+fn hosts_are_written_as_clients_ask_for_them() {
+    let world = World::new();
+    let made = world.run(&["certs", "init", "--dir", "dotted", "--host", "hooks.example."]);
+    assert!(made.status.success(), "{made:?}");
+    let shown = world.run(&["certs", "show", "dotted/server.pem"]).stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains(" hooks.example\n") && !shown.contains("hooks.example."), "{shown}");
+    let refused = world.run(&["certs", "init", "--dir", "other", "--host", "b\u{fc}cher.example"]);
+    assert_eq!(refused.status.code(), Some(64));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("`xn--bcher-kva.example`"), "{said}");
 }
 
 #[test]
@@ -85,8 +165,7 @@ fn the_demo_ends_with_an_entry_and_spares_a_real_spool() {
     assert_eq!(entries.values().map(|entry| entry.payload.as_slice()).collect::<Vec<_>>(), [&sample[..]]);
 
     let real = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bank -keyout k -out certs/root-ca.pem";
-    let made =
-        std::process::Command::new("sh").args(["-c", real]).current_dir(world.path("")).output().unwrap();
+    let made = Command::new("sh").args(["-c", real]).current_dir(world.path("")).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     assert_ne!(code(&world, &["demo", "--once"]), 0);
     assert_eq!(world.entries("pix").len(), 1);

@@ -56,9 +56,11 @@ fn next(folder: &Path) -> String {
 
 fn not_made(error: MakeError) -> Failure {
     match error {
-        MakeError::Host(_) | MakeError::FileName(_) | MakeError::FileTaken(_) | MakeError::CommonName(_) => {
-            Failure::Usage(error.to_string())
-        }
+        MakeError::Host(_)
+        | MakeError::InternationalHost { .. }
+        | MakeError::FileName(_)
+        | MakeError::FileTaken(_)
+        | MakeError::CommonName(_) => Failure::Usage(error.to_string()),
         MakeError::Library(why) => {
             Failure::Io { what: "cannot make a certificate".to_owned(), why: std::io::Error::other(why) }
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::report::{CertificateReport, FileReport, SenderLines};
 use crate::cli::args::ShowArgs;
 use crate::cli::exit::{Exit, Failure, shown};
-use crate::cli::files::read_pem;
+use crate::cli::files::{is_stdin, read_pem, stdin_at_most_once};
 use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
 use crate::escape::{Escaped, toml_string};
@@ -28,6 +28,7 @@ struct Document<'a> {
 /// # Errors
 /// When a file is missing, or holds neither a certificate nor a key.
 pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
+    stdin_at_most_once(args.files.iter().map(|path| ("one FILE", path.as_path())))?;
     let reports = args.files.iter().map(|path| report(path)).collect::<Result<Vec<_>, _>>()?;
     if args.json {
         print_json(&Document { files: &reports })?;
@@ -79,19 +80,26 @@ fn kind(key: &PrivateKeyDer<'_>) -> &'static str {
 }
 
 fn page(file: &FileReport) -> String {
-    let mut out = format!("\x1b[1m{}\x1b[0m\n", shown(Path::new(&file.file)));
+    let path = Path::new(&file.file);
+    let (heading, named) = if is_stdin(path) {
+        ("standard input".to_owned(), "[]  # its file".to_owned())
+    } else {
+        (shown(path), format!("[{}]", toml_string(&file.file)))
+    };
+    let mut out = format!("\x1b[1m{heading}\x1b[0m\n");
     for (index, certificate) in file.certificates.iter().enumerate() {
         if index > 0 {
             out.push('\n');
         }
         write_certificate(&mut out, certificate);
         if let Some(sender) = &certificate.sender {
-            let itself = format!("[{}]  # this certificate itself", toml_string(&file.file));
+            let itself =
+                if is_stdin(path) { named.clone() } else { format!("{named}  # this certificate itself") };
             let ca = if certificate.can_issue { &itself } else { "[]  # the file of the CA that issued it" };
             write_sender(&mut out, sender, ca);
         }
         if certificate.can_issue {
-            let _ = writeln!(out, "\n  # as the CA of a sender:\n  ca = [{}]", toml_string(&file.file));
+            let _ = writeln!(out, "\n  # as the CA of a sender:\n  ca = {named}");
         }
     }
     for kind in &file.private_keys {

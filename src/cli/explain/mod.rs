@@ -10,7 +10,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::args::ExplainArgs;
 use super::exit::{Exit, Failure};
-use super::files::read_pem;
+use super::files::{read_pem, stdin_at_most_once};
 use super::output::{print, print_json};
 use super::settings::load;
 use crate::clock::Clock;
@@ -27,6 +27,8 @@ use report::Explanation;
 /// When the configuration has errors, a file is missing or holds no certificate, or there is no
 /// such endpoint. A certificate that cannot be read is an answer.
 pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
+    let chain = args.chain.iter().map(|path| ("--chain", path.as_path()));
+    stdin_at_most_once([("--cert", args.cert.as_path())].into_iter().chain(chain))?;
     let (settings, _) = load(config)?;
     let endpoint = args.endpoint.as_deref().map(|name| endpoint(&settings, name)).transpose()?;
     let mut presented = read(&args.cert)?;

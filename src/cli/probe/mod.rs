@@ -11,6 +11,7 @@ use http::HeaderMap;
 
 use super::args::ProbeArgs;
 use super::exit::{Exit, Failure};
+use super::files::stdin_at_most_once;
 use super::output::{print, print_json};
 use super::peer::{client_settings, connector, failed};
 use super::runtime::block_on;
@@ -31,6 +32,7 @@ const VERSIONS: [(&str, TlsVersions); 2] = [("1.2", TlsVersions::Tls12), ("1.3",
 /// When the flags do not fit, nobody is there, or the server is not who it has to be.
 pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
     let target = Target::parse(&args.url).map_err(|fault| Failure::Usage(fault.to_string()))?;
+    stdin_at_most_once(args.peer.files())?;
     let settings = client_settings(&args.peer)?;
     let Some(own) = settings.key_pair.clone() else {
         return Err(Failure::Usage(

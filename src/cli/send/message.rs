@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cli::exit::Failure;
+use crate::cli::files::is_stdin;
 use crate::escape::Escaped;
 
 /// The headers of `--header 'Name: value'`.
@@ -29,7 +30,7 @@ fn parse(line: &str) -> Option<(HeaderName, HeaderValue)> {
 /// The body: a file, or standard input.
 pub(super) fn body(file: Option<&Path>) -> Result<Bytes, Failure> {
     match file {
-        Some(path) if path != Path::new("-") => {
+        Some(path) if !is_stdin(path) => {
             std::fs::read(path).map(Bytes::from).map_err(|why| Failure::reading(path, why))
         }
         None if io::stdin().is_terminal() => {

@@ -6,8 +6,11 @@ mod summary;
 mod once;
 mod repeat;
 
+use std::path::Path;
+
 use super::args::SendArgs;
 use super::exit::{Exit, Failure};
+use super::files::stdin_at_most_once;
 use super::peer::Peer;
 use super::runtime::block_on;
 
@@ -16,6 +19,8 @@ use super::runtime::block_on;
 /// # Errors
 /// When the flags do not fit, the server cannot be reached, or it refuses us.
 pub fn send(args: &SendArgs) -> Result<Exit, Failure> {
+    let body = ("the body to send (FILE)", args.file.as_deref().unwrap_or(Path::new("-")));
+    stdin_at_most_once(args.peer.files().chain([body]))?;
     let headers = message::headers(&args.headers)?;
     let peer = Peer::new(&args.url, &args.peer)?;
     let body = message::body(args.file.as_deref())?;

@@ -7,7 +7,7 @@ use super::desk::{Desk, bar, failed, say};
 use super::handler::{self, Ended};
 use super::moves::{Moves, each};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::print;
+use crate::cli::output::{was_closed, write};
 use crate::cli::spool_args::SpoolTakeArgs;
 use crate::envelope::EntryId;
 use crate::escape::Escaped;
@@ -26,12 +26,16 @@ pub(super) fn take(desk: &Desk, args: &SpoolTakeArgs) -> Result<Exit, Failure> {
         return each(&args.entries, |named| {
             let place = desk.entry_in(named, &[Queue::New])?;
             match claim(desk, &place)? {
-                Some(claimed) => publish(desk, &claimed),
+                Some(claimed) => publish(desk, claimed),
                 None => Err(Failure::Refused(format!("the entry `{}` could not be taken", place.id))),
             }
         });
     };
     desk.endpoints(Some(endpoint))?;
+    if args.exec.is_empty() && was_closed() {
+        let why = io::Error::other("it is closed, and the path of an entry is printed there");
+        return Err(Failure::Io { what: "cannot write to standard output".to_owned(), why });
+    }
     let limit = if args.all { u64::MAX } else { args.batch.unwrap_or(1) };
     let is_one = !args.all && args.batch.is_none();
     let run = Run { desk, endpoint, command: &args.exec, limit };
@@ -77,11 +81,20 @@ fn claim(desk: &Desk, place: &Place) -> Result<Option<Claimed>, Failure> {
     }
 }
 
-/// Prints the path of an entry that the caller works on: without a lease, for this process ends.
-fn publish(desk: &Desk, claimed: &Claimed) -> Result<(), Failure> {
-    let place = claimed.lease.place();
-    Moves::new(desk).note(&place.endpoint, (Queue::New, Queue::Taken))?;
-    print(&format!("{}\n", place.path(&desk.layout).display()))
+/// Prints the path of a claimed entry, for a caller that works on it without a lease. If the path cannot be
+/// printed, nobody would work on the entry, so it returns to `new`.
+fn publish(desk: &Desk, claimed: Claimed) -> Result<(), Failure> {
+    let (endpoint, id) = (claimed.lease.place().endpoint.clone(), claimed.lease.place().id);
+    let mut moves = Moves::new(desk);
+    moves.note(&endpoint, (Queue::New, Queue::Taken))?;
+    moves.settle()?;
+    let path = claimed.lease.place().path(&desk.layout);
+    write(&format!("{}\n", path.display())).or_else(|why| {
+        move_on(desk, claimed.lease, Queue::New)?;
+        moves.note(&endpoint, (Queue::Taken, Queue::New))?;
+        moves.settle()?;
+        Err(Failure::Io { what: format!("cannot print the path of `{id}`, which is back in `new`"), why })
+    })
 }
 
 fn move_on(desk: &Desk, mut lease: Lease, to: Queue) -> Result<(), Failure> {
@@ -197,12 +210,9 @@ impl Run<'_> {
         killed: &mut BTreeMap<EntryId, u32>,
     ) -> Result<bool, Failure> {
         if self.command.is_empty() {
-            let claimed = Claimed { lease, facts };
-            moves.note(self.endpoint, (Queue::New, Queue::Taken))?;
-            moves.settle()?;
+            publish(self.desk, Claimed { lease, facts })?;
             tally.done += 1;
-            return print(&format!("{}\n", claimed.lease.place().path(&self.desk.layout).display()))
-                .map(|()| true);
+            return Ok(true);
         }
         let id = lease.place().id;
         let name =

@@ -50,11 +50,13 @@ pub(super) fn verify(desk: &Desk, args: &SpoolVerifyArgs) -> Result<Exit, Failur
         }
     }
     bar.finish_and_clear();
-    if args.json {
-        print_json(&document)?;
+    let printed = if args.json {
+        print_json(&document)
     } else {
-        print(&format!("{} whole, {} not\n", document.whole, document.faults.len()))?;
-    }
+        print(&format!("{} whole, {} not\n", document.whole, document.faults.len()))
+    };
+    let has_moved = document.faults.iter().any(|fault| fault.moved_to.is_some());
+    printed.map_err(|failure| if has_moved { failure.after_change() } else { failure })?;
     Ok(if document.faults.is_empty() { Exit::Fine } else { Exit::No })
 }
 

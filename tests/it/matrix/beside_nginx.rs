@@ -80,6 +80,7 @@ fn explained() -> BTreeMap<String, (String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/identity.md");
     let text = fs::read_to_string(path).unwrap();
     let section = text.split("## Beside nginx").nth(1).expect("the section");
+    let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
     rows.map(|row| {
         let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();

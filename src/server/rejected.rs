@@ -1,0 +1,157 @@
+//! Requests that the HTTP library rejects by itself. They never reach the intake, so they are logged and
+//! counted here.
+//!
+//! On HTTP/1.1 the library answers 400, 414 or 431 with an empty body, and the connection ends with an error
+//! that says why. On HTTP/2 it resets the stream (observed by [`super::frames`]) or ends the connection with
+//! a GOAWAY frame. Connections that end for another reason, such as a client that disconnects, are neither
+//! logged nor counted.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use h2::Reason;
+use tokio::time::Instant;
+
+use crate::escape::Escaped;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::receive::connection::Connection;
+use crate::receive::outcome::Rejection;
+use crate::refusals::Refusals;
+
+/// Why the library rejected a request, for metrics and log. The text is fixed: it contains nothing of the
+/// request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Cause {
+    pub(super) rejection: Rejection,
+    pub(super) detail: &'static str,
+}
+
+/// The versions of HTTP, as the log names them. On HTTP/1 the minor version is unknown if the request line
+/// could not be parsed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Http {
+    One,
+    Two,
+}
+
+/// Logs and counts the rejected requests of all connections.
+#[derive(Clone, Debug)]
+pub(super) struct Rejections {
+    pub(super) live: Arc<Live>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) refusals: Arc<Refusals>,
+}
+
+impl Rejections {
+    /// Counts a rejected request, and logs it unless too many were logged lately.
+    pub(super) fn record(&self, connection: &Connection, http: Http, cause: Cause) {
+        let reason = cause.rejection.word();
+        self.metrics.rejected(reason);
+        if !self.refusals.may_log(reason, true, Instant::now()) {
+            return;
+        }
+        let standing = connection.standing(&self.live);
+        let peer = &standing.peer;
+        let senders = standing.snapshot.policy.names(&peer.admission);
+        let senders: Vec<_> = senders.iter().map(|name| name.as_str()).collect();
+        tracing::warn!(
+            stage = "request",
+            reason,
+            detail = cause.detail,
+            senders = senders.join(","),
+            peer = %peer.address,
+            http_version = match http {
+                Http::One => "HTTP/1",
+                Http::Two => "HTTP/2",
+            },
+            subject = %Escaped(peer.identity.subject.as_str()),
+            sha256 = %peer.identity.sha256,
+            "request rejected by the HTTP library"
+        );
+    }
+}
+
+/// Why an HTTP/1 connection ended, if the library rejected a request; `None` for a network error or a client
+/// that disconnected.
+pub(super) fn http1_cause(error: &hyper::Error) -> Option<Cause> {
+    if !error.is_parse() {
+        return None;
+    }
+    if error.is_parse_too_large() {
+        return Some(Cause {
+            rejection: Rejection::HeadersTooLarge,
+            detail: "the request line and the headers are larger than 64 KiB, or there are more than 100 header fields",
+        });
+    }
+    if error.is_parse_version_h2() {
+        return Some(bad("the client sent HTTP/2 on a connection for which it did not negotiate h2 in ALPN"));
+    }
+    // The library offers no other way to distinguish these. A test compares the words.
+    Some(bad(match error.to_string().as_str() {
+        "invalid HTTP method parsed" => "the method contains a character that is not allowed",
+        "invalid HTTP version parsed" => "the HTTP version is neither 1.0 nor 1.1",
+        "invalid URI" => TARGET,
+        "invalid HTTP header parsed" => {
+            "a header field has a name, a value or a line ending that is not allowed, such as a space before the colon"
+        }
+        "invalid content-length parsed" => {
+            "Content-Length is not a number, or occurs twice with different values"
+        }
+        "invalid transfer-encoding parsed" => "Transfer-Encoding does not end with chunked",
+        "unexpected transfer-encoding parsed" => "Transfer-Encoding in an HTTP/1.0 request",
+        _ => "the request is not valid HTTP/1.1",
+    }))
+}
+
+const TARGET: &str = "the URL contains a character that must be percent-encoded: a space, \", <, >, a control \
+                      character or a byte that is not UTF-8";
+
+/// Why an HTTP/2 connection ended, if the library ended it because of what the client sent; `None` for a
+/// network error, a drain, or a client that ended the connection.
+pub(super) fn http2_cause(error: &hyper::Error) -> Option<Cause> {
+    let error = error.source()?.downcast_ref::<h2::Error>()?;
+    if !error.is_go_away() || !error.is_library() {
+        return None;
+    }
+    let too_large = |detail| Cause { rejection: Rejection::HeadersTooLarge, detail };
+    Some(match error.reason()? {
+        Reason::NO_ERROR | Reason::INTERNAL_ERROR => return None,
+        Reason::PROTOCOL_ERROR => bad(
+            "connection closed with PROTOCOL_ERROR: the URL contains a byte that is not UTF-8, the headers cannot be \
+             decompressed, or the client sent a frame that HTTP/2 does not allow",
+        ),
+        Reason::FLOW_CONTROL_ERROR => {
+            bad("connection closed with FLOW_CONTROL_ERROR: the client sent more data than its window allows")
+        }
+        Reason::STREAM_CLOSED => bad(
+            "connection closed with STREAM_CLOSED: the client sent a frame on a stream that it had closed",
+        ),
+        Reason::FRAME_SIZE_ERROR => {
+            bad("connection closed with FRAME_SIZE_ERROR: the client sent a frame of an invalid length")
+        }
+        Reason::COMPRESSION_ERROR => {
+            too_large("connection closed with COMPRESSION_ERROR: the header list is far larger than 64 KiB")
+        }
+        // The library drops the details with which it distinguishes these.
+        Reason::ENHANCE_YOUR_CALM => bad(
+            "connection closed with ENHANCE_YOUR_CALM: the header list is far larger than 64 KiB, or the client \
+             caused too many stream errors",
+        ),
+        _ => bad("connection closed because the client violated HTTP/2"),
+    })
+}
+
+/// The library reset a stream before its request could be processed.
+pub(super) const STREAM_RESET: Cause = bad(
+    "stream reset with PROTOCOL_ERROR: the request is malformed (RFC 9113, section 8.1.1); for example, the URL \
+     contains a character that must be percent-encoded (a space, \", <, > or a control character), a header is not allowed in HTTP/2, or the body is not as long as Content-Length",
+);
+
+/// The library answered 431 on a stream.
+pub(super) const STREAM_HEADERS_TOO_LARGE: Cause =
+    Cause { rejection: Rejection::HeadersTooLarge, detail: "the header list is larger than 64 KiB" };
+
+const fn bad(detail: &'static str) -> Cause {
+    Cause { rejection: Rejection::BadRequest, detail }
+}
