@@ -142,12 +142,17 @@ fn endpoints(out: &mut String, endpoints: &Value) {
 /// Who was refused lately: one line to find it in the log, one with the cause, one with the way in.
 fn refusals(out: &mut String, refusals: &Value, now: Timestamp) {
     if list(refusals).next().is_some() {
-        out.push_str("\nrefused lately\n");
+        out.push_str("\nrefused and failed handshakes\n");
     }
     for it in list(refusals) {
         let at = it["at"].as_str().map(|at| dated(at, now)).unwrap_or_default();
         let _ = writeln!(out, "  {at}  {}  from {}", text(&it["reason"]), text(&it["address"]));
-        let said = [("", &it["claimed"]["subject"]), ("", &it["detail"]), ("to let it in: ", &it["admit"])];
+        let said = [
+            ("", &it["claimed"]["subject"]),
+            ("", &it["detail"]),
+            ("offered: ", &it["offered"]),
+            ("to let it in: ", &it["admit"]),
+        ];
         for (title, value) in said.into_iter().filter(|(_, value)| value.is_string()) {
             let _ = writeln!(out, "    {title}{}", text(value));
         }
