@@ -30,6 +30,7 @@ mod durability;
 mod environment;
 mod faults;
 mod housekeeping;
+mod ids;
 mod intake;
 mod journal;
 mod lease;
