@@ -1,4 +1,4 @@
-//! The only place that asks the system what time it is, the ids of entries aside.
+//! The only place that asks the system what time it is, the names of temporary files aside.
 //!
 //! Everything that judges by time is handed a [`Clock`], so that a test can own the time. Durations and deadlines use tokio's clock, which tests can pause.
 

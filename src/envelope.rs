@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::Serialize;
-use uuid::Uuid;
+use uuid::{ClockSequence as _, ContextV7, Uuid};
 
 use crate::clock::Timestamp;
 use crate::hex::Hex;
@@ -21,7 +22,7 @@ pub const ENVELOPE_VERSION: u32 = 1;
 pub struct EntryId(Uuid);
 
 impl EntryId {
-    /// A new name, greater than all that this process made before.
+    /// A new name by the system's clock, for what needs no place in the order of entries: [`EntryIds`] names entries.
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
@@ -33,12 +34,16 @@ impl EntryId {
 
     /// When it was made, to the millisecond (RFC 9562, 5.7).
     pub fn made_at(&self) -> Timestamp {
-        let [a, b, c, d, e, f, ..] = *self.as_bytes();
-        let millisecond = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
-        i64::try_from(millisecond)
+        i64::try_from(self.millisecond())
             .ok()
             .and_then(|millisecond| Timestamp::from_millisecond(millisecond).ok())
             .unwrap_or(Timestamp::MAX)
+    }
+
+    /// The first 48 bits.
+    fn millisecond(&self) -> u64 {
+        let [a, b, c, d, e, f, ..] = *self.as_bytes();
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 
     /// The name with these bytes.
@@ -65,6 +70,37 @@ impl Serialize for EntryId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// Names for entries, each greater than all before it, whatever the clock does. They carry the time at which the entry
+/// arrived, or, while the clock is behind an earlier name, the time of that name.
+#[derive(Debug)]
+pub struct EntryIds(Mutex<ContextV7>);
+
+impl EntryIds {
+    /// Names greater than `greatest`, the greatest that is known from an earlier run.
+    pub fn after(greatest: Option<EntryId>) -> Self {
+        let context = ContextV7::new();
+        if let Some(id) = greatest {
+            // From the next millisecond on, whatever follows the time in that name.
+            let (seconds, nanoseconds) = parts(id.millisecond().saturating_add(1));
+            context.generate_timestamp_sequence(seconds, nanoseconds);
+        }
+        Self(Mutex::new(context))
+    }
+
+    /// The next name, for an entry that arrives at `now`.
+    pub fn next(&self, now: Timestamp) -> EntryId {
+        let (seconds, nanoseconds) = parts(u64::try_from(now.as_millisecond()).unwrap_or(0));
+        let context = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        EntryId(Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, nanoseconds)))
+    }
+}
+
+/// Seconds and nanoseconds since the epoch.
+fn parts(milliseconds: u64) -> (u64, u32) {
+    let nanoseconds = u32::try_from(milliseconds % 1000).map_or(0, |millisecond| millisecond * 1_000_000);
+    (milliseconds / 1000, nanoseconds)
 }
 
 /// SHA-256 of a payload, taken while its pieces arrive.
@@ -205,6 +241,49 @@ mod tests {
         assert_eq!(text, text.to_lowercase());
         assert_eq!((text.len(), &text[14..15]), (36, "7"));
         assert_eq!(text.parse(), Ok(ids[0]));
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    #[test]
+    fn the_names_of_entries_are_in_order_of_arrival_whatever_the_clock_does() {
+        use std::time::Duration;
+        let ids = EntryIds::after(None);
+        let now = at("2026-11-23T12:00:00Z");
+        let year = Duration::from_secs(365 * 86_400);
+        let clock = [now, now, now + year, now, now - year, at("1969-01-01T00:00:00Z"), now + year * 2, now];
+        let made: Vec<_> = clock.iter().cycle().take(10_000).map(|now| ids.next(*now)).collect();
+        assert!(made.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!((made[0].made_at(), made[2].made_at(), made[3].made_at()), (now, now + year, now + year));
+        assert!(made.iter().all(|id| &id.to_string()[14..15] == "7"));
+    }
+
+    #[test]
+    fn the_names_of_entries_continue_after_those_of_an_earlier_run() {
+        let (now, later) = (at("2026-11-23T12:00:00Z"), at("2027-06-11T12:00:00Z"));
+        for millisecond in [now, later].map(Timestamp::as_millisecond) {
+            // The greatest name of this millisecond.
+            let [_, _, a, b, c, d, e, f] = millisecond.to_be_bytes();
+            let greatest = EntryId::from_bytes([
+                a, b, c, d, e, f, 0x7F, 0xFF, 0xBF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+            ]);
+            let ids = EntryIds::after(Some(greatest));
+            let made: Vec<_> = [now, later, now].into_iter().map(|now| ids.next(now)).collect();
+            assert!(greatest < made[0] && made.is_sorted());
+            assert_eq!(made[0].made_at().as_millisecond(), millisecond + 1);
+        }
+        // An earlier one changes nothing.
+        let ids = EntryIds::after(Some(EntryId::from_bytes([0; 16])));
+        assert_eq!(ids.next(now).made_at(), now);
+    }
+
+    #[test]
+    fn the_end_of_the_name_space_is_no_panic() {
+        let ids = EntryIds::after(Some(EntryId::from_bytes([0xFF; 16])));
+        let _ = ids.next(Timestamp::MAX);
+        let _ = EntryIds::after(None).next(Timestamp::MIN);
     }
 
     #[test]

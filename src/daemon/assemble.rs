@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -16,8 +17,9 @@ use super::report::Reporter;
 use super::snapshot::{Judgement, publish};
 use super::sockets::{SocketError, bind};
 use crate::admin::{Door, DoorError, Facts};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp, distance};
 use crate::config::Settings;
+use crate::envelope::EntryIds;
 use crate::live::Live;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
@@ -28,12 +30,20 @@ use crate::receive::recent::Recent;
 use crate::refusals::Refusals;
 use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
-use crate::spool::{self, Committer, Disk, FileSystem, Keeper, Layout, OpenError, Opened, SpoolLock};
+use crate::spool::{
+    self, Committer, Disk, FileSystem, Greatest, Keeper, Layout, OpenError, Opened, SpoolLock, greatest,
+};
 use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, Tidings, WatchError};
 
 /// How many reloads may be asked for before one of them is done.
 const TRIGGERS_WAITING_MAX: usize = 8;
+
+/// How far in the future the ID of an entry is followed. A clock that is further ahead than certificates are valid (398 days)
+/// lets in no sender, so an ID beyond this was not made by an entry that arrived.
+const ID_AHEAD_MAX: Duration = Duration::from_secs(400 * 86_400);
+/// Less than this is how clocks are corrected.
+const ID_AHEAD_REPORTED: Duration = Duration::from_secs(1);
 
 /// Everything that runs, in the order in which it is stopped.
 #[derive(Debug)]
@@ -100,7 +110,7 @@ impl Daemon {
         let (listeners, admin_sockets) = bind(server, admin, inherited)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
 
-        let (committer, keeper) = start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
+        let (committer, ids, keeper) = start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
         let basis = Basis::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
@@ -141,6 +151,7 @@ impl Daemon {
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
+            ids,
             budget: Budget::default(),
             recent: Recent::default(),
             tasks: connections.clone(),
@@ -177,6 +188,26 @@ fn open_spool(settings: &spool::Settings, endpoints: &[Name]) -> Result<(Opened,
     Ok((opened, file_system))
 }
 
+/// New IDs sort after those of entries that have arrived earlier, whatever the clock says.
+fn continue_ids(disk: &Disk, layout: &Layout, clock: &Clock) -> EntryIds {
+    let now = clock.now();
+    let ahead = |by: Duration| now.checked_add(by).unwrap_or(Timestamp::MAX);
+    let Greatest { entry, beyond } = greatest(disk, layout, ahead(ID_AHEAD_MAX));
+    if let Some((place, count)) = beyond {
+        let (endpoint, id) = (&place.endpoint, place.id);
+        let ahead = distance(now, id.made_at());
+        tracing::warn!(%endpoint, %id, ahead, count, maximum = ?ID_AHEAD_MAX, "entry ID too far in the future ignored");
+    }
+    if let Some(place) = &entry
+        && place.id.made_at() >= ahead(ID_AHEAD_REPORTED)
+    {
+        let (endpoint, id) = (&place.endpoint, place.id);
+        let ahead = distance(now, id.made_at());
+        tracing::warn!(%endpoint, %id, ahead, "entry ID in the future; new IDs continue after it");
+    }
+    EntryIds::after(entry.map(|place| place.id))
+}
+
 /// Starts the threads that write to the spool.
 fn start_writing(
     settings: &spool::Settings,
@@ -185,11 +216,13 @@ fn start_writing(
     endpoints: Vec<Name>,
     clock: &Clock,
     metrics: &Arc<Metrics>,
-) -> Result<(Committer, Keeper), StartError> {
+) -> Result<(Committer, EntryIds, Keeper), StartError> {
     let (min_free, retention) = (settings.min_free.0, settings.retention);
     let committer = Committer::start(disk.clone(), layout.clone(), min_free, endpoints, Arc::clone(metrics))?;
+    // After the entries of the logs are back in `new`, and before the keeper moves those that are not intact.
+    let ids = continue_ids(disk, layout, clock);
     let keeper = Keeper::start(disk.clone(), layout.clone(), retention, clock.clone(), Arc::clone(metrics))?;
-    Ok((committer, keeper))
+    Ok((committer, ids, keeper))
 }
 
 /// Watches the files of a configuration, and passes on what is heard of them.

@@ -17,7 +17,9 @@ use super::connection::{Connection, NotWelcome, Standing};
 use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
 use super::recent::Recent;
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
-use crate::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PayloadFacts, RequestFacts, Sha256, latin1};
+use crate::envelope::{
+    ENVELOPE_VERSION, EntryId, EntryIds, Envelope, PayloadFacts, RequestFacts, Sha256, latin1,
+};
 use crate::escape::Escaped;
 use crate::live::Live;
 use crate::metrics::{Metrics, NO_ENDPOINT};
@@ -52,6 +54,8 @@ pub struct Intake {
     pub metrics: Arc<Metrics>,
     /// What time it is.
     pub clock: Clock,
+    /// The names of entries.
+    pub ids: EntryIds,
     /// The memory for bodies.
     pub budget: Budget,
     /// What was stored lately.
@@ -215,7 +219,8 @@ impl Intake {
         let facts = PayloadFacts { length: payload.len(), sha256, content_type: content_type.as_deref() };
         let endpoint = &permit.endpoint().name;
         let duplicate_of = self.recent.first(endpoint, sha256);
-        let envelope = arrival.envelope(arrived.at, permit, facts, duplicate_of);
+        let id = self.ids.next(self.clock.now());
+        let envelope = arrival.envelope(id, arrived.at, permit, facts, duplicate_of);
         let draft = Draft::new(endpoint.clone(), &envelope, payload);
         let receipt = self.spool.commit(draft).await?;
         self.recent.stored(endpoint, sha256, receipt.id());
@@ -257,6 +262,7 @@ impl Arrival {
 
     fn envelope<'a>(
         &'a self,
+        id: EntryId,
         at: Timestamp,
         permit: &'a Permit,
         payload: PayloadFacts<'a>,
@@ -276,7 +282,7 @@ impl Arrival {
         });
         Envelope {
             version: ENVELOPE_VERSION,
-            id: EntryId::fresh(),
+            id,
             received_at: rfc3339_micros(at),
             endpoint: endpoint.name.as_str(),
             sender: permit.sender().as_str(),

@@ -9,6 +9,7 @@ use super::entries::{Place, endpoints, entries};
 use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::clock::Timestamp;
+use crate::envelope::EntryId;
 use crate::metrics::Metrics;
 use crate::policy::Name;
 
@@ -27,7 +28,7 @@ struct Counting {
     queue: Queue,
     places: Box<dyn Iterator<Item = io::Result<Place>> + Send>,
     entries: u64,
-    oldest: Option<Timestamp>,
+    oldest: Option<EntryId>,
 }
 
 impl Census {
@@ -66,7 +67,7 @@ impl Census {
                     return Err(error);
                 }
                 None => {
-                    counting.publish(metrics, now);
+                    counting.publish(volume, layout, metrics, now);
                     self.counting = None;
                 }
             }
@@ -78,16 +79,32 @@ impl Census {
 impl Counting {
     fn see(&mut self, place: &Place) {
         self.entries += 1;
-        let made_at = place.id.made_at();
-        self.oldest = Some(self.oldest.map_or(made_at, |oldest| oldest.min(made_at)));
+        self.oldest = Some(self.oldest.map_or(place.id, |oldest| oldest.min(place.id)));
     }
 
-    fn publish(&self, metrics: &Metrics, now: Timestamp) {
+    fn publish<V: Volume>(&self, volume: &V, layout: &Layout, metrics: &Metrics, now: Timestamp) {
         let endpoint = self.endpoint.as_str();
         metrics.spool_entries(endpoint, self.queue.folder(), self.entries);
         if self.queue == Queue::New {
-            let waited = self.oldest.map_or(0, |oldest| now.duration_since(oldest).as_secs().max(0));
+            let arrived = self.oldest.and_then(|oldest| self.arrival(volume, layout, oldest, now));
+            let waited = arrived.map_or(0, |arrived| now.duration_since(arrived).as_secs().max(0));
             metrics.spool_oldest_new(endpoint, waited);
         }
+    }
+
+    /// When an entry arrived: the time in its ID, or, if that is in the future because the clock was wrong, the time at which
+    /// it came into its queue. `None` if it is no longer there.
+    fn arrival<V: Volume>(
+        &self,
+        volume: &V,
+        layout: &Layout,
+        id: EntryId,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if id.made_at() <= now {
+            return Some(id.made_at());
+        }
+        let path = layout.entry(&self.endpoint, self.queue, id);
+        volume.facts(&path).ok().map(|facts| facts.changed)
     }
 }

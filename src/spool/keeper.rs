@@ -281,4 +281,13 @@ mod tests {
         assert!(house.metrics.oldest_new("pix") <= waits && house.metrics.oldest_new("pix") > waits - 60);
         assert_eq!(house.metrics.counted("other", "new"), 0);
     }
+
+    #[test]
+    fn an_entry_with_an_id_in_the_future_waits_since_it_came_into_its_queue() {
+        let (house, id) = house(Retention { done: None, failed: None }, "1970-01-02T00:00:00Z");
+        assert!(id.made_at() > house.clock.now());
+        let mut census = house.count().expect("the spool is there");
+        assert!(house.counts_to_the_end(&mut census), "four entries are few");
+        assert_eq!(house.metrics.oldest_new("pix"), 86_400);
+    }
 }

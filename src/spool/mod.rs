@@ -37,6 +37,7 @@ mod entries;
 mod transfer;
 mod lease;
 mod ordered;
+mod greatest;
 mod census;
 mod keeper;
 
@@ -50,6 +51,7 @@ pub use entry::{
 };
 pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
+pub use greatest::{Greatest, greatest};
 pub use health::{Ailment, Health};
 pub use inspect::{SpoolProblem, inspect};
 pub use keeper::{Keep, Keeper};

@@ -25,8 +25,10 @@ pub struct Ordered<V: Volume> {
     queue: Queue,
     /// IDs kept in memory at once.
     at_once: usize,
-    /// Later ones are not returned, so that it ends although new entries arrive.
-    end: EntryId,
+    /// The greatest ID of the first pass. Greater ones are not returned, so that it ends although new entries arrive.
+    end: Option<EntryId>,
+    /// How many may still be returned: the names of the first pass. The greatest ID may be one that nobody reaches.
+    left: usize,
     last: Option<EntryId>,
     next: IntoIter<EntryId>,
     /// Whether the last pass left nothing for another.
@@ -42,7 +44,8 @@ impl<V: Volume> Ordered<V> {
             endpoint: endpoint.clone(),
             queue,
             at_once: at_once.clamp(1, IDS_MAX),
-            end: EntryId::fresh(),
+            end: None,
+            left: usize::MAX,
             last: None,
             next: Vec::new().into_iter(),
             is_complete: false,
@@ -52,11 +55,13 @@ impl<V: Volume> Ordered<V> {
     fn pass(&mut self) -> io::Result<()> {
         let mut smallest = BinaryHeap::with_capacity(self.at_once);
         self.is_complete = true;
+        let (mut count, mut greatest) = (0, None);
         for place in entries(&self.volume, &self.layout, &self.endpoint, self.queue)? {
             let id = place?.id;
-            if self.last.is_some_and(|last| id <= last) || id > self.end {
+            if self.last.is_some_and(|last| id <= last) || self.end.is_some_and(|end| id > end) {
                 continue;
             }
+            (count, greatest) = (count + 1, greatest.max(Some(id)));
             if smallest.len() < self.at_once {
                 smallest.push(id);
                 continue;
@@ -66,6 +71,9 @@ impl<V: Volume> Ordered<V> {
                 smallest.pop();
                 smallest.push(id);
             }
+        }
+        if self.end.is_none() {
+            (self.left, self.end) = (count, greatest);
         }
         self.next = smallest.into_sorted_vec().into_iter();
         Ok(())
@@ -84,6 +92,7 @@ impl<V: Volume> Iterator for Ordered<V> {
             return Some(Err(error));
         }
         let id = self.next.next()?;
+        self.left = self.left.checked_sub(1)?;
         self.last = Some(id);
         Some(Ok(Place { id, endpoint: self.endpoint.clone(), queue: self.queue }))
     }
@@ -94,6 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::spool::layout::Access;
     use crate::spool::sim::{Contents, Sim};
 
     /// A simulated queue with these IDs.
@@ -126,8 +136,38 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_later_is_left_out() {
-        let late = EntryId::from_bytes([0xFF; 16]);
-        assert!(ordered(&queue([late]), 10).is_empty());
+    fn ids_in_the_future_are_returned_and_what_arrives_later_is_left_out() {
+        let id = |first| EntryId::from_bytes([first; 16]);
+        let (layout, endpoint) = (Layout::new("/spool".into()), "pix".parse().expect("a name"));
+        // One in the future, and the last one that there can be.
+        for greatest in [0x50, 0xFF] {
+            let sim = queue([id(1), id(2), id(greatest)]);
+            let mut ordered = Ordered::new(&sim, &layout, &endpoint, Queue::New, 1);
+            let mut next = || ordered.next().map(|place| place.expect("listed").id);
+            assert_eq!(next(), Some(id(1)));
+            let arrived = (1..100).map(|number| id(greatest.saturating_add(number)));
+            for id in arrived.filter(|arrived| *arrived != id(greatest)) {
+                let path = layout.entry(&endpoint, Queue::New, id);
+                sim.create(&path, Access::Shared).expect("created");
+            }
+            assert_eq!([next(), next(), next()], [Some(id(2)), Some(id(greatest)), None]);
+        }
+    }
+
+    #[test]
+    fn it_ends_although_entries_arrive_before_the_greatest_id() {
+        let id = |number: u8| EntryId::from_bytes([number; 16]);
+        let (layout, endpoint) = (Layout::new("/spool".into()), "pix".parse().expect("a name"));
+        let sim = queue([id(1), id(0xFF)]);
+        let returned = Ordered::new(&sim, &layout, &endpoint, Queue::New, 1).map(|place| {
+            let place = place.expect("listed");
+            let next = EntryId::from_bytes([place.id.as_bytes()[0].saturating_add(1); 16]);
+            if next != place.id {
+                let path = layout.entry(&endpoint, Queue::New, next);
+                drop(sim.create(&path, Access::Shared));
+            }
+            place.id
+        });
+        assert!(returned.take(10).count() <= 2);
     }
 }

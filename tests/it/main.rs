@@ -32,6 +32,7 @@ mod environment;
 mod faults;
 mod handshakes;
 mod housekeeping;
+mod ids;
 mod intake;
 mod journal;
 mod keys;
