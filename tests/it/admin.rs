@@ -53,7 +53,7 @@ fn the_status_page_tells_what_is_served_what_waits_and_who_was_refused() {
     assert!(Wire::connect(&world, &daemon, "nobody").post("/webhooks/pix", b"{}").is_err());
     let page = eventually("the entry is counted and the refusal known", || {
         let page = String::from_utf8(world.run(&["status"]).stdout).unwrap();
-        (page.contains("1 new") && page.contains("refused lately")).then_some(page)
+        (page.contains("1 new") && page.contains("refused and failed handshakes")).then_some(page)
     });
     for line in [
         "generation 1, loaded ",
