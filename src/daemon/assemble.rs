@@ -164,7 +164,7 @@ impl Daemon {
         let beside = |task: Pin<Box<dyn Future<Output = ()> + Send>>| {
             connections.spawn(drain.clone().run_until_cancelled_owned(task));
         };
-        beside(Box::pin(accepting.keep_to_limits()));
+        beside(Box::pin(accepting.follow_limits()));
         beside(Box::pin(notice::unlogged(logging, metrics, refusals)));
         beside(Box::pin(notice::expiries(Arc::clone(&live), clock)));
         beside(Box::pin(reporter.clone().keep_status()));

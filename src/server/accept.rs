@@ -1,4 +1,4 @@
-//! The loop that takes connections in.
+//! The accept loop.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Common, serve};
-use super::crowd::{Crowd, Place};
+use super::connection_limit::{ConnectionLimit, ConnectionPermit};
 use super::failure::HandshakeFailure;
-use super::handshake::{Established, NotEstablished, shake};
+use super::handshake::{Established, NotEstablished, handshake};
+use super::http::{ConnectionContext, serve};
 use super::rejected::Rejections;
 use super::routes::routes;
 use crate::clock::Clock;
@@ -28,15 +28,15 @@ use crate::refusals::{Refusals, RefusedHandshake};
 /// connection to end, short enough that nobody's connect times out.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
-/// The door for senders.
+/// The listener for senders.
 #[derive(Clone, Debug)]
 pub struct Server {
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     clock: Clock,
     refusals: Arc<Refusals>,
-    common: Common,
-    crowd: Crowd,
+    context: ConnectionContext,
+    connection_limit: ConnectionLimit,
 }
 
 impl Server {
@@ -50,76 +50,83 @@ impl Server {
     ) -> Self {
         let (live, metrics) = (Arc::clone(&intake.live), Arc::clone(&intake.metrics));
         let clock = intake.clock.clone();
-        let crowd = Crowd::new(live.current().limits.max_connections);
+        let connection_limit = ConnectionLimit::new(live.current().limits.max_connections);
         let rejections = Rejections {
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
             refusals: Arc::clone(&refusals),
         };
         let routes = routes(intake);
-        let common =
-            Common { live: Arc::clone(&live), clock: clock.clone(), routes, rejections, tasks, drain };
-        Self { live, metrics, clock, refusals, common, crowd }
+        let context = ConnectionContext {
+            live: Arc::clone(&live),
+            clock: clock.clone(),
+            routes,
+            rejections,
+            tasks,
+            drain,
+        };
+        Self { live, metrics, clock, refusals, context, connection_limit }
     }
 
-    /// Keeps to the limits that are in force, for ever.
-    pub async fn keep_to_limits(self) {
+    /// Applies changed limits after each reload.
+    pub async fn follow_limits(self) {
         let mut changes = self.live.subscribe();
         while changes.changed().await.is_ok() {
-            let resized = self.crowd.resize(self.live.current().limits.max_connections);
-            self.common.tasks.spawn(self.common.drain.clone().run_until_cancelled_owned(resized));
+            let resized = self.connection_limit.resize(self.live.current().limits.max_connections);
+            self.context.tasks.spawn(self.context.drain.clone().run_until_cancelled_owned(resized));
         }
     }
 
-    /// Takes connections from one listener until the drain begins.
+    /// Accepts connections from one listener until the drain begins.
     pub async fn accept(self, listener: TcpListener) {
-        let drain = self.common.drain.clone();
-        let _ = drain.run_until_cancelled(self.accept_for_ever(listener)).await;
+        let drain = self.context.drain.clone();
+        let _ = drain.run_until_cancelled(self.accept_all(listener)).await;
     }
 
-    async fn accept_for_ever(self, listener: TcpListener) {
+    async fn accept_all(self, listener: TcpListener) {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    // One waits here for room, the others in the backlog. A place taken before
-                    // there is a connection would be lost to the other listeners.
-                    let Some(place) = self.crowd.enter().await else { return };
-                    self.common.tasks.spawn(self.clone().connection(stream, address, place));
+                    // One connection waits here, further ones in the backlog. A permit acquired before there is a
+                    // connection would be lost to the other listeners.
+                    let Some(permit) = self.connection_limit.acquire().await else { return };
+                    self.context.tasks.spawn(self.clone().connection(stream, address, permit));
                 }
-                Err(error) if is_the_peers_fault(&error) => {
-                    tracing::debug!(%error, "a connection was gone before it was accepted");
+                Err(error) if is_peer_error(&error) => {
+                    tracing::debug!(%error, "connection closed before it was accepted");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "cannot accept connections; trying again");
+                    tracing::error!(%error, "accept failed; retrying");
                     sleep(ACCEPT_BACK_OFF).await;
                 }
             }
         }
     }
 
-    async fn connection(self, stream: TcpStream, address: SocketAddr, place: Place) {
-        // Answers are short and final: none should wait for a delayed acknowledgement.
+    async fn connection(self, stream: TcpStream, address: SocketAddr, permit: ConnectionPermit) {
+        // Responses are short: none should wait for a delayed acknowledgment.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.metrics);
-        // In a box of its own: its many kilobytes are given back once it is done, and a
-        // connection stays for long.
-        let shaking = Box::pin(shake(stream, address, &self.live));
-        // Who has not been let in yet when a stop comes has nothing in flight.
-        let Some(shaken) = self.common.drain.clone().run_until_cancelled_owned(shaking).await else { return };
-        match shaken {
+        // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
+        let handshake = Box::pin(handshake(stream, address, &self.live));
+        // A connection without a completed handshake has nothing in flight when the daemon stops.
+        let Some(outcome) = self.context.drain.clone().run_until_cancelled_owned(handshake).await else {
+            return;
+        };
+        match outcome {
             Ok(established) => {
                 self.metrics.handshake("accepted");
                 self.note_expiry(&established);
-                serve(established, self.common).await;
+                serve(established, self.context).await;
             }
             Err(NotEstablished::Failed { failure, sni }) => self.failed(address, sni.as_deref(), &failure),
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
             Err(NotEstablished::TimedOut { after_hello }) => self.timed_out(address, after_hello),
         }
-        drop(place);
+        drop(permit);
     }
 
-    /// A sender's certificate that runs out is the operator's next bad night, too.
+    /// Publishes when the sender's certificate expires.
     fn note_expiry(&self, established: &Established) {
         let peer = &established.peer;
         for sender in established.snapshot.policy.names(&peer.admission) {
@@ -168,7 +175,7 @@ impl Server {
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
         let refused = RefusedHandshake::new(self.clock.now(), address, sni, refusal);
-        // Whoever sees the handshake counted finds its reason counted, too; and both before the log.
+        // The reason is counted before the handshake, and both before the log line.
         self.metrics.refusal(refused.reason);
         self.metrics.handshake("refused");
         if self.refusals.note(refused.clone(), Instant::now()) {
@@ -200,7 +207,7 @@ fn log(refused: &RefusedHandshake) {
     );
 }
 
-/// Counts a connection while it lives.
+/// Counts a connection while it is open.
 struct Open<'a>(&'a Metrics);
 
 impl<'a> Open<'a> {
@@ -216,7 +223,7 @@ impl Drop for Open<'_> {
     }
 }
 
-fn is_the_peers_fault(error: &io::Error) -> bool {
+fn is_peer_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted

@@ -19,35 +19,35 @@ use crate::policy::{Peer, Refusal, Session};
 use crate::tls::verifier::{Admitted, Verdict, observed};
 
 /// How long a refused peer may take to read its alert.
-const ALERT_TAKES_MAX: Duration = Duration::from_secs(1);
-/// How much of what it was already sending is read away meanwhile.
-const ALERT_READ_AWAY_BYTES_MAX: u64 = 64 << 10;
+const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much of what it is already sending is read and discarded meanwhile.
+const ALERT_DRAIN_BYTES_MAX: u64 = 64 << 10;
 
-/// A handshake that proved who is there.
+/// A handshake that proved the peer's identity.
 #[derive(Debug)]
 pub(super) struct Established {
     pub(super) stream: TlsStream<TcpStream>,
     pub(super) peer: Peer,
-    /// What the peer showed, to be judged again when something else is in force.
+    /// The peer's certificates, to be evaluated again after a reload.
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) is_http2: bool,
 }
 
-/// A handshake that proved nothing.
+/// A handshake without a proven identity.
 #[derive(Debug)]
 pub(super) enum NotEstablished {
     /// It ended before the peer's certificate was judged, or afterward without a reason to refuse.
     Failed { failure: HandshakeFailure, sni: Option<String> },
-    /// We would not have the peer.
+    /// The peer's certificate was refused.
     Refused { refusal: Refusal, sni: Option<String> },
     /// It took too long; whether a ClientHello had been read.
     TimedOut { after_hello: bool },
 }
 
-/// Shakes hands. The snapshot is read once, when the client has said hello: the certificates we
-/// show, the verifier and the policy that judges requests are of the same moment.
-pub(super) async fn shake(
+/// Performs the TLS handshake. The snapshot is read once, after the ClientHello: the server's certificate, the verifier and
+/// the policy for requests belong to the same generation.
+pub(super) async fn handshake(
     stream: TcpStream,
     address: SocketAddr,
     live: &Live,
@@ -71,7 +71,7 @@ pub(super) async fn shake(
         }
         (Err((error, stream)), verdict) => match refusal(&error, verdict) {
             Some(refusal) => {
-                let_alert_be_read(stream).await;
+                drain_after_alert(stream).await;
                 refusal
             }
             None => return Err(failed(HandshakeFailure::new(&error, Some(&offer)), sni)),
@@ -107,8 +107,7 @@ fn established(
     snapshot: Arc<Snapshot>,
 ) -> Result<Established, NotEstablished> {
     let (_, tls) = stream.get_ref();
-    // No verdict may come from another time. The configuration allows no resumption; this is the
-    // assertion that it stays so.
+    // A resumed session would reuse an earlier decision. The configuration allows none; this asserts it.
     if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
         return Err(failed(HandshakeFailure::own("the session was resumed"), None));
     }
@@ -133,7 +132,7 @@ fn is_missing_certificate(error: &io::Error) -> bool {
     matches!(tls_error(error), Some(TlsError::NoCertificatesPresented))
 }
 
-/// After the hello, only a certificate is ever so large.
+/// After the ClientHello, only a certificate can be this large.
 fn is_too_large(error: &io::Error) -> bool {
     matches!(
         tls_error(error),
@@ -150,10 +149,10 @@ fn is_bad_proof(error: &io::Error) -> bool {
 
 /// In TLS 1.3 a client may already be sending its request when it is refused. Closing on unread
 /// data would reset the connection and take the alert with it.
-async fn let_alert_be_read(mut stream: TcpStream) {
-    let _ = timeout(ALERT_TAKES_MAX, async {
+async fn drain_after_alert(mut stream: TcpStream) {
+    let _ = timeout(ALERT_READ_TIMEOUT, async {
         stream.shutdown().await?;
-        let mut rest = stream.take(ALERT_READ_AWAY_BYTES_MAX);
+        let mut rest = stream.take(ALERT_DRAIN_BYTES_MAX);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     })
     .await;

@@ -11,7 +11,7 @@ use crate::systemd::activation::{ActivationError, Inherited, Socket, Which};
 /// Connections that wait to be accepted. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
-/// A place cannot be had.
+/// The server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// An address.
@@ -33,14 +33,14 @@ pub enum BindError {
     Unusable(#[source] io::Error),
 }
 
-/// Listens on every place, or on none.
+/// Listens on all addresses and inherited sockets, or on none.
 ///
 /// # Errors
-/// With the first place that cannot be had.
-pub fn bind(places: &[Listen], inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
+/// If one cannot be bound or was not passed; the first of them.
+pub fn bind(settings: &[Listen], inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
-    for place in places {
-        match place {
+    for each in settings {
+        match each {
             Listen::Address(address) => {
                 let address = *address;
                 listeners.push(listen(address).map_err(|source| BindError::Address { address, source })?);

@@ -1,15 +1,15 @@
-//! The door for senders: sockets, handshakes, HTTP connections.
+//! The listener for senders: sockets, TLS handshakes, HTTP connections.
 
 mod settings;
 mod listen;
-mod pace;
+mod deadlines;
 mod failure;
 mod handshake;
 mod routes;
 mod rejected;
 mod frames;
-mod connection;
-mod crowd;
+mod http;
+mod connection_limit;
 mod accept;
 
 pub use accept::Server;

@@ -14,7 +14,7 @@ use tower_service::Service as _;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
-use super::pace::Held;
+use super::deadlines::InFlightBody;
 use crate::receive::connection::Connection;
 use crate::receive::intake::{Arrival, Intake};
 use crate::receive::outcome::Answer;
@@ -47,7 +47,7 @@ pub(super) fn routes(intake: Arc<Intake>) -> Routes {
 pub(super) fn answer(
     routes: Routes,
     connection: Arc<Connection>,
-    mut request: Request<Held<Incoming>>,
+    mut request: Request<InFlightBody<Incoming>>,
 ) -> impl Future<Output = Result<Response, Infallible>> {
     let head = Head { connection, uri: request.uri().clone(), version: request.version() };
     request.extensions_mut().insert(head);

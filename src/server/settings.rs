@@ -1,21 +1,21 @@
-//! What the door for senders is told at start.
+//! Where the server listens.
 
 use std::fmt;
 use std::net::SocketAddr;
 
 use crate::systemd::activation::Which;
 
-/// Where to listen. How long to wait for what is in [`crate::live::Limits`].
+/// Where to listen. The timeouts are in [`crate::live::Limits`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// The places, at least one.
+    /// At least one.
     pub listen: Vec<Listen>,
 }
 
-/// One place to listen.
+/// One address, or sockets from systemd.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Listen {
-    /// An address that we bind.
+    /// An address that the daemon binds.
     Address(SocketAddr),
     /// Sockets that systemd has bound.
     Inherited(Which),

@@ -16,9 +16,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::deadlines::{Deadlines, InFlightBody, TimedStream, Timeouts};
 use super::frames::Observed;
 use super::handshake::Established;
-use super::pace::{Held, Pace, Paced, Patience};
 use super::rejected::{Http, Rejections, http1_cause, http2_cause};
 use super::routes::{self, Response, Routes};
 use crate::clock::{Clock, Timestamp};
@@ -38,40 +38,40 @@ const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// How often a quiet HTTP/2 peer is asked whether it is still there, and how long it may take.
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 
-/// All that are quiet have been judged this long after a change.
-const JUDGED_WITHIN: Duration = Duration::from_millis(500);
+/// How long after a change all idle connections have been evaluated.
+const EVALUATED_WITHIN: Duration = Duration::from_millis(500);
 
-/// What every connection of the server shares.
+/// What all connections of the server share.
 #[derive(Clone, Debug)]
-pub(super) struct Common {
+pub(super) struct ConnectionContext {
     pub(super) live: Arc<Live>,
     pub(super) clock: Clock,
     pub(super) routes: Routes,
     pub(super) rejections: Rejections,
     /// Every task of the server: connections, and the requests of HTTP/2.
     pub(super) tasks: TaskTracker,
-    /// Cancelled when no further request shall be taken.
+    /// Cancelled when no further requests are accepted.
     pub(super) drain: CancellationToken,
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(established: Established, common: Common) {
+pub(super) async fn serve(established: Established, context: ConnectionContext) {
     let Established { stream, peer, chain, snapshot, is_http2 } = established;
     let limits = snapshot.limits;
-    let retire = common.drain.child_token();
+    let retire = context.drain.child_token();
     let connection = Arc::new(Connection::new(peer, snapshot, chain, retire.clone()));
     let head = (!is_http2).then_some(limits.header_timeout);
-    let pace = Pace::new(Patience { head, idle: limits.idle_timeout });
-    let stream = Paced::new(stream, pace.clone());
-    let end = welcome_ends(Arc::clone(&connection), common.live, common.clock, retire);
-    let (routes, requests) = (common.routes, Arc::clone(&connection));
-    let service = service_fn(move |request| answer(routes.clone(), &requests, &pace, request));
+    let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout });
+    let stream = TimedStream::new(stream, deadlines.clone());
+    let end = authorization_ends(Arc::clone(&connection), context.live, context.clock, retire);
+    let (routes, requests) = (context.routes, Arc::clone(&connection));
+    let service = service_fn(move |request| answer(routes.clone(), &requests, &deadlines, request));
 
-    let rejections = common.rejections;
+    let rejections = context.rejections;
     if is_http2 {
         let (each, of) = (rejections.clone(), Arc::clone(&connection));
         let io = TokioIo::new(Observed::new(stream, move |cause| each.record(&of, Http::Two, cause)));
-        let ended = until(end, http2_builder(common.tasks).serve_connection(io, service)).await;
+        let ended = until(end, http2_builder(context.tasks).serve_connection(io, service)).await;
         if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
             rejections.record(&connection, Http::Two, cause);
         }
@@ -83,8 +83,8 @@ pub(super) async fn serve(established: Established, common: Common) {
     }
 }
 
-/// Drives a connection. When it shall take no more requests, what is under way is finished and the
-/// peer is told: close_notify, or GOAWAY.
+/// Drives a connection. When it accepts no further requests, those in flight are completed, and the peer gets close_notify or
+/// GOAWAY.
 ///
 /// # Errors
 /// The error with which the HTTP library ended the connection.
@@ -101,9 +101,14 @@ where
     http.await
 }
 
-/// Waits until the connection shall take no more requests: the server drains, its certificate runs
-/// out, or what comes into force does not know it any more.
-async fn welcome_ends(connection: Arc<Connection>, live: Arc<Live>, clock: Clock, retire: CancellationToken) {
+/// Waits until the connection accepts no further requests: the server drains, the peer's certificate expires, or a reload
+/// revokes the peer's authorization.
+async fn authorization_ends(
+    connection: Arc<Connection>,
+    live: Arc<Live>,
+    clock: Clock,
+    retire: CancellationToken,
+) {
     let mut changes = live.subscribe();
     loop {
         let standing = connection.standing(&live);
@@ -113,8 +118,8 @@ async fn welcome_ends(connection: Arc<Connection>, live: Arc<Live>, clock: Clock
             () = sleep(expires) => return,
             changed = changes.changed() => if changed.is_err() { return },
         }
-        // A request is judged when it comes. Those that are quiet are judged one after another, so
-        // that thousands of them do not keep it waiting.
+        // An active connection is evaluated with its next request. Idle ones are evaluated one after another, so that
+        // thousands of them do not delay requests.
         tokio::select! {
             () = retire.cancelled() => return,
             () = sleep(turn(&standing)) => {}
@@ -122,37 +127,37 @@ async fn welcome_ends(connection: Arc<Connection>, live: Arc<Live>, clock: Clock
     }
 }
 
-/// Hands a request to the filter, and keeps the connection's pace while it is under way.
+/// Passes a request to the filter; the connection's idle deadline is suspended while it is in flight.
 fn answer(
     routes: Routes,
     connection: &Arc<Connection>,
-    pace: &Pace,
+    deadlines: &Deadlines,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    let busy = Arc::new(pace.begin());
-    let request = request.map(|body| Held::new(body, Arc::clone(&busy)));
+    let in_flight = Arc::new(deadlines.begin());
+    let request = request.map(|body| InFlightBody::new(body, Arc::clone(&in_flight)));
     let answered = routes::answer(routes, Arc::clone(connection), request);
     async move {
         let response = answered.await;
-        drop(busy);
+        drop(in_flight);
         response
     }
 }
 
-/// When a quiet connection is judged after a change: spread by port, as good as by chance.
+/// When an idle connection is evaluated after a change, spread by its port number.
 fn turn(standing: &Standing) -> Duration {
-    let spread = u64::try_from(JUDGED_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    let spread = u64::try_from(EVALUATED_WITHIN.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(u64::from(standing.peer.address.port()) % spread)
 }
 
-/// How long a certificate is still good for.
+/// How long a certificate remains valid.
 fn until_moment(clock: &Clock, not_after: Timestamp) -> Duration {
     Duration::try_from(not_after.duration_since(clock.now())).unwrap_or(Duration::ZERO)
 }
 
 fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    // Its own timers are off: `Paced` keeps the time.
+    // hyper's own timers are off: `TimedStream` enforces the deadlines.
     // A client that has sent its request and closes its side still gets its answer.
     builder.half_close(true);
     builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HTTP1_HEAD_BYTES_MAX);
@@ -172,7 +177,7 @@ fn http2_builder(tasks: TaskTracker) -> http2::Builder<Tracked> {
     builder
 }
 
-/// Runs the requests of an HTTP/2 connection as tasks that somebody waits for.
+/// Runs the requests of an HTTP/2 connection as tasks that the shutdown waits for.
 #[derive(Clone, Debug)]
 struct Tracked(TaskTracker);
 

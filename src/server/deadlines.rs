@@ -1,15 +1,15 @@
-//! Deadlines for clients that never finish.
+//! Deadlines for clients that stall.
 //!
 //! hyper can bound the time of a request's headers or the idle time of a connection, but not both,
-//! and neither on HTTP/2. So the stream itself keeps the time:
+//! and neither on HTTP/2. So the stream itself enforces the deadlines:
 //!
 //! ```text
-//! idle --first byte--> head --request handed over--> busy --last answer given--> idle
+//! idle --first byte--> head --request handed over--> busy --last response sent--> idle
 //!   |                    |                             |
 //!   idle_timeout         header_timeout                (the body has its own deadline)
 //! ```
 //!
-//! A head that came in one piece with the request before it is given the idle time.
+//! A head that arrives together with the request before it has the idle timeout.
 //!
 //! When a deadline passes, the stream reads as ended, and the connection closes as if the peer had
 //! closed it.
@@ -24,60 +24,60 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long to wait for what.
+/// How long a connection may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// From a request's first byte to the end of its headers. On HTTP/2, where bytes need not
     /// belong to a request, `None`: there the idle time bounds the headers too.
     pub(super) head: Option<Duration>,
-    /// With nothing under way.
+    /// Without a request.
     pub(super) idle: Duration,
 }
 
-/// What a connection is doing; shared by its stream and its requests.
+/// The current deadline of a connection; shared by its stream and its requests.
 #[derive(Clone, Debug)]
-pub(super) struct Pace(Arc<Mutex<State>>);
+pub(super) struct Deadlines(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    patience: Patience,
-    busy: usize,
+    timeouts: Timeouts,
+    in_flight: usize,
     deadline: Instant,
     in_head: bool,
-    /// Who was turned away while a request was under way, and has to look at the time again when
-    /// it is done: hyper does not read again on its own account.
-    turned_away: Option<Waker>,
+    /// The task that polled while a request was in flight. It is woken when the request is done, because hyper does not
+    /// poll again by itself.
+    waiting: Option<Waker>,
 }
 
-impl Pace {
-    pub(super) fn new(patience: Patience) -> Self {
-        let deadline = Instant::now() + patience.idle;
-        Self(Arc::new(Mutex::new(State { patience, busy: 0, deadline, in_head: false, turned_away: None })))
+impl Deadlines {
+    pub(super) fn new(timeouts: Timeouts) -> Self {
+        let deadline = Instant::now() + timeouts.idle;
+        Self(Arc::new(Mutex::new(State { timeouts, in_flight: 0, deadline, in_head: false, waiting: None })))
     }
 
-    /// A request's headers are complete; it is under way until the guard is dropped.
-    pub(super) fn begin(&self) -> Busy {
+    /// A request's headers are complete; it is in flight until the guard is dropped.
+    pub(super) fn begin(&self) -> InFlight {
         let mut state = self.lock();
-        state.busy += 1;
+        state.in_flight += 1;
         state.in_head = false;
-        Busy(self.clone())
+        InFlight(self.clone())
     }
 
     fn bytes_arrived(&self) {
         let mut state = self.lock();
-        if let (0, false, Some(head)) = (state.busy, state.in_head, state.patience.head) {
+        if let (0, false, Some(head)) = (state.in_flight, state.in_head, state.timeouts.head) {
             state.in_head = true;
             state.deadline = Instant::now() + head;
         }
     }
 
-    /// When patience ends; pending while it is not being tried.
+    /// The deadline; pending while a request is in flight.
     fn poll_deadline(&self, cx: &Context<'_>) -> Poll<Instant> {
         let mut state = self.lock();
-        if state.busy == 0 {
+        if state.in_flight == 0 {
             return Poll::Ready(state.deadline);
         }
-        state.turned_away = Some(cx.waker().clone());
+        state.waiting = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -86,38 +86,38 @@ impl Pace {
     }
 }
 
-/// A request under way.
+/// A request in flight.
 #[derive(Debug)]
-pub(super) struct Busy(Pace);
+pub(super) struct InFlight(Deadlines);
 
-impl Drop for Busy {
+impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        state.busy -= 1;
-        if state.busy == 0 {
-            state.deadline = Instant::now() + state.patience.idle;
-            if let Some(waker) = state.turned_away.take() {
+        state.in_flight -= 1;
+        if state.in_flight == 0 {
+            state.deadline = Instant::now() + state.timeouts.idle;
+            if let Some(waker) = state.waiting.take() {
                 waker.wake();
             }
         }
     }
 }
 
-/// A request's body. The request is under way as long as anybody may read it: what is read away
-/// after an early answer is not the head of another request.
+/// A request's body. The request is in flight as long as the body may be read: what is discarded after an early response is
+/// not the head of another request.
 #[derive(Debug)]
-pub(super) struct Held<B> {
+pub(super) struct InFlightBody<B> {
     body: B,
-    _busy: Arc<Busy>,
+    _in_flight: Arc<InFlight>,
 }
 
-impl<B> Held<B> {
-    pub(super) fn new(body: B, busy: Arc<Busy>) -> Self {
-        Self { body, _busy: busy }
+impl<B> InFlightBody<B> {
+    pub(super) fn new(body: B, in_flight: Arc<InFlight>) -> Self {
+        Self { body, _in_flight: in_flight }
     }
 }
 
-impl<B: Body + Unpin> Body for Held<B> {
+impl<B: Body + Unpin> Body for InFlightBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -137,34 +137,34 @@ impl<B: Body + Unpin> Body for Held<B> {
     }
 }
 
-/// A stream that ends when patience does.
+/// A stream that ends at the deadline.
 #[derive(Debug)]
-pub(super) struct Paced<S> {
+pub(super) struct TimedStream<S> {
     stream: S,
-    pace: Pace,
+    deadlines: Deadlines,
     alarm: Pin<Box<Sleep>>,
 }
 
-impl<S> Paced<S> {
-    pub(super) fn new(stream: S, pace: Pace) -> Self {
-        let alarm = Box::pin(sleep_until(pace.lock().deadline));
-        Self { stream, pace, alarm }
+impl<S> TimedStream<S> {
+    pub(super) fn new(stream: S, deadlines: Deadlines) -> Self {
+        let alarm = Box::pin(sleep_until(deadlines.lock().deadline));
+        Self { stream, deadlines, alarm }
     }
 
-    /// Ready when patience has ended; else the task is woken when it does.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = ready!(self.pace.poll_deadline(cx));
+    /// Ready when the deadline has passed; otherwise the task is woken then.
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = ready!(self.deadlines.poll_deadline(cx));
         if self.alarm.deadline() != deadline {
             self.alarm.as_mut().reset(deadline);
         }
         self.alarm.as_mut().poll(cx)
     }
 
-    /// A peer that does not take its answer is waited for no longer than one that says nothing.
-    fn or_give_up<T>(&mut self, cx: &mut Context<'_>, io: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// A peer that does not read its response has the same deadline as one that sends nothing.
+    fn or_time_out<T>(&mut self, cx: &mut Context<'_>, io: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match io {
             Poll::Pending => {
-                ready!(self.poll_patience(cx));
+                ready!(self.poll_timeout(cx));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             done => done,
@@ -172,7 +172,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -182,30 +182,30 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Ready(result) => {
                 if buf.filled().len() > before {
-                    self.pace.bytes_arrived();
+                    self.deadlines.bytes_arrived();
                 }
                 Poll::Ready(result)
             }
             // An empty read is the end of the stream.
-            Poll::Pending => self.poll_patience(cx).map(Ok),
+            Poll::Pending => self.poll_timeout(cx).map(Ok),
         }
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let io = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.or_give_up(cx, io)
+        self.or_time_out(cx, io)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = Pin::new(&mut self.stream).poll_flush(cx);
-        self.or_give_up(cx, io)
+        self.or_time_out(cx, io)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let io = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.or_give_up(cx, io)
+        self.or_time_out(cx, io)
     }
 }
 
@@ -215,13 +215,14 @@ mod tests {
 
     use super::*;
 
-    fn paced() -> (DuplexStream, Paced<DuplexStream>, Pace) {
+    fn timed() -> (DuplexStream, TimedStream<DuplexStream>, Deadlines) {
         let (peer, ours) = duplex(64);
-        let pace = Pace::new(Patience { head: Some(Duration::from_secs(15)), idle: Duration::from_secs(75) });
-        (peer, Paced::new(ours, pace.clone()), pace)
+        let deadlines =
+            Deadlines::new(Timeouts { head: Some(Duration::from_secs(15)), idle: Duration::from_secs(75) });
+        (peer, TimedStream::new(ours, deadlines.clone()), deadlines)
     }
 
-    async fn seconds_until_end(stream: &mut Paced<DuplexStream>) -> u64 {
+    async fn seconds_until_end(stream: &mut TimedStream<DuplexStream>) -> u64 {
         let started = Instant::now();
         let mut buf = [0; 16];
         while stream.read(&mut buf).await.expect("a read") > 0 {}
@@ -230,20 +231,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_connection_ends_after_the_idle_time() {
-        let (_peer, mut stream, _) = paced();
+        let (_peer, mut stream, _) = timed();
         assert_eq!(seconds_until_end(&mut stream).await, 75);
     }
 
     #[tokio::test(start_paused = true)]
     async fn headers_that_never_end_are_given_their_own_time() {
-        let (mut peer, mut stream, _) = paced();
+        let (mut peer, mut stream, _) = timed();
         peer.write_all(b"POST").await.expect("a write");
         assert_eq!(seconds_until_end(&mut stream).await, 15);
     }
 
     #[tokio::test(start_paused = true)]
     async fn dripping_headers_do_not_move_their_deadline() {
-        let (mut peer, mut stream, _) = paced();
+        let (mut peer, mut stream, _) = timed();
         let drip = async {
             while peer.write_all(b"x").await.is_ok() {
                 tokio::time::sleep(Duration::from_secs(4)).await;
@@ -259,24 +260,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_ends_while_a_request_is_under_way() {
-        let (mut peer, mut stream, pace) = paced();
+        let (mut peer, mut stream, deadlines) = timed();
         peer.write_all(b"POST").await.expect("a write");
         let mut buf = [0; 4];
         stream.read_exact(&mut buf).await.expect("a read");
-        let busy = pace.begin();
+        let in_flight = deadlines.begin();
         let hour = tokio::time::timeout(Duration::from_secs(3600), stream.read(&mut buf)).await;
         assert!(hour.is_err(), "the body's deadline is not kept here");
-        drop(busy);
+        drop(in_flight);
         assert_eq!(seconds_until_end(&mut stream).await, 75);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_read_that_began_during_a_request_ends_when_the_idle_time_does() {
-        let (_peer, mut stream, pace) = paced();
-        let busy = pace.begin();
+        let (_peer, mut stream, deadlines) = timed();
+        let in_flight = deadlines.begin();
         let request = async {
             tokio::time::sleep(Duration::from_secs(10)).await;
-            drop(busy);
+            drop(in_flight);
         };
         assert_eq!(tokio::join!(seconds_until_end(&mut stream), request).0, 10 + 75);
     }
