@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use hookspool::cli::check::check;
 use hookspool::cli::exit::Exit;
 use hookspool::clock::Timestamp;
-use hookspool::config::{Loaded, admin_door, keys, load};
+use hookspool::config::{Loaded, admin_settings, keys, load};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
@@ -357,19 +357,19 @@ fn check_ends_with_the_code_that_the_findings_ask_for() {
 }
 
 #[test]
-fn the_operator_s_door_is_found_in_a_broken_configuration() {
+fn the_admin_listener_is_found_in_a_broken_configuration() {
     let world = world();
-    let door = |text: &str| {
+    let admin = |text: &str| {
         load_text(world.path(), text);
-        let door = admin_door(&world.path().join("webhooks.toml")).expect("the file is there");
-        door.listen.iter().map(|address| format!("{address:?}")).collect::<Vec<_>>().join(" ")
+        let admin = admin_settings(&world.path().join("webhooks.toml")).expect("the file is there");
+        admin.listen.iter().map(|address| format!("{address:?}")).collect::<Vec<_>>().join(" ")
     };
     let written = "[admin]\nlisten = [\"127.0.0.1:7\", \"nowhere\", \"0.0.0.0:8\"]\n";
-    assert_eq!(door(written), "Tcp(127.0.0.1:7)");
-    assert_eq!(door(&format!("{written}[server]\nlisten = /x\n[[sender]\n")), "Tcp(127.0.0.1:7)");
-    assert_eq!(door("[admin]\nlisten = []\n"), "");
+    assert_eq!(admin(written), "Tcp(127.0.0.1:7)");
+    assert_eq!(admin(&format!("{written}[server]\nlisten = /x\n[[sender]\n")), "Tcp(127.0.0.1:7)");
+    assert_eq!(admin("[admin]\nlisten = []\n"), "");
     for default in ["", "[admin]\nlisten = 5\n", "admin = 1\n", "admin"] {
-        assert!(door(default).starts_with("Tcp(127.0.0.1:9464) Unix("), "{default}: {}", door(default));
+        assert!(admin(default).starts_with("Tcp(127.0.0.1:9464) Unix("), "{default}: {}", admin(default));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What each path of the admin door answers.
+//! The response to each path of the admin listener.
 
 use std::time::Duration;
 
@@ -8,39 +8,44 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::facts::Facts;
+use super::context::AdminContext;
 use super::health::not_ready;
 use super::status::Status;
 use crate::live::ReloadOutcome;
 
-/// How a guest came in.
+/// How a client is connected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Way {
-    /// Over loopback, which every user of the machine can.
+pub(super) enum Transport {
+    /// Over loopback, as every user of the machine can.
     Tcp,
-    /// Over a socket that the file system guards.
+    /// Over a Unix socket, which file permissions protect.
     Unix,
 }
 
-/// How long a reload may take.
+/// The timeout of a reload.
 const RELOAD_MAX: Duration = Duration::from_secs(30);
 
 /// Answers one request.
-pub(super) async fn answer(facts: &Facts, way: Way, method: &Method, path: &str) -> Response<String> {
-    match (path, method, way) {
-        ("/reload", &Method::POST, Way::Unix) => reload(facts).await,
-        ("/reload", &Method::POST, Way::Tcp) => {
-            text(StatusCode::FORBIDDEN, "a reload is asked for over the unix socket alone\n")
+pub(super) async fn answer(
+    context: &AdminContext,
+    transport: Transport,
+    method: &Method,
+    path: &str,
+) -> Response<String> {
+    match (path, method, transport) {
+        ("/reload", &Method::POST, Transport::Unix) => reload(context).await,
+        ("/reload", &Method::POST, Transport::Tcp) => {
+            text(StatusCode::FORBIDDEN, "a reload is accepted over the Unix socket only\n")
         }
         ("/reload", _, _) => not_allowed("POST"),
-        (_, _, _) => look(facts, method, path),
+        (_, _, _) => read_only(context, method, path),
     }
 }
 
-async fn reload(facts: &Facts) -> Response<String> {
+async fn reload(context: &AdminContext) -> Response<String> {
     let (asking, answered) = oneshot::channel();
     let asked = async {
-        facts.reload.send(asking).await.ok()?;
+        context.reload.send(asking).await.ok()?;
         answered.await.ok()
     };
     match timeout(RELOAD_MAX, asked).await {
@@ -49,7 +54,9 @@ async fn reload(facts: &Facts) -> Response<String> {
         }
         Ok(Some(reload)) => json(StatusCode::OK, &reload),
         Ok(None) => text(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping\n"),
-        Err(_) => text(StatusCode::GATEWAY_TIMEOUT, "the reload takes too long; /status will tell\n"),
+        Err(_) => {
+            text(StatusCode::GATEWAY_TIMEOUT, "the reload is still running; /status shows its outcome\n")
+        }
     }
 }
 
@@ -59,7 +66,7 @@ fn not_allowed(allowed: &'static str) -> Response<String> {
     refused
 }
 
-fn look(facts: &Facts, method: &Method, path: &str) -> Response<String> {
+fn read_only(context: &AdminContext, method: &Method, path: &str) -> Response<String> {
     if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
         return text(
             StatusCode::NOT_FOUND,
@@ -71,20 +78,20 @@ fn look(facts: &Facts, method: &Method, path: &str) -> Response<String> {
     }
     match path {
         "/livez" => text(StatusCode::OK, "alive\n"),
-        "/readyz" => readyz(facts),
-        "/metrics" => metrics(facts),
-        _ => json(StatusCode::OK, &Status::of(facts)),
+        "/readyz" => readyz(context),
+        "/metrics" => metrics(context),
+        _ => json(StatusCode::OK, &Status::of(context)),
     }
 }
 
-fn readyz(facts: &Facts) -> Response<String> {
-    let reasons = not_ready(&facts.live, facts.spool.health());
+fn readyz(context: &AdminContext) -> Response<String> {
+    let reasons = not_ready(&context.live, context.spool.health());
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &reasons)
 }
 
-fn metrics(facts: &Facts) -> Response<String> {
-    let mut response = text(StatusCode::OK, &facts.metrics.text());
+fn metrics(context: &AdminContext) -> Response<String> {
+    let mut response = text(StatusCode::OK, &context.metrics.text());
     let version = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, version);
     response

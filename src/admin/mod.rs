@@ -1,15 +1,15 @@
-//! The door for the operator: health, metrics, status. It has a thread of its own, so that it
+//! The admin listener: health, metrics, status. It has a separate thread, so that it
 //! answers when everything else is busy.
 
 mod settings;
-mod facts;
+mod context;
 mod health;
 mod status;
 mod answer;
 mod sockets;
-mod door;
+mod listener;
 
-pub use door::{Door, DoorError};
-pub use facts::Facts;
+pub use context::AdminContext;
+pub use listener::{AdminListener, AdminListenerError};
 pub use settings::{Address, Settings};
 pub use sockets::{AdminBindError, Socket, bind, socket_folders};

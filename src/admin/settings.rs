@@ -1,14 +1,14 @@
-//! Where the operator's door is.
+//! Where the admin listener is.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::systemd::activation::Which;
 
-/// What the admin door is told at start.
+/// Settings of the admin listener.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Settings {
-    /// Where to listen; empty turns the door off.
+    /// Where to listen; empty turns the listener off.
     pub listen: Vec<Address>,
 }
 

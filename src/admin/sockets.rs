@@ -1,4 +1,4 @@
-//! The admin door's sockets.
+//! The admin listener's sockets.
 
 use std::fs;
 use std::io;
@@ -40,7 +40,7 @@ impl Socket {
 #[derive(Debug, thiserror::Error)]
 pub enum AdminBindError {
     /// An address or a path.
-    #[error("cannot listen on {place} for the admin door")]
+    #[error("cannot listen on {place} for the admin listener")]
     Place {
         /// Which one.
         place: String,
@@ -51,7 +51,9 @@ pub enum AdminBindError {
     #[error("[admin] listen")]
     Inherited(#[from] ActivationError),
     /// Systemd passed a socket that others can reach.
-    #[error("[admin] listen: systemd passes {0}, which is not loopback, and the admin door has no lock")]
+    #[error(
+        "[admin] listen: systemd passes {0}, which is not loopback, and the admin listener has no authentication"
+    )]
     NotLoopback(SocketAddr),
 }
 

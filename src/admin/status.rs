@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::facts::Facts;
+use super::context::AdminContext;
 use super::health::{NotReady, not_ready};
 use crate::live::Reload;
 use crate::metrics::{Metrics, QUEUES};
@@ -49,37 +49,37 @@ struct SpoolStatus {
 }
 
 impl Status {
-    pub(super) fn of(facts: &Facts) -> Self {
-        let snapshot = facts.live.current();
-        let not_ready = not_ready(&facts.live, facts.spool.health());
+    pub(super) fn of(context: &AdminContext) -> Self {
+        let snapshot = context.live.current();
+        let not_ready = not_ready(&context.live, context.spool.health());
         Self {
             version: env!("CARGO_PKG_VERSION"),
             generation: snapshot.generation,
             loaded_at: snapshot.loaded_at.to_string(),
-            listen: facts.listen.iter().map(ToString::to_string).collect(),
+            listen: context.listen.iter().map(ToString::to_string).collect(),
             ready: not_ready.is_empty(),
             not_ready,
             certificates: snapshot.certificates.iter().map(ShownCertificate::from).collect(),
-            endpoints: endpoints(&snapshot.policy, &facts.metrics),
+            endpoints: endpoints(&snapshot.policy, &context.metrics),
             spool: SpoolStatus {
-                directory: facts.spool_directory.display().to_string(),
-                free_bytes: facts.spool.health().free(),
+                directory: context.spool_directory.display().to_string(),
+                free_bytes: context.spool.health().free(),
             },
-            connections: facts.metrics.connections.get(),
-            last_reload: facts.live.last_reload(),
-            degraded: degraded(facts),
-            refusals: facts.refusals.all(),
+            connections: context.metrics.connections.get(),
+            last_reload: context.live.last_reload(),
+            degraded: degraded(context),
+            refusals: context.refusals.all(),
         }
     }
 }
 
 /// The spool's faults first: they cost deliveries.
-fn degraded(facts: &Facts) -> Vec<String> {
-    let of_endpoints = facts.spool.health().faults();
+fn degraded(context: &AdminContext) -> Vec<String> {
+    let of_endpoints = context.spool.health().faults();
     let of_endpoints = of_endpoints.iter().map(|(name, fault)| format!("endpoint `{name}`: {fault}"));
-    let directory = facts.spool_directory.display();
-    let risk = facts.file_system.risk().map(|risk| format!("[spool] directory `{directory}` is on {risk}"));
-    of_endpoints.chain(risk).chain(facts.live.degraded()).collect()
+    let directory = context.spool_directory.display();
+    let risk = context.file_system.risk().map(|risk| format!("[spool] directory `{directory}` is on {risk}"));
+    of_endpoints.chain(risk).chain(context.live.degraded()).collect()
 }
 
 fn endpoints(policy: &Policy, metrics: &Metrics) -> Vec<EndpointStatus> {

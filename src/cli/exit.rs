@@ -117,7 +117,7 @@ impl From<StartError> for Failure {
                 | OpenError::Log(_)
                 | OpenError::Lock(LockError::Io { .. }),
             )
-            | StartError::Door(_)
+            | StartError::AdminListener(_)
             | StartError::Folder(_)
             | StartError::Restrict(_)
             | StartError::System(_)

@@ -78,12 +78,12 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Completions(asked) => manual::completions(asked.shell),
         Command::Man(asked) => manual::man(&asked.folder),
         Command::Reload => {
-            let door = config::admin_door(&args::config_path(args)?)?;
-            reload::reload(&door.listen)
+            let admin = config::admin_settings(&args::config_path(args)?)?;
+            reload::reload(&admin.listen)
         }
         Command::Status(asked) => {
-            let door = config::admin_door(&args::config_path(args)?)?;
-            status::status(&door.listen, asked.json)
+            let admin = config::admin_settings(&args::config_path(args)?)?;
+            status::status(&admin.listen, asked.json)
         }
     }
 }

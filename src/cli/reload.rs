@@ -11,7 +11,7 @@ use super::runtime::block_on;
 use crate::admin::Address;
 use crate::client::post_unix;
 
-/// Asks over the first unix socket of the admin door, and tells what became of it.
+/// Asks over the first unix socket of the admin listener, and tells what became of it.
 ///
 /// # Errors
 /// When there is no such socket, or nobody answers.

@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::alert_recorder::{AlertRecorder, RecordedAlert};
 use super::fault::ClientFault;
-use super::noting::{Note, Noting};
 use super::target::Target;
 use crate::tls::client::{Connector, Session};
 
@@ -32,7 +32,7 @@ pub struct Connection {
     pub session: Session,
     target: Target,
     sender: Sender,
-    note: Note,
+    recorded: RecordedAlert,
     /// Drives the connection; aborted when this is dropped.
     driver: JoinSet<Result<(), hyper::Error>>,
 }
@@ -81,7 +81,7 @@ impl Connection {
             .and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp))
             .map_err(|why| ClientFault::Connect { address: address.to_owned(), why })?;
         let (stream, session) = connector.connect(target.server_name.clone(), tcp).await?;
-        let (stream, note) = Noting::new(stream);
+        let (stream, recorded) = AlertRecorder::new(stream);
         let io = TokioIo::new(stream);
         let mut driver = JoinSet::new();
         let sender = if session.http2 {
@@ -93,7 +93,7 @@ impl Connection {
             driver.spawn(connection);
             Sender::Http1(sender)
         };
-        Ok(Self { session, target: target.clone(), sender, note, driver })
+        Ok(Self { session, target: target.clone(), sender, recorded, driver })
     }
 
     /// Whether no further request can go over it.
@@ -156,11 +156,11 @@ impl Connection {
 
     /// The alert with which the connection ended, once it has ended.
     async fn last_words(&mut self) -> Option<crate::tls::client::Alert> {
-        if self.note.get().is_none() {
+        if self.recorded.get().is_none() {
             // The request may have failed a moment before the driver reads why.
             let _ = timeout(Duration::from_millis(200), self.driver.join_next()).await;
         }
-        self.note.get().copied()
+        self.recorded.get().copied()
     }
 }
 

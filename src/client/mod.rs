@@ -1,7 +1,7 @@
-//! An HTTP client that shows a certificate, and a plain one for the admin door.
+//! An HTTP client that shows a certificate, and a plain one for the admin listener.
 
 mod fault;
-mod noting;
+mod alert_recorder;
 mod target;
 
 mod connection;

@@ -1,4 +1,4 @@
-//! Requests without TLS, for the admin door: over loopback TCP, or a unix socket.
+//! Requests without TLS, for the admin listener: over loopback TCP, or a unix socket.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -47,7 +47,7 @@ pub async fn post_unix(socket: &Path, path: &str) -> Result<(StatusCode, Bytes),
     within(DONE_DEADLINE, over_unix(socket, Method::POST, path)).await
 }
 
-/// More than the door itself takes before it gives up.
+/// Longer than the listener's own timeout.
 const DONE_DEADLINE: Duration = Duration::from_secs(40);
 
 async fn over_unix(socket: &Path, method: Method, path: &str) -> Result<(StatusCode, Bytes), ClientFault> {

@@ -1,4 +1,4 @@
-//! `[admin]`: the operator's door, which opens to this machine alone.
+//! `[admin]`: the admin listener, which opens to this machine alone.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -29,7 +29,7 @@ pub(super) fn admin(node: Option<&Node>, taken: &[Listen], judge: &mut Judge) ->
                 judge
                     .findings
                     .error(text.span, format!("`{}` is also an address of `[server]`", text.text))
-                    .hint("give the admin door a port of its own, or turn it off with `listen = []`");
+                    .hint("give the admin listener a port of its own, or turn it off with `listen = []`");
             }
             Address::Inherited(which) if taken.contains(&Listen::Inherited(which.clone())) => {
                 judge
@@ -69,7 +69,9 @@ fn address(text: Text<'_>, judge: &mut Judge) -> Option<Address> {
             .findings
             .error(
                 text.span,
-                format!("`{address}` is not a loopback address, and the admin door has no lock"),
+                format!(
+                    "`{address}` is not a loopback address, and the admin listener has no authentication"
+                ),
             )
             .hint("write `127.0.0.1:9464` or `[::1]:9464`, or a socket as `unix:run/admin.sock`");
         return None;

@@ -1,4 +1,4 @@
-//! A path in, settings and findings out. The only door of this module.
+//! From the path of webhooks.toml to settings and findings: the interface of this module.
 
 use std::path::{Path, PathBuf};
 
@@ -105,12 +105,12 @@ pub fn load_within(path: &Path, now: Timestamp, within: Within) -> Result<Loaded
     Ok(Loaded { settings, report, files, digest })
 }
 
-/// Where the operator's door is, as far as that can be read and whatever else is wrong: a daemon
+/// Where the admin listener is, as far as that can be read and whatever else is wrong: a daemon
 /// that runs can be asked how it is also while its configuration is being edited.
 ///
 /// # Errors
 /// When the file itself cannot be read.
-pub fn admin_door(path: &Path) -> Result<admin::Settings, LoadError> {
+pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
     let contents = contents(path, &Within::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());

@@ -14,7 +14,7 @@ use crate::{admin, logging, sandbox, server, spool, watch};
 /// Everything, valid as a whole.
 #[derive(Debug)]
 pub struct Settings {
-    /// The door for senders.
+    /// The listener for senders.
     pub server: server::Settings,
     /// How long to wait for what, and how many at once.
     pub limits: Limits,
@@ -30,7 +30,7 @@ pub struct Settings {
     pub spool: spool::Settings,
     /// The name of the spool's group and its number.
     pub group: Option<(String, u32)>,
-    /// The door for the operator.
+    /// The admin listener.
     pub admin: admin::Settings,
     /// Logging.
     pub log: logging::Settings,

@@ -16,7 +16,7 @@ use super::reload::{Basis, Parts, Reloader, Trigger};
 use super::report::Reporter;
 use super::snapshot::{Judgement, publish};
 use super::sockets::{SocketError, bind};
-use crate::admin::{Door, DoorError, Facts};
+use crate::admin::{AdminContext, AdminListener, AdminListenerError};
 use crate::clock::{Clock, Timestamp, distance};
 use crate::config::Settings;
 use crate::envelope::EntryIds;
@@ -34,7 +34,7 @@ use crate::spool::{
     self, Committer, Disk, FileSystem, Greatest, Keeper, Layout, OpenError, Opened, SpoolLock, greatest,
 };
 use crate::systemd::activation::{ActivationError, Inherited};
-use crate::watch::{FileWatch, Tidings, WatchError};
+use crate::watch::{FileWatch, WatchError, WatchEvent};
 
 /// How many reloads may be asked for before one of them is done.
 const TRIGGERS_WAITING_MAX: usize = 8;
@@ -52,7 +52,7 @@ pub struct Daemon {
     pub(super) drain: CancellationToken,
     pub(super) connections: TaskTracker,
     pub(super) triggers: mpsc::Sender<Trigger>,
-    pub(super) door: Door,
+    pub(super) admin_listener: AdminListener,
     pub(super) committer: Committer,
     pub(super) keeper: Keeper,
     pub(super) lock: SpoolLock,
@@ -66,14 +66,14 @@ pub enum StartError {
     /// What systemd passed is of no use.
     #[error(transparent)]
     Activation(#[from] ActivationError),
-    /// The admin door cannot be opened.
+    /// The admin listener cannot be opened.
     #[error(transparent)]
-    Door(#[from] DoorError),
+    AdminListener(#[from] AdminListenerError),
     /// A socket cannot be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
     /// The folders that everything is written to cannot be made.
-    #[error("cannot make the folder of a socket of the admin door")]
+    #[error("cannot make the folder of a socket of the admin listener")]
     Folder(#[source] io::Error),
     /// The process cannot be restricted.
     #[error(transparent)]
@@ -121,7 +121,7 @@ impl Daemon {
         metrics.loaded(clock.now().as_second());
         let live = Arc::new(Live::new(snapshot));
         let refusals = Arc::new(Refusals::default());
-        let facts = Facts {
+        let context = AdminContext {
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
             refusals: Arc::clone(&refusals),
@@ -131,7 +131,7 @@ impl Daemon {
             listen: addresses.clone(),
             reload: ask,
         };
-        let door = Door::open(admin_sockets, facts)?;
+        let admin_listener = AdminListener::start(admin_sockets, context)?;
 
         let reporter = Reporter::new(Arc::clone(&live), Arc::clone(&metrics), committer.spool());
         let (connections, drain) = (TaskTracker::new(), CancellationToken::new());
@@ -170,7 +170,18 @@ impl Daemon {
         beside(Box::pin(reporter.clone().keep_status()));
         beside(Box::pin(reporter.clone().keep_alive()));
         beside(Box::pin(Reloader::new(basis, parts, watch).run(triggered, asked)));
-        Ok(Self { live, drain, connections, triggers, door, committer, keeper, lock, reporter, addresses })
+        Ok(Self {
+            live,
+            drain,
+            connections,
+            triggers,
+            admin_listener,
+            committer,
+            keeper,
+            lock,
+            reporter,
+            addresses,
+        })
     }
 
     /// Where senders can connect to, with the ports that the system chose.
@@ -233,7 +244,7 @@ fn watch(
 ) -> Result<FileWatch, WatchError> {
     FileWatch::start(settings.files.clone(), settings.reload, move |tidings| match tidings {
         // Where triggers wait already, one more says nothing new.
-        Tidings::MayHaveChanged => drop(triggers.try_send(Trigger::Files)),
-        Tidings::InotifyWorks(works) => metrics.watcher_alive.set(i64::from(works)),
+        WatchEvent::MayHaveChanged => drop(triggers.try_send(Trigger::Files)),
+        WatchEvent::InotifyWorks(works) => metrics.watcher_alive.set(i64::from(works)),
     })
 }

@@ -160,11 +160,11 @@ impl Daemon {
             tracing::warn!(cut, waited = ?started.elapsed(), "not everything was finished in time");
         }
         // What the committer holds is committed; whoever comes later is told 503.
-        let (committer, keeper, door) = (self.committer, self.keeper, self.door);
+        let (committer, keeper, admin_listener) = (self.committer, self.keeper, self.admin_listener);
         let closing = tokio::task::spawn_blocking(move || {
             committer.stop();
             keeper.stop();
-            door.close();
+            admin_listener.close();
         });
         let closed = tokio::select! {
             never = reporter.keep_stopping() => match never {},

@@ -9,7 +9,7 @@ use crate::systemd::activation::{Inherited, Which};
 /// A socket that cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// One of the admin door.
+    /// One of the admin listener.
     #[error(transparent)]
     Admin(#[from] AdminBindError),
     /// One for senders.

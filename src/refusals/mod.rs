@@ -1,8 +1,8 @@
-//! Handshakes that were refused: the last of them, for an operator who asks why a bank cannot get
-//! in, and how many of them are logged.
+//! Handshakes that were refused or failed: the latest ones, for an operator who looks for the reason, and a rate limiter for
+//! their log lines.
 
 mod shown;
-mod pace;
+mod rate_limiter;
 mod ring;
 
 pub use ring::{REFUSALS_MAX, Refusals};

@@ -1,11 +1,11 @@
-//! The last refusals, and whether to log another one.
+//! The latest refusals, and whether to log another one.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
 use super::shown::RefusedHandshake;
 
 /// How many are kept.
@@ -15,18 +15,18 @@ pub const REFUSALS_MAX: usize = 100;
 #[derive(Debug, Default)]
 pub struct Refusals {
     ring: Mutex<VecDeque<RefusedHandshake>>,
-    pace: Mutex<Pace>,
+    rate_limiter: Mutex<RateLimiter>,
 }
 
 impl Refusals {
-    /// Keeps one, and forgets the oldest when there are too many, strangers first. Says whether to log it, too: a
-    /// stranger who knocks all day shall not fill the log.
+    /// Keeps a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to log it: an
+    /// unknown peer must not be able to fill the log.
     pub fn note(&self, refused: RefusedHandshake, now: Instant) -> bool {
         let known = !refused.vouched.is_empty();
         let loud = self.may_log(refused.reason, known, now);
         let mut ring = lock(&self.ring);
         if ring.len() == REFUSALS_MAX {
-            // Whoever scans ports shall not push out the bank that is being looked for.
+            // A port scanner must not displace the bank that the operator is looking for.
             let stranger = ring.iter().position(|kept| kept.vouched.is_empty()).unwrap_or(0);
             ring.remove(stranger);
         }
@@ -34,10 +34,9 @@ impl Refusals {
         loud
     }
 
-    /// Whether to log another event of this kind; senders whose CA is `known` have a measure of
-    /// their own.
+    /// Whether to log another event of this kind; senders whose CA is `known` are limited separately.
     pub fn may_log(&self, kind: &'static str, known: bool, now: Instant) -> bool {
-        lock(&self.pace).allows(kind, known, now)
+        lock(&self.rate_limiter).allows(kind, known, now)
     }
 
     /// All that are kept, oldest first.
@@ -47,7 +46,7 @@ impl Refusals {
 
     /// How many were not logged since this was last asked, by reason.
     pub fn take_unlogged(&self) -> Vec<(&'static str, u64)> {
-        lock(&self.pace).take_unlogged()
+        lock(&self.rate_limiter).take_unlogged()
     }
 }
 

@@ -1,4 +1,4 @@
-//! One refused handshake in words, for the log, for `/status`, and for `explain`.
+//! One refused or failed handshake as text, for the log, for `/status` and for `explain`.
 
 use std::net::SocketAddr;
 
@@ -9,14 +9,14 @@ use crate::escape::Escaped;
 use crate::identity::Identity;
 use crate::policy::{Mismatch, Name, Refusal};
 
-/// One refused handshake. What the certificate says is *claimed*, and escaped for showing.
+/// One refused or failed handshake. What the certificate contains is *claimed*, and escaped.
 #[derive(Clone, Debug, Serialize)]
 pub struct RefusedHandshake {
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     pub at: String,
-    /// Where from.
+    /// The peer's address and port.
     pub address: String,
-    /// The server name that was asked for.
+    /// The server name that the client requested (SNI).
     pub sni: Option<String>,
     /// Always `handshake`.
     pub stage: &'static str,
@@ -26,19 +26,19 @@ pub struct RefusedHandshake {
     pub detail: String,
     /// What the peer offered in its ClientHello, where nothing of it is in common.
     pub offered: Option<String>,
-    /// The senders whose own CA stands for the certificate.
+    /// The senders whose own CA vouches for the certificate.
     pub vouched: Vec<String>,
-    /// What the rules of those senders ask for, where it does not hold.
+    /// What the rules of those senders require, where the certificate does not match.
     pub expected: Option<String>,
-    /// What the certificate says instead.
+    /// What the certificate contains instead.
     pub presented: Option<String>,
-    /// The lines of webhooks.toml that would admit it; only ever for a sender whose CA vouched.
+    /// The lines of webhooks.toml that would accept it; only for a sender whose CA vouches for it.
     pub admit: Option<String>,
-    /// What the certificate says, where it could be read.
+    /// The certificate's contents, if it could be parsed.
     pub claimed: Option<ClaimedCertificate>,
 }
 
-/// What a refused certificate says of itself.
+/// The contents of a refused certificate.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClaimedCertificate {
     /// RFC 4514.
@@ -58,7 +58,7 @@ pub struct ClaimedCertificate {
 }
 
 impl RefusedHandshake {
-    /// Puts a refusal into words.
+    /// Describes a refusal.
     pub fn new(at: Timestamp, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) -> Self {
         Self {
             at: rfc3339_micros(at),
@@ -104,7 +104,7 @@ impl RefusedHandshake {
 }
 
 impl ClaimedCertificate {
-    /// What a certificate says, escaped.
+    /// The contents of a certificate, escaped.
     pub fn of(identity: &Identity) -> Self {
         Self {
             subject: Escaped(identity.subject.as_str()).to_string(),
@@ -118,7 +118,7 @@ impl ClaimedCertificate {
     }
 }
 
-/// What would admit the certificate, in a line; `None` where nothing that is added would.
+/// What would accept the certificate, in one line; `None` if no addition would.
 pub fn admit(refusal: &Refusal) -> Option<String> {
     let each_sender = refusal.admitting().into_iter();
     each(each_sender.map(|advice| format!("sender `{}`: {}", advice.sender, advice.lines.join(" and "))))

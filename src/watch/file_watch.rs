@@ -1,5 +1,5 @@
-//! inotify says at once that something happened on the way to a file, and a look every now and then
-//! is the net below it: network file systems and a used-up watch limit send no event.
+//! Watches files with inotify, and also reports a possible change at intervals: network file systems and an exhausted watch
+//! limit send no events.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use notify::{ErrorKind, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::time::Instant;
 
+use super::path_trace::PathTrace;
 use super::settings::Settings;
-use super::way::Way;
 
 /// However busy the folders are, a look is taken after this.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
@@ -25,54 +25,62 @@ pub struct FileWatch {
     signals: Sender<Signal>,
 }
 
-/// What is told.
+/// What is reported.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Tidings {
+pub enum WatchEvent {
     /// Something may have changed.
     MayHaveChanged,
-    /// Whether inotify works; without it changes are noticed at the next look.
+    /// Whether inotify works; without it, changes are noticed at the next poll.
     InotifyWorks(bool),
 }
 
-/// Watching cannot begin at all.
+/// Watching cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch files for changes")]
 pub struct WatchError(#[from] io::Error);
 
 #[derive(Debug)]
 enum Signal {
-    /// Something happened on the way to a file.
+    /// Something happened to a name on the path of a file.
     Event,
-    /// The thread that reads events is gone, and was not told to go.
-    Deaf(u64),
-    /// Other files, or another way of watching them.
+    /// The library's thread that reads events has ended by itself.
+    WatcherDied(u64),
+    /// Watch other files, or with other settings.
     Follow(Vec<PathBuf>, Settings),
     Stop,
 }
 
 impl FileWatch {
-    /// Tells `tell` when something may have changed, once things are quiet.
+    /// Calls `notify_change` when something may have changed, after a quiet time.
     ///
     /// # Errors
-    /// When the system has no thread to give. Without inotify it still looks now and then.
+    /// If the thread cannot be started. Without inotify, files are polled.
     pub fn start(
         files: Vec<PathBuf>,
         settings: Settings,
-        tell: impl Fn(Tidings) + Send + 'static,
+        notify_change: impl Fn(WatchEvent) + Send + 'static,
     ) -> Result<Self, WatchError> {
         let (signals, received) = channel();
         let own = signals.clone();
         thread::Builder::new().name("watch".into()).spawn(move || {
-            let mut post = Post { files, settings, signals: own, tell, ear: None, ears: 0, said: None };
-            post.listen();
-            // What changed between the reading and the listening.
-            (post.tell)(Tidings::MayHaveChanged);
-            post.stand(&received);
+            let mut watcher = Watcher {
+                files,
+                settings,
+                signals: own,
+                notify_change,
+                inotify: None,
+                number: 0,
+                reported: None,
+            };
+            watcher.rearm();
+            // Files may have changed between reading them and watching them.
+            (watcher.notify_change)(WatchEvent::MayHaveChanged);
+            watcher.run(&received);
         })?;
         Ok(Self { signals })
     }
 
-    /// Watches these files from now on, in this way, and tells once that they may have changed.
+    /// Watches these files from now on, and reports once that they may have changed.
     pub fn follow(&self, files: Vec<PathBuf>, settings: Settings) {
         let _ = self.signals.send(Signal::Follow(files, settings));
     }
@@ -86,19 +94,19 @@ impl Drop for FileWatch {
 }
 
 /// The thread that watches.
-struct Post<F> {
+struct Watcher<F> {
     files: Vec<PathBuf>,
     settings: Settings,
     signals: Sender<Signal>,
-    tell: F,
-    /// What listens, and the way it listens along.
-    ear: Option<(RecommendedWatcher, Way, u64)>,
-    ears: u64,
-    said: Option<bool>,
+    notify_change: F,
+    /// The inotify instance with the path that it watches, and its number.
+    inotify: Option<(RecommendedWatcher, PathTrace, u64)>,
+    number: u64,
+    reported: Option<bool>,
 }
 
-impl<F: Fn(Tidings)> Post<F> {
-    fn stand(&mut self, received: &Receiver<Signal>) {
+impl<F: Fn(WatchEvent)> Watcher<F> {
+    fn run(&mut self, received: &Receiver<Signal>) {
         loop {
             match received.recv_timeout(self.settings.poll.unwrap_or(NEVER)) {
                 Ok(Signal::Event) => {
@@ -107,30 +115,30 @@ impl<F: Fn(Tidings)> Post<F> {
                     }
                 }
                 Ok(Signal::Follow(files, settings)) => (self.files, self.settings) = (files, settings),
-                Ok(Signal::Deaf(number)) => {
-                    if self.ear.as_ref().is_none_or(|(_, _, ours)| *ours != number) {
+                Ok(Signal::WatcherDied(number)) => {
+                    if self.inotify.as_ref().is_none_or(|(_, _, ours)| *ours != number) {
                         continue;
                     }
-                    tracing::warn!("nobody listens for changes of files any more; listening anew");
-                    self.ear = None;
+                    tracing::warn!("file watcher died; restarting it");
+                    self.inotify = None;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
-            // Listening first: what changes after the look is heard.
-            self.listen();
-            (self.tell)(Tidings::MayHaveChanged);
+            // Watch first, so that a change after the files are read is noticed.
+            self.rearm();
+            (self.notify_change)(WatchEvent::MayHaveChanged);
         }
     }
 
-    /// Waits for quiet; false when it is time to stop.
+    /// Waits for a quiet time; false if the thread is to stop.
     fn settle(&mut self, received: &Receiver<Signal>) -> bool {
         let latest = Instant::now() + SETTLE_MAX.max(self.settings.settle);
         loop {
             let left = latest.saturating_duration_since(Instant::now());
             match received.recv_timeout(self.settings.settle.min(left)) {
-                Ok(Signal::Event | Signal::Deaf(_)) if left.is_zero() => return true,
-                Ok(Signal::Event | Signal::Deaf(_)) => {}
+                Ok(Signal::Event | Signal::WatcherDied(_)) if left.is_zero() => return true,
+                Ok(Signal::Event | Signal::WatcherDied(_)) => {}
                 Ok(Signal::Follow(files, settings)) => (self.files, self.settings) = (files, settings),
                 Err(RecvTimeoutError::Timeout) => return true,
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
@@ -138,54 +146,57 @@ impl<F: Fn(Tidings)> Post<F> {
         }
     }
 
-    /// Listens along the way as it is now.
-    fn listen(&mut self) {
-        let way = Way::to(&self.files);
+    /// Watches the current path of every file.
+    fn rearm(&mut self) {
+        let trace = PathTrace::to(&self.files);
         if !self.settings.watch {
-            self.ear = None;
-            return self.say(false);
+            self.inotify = None;
+            return self.report(false);
         }
-        if self.ear.as_ref().is_some_and(|(_, known, _)| *known == way) {
+        if self.inotify.as_ref().is_some_and(|(_, known, _)| *known == trace) {
             return;
         }
-        self.ears += 1;
-        match ear(&way, self.signals.clone(), self.ears) {
+        self.number += 1;
+        match watch_directories(&trace, self.signals.clone(), self.number) {
             Ok(watcher) => {
-                self.ear = Some((watcher, way, self.ears));
-                self.say(true);
+                self.inotify = Some((watcher, trace, self.number));
+                self.report(true);
             }
             Err(error) => {
-                self.ear = None;
-                if self.said != Some(false) {
-                    tracing::warn!(%error, poll = ?self.settings.poll, "inotify does not work here; files are looked at now and then");
+                self.inotify = None;
+                if self.reported != Some(false) {
+                    tracing::warn!(%error, interval = ?self.settings.poll, "inotify unavailable; polling files instead");
                 }
-                self.say(false);
+                self.report(false);
             }
         }
     }
 
-    fn say(&mut self, works: bool) {
-        if self.said.replace(works) != Some(works) {
-            (self.tell)(Tidings::InotifyWorks(works));
+    fn report(&mut self, works: bool) {
+        if self.reported.replace(works) != Some(works) {
+            (self.notify_change)(WatchEvent::InotifyWorks(works));
         }
     }
 }
 
-/// Folders are watched, not files: a watch on a file sees the first rename over it and then nothing.
-fn ear(way: &Way, signals: Sender<Signal>, number: u64) -> notify::Result<RecommendedWatcher> {
-    let names = way.names.clone();
+/// Directories are watched, not files: a watch on a file sees the first rename over it and then nothing.
+fn watch_directories(
+    trace: &PathTrace,
+    signals: Sender<Signal>,
+    number: u64,
+) -> notify::Result<RecommendedWatcher> {
+    let names = trace.names.clone();
     let alarm = Alarm { signals, number };
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if concerns(event, &names) {
             let _ = alarm.signals.send(Signal::Event);
         }
     })?;
-    for (folder, _, _) in &way.folders {
+    for (folder, _, _) in &trace.folders {
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
-            // A folder further up that is not ours to read is not ours to watch; nor is one that
-            // went while we looked.
+            // A directory that cannot be read cannot be watched; nor can one that was just removed.
             Err(error) if is_bearable(&error) => {
-                tracing::debug!(folder = %folder.display(), %error, "a folder is not watched")
+                tracing::debug!(folder = %folder.display(), %error, "directory not watched")
             }
             watched => watched?,
         }
@@ -206,11 +217,11 @@ fn is_bearable(error: &notify::Error) -> bool {
     }
 }
 
-/// Whether an event is about a name on the way. What cannot be told counts, too.
+/// Whether an event is about a name on the path. An event that does not tell counts as one.
 fn concerns(event: notify::Result<notify::Event>, names: &BTreeSet<PathBuf>) -> bool {
     match event {
         Err(_) => true,
-        // Reading a file is an event as well; heeding it would wake us for our own looks.
+        // Reading a file is also an event: the daemon's own reads must not trigger another reload.
         Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
         Ok(event) => {
             event.need_rescan()
@@ -233,7 +244,7 @@ struct Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        let _ = self.signals.send(Signal::Deaf(self.number));
+        let _ = self.signals.send(Signal::WatcherDied(self.number));
     }
 }
 
@@ -248,22 +259,22 @@ mod tests {
     /// Far longer than a change takes to be noticed.
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
-    fn watch(file: &Path, settings: Settings) -> (FileWatch, Receiver<Tidings>) {
-        let (tell, told) = channel();
-        let watch = FileWatch::start(vec![file.to_owned()], settings, move |tidings| {
-            let _ = tell.send(tidings);
+    fn watch(file: &Path, settings: Settings) -> (FileWatch, Receiver<WatchEvent>) {
+        let (notify_change, reported) = channel();
+        let watch = FileWatch::start(vec![file.to_owned()], settings, move |event| {
+            let _ = notify_change.send(event);
         });
-        let expected = Tidings::InotifyWorks(settings.watch);
-        for expected in [expected, Tidings::MayHaveChanged] {
-            assert_eq!(told.recv_timeout(NOTICED_WITHIN).expect("it begins"), expected);
+        let expected = WatchEvent::InotifyWorks(settings.watch);
+        for expected in [expected, WatchEvent::MayHaveChanged] {
+            assert_eq!(reported.recv_timeout(NOTICED_WITHIN).expect("it begins"), expected);
         }
-        (watch.expect("a watch"), told)
+        (watch.expect("a watch"), reported)
     }
 
-    fn noticed(told: &Receiver<Tidings>) {
-        let first = told.recv_timeout(NOTICED_WITHIN).expect("the change is noticed");
-        assert_eq!(first, Tidings::MayHaveChanged);
-        while told.recv_timeout(Duration::from_millis(100)).is_ok() {}
+    fn noticed(reported: &Receiver<WatchEvent>) {
+        let first = reported.recv_timeout(NOTICED_WITHIN).expect("the change is noticed");
+        assert_eq!(first, WatchEvent::MayHaveChanged);
+        while reported.recv_timeout(Duration::from_millis(100)).is_ok() {}
     }
 
     #[test]
@@ -273,22 +284,22 @@ mod tests {
         fs::create_dir(root.join("r0")).expect("a folder");
         fs::write(root.join("r0/server.pem"), "0").expect("a file");
         symlink("r0", root.join("current")).expect("a symlink");
-        let (_watch, told) = watch(&root.join("current/server.pem"), QUICK);
+        let (_watch, reported) = watch(&root.join("current/server.pem"), QUICK);
         for round in 1..4 {
             // Written in place.
             fs::write(root.join(format!("r{}/server.pem", round - 1)), "a").expect("a file");
-            noticed(&told);
+            noticed(&reported);
             // Renamed over.
             fs::write(root.join("next"), "b").expect("a file");
             fs::rename(root.join("next"), root.join(format!("r{}/server.pem", round - 1))).expect("a rename");
-            noticed(&told);
-            // The symlink on the way is swapped.
+            noticed(&reported);
+            // The symlink on the path is replaced.
             let fresh = format!("r{round}");
             fs::create_dir(root.join(&fresh)).expect("a folder");
             fs::write(root.join(&fresh).join("server.pem"), "c").expect("a file");
             symlink(&fresh, root.join("link")).expect("a symlink");
             fs::rename(root.join("link"), root.join("current")).expect("a rename");
-            noticed(&told);
+            noticed(&reported);
         }
     }
 
@@ -297,12 +308,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("server.pem");
         fs::write(&file, "0").expect("a file");
-        let (_watch, told) = watch(&file, QUICK);
+        let (_watch, reported) = watch(&file, QUICK);
         fs::write(folder.path().join("log"), "line").expect("a file");
         fs::read(&file).expect("read");
-        assert!(told.recv_timeout(Duration::from_millis(300)).is_err());
+        assert!(reported.recv_timeout(Duration::from_millis(300)).is_err());
         fs::write(&file, "1").expect("a file");
-        noticed(&told);
+        noticed(&reported);
     }
 
     #[test]
@@ -313,9 +324,9 @@ mod tests {
             poll: Some(Duration::from_millis(20)),
             settle: Duration::from_millis(20),
         };
-        let (_watch, told) = watch(&folder.path().join("a"), settings);
+        let (_watch, reported) = watch(&folder.path().join("a"), settings);
         for _ in 0..3 {
-            assert_eq!(told.recv_timeout(NOTICED_WITHIN).expect("a look"), Tidings::MayHaveChanged);
+            assert_eq!(reported.recv_timeout(NOTICED_WITHIN).expect("a poll"), WatchEvent::MayHaveChanged);
         }
     }
 
@@ -324,13 +335,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("server.pem");
         fs::write(&file, "0").expect("a file");
-        let (_watch, told) = watch(&file, Settings { settle: Duration::from_millis(200), ..QUICK });
+        let (_watch, reported) = watch(&file, Settings { settle: Duration::from_millis(200), ..QUICK });
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(2_500) {
             fs::write(&file, "1").expect("a file");
             thread::sleep(Duration::from_millis(5));
         }
-        let looks = told.try_iter().count();
+        let looks = reported.try_iter().count();
         assert!((1..=3).contains(&looks), "{looks}");
     }
 }

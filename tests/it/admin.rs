@@ -1,4 +1,4 @@
-//! The operator's door.
+//! The admin listener.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! The admin door while there is a crowd and the disk does not answer.
+//! The admin listener while there is a crowd and the disk does not answer.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

@@ -245,7 +245,7 @@ impl Daemon {
         log.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// Asks the admin door, and returns status and body.
+    /// Asks the admin listener, and returns status and body.
     pub fn admin(&self, path: &str) -> (u16, String) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (status, body) = runtime.block_on(hookspool::client::get_unix(&self.socket, path)).unwrap();

@@ -1,18 +1,18 @@
-//! How many refusals are logged: many at once, and then one a second, for each reason.
+//! Limits how many refusals are logged: for each reason a burst, then one a second.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many of one reason are logged at once.
+/// How many of one reason are logged in a burst.
 const BURST: u32 = 50;
-/// One more of a reason is logged for each of these.
+/// After a burst, one of a reason is logged in each such interval.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What may be logged, for each reason, of those whose CA is known and of strangers.
+/// A token bucket for each reason, and separately for peers whose CA is known.
 #[derive(Debug, Default)]
-pub(super) struct Pace(BTreeMap<(&'static str, bool), Bucket>);
+pub(super) struct RateLimiter(BTreeMap<(&'static str, bool), Bucket>);
 
 #[derive(Debug)]
 struct Bucket {
@@ -21,7 +21,7 @@ struct Bucket {
     unlogged: u64,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(super) fn allows(&mut self, reason: &'static str, known: bool, now: Instant) -> bool {
         let bucket =
             self.0.entry((reason, known)).or_insert(Bucket { left: BURST, filled_at: now, unlogged: 0 });
@@ -55,16 +55,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_of_one_reason_leaves_room_for_the_others() {
-        let (mut pace, begin) = (Pace::default(), Instant::now());
-        let logged = (0..1_000).filter(|_| pace.allows("unknown_ca", false, begin)).count();
+    fn a_flood_of_one_reason_does_not_suppress_the_others() {
+        let (mut rate_limiter, begin) = (RateLimiter::default(), Instant::now());
+        let logged = (0..1_000).filter(|_| rate_limiter.allows("unknown_ca", false, begin)).count();
         assert_eq!(logged, 50);
-        assert!(pace.allows("unknown_ca", true, begin));
-        assert!(pace.allows("unknown_ca", false, begin + EVERY));
-        assert!(!pace.allows("unknown_ca", false, begin + EVERY));
-        assert_eq!(pace.take_unlogged(), [("unknown_ca", 951)]);
-        assert_eq!(pace.take_unlogged(), []);
+        assert!(rate_limiter.allows("unknown_ca", true, begin));
+        assert!(rate_limiter.allows("unknown_ca", false, begin + EVERY));
+        assert!(!rate_limiter.allows("unknown_ca", false, begin + EVERY));
+        assert_eq!(rate_limiter.take_unlogged(), [("unknown_ca", 951)]);
+        assert_eq!(rate_limiter.take_unlogged(), []);
         let later = begin + 1_000 * EVERY;
-        assert_eq!((0..1_000).filter(|_| pace.allows("unknown_ca", false, later)).count(), 50);
+        assert_eq!((0..1_000).filter(|_| rate_limiter.allows("unknown_ca", false, later)).count(), 50);
     }
 }

@@ -1,5 +1,5 @@
-//! The way to a file: every name on it that, were it to mean something else, would make the path
-//! lead to another file.
+//! The path of a file with all its symlinks: every name that, if it were replaced, would make the path lead to another
+//! file.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -10,23 +10,23 @@ use std::path::{Component, Path, PathBuf};
 /// How many symlinks are followed, as the kernel has it (path_resolution(7)).
 const SYMLINKS_MAX: usize = 40;
 
-/// The names on the way to a set of files.
+/// The names on the paths of a set of files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Way {
-    /// Each in the folder that it was really found in.
+pub(super) struct PathTrace {
+    /// Each in the directory that it was found in.
     pub(super) names: BTreeSet<PathBuf>,
-    /// Those folders, and what they are now: another one may come to stand in their place.
+    /// Those directories with their device and inode, because another directory may replace them.
     pub(super) folders: BTreeSet<(PathBuf, u64, u64)>,
 }
 
-impl Way {
-    /// The ways to all of these files, as they are at this moment.
+impl PathTrace {
+    /// The current paths of all these files.
     pub(super) fn to(files: &[PathBuf]) -> Self {
-        let mut way = Self::default();
+        let mut trace = Self::default();
         for file in files {
-            way.follow(file);
+            trace.follow(file);
         }
-        way.folders = way
+        trace.folders = trace
             .names
             .iter()
             .filter_map(|name| name.parent())
@@ -35,7 +35,7 @@ impl Way {
                 Some((folder.to_owned(), metadata.dev(), metadata.ino()))
             })
             .collect();
-        way
+        trace
     }
 
     fn follow(&mut self, file: &Path) {
@@ -103,16 +103,16 @@ mod tests {
         fs::write(root.join("..1/tls.crt"), "x").expect("a file");
         symlink("..1", root.join("..data")).expect("a symlink");
         symlink("..data/tls.crt", root.join("tls.crt")).expect("a symlink");
-        let way = Way::to(&[root.join("tls.crt")]);
+        let trace = PathTrace::to(&[root.join("tls.crt")]);
         for name in ["tls.crt", "..data", "..1", "..1/tls.crt"] {
-            assert!(way.names.contains(&root.join(name)), "{name}: {way:?}");
+            assert!(trace.names.contains(&root.join(name)), "{name}: {trace:?}");
         }
-        let folders: BTreeSet<_> = way.folders.iter().map(|(folder, _, _)| folder.clone()).collect();
-        assert!(folders.contains(&root) && folders.contains(&root.join("..1")), "{way:?}");
+        let folders: BTreeSet<_> = trace.folders.iter().map(|(folder, _, _)| folder.clone()).collect();
+        assert!(folders.contains(&root) && folders.contains(&root.join("..1")), "{trace:?}");
         fs::create_dir(root.join("..2")).expect("a folder");
         fs::remove_file(root.join("..data")).expect("removed");
         symlink("..2", root.join("..data")).expect("a symlink");
-        assert!(Way::to(&[root.join("tls.crt")]).names.contains(&root.join("..2/tls.crt")));
+        assert!(PathTrace::to(&[root.join("tls.crt")]).names.contains(&root.join("..2/tls.crt")));
     }
 
     #[test]
@@ -121,8 +121,8 @@ mod tests {
         let root = folder.path().canonicalize().expect("a path");
         symlink("b", root.join("a")).expect("a symlink");
         symlink("a", root.join("b")).expect("a symlink");
-        let way = Way::to(&[root.join("a"), root.join("none/file")]);
-        assert!(way.names.contains(&root.join("b")) && way.names.contains(&root.join("none/file")));
+        let trace = PathTrace::to(&[root.join("a"), root.join("none/file")]);
+        assert!(trace.names.contains(&root.join("b")) && trace.names.contains(&root.join("none/file")));
     }
 
     #[test]
@@ -131,11 +131,11 @@ mod tests {
         let root = folder.path().canonicalize().expect("a path");
         fs::create_dir(root.join("certs")).expect("a folder");
         let file = [root.join("certs/a.pem")];
-        let before = Way::to(&file);
-        assert_eq!(before, Way::to(&file));
+        let before = PathTrace::to(&file);
+        assert_eq!(before, PathTrace::to(&file));
         fs::create_dir(root.join("next")).expect("a folder");
         fs::rename(root.join("certs"), root.join("old")).expect("a rename");
         fs::rename(root.join("next"), root.join("certs")).expect("a rename");
-        assert_ne!(before, Way::to(&file));
+        assert_ne!(before, PathTrace::to(&file));
     }
 }

@@ -1,4 +1,4 @@
-//! What the admin door looks at.
+//! What the admin listener can read.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,23 +11,23 @@ use crate::metrics::Metrics;
 use crate::refusals::Refusals;
 use crate::spool::{FileSystem, Spool};
 
-/// What the door looks at. All it can do is ask for a reload.
+/// Everything that the admin listener reads. The only change it can request is a reload.
 #[derive(Clone, Debug)]
-pub struct Facts {
-    /// What is in force.
+pub struct AdminContext {
+    /// The snapshot in force.
     pub live: Arc<Live>,
-    /// What was counted.
+    /// All metrics.
     pub metrics: Arc<Metrics>,
-    /// Who was refused.
+    /// The latest refusals.
     pub refusals: Arc<Refusals>,
-    /// How the spool is.
+    /// The spool and its health.
     pub spool: Spool,
-    /// Where the spool is.
+    /// The spool's directory.
     pub spool_directory: PathBuf,
-    /// What it is on.
+    /// The spool's file system.
     pub file_system: FileSystem,
-    /// Where senders connect to.
+    /// The addresses that senders connect to.
     pub listen: Vec<SocketAddr>,
-    /// Where to ask for a reload.
+    /// Requests for a reload.
     pub reload: mpsc::Sender<Asking>,
 }

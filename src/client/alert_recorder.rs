@@ -13,23 +13,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::tls::client::{Alert, TlsStream};
 
 /// Where the alert will be, if one comes.
-pub(super) type Note = Arc<OnceLock<Alert>>;
+pub(super) type RecordedAlert = Arc<OnceLock<Alert>>;
 
-pub(super) struct Noting {
+pub(super) struct AlertRecorder {
     stream: TlsStream,
-    note: Note,
+    recorded: RecordedAlert,
 }
 
-impl Noting {
-    pub(super) fn new(stream: TlsStream) -> (Self, Note) {
-        let note = Note::default();
-        (Self { stream, note: Arc::clone(&note) }, note)
+impl AlertRecorder {
+    pub(super) fn new(stream: TlsStream) -> (Self, RecordedAlert) {
+        let recorded = RecordedAlert::default();
+        (Self { stream, recorded: Arc::clone(&recorded) }, recorded)
     }
 
     fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Some(alert) = result.as_ref().err().and_then(Alert::behind) {
             // The first alert is the one that ended the connection.
-            let _ = self.note.set(alert);
+            let _ = self.recorded.set(alert);
         }
         result
     }
@@ -44,7 +44,7 @@ impl Noting {
     }
 }
 
-impl AsyncRead for Noting {
+impl AsyncRead for AlertRecorder {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -54,7 +54,7 @@ impl AsyncRead for Noting {
     }
 }
 
-impl AsyncWrite for Noting {
+impl AsyncWrite for AlertRecorder {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if matches!(result, Poll::Ready(Err(_))) {

@@ -1,4 +1,4 @@
-//! The admin door's thread: its own runtime, so that nothing the senders do can keep it waiting.
+//! The admin listener's thread. It has a separate runtime, so that nothing that senders do delays it.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,38 +17,38 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Way, answer};
-use super::facts::Facts;
+use super::answer::{Transport, answer};
+use super::context::AdminContext;
 use super::sockets::Socket;
 
-/// Admin connections at once; more wait.
+/// Concurrent admin connections; further ones wait.
 const CONNECTIONS_MAX: usize = 64;
-/// How long one of them may stay, whatever it does: a scrape takes milliseconds.
+/// The longest lifetime of one of them; a scrape takes milliseconds.
 const CONNECTION_MAX: Duration = Duration::from_secs(60);
-/// How long a request's headers may take.
+/// The timeout for a request's headers.
 const HEAD_MAX: Duration = Duration::from_secs(5);
-/// How long to wait when the system has no descriptors to give.
+/// The wait after an accept that failed, for example for lack of descriptors.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
-/// The admin door cannot be opened.
+/// The admin listener cannot be started.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start the admin door")]
-pub struct DoorError(#[from] io::Error);
+#[error("cannot start the admin listener")]
+pub struct AdminListenerError(#[from] io::Error);
 
-/// The open door.
+/// The running admin listener.
 #[derive(Debug)]
-pub struct Door {
+pub struct AdminListener {
     close: CancellationToken,
     thread: JoinHandle<()>,
     sockets: Vec<PathBuf>,
 }
 
-impl Door {
-    /// Opens it.
+impl AdminListener {
+    /// Starts its thread.
     ///
     /// # Errors
-    /// When the system has no thread or no poller to give.
-    pub fn open(sockets: Vec<Socket>, facts: Facts) -> Result<Self, DoorError> {
+    /// If the thread or its runtime cannot be created.
+    pub fn start(sockets: Vec<Socket>, context: AdminContext) -> Result<Self, AdminListenerError> {
         let paths = sockets
             .iter()
             .filter_map(|socket| match socket {
@@ -57,20 +57,20 @@ impl Door {
             })
             .collect();
         for socket in &sockets {
-            tracing::info!(place = socket.place(), "admin door open");
+            tracing::info!(place = socket.place(), "admin listener open");
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let close = CancellationToken::new();
         let closed = close.clone();
         let thread = thread::Builder::new().name("admin".into()).spawn(move || {
-            if let Err(error) = runtime.block_on(serve(sockets, facts, closed)) {
-                tracing::error!(%error, "the admin door is shut");
+            if let Err(error) = runtime.block_on(serve(sockets, context, closed)) {
+                tracing::error!(%error, "admin listener closed");
             }
         })?;
         Ok(Self { close, thread, sockets: paths })
     }
 
-    /// Closes it and removes its sockets.
+    /// Stops it and removes its Unix sockets.
     pub fn close(self) {
         self.close.cancel();
         let _ = self.thread.join();
@@ -80,24 +80,26 @@ impl Door {
     }
 }
 
-async fn serve(sockets: Vec<Socket>, facts: Facts, close: CancellationToken) -> io::Result<()> {
+async fn serve(sockets: Vec<Socket>, context: AdminContext, close: CancellationToken) -> io::Result<()> {
     let tasks = TaskTracker::new();
-    let guests = Guests { facts, crowd: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: tasks.clone() };
+    let acceptor =
+        Acceptor { context, connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: tasks.clone() };
     for socket in sockets {
-        let guests = guests.clone();
+        let acceptor = acceptor.clone();
         match socket {
             Socket::Tcp(listener) => {
                 let listener = TcpListener::from_std(listener)?;
                 tasks.spawn(
-                    guests.welcome(Way::Tcp, async move || listener.accept().await.map(|(stream, _)| stream)),
+                    acceptor.accept(Transport::Tcp, async move || {
+                        listener.accept().await.map(|(stream, _)| stream)
+                    }),
                 );
             }
             Socket::Unix(listener, _) => {
                 let listener = UnixListener::from_std(listener)?;
-                tasks.spawn(
-                    guests
-                        .welcome(Way::Unix, async move || listener.accept().await.map(|(stream, _)| stream)),
-                );
+                tasks.spawn(acceptor.accept(Transport::Unix, async move || {
+                    listener.accept().await.map(|(stream, _)| stream)
+                }));
             }
         }
     }
@@ -106,26 +108,26 @@ async fn serve(sockets: Vec<Socket>, facts: Facts, close: CancellationToken) -> 
 }
 
 #[derive(Clone, Debug)]
-struct Guests {
-    facts: Facts,
-    crowd: Arc<Semaphore>,
+struct Acceptor {
+    context: AdminContext,
+    connections: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
-impl Guests {
-    async fn welcome<S, A>(self, way: Way, mut accept: A)
+impl Acceptor {
+    async fn accept<S, A>(self, transport: Transport, mut next: A)
     where
         A: AsyncFnMut() -> io::Result<S>,
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         loop {
-            let Ok(place) = Arc::clone(&self.crowd).acquire_owned().await else { return };
-            match accept().await {
+            let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
+            match next().await {
                 Ok(stream) => {
-                    let facts = self.facts.clone();
+                    let context = self.context.clone();
                     self.tasks.spawn(async move {
-                        let _ = timeout(CONNECTION_MAX, converse(stream, way, facts)).await;
-                        drop(place);
+                        let _ = timeout(CONNECTION_MAX, serve_connection(stream, transport, context)).await;
+                        drop(permit);
                     });
                 }
                 Err(_) => sleep(ACCEPT_BACK_OFF).await,
@@ -134,15 +136,15 @@ impl Guests {
     }
 }
 
-async fn converse<S>(stream: S, way: Way, facts: Facts)
+async fn serve_connection<S>(stream: S, transport: Transport, context: AdminContext)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let service = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
-        Ok::<_, Infallible>(answer(&facts, way, request.method(), request.uri().path()).await)
+        Ok::<_, Infallible>(answer(&context, transport, request.method(), request.uri().path()).await)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
-    // A guest that hangs up is no news.
+    // A client that disconnects is not reported.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
