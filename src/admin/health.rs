@@ -16,17 +16,16 @@ pub(super) struct NotReady {
 
 /// All reasons; none means ready.
 pub(super) fn not_ready(live: &Live, spool: &Health) -> Vec<NotReady> {
-    let ailments =
-        spool.ailments().map(|ailment| NotReady { code: ailment.code(), detail: ailment.to_string() });
+    let faults = spool.faults().map(|fault| NotReady { code: fault.code(), detail: fault.to_string() });
     let draining = live
         .is_draining()
         .then(|| NotReady { code: "draining", detail: "the daemon is stopping".to_owned() });
-    ailments.chain(no_endpoint_left(live, spool)).chain(draining).collect()
+    faults.chain(no_endpoint_left(live, spool)).chain(draining).collect()
 }
 
 /// The fault of one endpoint is its own; that of all of them leaves nothing to be ready for.
 fn no_endpoint_left(live: &Live, spool: &Health) -> Option<NotReady> {
-    let (snapshot, faults) = (live.current(), spool.faults());
+    let (snapshot, faults) = (live.current(), spool.endpoint_faults());
     let mut endpoints = snapshot.policy.endpoints().iter().peekable();
     let detail = endpoints.peek().and_then(|endpoint| faults.get(&endpoint.name))?.clone();
     endpoints

@@ -75,7 +75,7 @@ impl Status {
 
 /// The spool's faults first: they cost deliveries.
 fn degraded(context: &AdminContext) -> Vec<String> {
-    let of_endpoints = context.spool.health().faults();
+    let of_endpoints = context.spool.health().endpoint_faults();
     let of_endpoints = of_endpoints.iter().map(|(name, fault)| format!("endpoint `{name}`: {fault}"));
     let directory = context.spool_directory.display();
     let risk = context.file_system.risk().map(|risk| format!("[spool] directory `{directory}` is on {risk}"));

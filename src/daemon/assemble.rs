@@ -31,7 +31,7 @@ use crate::refusals::Refusals;
 use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
 use crate::spool::{
-    self, Committer, Disk, FileSystem, Greatest, Keeper, Layout, OpenError, Opened, SpoolLock, greatest,
+    self, Committer, Disk, FileSystem, Greatest, Layout, Maintenance, OpenError, Opened, SpoolLock, greatest,
 };
 use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, WatchError, WatchEvent};
@@ -54,7 +54,7 @@ pub struct Daemon {
     pub(super) triggers: mpsc::Sender<Trigger>,
     pub(super) admin_listener: AdminListener,
     pub(super) committer: Committer,
-    pub(super) keeper: Keeper,
+    pub(super) maintenance: Maintenance,
     pub(super) lock: SpoolLock,
     pub(super) reporter: Reporter,
     addresses: Vec<SocketAddr>,
@@ -110,7 +110,8 @@ impl Daemon {
         let (listeners, admin_sockets) = bind(server, admin, inherited)?;
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
 
-        let (committer, ids, keeper) = start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
+        let (committer, ids, maintenance) =
+            start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
         let basis = Basis::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
@@ -141,7 +142,7 @@ impl Daemon {
             clock: clock.clone(),
             logging: Arc::clone(&logging),
             spool: committer.spool(),
-            keep: keeper.keep(),
+            retention: maintenance.retention(),
             disk,
             layout,
             reporter: reporter.clone(),
@@ -177,7 +178,7 @@ impl Daemon {
             triggers,
             admin_listener,
             committer,
-            keeper,
+            maintenance,
             lock,
             reporter,
             addresses,
@@ -227,13 +228,14 @@ fn start_writing(
     endpoints: Vec<Name>,
     clock: &Clock,
     metrics: &Arc<Metrics>,
-) -> Result<(Committer, EntryIds, Keeper), StartError> {
+) -> Result<(Committer, EntryIds, Maintenance), StartError> {
     let (min_free, retention) = (settings.min_free.0, settings.retention);
     let committer = Committer::start(disk.clone(), layout.clone(), min_free, endpoints, Arc::clone(metrics))?;
-    // After the entries of the logs are back in `new`, and before the keeper moves those that are not intact.
+    // After the entries of the logs are back in `new`, and before the maintenance moves those that are not intact.
     let ids = continue_ids(disk, layout, clock);
-    let keeper = Keeper::start(disk.clone(), layout.clone(), retention, clock.clone(), Arc::clone(metrics))?;
-    Ok((committer, ids, keeper))
+    let maintenance =
+        Maintenance::start(disk.clone(), layout.clone(), retention, clock.clone(), Arc::clone(metrics))?;
+    Ok((committer, ids, maintenance))
 }
 
 /// Watches the files of a configuration, and passes on what is heard of them.

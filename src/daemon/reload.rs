@@ -19,7 +19,7 @@ use crate::live::{Asking, Live, Reload, ReloadOutcome, Snapshot};
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::sandbox::Readable;
-use crate::spool::{Disk, Keep, Layout, Spool, make_queues};
+use crate::spool::{Disk, Layout, RetentionSetting, Spool, make_queues};
 use crate::watch::{self, FileWatch};
 
 /// How long a set that cannot be served may still be one that is being written.
@@ -42,7 +42,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) logging: Arc<Logging>,
     pub(super) spool: Spool,
-    pub(super) keep: Keep,
+    pub(super) retention: RetentionSetting,
     pub(super) disk: Disk,
     pub(super) layout: Layout,
     pub(super) reporter: Reporter,
@@ -199,10 +199,10 @@ impl Reloader {
             return self.reject(Unfit::Fault(fault), &report, &settings.files);
         }
         self.waits = self.basis.fixed.differences(&settings);
-        let Parts { live, metrics, clock, logging, spool, keep, .. } = &self.parts;
+        let Parts { live, metrics, clock, logging, spool, retention, .. } = &self.parts;
         logging.set_level(settings.log.level);
         spool.health().set_min_free(settings.spool.min_free.0);
-        keep.set(settings.spool.retention);
+        retention.set(settings.spool.retention);
         for endpoint in settings.policy.endpoints() {
             metrics.add_endpoint(endpoint.name.as_str());
         }

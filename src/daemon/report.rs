@@ -94,14 +94,18 @@ impl Reporter {
 
     /// What is wrong, or else what is served.
     pub(super) fn status(&self) -> String {
-        let ailments: Vec<_> =
-            self.spool.health().ailments().map(|ailment| format!("{}: {ailment}", ailment.code())).collect();
-        if !ailments.is_empty() {
-            return format!("every delivery gets 503: {}", ailments.join("; "));
+        let faults: Vec<_> =
+            self.spool.health().faults().map(|fault| format!("{}: {fault}", fault.code())).collect();
+        if !faults.is_empty() {
+            return format!("every delivery gets 503: {}", faults.join("; "));
         }
         let snapshot = self.live.current();
-        let faults =
-            self.spool.health().faults().into_iter().map(|(name, why)| format!("endpoint `{name}`: {why}"));
+        let faults = self
+            .spool
+            .health()
+            .endpoint_faults()
+            .into_iter()
+            .map(|(name, why)| format!("endpoint `{name}`: {why}"));
         if let Some(why) = faults.chain(self.live.degraded()).next() {
             return format!("generation {}, degraded: {why}", snapshot.generation);
         }

@@ -160,10 +160,11 @@ impl Daemon {
             tracing::warn!(cut, waited = ?started.elapsed(), "not everything was finished in time");
         }
         // What the committer holds is committed; whoever comes later is told 503.
-        let (committer, keeper, admin_listener) = (self.committer, self.keeper, self.admin_listener);
+        let (committer, maintenance, admin_listener) =
+            (self.committer, self.maintenance, self.admin_listener);
         let closing = tokio::task::spawn_blocking(move || {
             committer.stop();
-            keeper.stop();
+            maintenance.stop();
             admin_listener.close();
         });
         let closed = tokio::select! {

@@ -12,8 +12,8 @@ use http::{Method, StatusCode, Uri, Version};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::authorization::{Authorization, Connection, Revoked};
 use super::body::{self, Budget, Payload};
-use super::connection::{Connection, NotWelcome, Standing};
 use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
 use super::recent::Recent;
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
@@ -29,32 +29,32 @@ use crate::spool::{CommitError, Draft, Receipt, Spool};
 /// One request's head.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// What it came over.
+    /// The connection that it arrived on.
     pub connection: Arc<Connection>,
-    /// Whose it is, as of its arrival.
-    pub standing: Standing,
-    /// `POST`, one hopes.
+    /// The authorization at its arrival.
+    pub authorization: Authorization,
+    /// The request method.
     pub method: Method,
     /// Path and query, undecoded.
     pub uri: Uri,
-    /// Of HTTP.
+    /// The HTTP version.
     pub version: Version,
-    /// As they came.
+    /// The headers as received.
     pub headers: HeaderMap,
 }
 
-/// Takes deliveries. One for the whole program, shared by all connections.
+/// Receives deliveries. There is one, shared by all connections.
 #[derive(Debug)]
 pub struct Intake {
-    /// Where entries go.
+    /// The spool that entries are written to.
     pub spool: Spool,
-    /// What is in force.
+    /// The snapshot in force.
     pub live: Arc<Live>,
-    /// What is counted.
+    /// All metrics.
     pub metrics: Arc<Metrics>,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// The names of entries.
+    /// The source of entry IDs.
     pub ids: EntryIds,
     /// The memory for bodies.
     pub budget: Budget,
@@ -78,7 +78,7 @@ impl Intake {
 
         let admitted = self.admit(&arrival, route);
         let begun = admitted.is_ok();
-        let deadline = arrived.instant + arrival.standing.snapshot.limits.body_timeout;
+        let deadline = arrived.instant + arrival.authorization.snapshot.limits.body_timeout;
         let received = match admitted {
             Ok(permit) => {
                 body::read(&permit, &mut body, deadline, &self.budget).await.map(|payload| (permit, payload))
@@ -97,8 +97,8 @@ impl Intake {
                 return outcome.answer(StatusCode::OK, HeaderMap::new());
             }
         };
-        // From here on the entry may come to stand whatever the sender does, so a task of its own
-        // sees it through: a hang-up only loses the answer.
+        // From here on the entry may be stored whatever the sender does, so a separate task completes it. A sender that
+        // disconnects loses only the response.
         watched.hand_over();
         let intake = Arc::clone(&self);
         let stored = self.tasks.spawn(async move { intake.store(arrival, arrived, permit, payload).await });
@@ -108,16 +108,16 @@ impl Intake {
         })
     }
 
-    /// Everything that can be said before the body: in the order 400, 501, 404, 403, 405, 503, 413.
+    /// Checks that do not need the body, in the order 400, 501, 404, 403, 405, 503, 413.
     fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
-        let Standing { peer, is_welcome, .. } = &arrival.standing;
+        let Authorization { peer, revoked, .. } = &arrival.authorization;
         let now = self.clock.now();
         let expired = || {
             arrival.connection.retire();
             Outcome::Unavailable(Unavailable::Expired)
         };
-        if !is_welcome {
-            return Err(Outcome::Unavailable(NotWelcome.into()));
+        if *revoked {
+            return Err(Outcome::Unavailable(Revoked.into()));
         }
         if now > peer.admission.not_after() {
             return Err(expired());
@@ -138,8 +138,8 @@ impl Intake {
         if self.live.is_draining() {
             return Err(Outcome::Unavailable(Unavailable::Draining));
         }
-        if let Some(ailment) = self.spool.health().ailments().next() {
-            return Err(Outcome::Unavailable(Unavailable::Spool(ailment)));
+        if let Some(fault) = self.spool.health().faults().next() {
+            return Err(Outcome::Unavailable(Unavailable::Spool(fault)));
         }
         if let Some(fault) = self.spool.health().fault_of(&permit.endpoint().name) {
             return Err(Outcome::Unavailable(Unavailable::Commit(CommitError::Endpoint(fault))));
@@ -189,21 +189,21 @@ impl Intake {
         )
     }
 
-    /// The permit as of now: what is in force may have changed while the body came.
-    fn permit_again(&self, arrival: &mut Arrival, permit: &Permit) -> Result<Permit, NotWelcome> {
-        let standing = arrival.connection.standing(&self.live);
-        if !standing.is_welcome {
-            return Err(NotWelcome);
+    /// The permit under the snapshot in force, which may have changed while the body was received.
+    fn permit_again(&self, arrival: &mut Arrival, permit: &Permit) -> Result<Permit, Revoked> {
+        let authorization = arrival.connection.authorization(&self.live);
+        if authorization.revoked {
+            return Err(Revoked);
         }
-        if standing.snapshot.generation == arrival.standing.snapshot.generation {
+        if authorization.snapshot.generation == arrival.authorization.snapshot.generation {
             return Ok(permit.clone());
         }
-        let route = standing.snapshot.policy.route(arrival.uri.path());
+        let route = authorization.snapshot.policy.route(arrival.uri.path());
         let addressed = route.filter(|route| route.endpoint.is_addressed_by(arrival.uri.query()));
-        let endpoint = &addressed.ok_or(NotWelcome)?.endpoint;
-        let again = standing.snapshot.policy.authorize(&standing.peer, endpoint, self.clock.now());
-        let again = again.map_err(|_| NotWelcome)?;
-        arrival.standing = standing;
+        let endpoint = &addressed.ok_or(Revoked)?.endpoint;
+        let again = authorization.snapshot.policy.authorize(&authorization.peer, endpoint, self.clock.now());
+        let again = again.map_err(|_| Revoked)?;
+        arrival.authorization = authorization;
         Ok(again)
     }
 
@@ -234,7 +234,7 @@ impl Intake {
 
 impl Arrival {
     fn policy(&self) -> &Policy {
-        &self.standing.snapshot.policy
+        &self.authorization.snapshot.policy
     }
 
     fn declared_length(&self) -> Option<u64> {
@@ -298,8 +298,8 @@ impl Arrival {
                     .map(|(name, value)| (name.as_str(), told(latin1(value.as_bytes()))))
                     .collect(),
             },
-            peer: &self.standing.peer.facts,
-            generation: self.standing.snapshot.generation,
+            peer: &self.authorization.peer.facts,
+            generation: self.authorization.snapshot.generation,
             payload,
             duplicate_of,
         }
@@ -350,7 +350,7 @@ impl Drop for Unfinished<'_> {
 }
 
 fn log_stored(arrival: &Arrival, permit: &Permit, receipt: &Receipt, bytes: usize, arrived: Arrived) {
-    let peer = &arrival.standing.peer;
+    let peer = &arrival.authorization.peer;
     tracing::info!(
         id = %receipt.id(),
         endpoint = %permit.endpoint().name,
@@ -363,7 +363,7 @@ fn log_stored(arrival: &Arrival, permit: &Permit, receipt: &Receipt, bytes: usiz
 }
 
 fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arrived: Arrived) {
-    let peer = &arrival.standing.peer;
+    let peer = &arrival.authorization.peer;
     tracing::warn!(
         stage = "request",
         reason = outcome.word(),
@@ -383,7 +383,7 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
 }
 
 fn senders(arrival: &Arrival) -> String {
-    let names = arrival.policy().names(&arrival.standing.peer.admission);
+    let names = arrival.policy().names(&arrival.authorization.peer.admission);
     names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
 }
 

@@ -6,7 +6,7 @@
 //!
 //! No step can be forgotten, because the next one asks for its product.
 
-pub mod connection;
+pub mod authorization;
 pub mod outcome;
 pub mod body;
 pub mod recent;

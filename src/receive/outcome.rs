@@ -3,9 +3,9 @@
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use super::connection::NotWelcome;
+use super::authorization::Revoked;
 use crate::policy::Denial;
-use crate::spool::{Ailment, CommitError, Receipt};
+use crate::spool::{CommitError, HealthFault, Receipt};
 
 /// What a sender that gets 503 is asked to wait, in seconds: long enough for a probe, short enough
 /// that no event is late.
@@ -58,7 +58,7 @@ impl Rejection {
 /// Why an address is no endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Nowhere {
-    /// No endpoint answers to the path.
+    /// No endpoint has the path.
     #[error("no endpoint has this path")]
     Path,
     /// The endpoint's `query_secret` is not in the query.
@@ -66,35 +66,35 @@ pub enum Nowhere {
     Secret,
 }
 
-/// Why nothing can be taken right now.
+/// Why deliveries cannot be accepted at the moment.
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {
     /// The bodies being received fill the memory set aside for them.
     #[error("too many bytes of other deliveries are in flight")]
     Crowded,
-    /// The daemon is on its way out.
+    /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Draining,
     /// The certificate expired while the connection was open.
     #[error("the certificate has expired since the handshake")]
     Expired,
-    /// A reload has taken away what let this sender in.
+    /// A reload has revoked the sender's authorization.
     #[error(transparent)]
-    NotWelcome(#[from] NotWelcome),
+    Revoked(#[from] Revoked),
     /// The spool could not make the entry durable.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The spool is not well.
+    /// The spool is failing or low on space.
     #[error("{0}")]
-    Spool(Ailment),
+    Spool(HealthFault),
 }
 
-/// What goes back to the sender.
+/// The response to the sender.
 #[derive(Debug)]
 pub struct Answer {
     /// The status line.
     pub status: StatusCode,
-    /// All headers but those that HTTP itself adds.
+    /// All headers except those that HTTP itself adds.
     pub headers: HeaderMap,
     /// One line of JSON, or nothing.
     pub body: String,
@@ -148,12 +148,11 @@ impl Outcome {
             Self::NotFound(_) => self.refuse(StatusCode::NOT_FOUND, &[]),
             Self::Timeout => self.refuse(StatusCode::REQUEST_TIMEOUT, &[(CONNECTION, CLOSE)]),
             Self::TooLarge => self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &[]),
-            Self::Unavailable(Unavailable::Draining | Unavailable::Expired | Unavailable::NotWelcome(_)) => {
-                self.refuse(
+            Self::Unavailable(Unavailable::Draining | Unavailable::Expired | Unavailable::Revoked(_)) => self
+                .refuse(
                     StatusCode::SERVICE_UNAVAILABLE,
                     &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)],
-                )
-            }
+                ),
             Self::Unavailable(Unavailable::Crowded | Unavailable::Commit(_) | Unavailable::Spool(_)) => {
                 self.refuse(StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)])
             }
@@ -199,9 +198,9 @@ mod tests {
             Outcome::Unavailable(Unavailable::Crowded),
             Outcome::Unavailable(Unavailable::Draining),
             Outcome::Unavailable(Unavailable::Expired),
-            Outcome::Unavailable(Unavailable::NotWelcome(NotWelcome)),
+            Outcome::Unavailable(Unavailable::Revoked(Revoked)),
             Outcome::Unavailable(Unavailable::Commit(CommitError::Busy)),
-            Outcome::Unavailable(Unavailable::Spool(Ailment::Failing)),
+            Outcome::Unavailable(Unavailable::Spool(HealthFault::Failing)),
         ]
     }
 

@@ -23,7 +23,7 @@ use super::rejected::{Http, Rejections, http1_cause, http2_cause};
 use super::routes::{self, Response, Routes};
 use crate::clock::{Clock, Timestamp};
 use crate::live::Live;
-use crate::receive::connection::{Connection, Standing};
+use crate::receive::authorization::{Authorization, Connection};
 
 /// The longest request head on HTTP/1.1, in bytes.
 const HTTP1_HEAD_BYTES_MAX: usize = 64 << 10;
@@ -111,8 +111,8 @@ async fn authorization_ends(
 ) {
     let mut changes = live.subscribe();
     loop {
-        let standing = connection.standing(&live);
-        let expires = until_moment(&clock, standing.peer.admission.not_after());
+        let authorization = connection.authorization(&live);
+        let expires = until_moment(&clock, authorization.peer.admission.not_after());
         tokio::select! {
             () = retire.cancelled() => return,
             () = sleep(expires) => return,
@@ -122,7 +122,7 @@ async fn authorization_ends(
         // thousands of them do not delay requests.
         tokio::select! {
             () = retire.cancelled() => return,
-            () = sleep(turn(&standing)) => {}
+            () = sleep(turn(&authorization)) => {}
         }
     }
 }
@@ -145,9 +145,9 @@ fn answer(
 }
 
 /// When an idle connection is evaluated after a change, spread by its port number.
-fn turn(standing: &Standing) -> Duration {
+fn turn(authorization: &Authorization) -> Duration {
     let spread = u64::try_from(EVALUATED_WITHIN.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(u64::from(standing.peer.address.port()) % spread)
+    Duration::from_millis(u64::from(authorization.peer.address.port()) % spread)
 }
 
 /// How long a certificate remains valid.

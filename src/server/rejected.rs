@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::escape::Escaped;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::receive::connection::Connection;
+use crate::receive::authorization::Connection;
 use crate::receive::outcome::Rejection;
 use crate::refusals::Refusals;
 
@@ -51,9 +51,9 @@ impl Rejections {
         if !self.refusals.may_log(reason, true, Instant::now()) {
             return;
         }
-        let standing = connection.standing(&self.live);
-        let peer = &standing.peer;
-        let senders = standing.snapshot.policy.names(&peer.admission);
+        let authorization = connection.authorization(&self.live);
+        let peer = &authorization.peer;
+        let senders = authorization.snapshot.policy.names(&peer.admission);
         let senders: Vec<_> = senders.iter().map(|name| name.as_str()).collect();
         tracing::warn!(
             stage = "request",

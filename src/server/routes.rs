@@ -15,7 +15,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::deadlines::InFlightBody;
-use crate::receive::connection::Connection;
+use crate::receive::authorization::Connection;
 use crate::receive::intake::{Arrival, Intake};
 use crate::receive::outcome::Answer;
 
@@ -67,8 +67,8 @@ where
     E: Send + 'static,
 {
     let Head { connection, uri, version } = head;
-    let standing = connection.standing(&intake.live);
-    let arrival = Arrival { connection, standing, method, uri, version, headers };
+    let authorization = connection.authorization(&intake.live);
+    let arrival = Arrival { connection, authorization, method, uri, version, headers };
     let Answer { status, headers, body } = intake.deliver(arrival, body).await;
     let mut response = Response::new(body.into());
     *response.status_mut() = status;

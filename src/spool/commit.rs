@@ -93,7 +93,7 @@ impl Committer {
         let (work, incoming) = sync_channel(WAITING_ENTRIES_MAX);
         let root = layout.root().to_owned();
         let writer: Writer<V> = Writer::start(volume, layout, Arc::clone(&health), CheckpointThread::start)?;
-        let desk = Desk { writer, health: Arc::clone(&health), metrics };
+        let desk = CommitThread { writer, health: Arc::clone(&health), metrics };
         desk.show();
         let thread = thread::Builder::new()
             .name("committer".into())
@@ -116,13 +116,13 @@ impl Committer {
 }
 
 /// What the thread has before it.
-struct Desk<V: Volume> {
+struct CommitThread<V: Volume> {
     writer: Writer<V>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
 }
 
-impl<V: Volume> Desk<V> {
+impl<V: Volume> CommitThread<V> {
     fn run(mut self, incoming: &Receiver<Work>) {
         let mut looked = Instant::now();
         loop {
@@ -160,7 +160,7 @@ impl<V: Volume> Desk<V> {
 
     fn show(&self) {
         self.metrics.spool_free_bytes.set(i64::try_from(self.health.free()).unwrap_or(i64::MAX));
-        let faults = self.health.faults();
+        let faults = self.health.endpoint_faults();
         for endpoint in self.health.endpoints() {
             self.metrics.endpoint_faulty(endpoint.as_str(), faults.contains_key(&endpoint));
         }

@@ -10,7 +10,7 @@ use crate::policy::Name;
 
 /// Where an entry stands.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Place {
+pub struct EntryLocation {
     /// Its name, which puts the oldest first.
     pub id: EntryId,
     /// Whose it is.
@@ -19,7 +19,7 @@ pub struct Place {
     pub queue: Queue,
 }
 
-impl Place {
+impl EntryLocation {
     /// The entry's file.
     pub fn path(&self, layout: &Layout) -> PathBuf {
         layout.entry(&self.endpoint, self.queue, self.id)
@@ -61,7 +61,7 @@ pub fn entries<V: Volume>(
     layout: &Layout,
     endpoint: &Name,
     queue: Queue,
-) -> io::Result<impl Iterator<Item = io::Result<Place>> + use<V>> {
+) -> io::Result<impl Iterator<Item = io::Result<EntryLocation>> + use<V>> {
     let endpoint = endpoint.clone();
     let names = match volume.list(&layout.queue(&endpoint, queue)) {
         Ok(names) => Some(names),
@@ -69,9 +69,8 @@ pub fn entries<V: Volume>(
         Err(error) => return Err(error),
     };
     let place = move |name: io::Result<_>| match name {
-        Ok(name) => {
-            Layout::id_of(Path::new(&name)).map(|id| Ok(Place { id, endpoint: endpoint.clone(), queue }))
-        }
+        Ok(name) => Layout::id_of(Path::new(&name))
+            .map(|id| Ok(EntryLocation { id, endpoint: endpoint.clone(), queue })),
         Err(error) => Some(Err(error)),
     };
     Ok(names.into_iter().flatten().filter_map(place))
@@ -81,10 +80,10 @@ pub fn entries<V: Volume>(
 ///
 /// # Errors
 /// When the spool cannot be listed.
-pub fn find<V: Volume>(volume: &V, layout: &Layout, id: EntryId) -> io::Result<Vec<Place>> {
+pub fn find<V: Volume>(volume: &V, layout: &Layout, id: EntryId) -> io::Result<Vec<EntryLocation>> {
     let mut found = Vec::new();
     for endpoint in endpoints(volume, layout)? {
-        let places = Queue::ALL.map(|queue| Place { id, endpoint: endpoint.clone(), queue });
+        let places = Queue::ALL.map(|queue| EntryLocation { id, endpoint: endpoint.clone(), queue });
         found.extend(places.into_iter().filter(|place| volume.facts(&place.path(layout)).is_ok()));
     }
     Ok(found)

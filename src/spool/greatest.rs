@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::entries::{Place, endpoints};
+use super::entries::{EntryLocation, endpoints};
 use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::clock::Timestamp;
@@ -15,9 +15,9 @@ use crate::clock::Timestamp;
 #[derive(Debug, Default)]
 pub struct Greatest {
     /// The entry with the greatest ID that is not beyond the limit.
-    pub entry: Option<Place>,
+    pub entry: Option<EntryLocation>,
     /// The first entry found whose ID is beyond the limit, and how many there are.
-    pub beyond: Option<(Place, u64)>,
+    pub beyond: Option<(EntryLocation, u64)>,
 }
 
 /// Lists `new` and `taken` of every endpoint. IDs with a time after `limit` are not followed: a file name that somebody made
@@ -33,7 +33,7 @@ pub fn greatest<V: Volume>(volume: &V, layout: &Layout, limit: Timestamp) -> Gre
             let path = layout.queue(&endpoint, queue);
             let listed = volume.list(&path).and_then(|mut names| {
                 names.try_for_each(|name| {
-                    search.look_at(name?, |id| Place { id, endpoint: endpoint.clone(), queue });
+                    search.look_at(name?, |id| EntryLocation { id, endpoint: endpoint.clone(), queue });
                     Ok(())
                 })
             });
@@ -53,7 +53,7 @@ struct Search {
 }
 
 impl Search {
-    fn look_at(&mut self, name: OsString, place: impl Fn(crate::envelope::EntryId) -> Place) {
+    fn look_at(&mut self, name: OsString, place: impl Fn(crate::envelope::EntryId) -> EntryLocation) {
         // Nearly every name ends here, before it is parsed: there may be millions.
         if name <= self.name {
             return;

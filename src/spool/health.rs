@@ -13,9 +13,9 @@ use crate::policy::Name;
 /// A disk that takes this long for one batch is not going to be in time for anybody.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
-/// What ails the spool.
+/// A fault of the whole spool.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Ailment {
+pub enum HealthFault {
     /// The configured path no longer leads to the directory that entries are written to.
     Displaced(Displaced),
     /// Something could not be made durable, and no probe has succeeded since.
@@ -31,7 +31,7 @@ pub enum Ailment {
     },
 }
 
-impl Ailment {
+impl HealthFault {
     /// The code that `/readyz` shows.
     pub fn code(&self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl Ailment {
     }
 }
 
-impl std::fmt::Display for Ailment {
+impl std::fmt::Display for HealthFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Displaced(Displaced { configured, held }) => write!(
@@ -129,7 +129,7 @@ impl Health {
     }
 
     /// Why the queues of each endpoint that is named cannot be used; its deliveries get 503.
-    pub fn faults(&self) -> BTreeMap<Name, String> {
+    pub fn endpoint_faults(&self) -> BTreeMap<Name, String> {
         locked(&self.faults).clone()
     }
 
@@ -161,13 +161,13 @@ impl Health {
         self.free.load(Ordering::Relaxed)
     }
 
-    /// All that ails the spool, worst first; empty when it is well.
-    pub fn ailments(&self) -> impl Iterator<Item = Ailment> {
-        let displaced = self.displaced().map(Ailment::Displaced);
-        let failing = self.is_failing().then_some(Ailment::Failing);
-        let stalled = self.is_stalled().then_some(Ailment::Stalled);
+    /// All faults of the spool, worst first; none if it is healthy.
+    pub fn faults(&self) -> impl Iterator<Item = HealthFault> {
+        let displaced = self.displaced().map(HealthFault::Displaced);
+        let failing = self.is_failing().then_some(HealthFault::Failing);
+        let stalled = self.is_stalled().then_some(HealthFault::Stalled);
         let (free, min_free) = (self.free(), self.min_free.load(Ordering::Relaxed));
-        let low = (free < min_free).then_some(Ailment::LowSpace { free, min_free });
+        let low = (free < min_free).then_some(HealthFault::LowSpace { free, min_free });
         displaced.into_iter().chain(failing).chain(stalled).chain(low)
     }
 }

@@ -8,7 +8,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 
 use super::disk::Disk;
-use super::entries::Place;
+use super::entries::EntryLocation;
 use super::layout::{Layout, Queue};
 use super::transfer::transfer;
 use super::volume::Volume as _;
@@ -17,7 +17,7 @@ use super::volume::Volume as _;
 #[derive(Debug)]
 pub struct Lease {
     file: File,
-    place: Place,
+    place: EntryLocation,
 }
 
 /// Why there is no lease.
@@ -39,7 +39,7 @@ impl Lease {
     ///
     /// # Errors
     /// When another process holds the lease or has moved the entry, or the file cannot be opened.
-    pub fn take(disk: &Disk, layout: &Layout, place: &Place) -> Result<Self, LeaseError> {
+    pub fn take(disk: &Disk, layout: &Layout, place: &EntryLocation) -> Result<Self, LeaseError> {
         let path = place.path(layout);
         let file = disk.read(&path).map_err(moved)?;
         match file.try_lock() {
@@ -65,7 +65,7 @@ impl Lease {
     }
 
     /// Where the entry is.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &EntryLocation {
         &self.place
     }
 
@@ -92,8 +92,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (disk, layout) =
             (Disk::open(folder.path(), None).expect("a spool"), Layout::new(folder.path().into()));
-        let place =
-            Place { id: EntryId::fresh(), endpoint: "pix".parse().expect("a name"), queue: Queue::New };
+        let place = EntryLocation {
+            id: EntryId::fresh(),
+            endpoint: "pix".parse().expect("a name"),
+            queue: Queue::New,
+        };
         make_queues(&disk, &layout, std::slice::from_ref(&place.endpoint)).expect("queues");
         fs::write(place.path(&layout), "entry").expect("an entry");
 

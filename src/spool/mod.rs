@@ -38,26 +38,26 @@ mod transfer;
 mod lease;
 mod ordered;
 mod greatest;
-mod census;
-mod keeper;
+mod queue_counts;
+mod maintenance;
 
 pub use commit::{Committer, Spool};
 pub use commit_error::CommitError;
 pub use disk::Disk;
 pub use draft::Draft;
-pub use entries::{Place, endpoints, entries, find};
+pub use entries::{EntryLocation, endpoints, entries, find};
 pub use entry::{
     EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, check_file, open_entry, open_file,
 };
 pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
 pub use greatest::{Greatest, greatest};
-pub use health::{Ailment, Health};
+pub use health::{Health, HealthFault};
 pub use inspect::{SpoolProblem, inspect};
-pub use keeper::{Keep, Keeper};
 pub use layout::{Access, Layout, Queue};
 pub use lease::{Lease, LeaseError};
 pub use lock::{LockError, SpoolLock};
+pub use maintenance::{Maintenance, RetentionSetting};
 pub use open::{OpenError, Opened, open};
 pub use ordered::{IDS_MAX, Ordered};
 pub use settings::{Retention, Settings};

@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use std::io;
 use std::vec::IntoIter;
 
-use super::entries::{Place, entries};
+use super::entries::{EntryLocation, entries};
 use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::envelope::EntryId;
@@ -81,9 +81,9 @@ impl<V: Volume> Ordered<V> {
 }
 
 impl<V: Volume> Iterator for Ordered<V> {
-    type Item = io::Result<Place>;
+    type Item = io::Result<EntryLocation>;
 
-    fn next(&mut self) -> Option<io::Result<Place>> {
+    fn next(&mut self) -> Option<io::Result<EntryLocation>> {
         if self.next.len() == 0
             && !self.is_complete
             && let Err(error) = self.pass()
@@ -94,7 +94,7 @@ impl<V: Volume> Iterator for Ordered<V> {
         let id = self.next.next()?;
         self.left = self.left.checked_sub(1)?;
         self.last = Some(id);
-        Some(Ok(Place { id, endpoint: self.endpoint.clone(), queue: self.queue }))
+        Some(Ok(EntryLocation { id, endpoint: self.endpoint.clone(), queue: self.queue }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::corrupt::move_to_corrupt;
-use super::entries::{Place, entries};
+use super::entries::{EntryLocation, entries};
 use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::clock::Timestamp;
@@ -16,8 +16,13 @@ use crate::policy::Name;
 /// # Errors
 /// `NotFound` when it is not where it was said to be: somebody else was faster. Otherwise as
 /// `rename(2)`.
-pub fn transfer<V: Volume>(volume: &V, layout: &Layout, place: &Place, to: Queue) -> io::Result<Place> {
-    let moved = Place { queue: to, ..place.clone() };
+pub fn transfer<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    place: &EntryLocation,
+    to: Queue,
+) -> io::Result<EntryLocation> {
+    let moved = EntryLocation { queue: to, ..place.clone() };
     volume.rename(&place.path(layout), &moved.path(layout))?;
     Ok(moved)
 }
@@ -40,7 +45,7 @@ pub fn sync_moves<V: Volume>(
 ///
 /// # Errors
 /// As `rename(2)`.
-pub fn set_aside<V: Volume>(volume: &V, layout: &Layout, place: &Place) -> io::Result<PathBuf> {
+pub fn set_aside<V: Volume>(volume: &V, layout: &Layout, place: &EntryLocation) -> io::Result<PathBuf> {
     move_to_corrupt(volume, layout, &place.path(layout), place.id)
 }
 
@@ -54,7 +59,7 @@ pub fn older<V: Volume>(
     endpoint: &Name,
     queue: Queue,
     (age, now): (Duration, Timestamp),
-) -> io::Result<impl Iterator<Item = io::Result<Place>> + use<V>> {
+) -> io::Result<impl Iterator<Item = io::Result<EntryLocation>> + use<V>> {
     let (theirs, layout) = (volume.clone(), layout.clone());
     let since = now.checked_sub(age).unwrap_or(Timestamp::MIN);
     Ok(entries(volume, &layout, endpoint, queue)?.filter_map(move |place| {

@@ -197,12 +197,12 @@ fn a_directory_that_failed_is_synced_before_anything_is_promised_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_does_not_answer_is_an_ailment() {
+async fn a_disk_that_does_not_respond_is_a_health_fault() {
     let health = Health::new(0);
     health.set_writing_since(Some(Instant::now()));
-    assert_eq!(health.ailments().count(), 0);
+    assert_eq!(health.faults().count(), 0);
     tokio::time::advance(Duration::from_secs(11)).await;
-    assert_eq!(health.ailments().next().map(|ailment| ailment.code()), Some("spool_failing"));
+    assert_eq!(health.faults().next().map(|fault| fault.code()), Some("spool_failing"));
     health.set_writing_since(None);
-    assert_eq!(health.ailments().count(), 0);
+    assert_eq!(health.faults().count(), 0);
 }

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::desk::Desk;
+use super::context::SpoolContext;
 use crate::cli::runtime::block_on;
 use crate::spool::{EnvelopeFacts, Lease, Queue, open_file};
 
@@ -42,12 +42,12 @@ impl Ended {
 /// Runs the handler on a claimed entry and waits for its end. It reads the payload from the locked descriptor,
 /// so it holds the lease for as long as it lives, whatever becomes of this process.
 pub(super) fn run(
-    desk: &Desk,
+    context: &SpoolContext,
     lease: &Lease,
     facts: &EnvelopeFacts,
     command: &[OsString],
 ) -> io::Result<Ended> {
-    let path = lease.place().path(&desk.layout);
+    let path = lease.place().path(&context.layout);
     let path = std::path::absolute(&path).unwrap_or(path);
     let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
     let mut command = Command::new(program);
@@ -61,7 +61,7 @@ pub(super) fn run(
         .env("HOOKSPOOL_CONTENT_TYPE", facts.payload.content_type.as_deref().unwrap_or_default())
         .env("HOOKSPOOL_SHA256", &facts.payload.sha256)
         .env("HOOKSPOOL_PATH", &path)
-        .stdin(payload(desk, lease)?);
+        .stdin(payload(context, lease)?);
     block_on(wait(command)).unwrap_or_else(|failure| Err(io::Error::other(failure.to_string())))
 }
 
@@ -95,10 +95,10 @@ async fn wait(mut command: Command) -> io::Result<Ended> {
 }
 
 /// A copy of the locked descriptor, at the beginning of the payload.
-fn payload(desk: &Desk, lease: &Lease) -> io::Result<Stdio> {
+fn payload(context: &SpoolContext, lease: &Lease) -> io::Result<Stdio> {
     let mut file = lease.file().try_clone()?;
     file.rewind()?;
-    let entry = open_file(&file, &lease.place().path(&desk.layout)).map_err(io::Error::other)?;
+    let entry = open_file(&file, &lease.place().path(&context.layout)).map_err(io::Error::other)?;
     let begin = u64::try_from(entry.line.len()).map_err(io::Error::other)?;
     drop(entry);
     file.seek(SeekFrom::Start(begin))?;

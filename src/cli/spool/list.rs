@@ -6,11 +6,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::desk::{Desk, bar};
+use super::context::{SpoolContext, bar};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::spool_args::SpoolListArgs;
 use crate::escape::Escaped;
-use crate::spool::{EntryFault, EnvelopeFacts, IDS_MAX, Ordered, Place, entries, open_entry};
+use crate::spool::{EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Ordered, entries, open_entry};
 
 /// One entry of the document that `--json` prints, `{"entries": [..]}`. The names are a promise.
 #[derive(Debug, Serialize)]
@@ -31,22 +31,22 @@ enum Said {
     Fault { fault: String },
 }
 
-pub(super) fn list(desk: &Desk, args: &SpoolListArgs) -> Result<Exit, Failure> {
-    let since = args.since.and_then(|age| desk.now.checked_sub(age.0).ok());
+pub(super) fn list(context: &SpoolContext, args: &SpoolListArgs) -> Result<Exit, Failure> {
+    let since = args.since.and_then(|age| context.now.checked_sub(age.0).ok());
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let bar = bar(count(desk, args)?, "listing");
+    let bar = bar(count(context, args)?, "listing");
     let mut rows = 0_u64;
     let mut write = |text: &str| out.write_all(text.as_bytes()).map_err(Failure::output);
     if args.json {
         write("{\"entries\": [")?;
     }
-    for place in oldest_first(desk, args)? {
-        let place = place.map_err(|error| desk.unlisted(error))?;
+    for place in oldest_first(context, args)? {
+        let place = place.map_err(|error| context.unlisted(error))?;
         bar.inc(1);
         if since.is_some_and(|since| place.id.made_at() < since) {
             continue;
         }
-        let Some(row) = row(desk, &place).filter(|row| is_wanted(row, args)) else { continue };
+        let Some(row) = row(context, &place).filter(|row| is_wanted(row, args)) else { continue };
         let separator = if rows == 0 { "\n" } else { ",\n" };
         match args.json {
             true => write(&format!("{separator}{}", json(&row)?))?,
@@ -63,29 +63,31 @@ pub(super) fn list(desk: &Desk, args: &SpoolListArgs) -> Result<Exit, Failure> {
 }
 
 /// How many names there are, for the progress bar.
-fn count(desk: &Desk, args: &SpoolListArgs) -> Result<u64, Failure> {
+fn count(context: &SpoolContext, args: &SpoolListArgs) -> Result<u64, Failure> {
     let mut total = 0;
-    for endpoint in desk.endpoints(args.endpoint.as_ref())? {
-        let found = entries(&desk.disk, &desk.layout, &endpoint, args.queue.0);
-        total += u64::try_from(found.map_err(|error| desk.unlisted(error))?.count()).unwrap_or(u64::MAX);
+    for endpoint in context.endpoints(args.endpoint.as_ref())? {
+        let found = entries(&context.disk, &context.layout, &endpoint, args.queue.0);
+        total += u64::try_from(found.map_err(|error| context.unlisted(error))?.count()).unwrap_or(u64::MAX);
     }
     Ok(total)
 }
 
 /// The entries of all endpoints that are asked for, merged by ID.
 fn oldest_first(
-    desk: &Desk,
+    context: &SpoolContext,
     args: &SpoolListArgs,
-) -> Result<impl Iterator<Item = io::Result<Place>>, Failure> {
-    let endpoints = desk.endpoints(args.endpoint.as_ref())?;
+) -> Result<impl Iterator<Item = io::Result<EntryLocation>>, Failure> {
+    let endpoints = context.endpoints(args.endpoint.as_ref())?;
     let at_once = IDS_MAX / endpoints.len().max(1);
     let mut queues: Vec<_> = endpoints
         .iter()
-        .map(|endpoint| Ordered::new(&desk.disk, &desk.layout, endpoint, args.queue.0, at_once).peekable())
+        .map(|endpoint| {
+            Ordered::new(&context.disk, &context.layout, endpoint, args.queue.0, at_once).peekable()
+        })
         .collect();
     Ok(std::iter::from_fn(move || {
         // One that cannot be listed comes first: it ends the command.
-        let key = |place: &io::Result<Place>| place.as_ref().ok().map(|place| place.id);
+        let key = |place: &io::Result<EntryLocation>| place.as_ref().ok().map(|place| place.id);
         let next = queues.iter_mut().filter_map(|queue| Some((key(queue.peek()?), queue)));
         next.min_by_key(|(id, _)| *id).and_then(|(_, queue)| queue.next())
     }))
@@ -104,9 +106,9 @@ fn json(row: &Row) -> Result<String, Failure> {
 }
 
 /// None where a consumer has moved it on meanwhile.
-fn row(desk: &Desk, place: &Place) -> Option<Row> {
-    let path = place.path(&desk.layout);
-    let said = match open_entry(&desk.disk, &path) {
+fn row(context: &SpoolContext, place: &EntryLocation) -> Option<Row> {
+    let path = place.path(&context.layout);
+    let said = match open_entry(&context.disk, &path) {
         Ok(entry) => {
             let EnvelopeFacts { received_at, sender, event, payload, .. } = entry.facts;
             Said::Facts { received_at, sender, event, length: payload.length, sha256: payload.sha256 }

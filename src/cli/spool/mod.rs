@@ -1,6 +1,6 @@
 //! `hookspool spool`: look at entries and move them, with or without a running daemon.
 
-mod desk;
+mod context;
 
 mod handler;
 mod list;
@@ -13,22 +13,22 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::spool_args::SpoolCommand;
-use desk::Desk;
+use context::SpoolContext;
 
 /// Does what was asked of the spool that the configuration names.
 ///
 /// # Errors
 /// When it cannot be done.
 pub fn spool(config: &Path, command: &SpoolCommand) -> Result<Exit, Failure> {
-    let desk = Desk::new(crate::config::spool_folder(config)?)?;
+    let context = SpoolContext::new(crate::config::spool_folder(config)?)?;
     match command {
-        SpoolCommand::List(args) => list::list(&desk, args),
-        SpoolCommand::Show(args) => show::show(&desk, args),
-        SpoolCommand::Verify(args) => verify::verify(&desk, args),
-        SpoolCommand::Take(args) => take::take(&desk, args),
-        SpoolCommand::Done(args) => moves::done(&desk, args),
-        SpoolCommand::Fail(args) => moves::fail(&desk, args),
-        SpoolCommand::Requeue(args) => moves::requeue(&desk, args),
-        SpoolCommand::Purge(args) => moves::purge(&desk, args),
+        SpoolCommand::List(args) => list::list(&context, args),
+        SpoolCommand::Show(args) => show::show(&context, args),
+        SpoolCommand::Verify(args) => verify::verify(&context, args),
+        SpoolCommand::Take(args) => take::take(&context, args),
+        SpoolCommand::Done(args) => moves::done(&context, args),
+        SpoolCommand::Fail(args) => moves::fail(&context, args),
+        SpoolCommand::Requeue(args) => moves::requeue(&context, args),
+        SpoolCommand::Purge(args) => moves::purge(&context, args),
     }
 }

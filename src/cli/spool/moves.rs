@@ -3,34 +3,36 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::desk::{Desk, bar, failed, say};
+use super::context::{SpoolContext, bar, failed, say};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
 use crate::cli::spool_args::{SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
 use crate::policy::Name;
 use crate::quantity::Span;
-use crate::spool::{Lease, LeaseError, Place, Queue, Volume as _, entries, older, sync_moves, transfer};
+use crate::spool::{
+    EntryLocation, Lease, LeaseError, Queue, Volume as _, entries, older, sync_moves, transfer,
+};
 
 /// Moves after which the directories are synced: so many at most are undone by a power cut.
 const UNSYNCED_MAX: usize = 1000;
 
-pub(super) fn done(desk: &Desk, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
-    each(&args.entries, |named| go(desk, named, &[Queue::Taken], Queue::Done, args.force))
+pub(super) fn done(context: &SpoolContext, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
+    each(&args.entries, |named| go(context, named, &[Queue::Taken], Queue::Done, args.force))
 }
 
-pub(super) fn fail(desk: &Desk, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
-    each(&args.entries, |named| go(desk, named, &[Queue::Taken], Queue::Failed, args.force))
+pub(super) fn fail(context: &SpoolContext, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
+    each(&args.entries, |named| go(context, named, &[Queue::Taken], Queue::Failed, args.force))
 }
 
-pub(super) fn requeue(desk: &Desk, args: &SpoolRequeueArgs) -> Result<Exit, Failure> {
+pub(super) fn requeue(context: &SpoolContext, args: &SpoolRequeueArgs) -> Result<Exit, Failure> {
     let Some(queue) = args.queue else {
         let from = [Queue::Taken, Queue::Failed, Queue::Done];
-        return each(&args.entries, |named| go(desk, named, &from, Queue::New, args.force));
+        return each(&args.entries, |named| go(context, named, &from, Queue::New, args.force));
     };
-    let mut moves = Moves::new(desk);
+    let mut moves = Moves::new(context);
     let mut held = 0_u64;
-    let moved = of_age(desk, args.endpoint.as_ref(), queue.0, args.older, "requeueing", |place| {
-        let moved = move_entry(desk, place, Queue::New, args.force);
+    let moved = of_age(context, args.endpoint.as_ref(), queue.0, args.older, "requeueing", |place| {
+        let moved = move_entry(context, place, Queue::New, args.force);
         match moved {
             Ok(()) => moves.note(&place.endpoint, (queue.0, Queue::New)).map(|()| true),
             Err(LeaseError::Moved) => Ok(false),
@@ -38,7 +40,7 @@ pub(super) fn requeue(desk: &Desk, args: &SpoolRequeueArgs) -> Result<Exit, Fail
                 held += 1;
                 Ok(false)
             }
-            Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&desk.layout), why)),
+            Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&context.layout), why)),
         }
     })?;
     moves.settle()?;
@@ -47,17 +49,16 @@ pub(super) fn requeue(desk: &Desk, args: &SpoolRequeueArgs) -> Result<Exit, Fail
     Ok(Exit::Fine)
 }
 
-pub(super) fn purge(desk: &Desk, args: &SpoolPurgeArgs) -> Result<Exit, Failure> {
-    let mut moves = Moves::new(desk);
+pub(super) fn purge(context: &SpoolContext, args: &SpoolPurgeArgs) -> Result<Exit, Failure> {
+    let mut moves = Moves::new(context);
     let queue = args.queue.0;
-    let removed =
-        of_age(desk, args.endpoint.as_ref(), queue, Some(args.older), "purging", |place| {
-            match desk.disk.remove(&place.path(&desk.layout)) {
-                Ok(()) => moves.note(&place.endpoint, (queue, queue)).map(|()| true),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                Err(why) => Err(failed("remove", &place.path(&desk.layout), why)),
-            }
-        })?;
+    let removed = of_age(context, args.endpoint.as_ref(), queue, Some(args.older), "purging", |place| {
+        match context.disk.remove(&place.path(&context.layout)) {
+            Ok(()) => moves.note(&place.endpoint, (queue, queue)).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(why) => Err(failed("remove", &place.path(&context.layout), why)),
+        }
+    })?;
     moves.settle()?;
     print(&format!("{removed} removed from `{}`\n", queue.folder()))?;
     Ok(Exit::Fine)
@@ -65,14 +66,14 @@ pub(super) fn purge(desk: &Desk, args: &SpoolPurgeArgs) -> Result<Exit, Failure>
 
 /// Moves that are not durable yet.
 pub(super) struct Moves<'a> {
-    desk: &'a Desk,
+    context: &'a SpoolContext,
     touched: BTreeSet<(Name, Queue, Queue)>,
     count: usize,
 }
 
 impl<'a> Moves<'a> {
-    pub(super) fn new(desk: &'a Desk) -> Self {
-        Self { desk, touched: BTreeSet::new(), count: 0 }
+    pub(super) fn new(context: &'a SpoolContext) -> Self {
+        Self { context, touched: BTreeSet::new(), count: 0 }
     }
 
     /// Remembers a move, and syncs once there are many.
@@ -84,7 +85,7 @@ impl<'a> Moves<'a> {
 
     /// Makes all of them durable. Nothing is reported before.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
-        let Desk { disk, layout, .. } = self.desk;
+        let SpoolContext { disk, layout, .. } = self.context;
         for (endpoint, from, to) in std::mem::take(&mut self.touched) {
             sync_moves(disk, layout, &endpoint, (from, to))
                 .map_err(|why| failed("sync the queues of", &layout.endpoint(&endpoint), why))?;
@@ -107,10 +108,10 @@ pub(super) fn each(
     Err(last)
 }
 
-fn go(desk: &Desk, named: &str, from: &[Queue], to: Queue, force: bool) -> Result<(), Failure> {
-    let place = desk.entry_in(named, from)?;
-    let path = place.path(&desk.layout);
-    move_entry(desk, &place, to, force).map_err(|error| match error {
+fn go(context: &SpoolContext, named: &str, from: &[Queue], to: Queue, force: bool) -> Result<(), Failure> {
+    let place = context.entry_in(named, from)?;
+    let path = place.path(&context.layout);
+    move_entry(context, &place, to, force).map_err(|error| match error {
         LeaseError::Io(why) => failed(&format!("move to `{}`", to.folder()), &path, why),
         LeaseError::Held => Failure::Refused(format!(
             "the entry `{}` is being processed: wait for its handler, or move it all the same with --force",
@@ -120,14 +121,19 @@ fn go(desk: &Desk, named: &str, from: &[Queue], to: Queue, force: bool) -> Resul
             Failure::Refused(format!("the entry `{}` was moved by another process", place.id))
         }
     })?;
-    let mut moves = Moves::new(desk);
+    let mut moves = Moves::new(context);
     moves.note(&place.endpoint, (place.queue, to))?;
     moves.settle()
 }
 
 /// Moves an entry; one that is taken only with its lease in hand, unless it is forced.
-fn move_entry(desk: &Desk, place: &Place, to: Queue, force: bool) -> Result<(), LeaseError> {
-    let Desk { disk, layout, .. } = desk;
+fn move_entry(
+    context: &SpoolContext,
+    place: &EntryLocation,
+    to: Queue,
+    force: bool,
+) -> Result<(), LeaseError> {
+    let SpoolContext { disk, layout, .. } = context;
     if place.queue == Queue::Taken && !force {
         return Lease::take(disk, layout, place)?.transfer(disk, layout, to);
     }
@@ -141,18 +147,18 @@ fn move_entry(desk: &Desk, place: &Place, to: Queue, force: bool) -> Result<(), 
 /// Acts on all entries of a queue that have been there for long enough, one by one, and counts those for which
 /// `act` returns true.
 fn of_age(
-    desk: &Desk,
+    context: &SpoolContext,
     endpoint: Option<&Name>,
     queue: Queue,
     age: Option<Span>,
     what: &'static str,
-    mut act: impl FnMut(&Place) -> Result<bool, Failure>,
+    mut act: impl FnMut(&EntryLocation) -> Result<bool, Failure>,
 ) -> Result<u64, Failure> {
-    let age = (age.map(|age| age.0).unwrap_or_default(), desk.now);
-    let Desk { disk, layout, .. } = desk;
+    let age = (age.map(|age| age.0).unwrap_or_default(), context.now);
+    let SpoolContext { disk, layout, .. } = context;
     let mut count = 0;
-    for endpoint in desk.endpoints(endpoint)? {
-        let unlisted = |error| desk.unlisted(error);
+    for endpoint in context.endpoints(endpoint)? {
+        let unlisted = |error| context.unlisted(error);
         let total = entries(disk, layout, &endpoint, queue).map_err(unlisted)?.count();
         let bar = bar(u64::try_from(total).unwrap_or(u64::MAX), what);
         for place in older(disk, layout, &endpoint, queue, age).map_err(unlisted)? {

@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::desk::{Desk, failed};
+use super::context::{SpoolContext, failed};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{escaped_lines, print, print_json};
 use crate::cli::spool_args::{SpoolFormat, SpoolShowArgs};
-use crate::spool::{EntryFault, Place, check_entry, open_entry};
+use crate::spool::{EntryFault, EntryLocation, check_entry, open_entry};
 
 /// The document. The names are a promise.
 #[derive(Debug, Serialize)]
@@ -25,17 +25,17 @@ struct Document {
     envelope: Value,
 }
 
-pub(super) fn show(desk: &Desk, args: &SpoolShowArgs) -> Result<Exit, Failure> {
-    let place = desk.entry(&args.entry)?;
-    let fault = match check_entry(&desk.disk, &place.path(&desk.layout)) {
+pub(super) fn show(context: &SpoolContext, args: &SpoolShowArgs) -> Result<Exit, Failure> {
+    let place = context.entry(&args.entry)?;
+    let fault = match check_entry(&context.disk, &place.path(&context.layout)) {
         Ok(_) => None,
         Err(EntryFault::NotWhole(fault)) => Some(fault.to_string()),
-        Err(EntryFault::Io(why)) => return Err(failed("read", &place.path(&desk.layout), why)),
+        Err(EntryFault::Io(why)) => return Err(failed("read", &place.path(&context.layout), why)),
     };
     match (&args.format, args.json) {
-        (Some(format), _) => raw(desk, &place, *format)?,
-        (None, true) => print_json(&document(desk, &place, fault.clone())?)?,
-        (None, false) => print(&page(desk, &place, fault.as_deref())?)?,
+        (Some(format), _) => raw(context, &place, *format)?,
+        (None, true) => print_json(&document(context, &place, fault.clone())?)?,
+        (None, false) => print(&page(context, &place, fault.as_deref())?)?,
     }
     match fault {
         None => Ok(Exit::Fine),
@@ -44,8 +44,8 @@ pub(super) fn show(desk: &Desk, args: &SpoolShowArgs) -> Result<Exit, Failure> {
 }
 
 /// Byte for byte, also to a terminal: that is what was asked for.
-fn raw(desk: &Desk, place: &Place, format: SpoolFormat) -> Result<(), Failure> {
-    let mut entry = open(desk, place)?;
+fn raw(context: &SpoolContext, place: &EntryLocation, format: SpoolFormat) -> Result<(), Failure> {
+    let mut entry = open(context, place)?;
     let mut out = io::stdout().lock();
     let copied = match format {
         SpoolFormat::Envelope => out.write_all(&entry.line),
@@ -57,24 +57,28 @@ fn raw(desk: &Desk, place: &Place, format: SpoolFormat) -> Result<(), Failure> {
     copied.and_then(|()| out.flush()).map_err(Failure::output)
 }
 
-fn document(desk: &Desk, place: &Place, fault: Option<String>) -> Result<Document, Failure> {
-    let envelope = open_entry(&desk.disk, &place.path(&desk.layout)).ok();
+fn document(
+    context: &SpoolContext,
+    place: &EntryLocation,
+    fault: Option<String>,
+) -> Result<Document, Failure> {
+    let envelope = open_entry(&context.disk, &place.path(&context.layout)).ok();
     Ok(Document {
         id: place.id.to_string(),
         endpoint: place.endpoint.to_string(),
         queue: place.queue.folder(),
-        path: place.path(&desk.layout).display().to_string(),
+        path: place.path(&context.layout).display().to_string(),
         whole: fault.is_none(),
         fault,
         envelope: envelope.and_then(|entry| serde_json::from_slice(&entry.line).ok()).unwrap_or(Value::Null),
     })
 }
 
-fn page(desk: &Desk, place: &Place, fault: Option<&str>) -> Result<String, Failure> {
-    let path = place.path(&desk.layout);
+fn page(context: &SpoolContext, place: &EntryLocation, fault: Option<&str>) -> Result<String, Failure> {
+    let path = place.path(&context.layout);
     let state = fault.map_or("whole".to_owned(), |fault| format!("NOT WHOLE: {fault}"));
     let mut out = escaped_lines(&format!("{}\n{state}\n\n", path.display()));
-    let Ok(mut entry) = open_entry(&desk.disk, &path) else { return Ok(out) };
+    let Ok(mut entry) = open_entry(&context.disk, &path) else { return Ok(out) };
     let envelope: Value = serde_json::from_slice(&entry.line).unwrap_or(Value::Null);
     out += &escaped_lines(&format!("{envelope:#}\n\n"));
     let mut payload = Vec::new();
@@ -84,9 +88,12 @@ fn page(desk: &Desk, place: &Place, fault: Option<&str>) -> Result<String, Failu
     Ok(out)
 }
 
-fn open(desk: &Desk, place: &Place) -> Result<crate::spool::OpenEntry<std::fs::File>, Failure> {
-    let path = place.path(&desk.layout);
-    open_entry(&desk.disk, &path).map_err(|fault| match fault {
+fn open(
+    context: &SpoolContext,
+    place: &EntryLocation,
+) -> Result<crate::spool::OpenEntry<std::fs::File>, Failure> {
+    let path = place.path(&context.layout);
+    open_entry(&context.disk, &path).map_err(|fault| match fault {
         EntryFault::Io(why) => failed("read", &path, why),
         EntryFault::NotWhole(fault) => {
             Failure::Refused(format!("the entry `{}` is not whole: {fault}", place.id))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Seek as _};
 
-use super::desk::{Desk, bar, failed, say};
+use super::context::{SpoolContext, bar, failed, say};
 use super::handler::{self, Ended};
 use super::moves::{Moves, each};
 use crate::cli::exit::{Exit, Failure};
@@ -13,7 +13,8 @@ use crate::envelope::EntryId;
 use crate::escape::Escaped;
 use crate::policy::Name;
 use crate::spool::{
-    EntryFault, EnvelopeFacts, IDS_MAX, Lease, LeaseError, Ordered, Place, Queue, check_file, set_aside,
+    EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Lease, LeaseError, Ordered, Queue, check_file,
+    set_aside,
 };
 
 /// How often a handler may be ended by a signal before its entry counts as failed.
@@ -21,24 +22,24 @@ const KILLED_MAX: u32 = 3;
 /// IDs that are read to claim one entry: more than one, for others may hold the oldest.
 const CANDIDATES: usize = 64;
 
-pub(super) fn take(desk: &Desk, args: &SpoolTakeArgs) -> Result<Exit, Failure> {
+pub(super) fn take(context: &SpoolContext, args: &SpoolTakeArgs) -> Result<Exit, Failure> {
     let Some(endpoint) = &args.endpoint else {
         return each(&args.entries, |named| {
-            let place = desk.entry_in(named, &[Queue::New])?;
-            match claim(desk, &place)? {
-                Some(claimed) => publish(desk, claimed),
+            let place = context.entry_in(named, &[Queue::New])?;
+            match claim(context, &place)? {
+                Some(claimed) => publish(context, claimed),
                 None => Err(Failure::Refused(format!("the entry `{}` could not be taken", place.id))),
             }
         });
     };
-    desk.endpoints(Some(endpoint))?;
+    context.endpoints(Some(endpoint))?;
     if args.exec.is_empty() && was_closed() {
         let why = io::Error::other("it is closed, and the path of an entry is printed there");
         return Err(Failure::Io { what: "cannot write to standard output".to_owned(), why });
     }
     let limit = if args.all { u64::MAX } else { args.batch.unwrap_or(1) };
     let is_one = !args.all && args.batch.is_none();
-    let run = Run { desk, endpoint, command: &args.exec, limit };
+    let run = Run { context, endpoint, command: &args.exec, limit };
     let tally = run.pass()?;
     if is_one { tally.of_one(endpoint) } else { Ok(tally.of_many()) }
 }
@@ -50,10 +51,10 @@ struct Claimed {
 }
 
 /// None if another process holds the lease or was faster, or the entry is not intact and was moved to `corrupt`.
-fn claim(desk: &Desk, place: &Place) -> Result<Option<Claimed>, Failure> {
-    let path = place.path(&desk.layout);
-    let claimed = Lease::take(&desk.disk, &desk.layout, place).and_then(|mut lease| {
-        lease.transfer(&desk.disk, &desk.layout, Queue::Taken)?;
+fn claim(context: &SpoolContext, place: &EntryLocation) -> Result<Option<Claimed>, Failure> {
+    let path = place.path(&context.layout);
+    let claimed = Lease::take(&context.disk, &context.layout, place).and_then(|mut lease| {
+        lease.transfer(&context.disk, &context.layout, Queue::Taken)?;
         Ok(lease)
     });
     let lease = match claimed {
@@ -62,10 +63,10 @@ fn claim(desk: &Desk, place: &Place) -> Result<Option<Claimed>, Failure> {
         Err(LeaseError::Io(why)) => return Err(failed("take", &path, why)),
     };
     let rewound = lease.file().rewind().map_err(EntryFault::Io);
-    match rewound.and_then(|()| check_file(lease.file(), &lease.place().path(&desk.layout))) {
+    match rewound.and_then(|()| check_file(lease.file(), &lease.place().path(&context.layout))) {
         Ok(facts) => Ok(Some(Claimed { lease, facts })),
         Err(EntryFault::NotWhole(fault)) => {
-            let to = set_aside(&desk.disk, &desk.layout, lease.place())
+            let to = set_aside(&context.disk, &context.layout, lease.place())
                 .map_err(|why| failed("move to corrupt", &path, why))?;
             say(&format!(
                 "`{}` is not whole: {fault}; moved to `{}`",
@@ -75,7 +76,7 @@ fn claim(desk: &Desk, place: &Place) -> Result<Option<Claimed>, Failure> {
             Ok(None)
         }
         Err(EntryFault::Io(why)) => {
-            move_on(desk, lease, Queue::New)?;
+            move_on(context, lease, Queue::New)?;
             Err(failed("read", &path, why))
         }
     }
@@ -83,23 +84,23 @@ fn claim(desk: &Desk, place: &Place) -> Result<Option<Claimed>, Failure> {
 
 /// Prints the path of a claimed entry, for a caller that works on it without a lease. If the path cannot be
 /// printed, nobody would work on the entry, so it returns to `new`.
-fn publish(desk: &Desk, claimed: Claimed) -> Result<(), Failure> {
+fn publish(context: &SpoolContext, claimed: Claimed) -> Result<(), Failure> {
     let (endpoint, id) = (claimed.lease.place().endpoint.clone(), claimed.lease.place().id);
-    let mut moves = Moves::new(desk);
+    let mut moves = Moves::new(context);
     moves.note(&endpoint, (Queue::New, Queue::Taken))?;
     moves.settle()?;
-    let path = claimed.lease.place().path(&desk.layout);
+    let path = claimed.lease.place().path(&context.layout);
     write(&format!("{}\n", path.display())).or_else(|why| {
-        move_on(desk, claimed.lease, Queue::New)?;
+        move_on(context, claimed.lease, Queue::New)?;
         moves.note(&endpoint, (Queue::Taken, Queue::New))?;
         moves.settle()?;
         Err(Failure::Io { what: format!("cannot print the path of `{id}`, which is back in `new`"), why })
     })
 }
 
-fn move_on(desk: &Desk, mut lease: Lease, to: Queue) -> Result<(), Failure> {
-    let path = lease.place().path(&desk.layout);
-    lease.transfer(&desk.disk, &desk.layout, to).map_err(|error| match error {
+fn move_on(context: &SpoolContext, mut lease: Lease, to: Queue) -> Result<(), Failure> {
+    let path = lease.place().path(&context.layout);
+    lease.transfer(&context.disk, &context.layout, to).map_err(|error| match error {
         LeaseError::Io(why) => failed(&format!("move to `{}`", to.folder()), &path, why),
         LeaseError::Moved | LeaseError::Held => failed(
             &format!("move to `{}`", to.folder()),
@@ -140,7 +141,7 @@ impl Tally {
 
 /// One run over the entries that wait.
 struct Run<'a> {
-    desk: &'a Desk,
+    context: &'a SpoolContext,
     endpoint: &'a Name,
     command: &'a [std::ffi::OsString],
     /// Entries that are claimed at most.
@@ -150,9 +151,10 @@ struct Run<'a> {
 impl Run<'_> {
     fn pass(&self) -> Result<Tally, Failure> {
         let at_once = if self.limit == 1 { CANDIDATES } else { IDS_MAX };
-        let waiting = Ordered::new(&self.desk.disk, &self.desk.layout, self.endpoint, Queue::New, at_once);
+        let waiting =
+            Ordered::new(&self.context.disk, &self.context.layout, self.endpoint, Queue::New, at_once);
         let mut tally = Tally::default();
-        let mut moves = Moves::new(self.desk);
+        let mut moves = Moves::new(self.context);
         // Those whose handler a signal has ended, and how often: they are tried again after the others.
         let mut killed: BTreeMap<EntryId, u32> = BTreeMap::new();
         let mut claimed = 0;
@@ -161,8 +163,8 @@ impl Run<'_> {
             if claimed == self.limit {
                 break;
             }
-            let place = place.map_err(|error| self.desk.unlisted(error))?;
-            let Some(entry) = claim(self.desk, &place)? else { continue };
+            let place = place.map_err(|error| self.context.unlisted(error))?;
+            let Some(entry) = claim(self.context, &place)? else { continue };
             claimed += 1;
             bar.inc(1);
             if !self.work_off(entry, &mut tally, &mut moves, &mut killed)? {
@@ -184,8 +186,8 @@ impl Run<'_> {
         killed: &mut BTreeMap<EntryId, u32>,
     ) -> Result<(), Failure> {
         while let Some(id) = killed.keys().next().copied() {
-            let place = Place { id, endpoint: self.endpoint.clone(), queue: Queue::New };
-            let Some(entry) = claim(self.desk, &place)? else {
+            let place = EntryLocation { id, endpoint: self.endpoint.clone(), queue: Queue::New };
+            let Some(entry) = claim(self.context, &place)? else {
                 killed.remove(&id);
                 continue;
             };
@@ -210,24 +212,24 @@ impl Run<'_> {
         killed: &mut BTreeMap<EntryId, u32>,
     ) -> Result<bool, Failure> {
         if self.command.is_empty() {
-            publish(self.desk, Claimed { lease, facts })?;
+            publish(self.context, Claimed { lease, facts })?;
             tally.done += 1;
             return Ok(true);
         }
         let id = lease.place().id;
         let name =
             Escaped(&self.command.first().map(|name| name.to_string_lossy()).unwrap_or_default()).to_string();
-        let ended = match handler::run(self.desk, &lease, &facts, self.command) {
+        let ended = match handler::run(self.context, &lease, &facts, self.command) {
             Ok(ended) => ended,
             Err(why) => {
-                move_on(self.desk, lease, Queue::New)?;
+                move_on(self.context, lease, Queue::New)?;
                 moves.note(self.endpoint, (Queue::Taken, Queue::New))?;
                 moves.settle()?;
                 return Err(Failure::Refused(format!("cannot run `{name}`: {why}; `{id}` is back in `new`")));
             }
         };
         let to = self.verdict(id, &ended, killed);
-        move_on(self.desk, lease, to)?;
+        move_on(self.context, lease, to)?;
         moves.note(self.endpoint, (Queue::Taken, to))?;
         match to {
             Queue::Done => tally.done += 1,

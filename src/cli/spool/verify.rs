@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::desk::{Desk, bar, failed, say};
+use super::context::{SpoolContext, bar, failed, say};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{print, print_json};
 use crate::cli::spool_args::SpoolVerifyArgs;
 use crate::escape::Escaped;
-use crate::spool::{EntryFault, Lease, LeaseError, Place, Queue, check_entry, entries, set_aside};
+use crate::spool::{EntryFault, EntryLocation, Lease, LeaseError, Queue, check_entry, entries, set_aside};
 
 /// The document. The names are a promise.
 #[derive(Debug, Default, Serialize)]
@@ -30,23 +30,23 @@ struct Fault {
     moved_to: Option<String>,
 }
 
-pub(super) fn verify(desk: &Desk, args: &SpoolVerifyArgs) -> Result<Exit, Failure> {
+pub(super) fn verify(context: &SpoolContext, args: &SpoolVerifyArgs) -> Result<Exit, Failure> {
     let queues = args.queue.map_or(Queue::ALL.to_vec(), |queue| vec![queue.0]);
-    let endpoints = desk.endpoints(args.endpoint.as_ref())?;
+    let endpoints = context.endpoints(args.endpoint.as_ref())?;
     let each = || endpoints.iter().flat_map(|endpoint| queues.iter().map(move |queue| (endpoint, *queue)));
     let mut total = 0;
     for (endpoint, queue) in each() {
-        let found = entries(&desk.disk, &desk.layout, endpoint, queue);
-        total += u64::try_from(found.map_err(|error| desk.unlisted(error))?.count()).unwrap_or(u64::MAX);
+        let found = entries(&context.disk, &context.layout, endpoint, queue);
+        total += u64::try_from(found.map_err(|error| context.unlisted(error))?.count()).unwrap_or(u64::MAX);
     }
     let bar = bar(total, "verifying");
     let mut document = Document::default();
     for (endpoint, queue) in each() {
-        let found = entries(&desk.disk, &desk.layout, endpoint, queue);
-        for place in found.map_err(|error| desk.unlisted(error))? {
-            let place = place.map_err(|error| desk.unlisted(error))?;
+        let found = entries(&context.disk, &context.layout, endpoint, queue);
+        for place in found.map_err(|error| context.unlisted(error))? {
+            let place = place.map_err(|error| context.unlisted(error))?;
             bar.inc(1);
-            look_at(desk, &place, &mut document)?;
+            look_at(context, &place, &mut document)?;
         }
     }
     bar.finish_and_clear();
@@ -61,20 +61,20 @@ pub(super) fn verify(desk: &Desk, args: &SpoolVerifyArgs) -> Result<Exit, Failur
 }
 
 /// Moves what is not whole to `corrupt`; one that is taken only with its lease in hand.
-fn aside(desk: &Desk, place: &Place) -> Result<PathBuf, LeaseError> {
+fn aside(context: &SpoolContext, place: &EntryLocation) -> Result<PathBuf, LeaseError> {
     let _lease = match place.queue {
-        Queue::Taken => Some(Lease::take(&desk.disk, &desk.layout, place)?),
+        Queue::Taken => Some(Lease::take(&context.disk, &context.layout, place)?),
         Queue::New | Queue::Done | Queue::Failed => None,
     };
-    let moved = set_aside(&desk.disk, &desk.layout, place);
+    let moved = set_aside(&context.disk, &context.layout, place);
     moved.map_err(
         |error| if error.kind() == io::ErrorKind::NotFound { LeaseError::Moved } else { error.into() },
     )
 }
 
-fn look_at(desk: &Desk, place: &Place, document: &mut Document) -> Result<(), Failure> {
-    let path = place.path(&desk.layout);
-    let fault = match check_entry(&desk.disk, &path) {
+fn look_at(context: &SpoolContext, place: &EntryLocation, document: &mut Document) -> Result<(), Failure> {
+    let path = place.path(&context.layout);
+    let fault = match check_entry(&context.disk, &path) {
         Ok(_) => {
             document.whole += 1;
             return Ok(());
@@ -83,7 +83,7 @@ fn look_at(desk: &Desk, place: &Place, document: &mut Document) -> Result<(), Fa
         Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(fault) => fault,
     };
-    let moved_to = match matches!(fault, EntryFault::NotWhole(_)).then(|| aside(desk, place)) {
+    let moved_to = match matches!(fault, EntryFault::NotWhole(_)).then(|| aside(context, place)) {
         Some(Ok(to)) => Some(to.display().to_string()),
         Some(Err(LeaseError::Moved)) => return Ok(()),
         Some(Err(LeaseError::Io(why))) => return Err(failed("move to corrupt", &path, why)),

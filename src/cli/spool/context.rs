@@ -1,4 +1,4 @@
-//! What all of these commands need: the spool, and ways to name an entry and to say what is wrong.
+//! What all spool commands need: the spool, and functions to find an entry and to report errors.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use crate::clock::{Clock, Timestamp};
 use crate::envelope::EntryId;
 use crate::escape::Escaped;
 use crate::policy::Name;
-use crate::spool::{Disk, Layout, Place, Queue, Settings, endpoints, find};
+use crate::spool::{Disk, EntryLocation, Layout, Queue, Settings, endpoints, find};
 
 /// The spool of a configuration.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct SpoolContext {
     pub(super) disk: Disk,
     pub(super) layout: Layout,
     pub(super) now: Timestamp,
 }
 
-impl Desk {
+impl SpoolContext {
     pub(super) fn new(settings: Settings) -> Result<Self, Failure> {
         let disk = Disk::open(&settings.directory, settings.group);
         let disk = disk.map_err(|error| unlisted(&settings.directory, error))?;
         Ok(Self { disk, layout: Layout::new(settings.directory), now: Clock::System.now() })
     }
 
-    /// The endpoints that are meant: one, or all that have a folder.
+    /// The endpoint that is named, or all that have a directory.
     pub(super) fn endpoints(&self, one: Option<&Name>) -> Result<Vec<Name>, Failure> {
         let all = endpoints(&self.disk, &self.layout).map_err(|error| self.unlisted(error))?;
         match one {
@@ -41,14 +41,14 @@ impl Desk {
         }
     }
 
-    /// The one entry that an id or a path names.
-    pub(super) fn entry(&self, named: &str) -> Result<Place, Failure> {
+    /// The entry that an ID or a path names.
+    pub(super) fn entry(&self, named: &str) -> Result<EntryLocation, Failure> {
         if let Ok(id) = named.parse::<EntryId>() {
             return self.by_id(id, None);
         }
         let path = Path::new(named);
-        let is_ours = |place: &Place| same_file(&place.path(&self.layout), path);
-        match std::path::absolute(path).ok().and_then(|path| Place::of(&path)) {
+        let is_ours = |place: &EntryLocation| same_file(&place.path(&self.layout), path);
+        match std::path::absolute(path).ok().and_then(|path| EntryLocation::of(&path)) {
             Some(place) if is_ours(&place) => Ok(place),
             Some(_) if !path.exists() => Err(Failure::MissingFile(path.to_owned())),
             Some(_) | None => Err(Failure::BadFile {
@@ -63,14 +63,14 @@ impl Desk {
     }
 
     /// The entry with this id; where a crash left it in more than one queue, the one in `wanted`.
-    fn by_id(&self, id: EntryId, wanted: Option<Queue>) -> Result<Place, Failure> {
+    fn by_id(&self, id: EntryId, wanted: Option<Queue>) -> Result<EntryLocation, Failure> {
         let found = find(&self.disk, &self.layout, id).map_err(|error| self.unlisted(error))?;
         let best = found.iter().find(|place| Some(place.queue) == wanted).or(found.first());
         best.cloned().ok_or_else(|| Failure::Refused(format!("there is no entry `{id}` in any queue")))
     }
 
     /// The entry that is named, if it is in one of these queues.
-    pub(super) fn entry_in(&self, named: &str, queues: &[Queue]) -> Result<Place, Failure> {
+    pub(super) fn entry_in(&self, named: &str, queues: &[Queue]) -> Result<EntryLocation, Failure> {
         let mut place = self.entry(named)?;
         if !queues.contains(&place.queue) && named.parse::<EntryId>().is_ok() {
             place = self.by_id(place.id, queues.first().copied())?;

@@ -1,8 +1,7 @@
-//! Housekeeping, slowly and in the background: reads what waits, and removes what has been kept
-//! for long enough.
+//! Background maintenance: checks the entries that wait, removes those whose retention has passed, and counts entries.
 //!
-//! It holds no list of entries and never hurries: a million waiting entries take some hours, and
-//! deliveries do not notice.
+//! It keeps no list of entries and limits its rate: a million waiting entries take some hours, and deliveries are not
+//! slowed.
 
 use std::io;
 use std::iter::once;
@@ -13,33 +12,33 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::census::Census;
-use super::entries::{Place, endpoints, entries};
+use super::entries::{EntryLocation, endpoints, entries};
 use super::entry::{EntryFault, check_entry};
 use super::layout::{Layout, Queue};
+use super::queue_counts::QueueCounts;
 use super::settings::Retention;
 use super::transfer::{older, set_aside};
 use super::volume::Volume;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
-/// How often it does something.
+/// The interval between two steps.
 const TICK: Duration = Duration::from_secs(1);
-/// Entries that are read in one tick.
+/// Entries that are read in one step.
 const READ_PER_TICK: usize = 100;
-/// Entries that are looked at in one tick, to be removed if they are old enough.
+/// Entries whose age is checked in one step.
 const AGED_PER_TICK: usize = 1000;
-/// How long after the beginning of a round the next one begins.
+/// How long after the beginning of a pass the next one begins.
 const READ_EVERY: Duration = Duration::from_secs(86_400);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
-/// What may be changed while it works.
+/// The retention, which can be changed while the thread runs.
 #[derive(Clone, Debug)]
-pub struct Keep(Arc<Mutex<Retention>>);
+pub struct RetentionSetting(Arc<Mutex<Retention>>);
 
-impl Keep {
-    /// From now on, keep this long.
+impl RetentionSetting {
+    /// Changes the retention.
     pub fn set(&self, retention: Retention) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = retention;
     }
@@ -49,19 +48,19 @@ impl Keep {
     }
 }
 
-/// The thread that keeps house.
+/// The maintenance thread.
 #[derive(Debug)]
-pub struct Keeper {
-    keep: Keep,
+pub struct Maintenance {
+    retention: RetentionSetting,
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Keeper {
+impl Maintenance {
     /// Starts it on an opened spool.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// If the thread cannot be started.
     pub fn start<V: Volume>(
         volume: V,
         layout: Layout,
@@ -69,43 +68,43 @@ impl Keeper {
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
-        let keep = Keep(Arc::new(Mutex::new(retention)));
+        let setting = RetentionSetting(Arc::new(Mutex::new(retention)));
         let (stop, stopped) = channel();
-        let house = House { volume, layout, keep: keep.clone(), clock, metrics };
-        let thread = thread::Builder::new().name("keeper".into()).spawn(move || house.run(&stopped))?;
-        Ok(Self { keep, stop, thread })
+        let worker = Worker { volume, layout, retention: setting.clone(), clock, metrics };
+        let thread = thread::Builder::new().name("maintenance".into()).spawn(move || worker.run(&stopped))?;
+        Ok(Self { retention: setting, stop, thread })
     }
 
-    /// What can be changed.
-    pub fn keep(&self) -> Keep {
-        self.keep.clone()
+    /// The retention, to be changed.
+    pub fn retention(&self) -> RetentionSetting {
+        self.retention.clone()
     }
 
-    /// Ends the thread after at most one tick's work.
+    /// Stops the thread after at most one step.
     pub fn stop(self) {
         drop(self.stop);
         let _ = self.thread.join();
     }
 }
 
-struct House<V: Volume> {
+struct Worker<V: Volume> {
     volume: V,
     layout: Layout,
-    keep: Keep,
+    retention: RetentionSetting,
     clock: Clock,
     metrics: Arc<Metrics>,
 }
 
-/// Places, one at a time, with what the file system said instead.
-type Round<'a> = Box<dyn Iterator<Item = io::Result<Place>> + 'a>;
+/// Entries, one at a time, or the error of listing them.
+type Pass<'a> = Box<dyn Iterator<Item = io::Result<EntryLocation>> + 'a>;
 
-impl<V: Volume> House<V> {
+impl<V: Volume> Worker<V> {
     fn run(&self, stop: &Receiver<()>) {
         let (mut reading, mut read_from) = (self.waiting(), Instant::now());
         let (mut purging, mut purged_from) = (self.aged(), Instant::now());
         let (mut counting, mut counted_from) = (self.count(), Instant::now());
         loop {
-            if counting.as_mut().is_some_and(|census| self.counts_to_the_end(census)) {
+            if counting.as_mut().is_some_and(|queue_counts| self.counts_to_the_end(queue_counts)) {
                 counting = None;
             }
             for place in reading.by_ref().take(READ_PER_TICK) {
@@ -134,25 +133,25 @@ impl<V: Volume> House<V> {
         }
     }
 
-    fn count(&self) -> Option<Census> {
-        self.done(Census::begin(&self.volume, &self.layout))
+    fn count(&self) -> Option<QueueCounts> {
+        self.done(QueueCounts::begin(&self.volume, &self.layout))
     }
 
-    fn counts_to_the_end(&self, census: &mut Census) -> bool {
-        let step = census.step(&self.volume, &self.layout, &self.metrics, self.clock.now());
+    fn counts_to_the_end(&self, queue_counts: &mut QueueCounts) -> bool {
+        let step = queue_counts.step(&self.volume, &self.layout, &self.metrics, self.clock.now());
         self.done(step).unwrap_or(false)
     }
 
     /// Every entry that waits for a consumer.
-    fn waiting(&self) -> Round<'_> {
+    fn waiting(&self) -> Pass<'_> {
         self.of_each_endpoint(|endpoint| {
             Ok(Box::new(entries(&self.volume, &self.layout, endpoint, Queue::New)?))
         })
     }
 
     /// Every entry that has been kept for long enough.
-    fn aged(&self) -> Round<'_> {
-        let Retention { done, failed } = self.keep.get();
+    fn aged(&self) -> Pass<'_> {
+        let Retention { done, failed } = self.retention.get();
         let now = self.clock.now();
         let queues = [(Queue::Done, done), (Queue::Failed, failed)];
         self.of_each_endpoint(move |endpoint| {
@@ -166,8 +165,8 @@ impl<V: Volume> House<V> {
 
     fn of_each_endpoint<'a>(
         &'a self,
-        round: impl Fn(&crate::policy::Name) -> io::Result<Round<'a>> + 'a,
-    ) -> Round<'a> {
+        round: impl Fn(&crate::policy::Name) -> io::Result<Pass<'a>> + 'a,
+    ) -> Pass<'a> {
         let names = match endpoints(&self.volume, &self.layout) {
             Ok(names) => names,
             Err(error) => return Box::new(once(Err(error))),
@@ -176,7 +175,7 @@ impl<V: Volume> House<V> {
         Box::new(names.into_iter().flat_map(each))
     }
 
-    fn look_at(&self, place: &Place) -> io::Result<()> {
+    fn look_at(&self, place: &EntryLocation) -> io::Result<()> {
         let fault = match check_entry(&self.volume, &place.path(&self.layout)) {
             Ok(_) => return Ok(()),
             Err(EntryFault::Io(error)) => return Err(error),
@@ -216,8 +215,8 @@ mod tests {
     use crate::spool::draft::tests::draft;
     use crate::spool::sim::{Contents, Sim};
 
-    /// A house with one entry in each queue; files of a simulated disk are as old as the epoch.
-    fn house(retention: Retention, now: &str) -> (House<Sim>, EntryId) {
+    /// A worker with one entry in each queue; files of a simulated disk are as old as the epoch.
+    fn worker(retention: Retention, now: &str) -> (Worker<Sim>, EntryId) {
         let layout = Layout::new("/spool".into());
         let (draft, mut contents) = (draft("pix", b"payload"), Contents::default());
         for (inode, queue) in Queue::ALL.into_iter().enumerate() {
@@ -228,12 +227,12 @@ mod tests {
         contents.names.insert("/spool/pix".into(), 9);
         contents.write(9, 0, b"");
         let clock = Clock::standing_at(now.parse::<Timestamp>().unwrap());
-        let keep = Keep(Arc::new(Mutex::new(retention)));
+        let setting = RetentionSetting(Arc::new(Mutex::new(retention)));
         (
-            House {
+            Worker {
                 volume: Sim::holding(contents, true),
                 layout,
-                keep,
+                retention: setting,
                 clock,
                 metrics: Arc::new(Metrics::new(["pix"])),
             },
@@ -241,7 +240,7 @@ mod tests {
         )
     }
 
-    fn queues(places: Round<'_>) -> Vec<Queue> {
+    fn queues(places: Pass<'_>) -> Vec<Queue> {
         places.map(|place| place.unwrap().queue).collect()
     }
 
@@ -249,45 +248,45 @@ mod tests {
     fn what_is_old_enough_is_what_goes() {
         let day = Duration::from_secs(86_400);
         let seven = Retention { done: Some(7 * day), failed: None };
-        assert!(queues(house(seven, "1970-01-07T23:59:59Z").0.aged()).is_empty());
-        assert_eq!(queues(house(seven, "1970-01-08T00:00:00Z").0.aged()), [Queue::Done]);
+        assert!(queues(worker(seven, "1970-01-07T23:59:59Z").0.aged()).is_empty());
+        assert_eq!(queues(worker(seven, "1970-01-08T00:00:00Z").0.aged()), [Queue::Done]);
         let both = Retention { failed: Some(day), ..seven };
-        assert_eq!(queues(house(both, "1970-01-02T00:00:00Z").0.aged()), [Queue::Failed]);
-        assert_eq!(queues(house(both, "1970-02-01T00:00:00Z").0.aged()), [Queue::Done, Queue::Failed]);
+        assert_eq!(queues(worker(both, "1970-01-02T00:00:00Z").0.aged()), [Queue::Failed]);
+        assert_eq!(queues(worker(both, "1970-02-01T00:00:00Z").0.aged()), [Queue::Done, Queue::Failed]);
     }
 
     #[test]
     fn what_waits_is_read_and_what_is_not_whole_set_aside() {
-        let (house, id) = house(Retention { done: None, failed: None }, "1970-01-08T00:00:00Z");
-        let places: Vec<_> = house.waiting().collect::<Result<_, _>>().unwrap();
+        let (worker, id) = worker(Retention { done: None, failed: None }, "1970-01-08T00:00:00Z");
+        let places: Vec<_> = worker.waiting().collect::<Result<_, _>>().unwrap();
         assert_eq!(places.len(), 1);
-        house.look_at(&places[0]).unwrap();
-        let stands = |path: &Path| house.volume.facts(path).is_ok();
-        assert!(stands(&places[0].path(&house.layout)));
-        house.volume.state().now.write(2, 30, b"#");
-        house.look_at(&places[0]).unwrap();
-        assert!(!stands(&places[0].path(&house.layout)) && stands(&house.layout.corrupted(id)));
+        worker.look_at(&places[0]).unwrap();
+        let stands = |path: &Path| worker.volume.facts(path).is_ok();
+        assert!(stands(&places[0].path(&worker.layout)));
+        worker.volume.state().now.write(2, 30, b"#");
+        worker.look_at(&places[0]).unwrap();
+        assert!(!stands(&places[0].path(&worker.layout)) && stands(&worker.layout.corrupted(id)));
     }
 
     #[test]
     fn entries_are_counted_by_queue_and_the_oldest_tells_how_long_it_waits() {
-        let (house, id) = house(Retention { done: None, failed: None }, "2100-01-01T00:00:00Z");
-        let mut census = house.count().expect("the spool is there");
-        assert!(house.counts_to_the_end(&mut census), "four entries are few");
+        let (worker, id) = worker(Retention { done: None, failed: None }, "2100-01-01T00:00:00Z");
+        let mut queue_counts = worker.count().expect("the spool is there");
+        assert!(worker.counts_to_the_end(&mut queue_counts), "four entries are few");
         for queue in crate::metrics::QUEUES {
-            assert_eq!(house.metrics.counted("pix", queue), 1, "{queue}");
+            assert_eq!(worker.metrics.counted("pix", queue), 1, "{queue}");
         }
-        let waits = house.clock.now().duration_since(id.made_at()).as_secs();
-        assert!(house.metrics.oldest_new("pix") <= waits && house.metrics.oldest_new("pix") > waits - 60);
-        assert_eq!(house.metrics.counted("other", "new"), 0);
+        let waits = worker.clock.now().duration_since(id.made_at()).as_secs();
+        assert!(worker.metrics.oldest_new("pix") <= waits && worker.metrics.oldest_new("pix") > waits - 60);
+        assert_eq!(worker.metrics.counted("other", "new"), 0);
     }
 
     #[test]
     fn an_entry_with_an_id_in_the_future_waits_since_it_came_into_its_queue() {
-        let (house, id) = house(Retention { done: None, failed: None }, "1970-01-02T00:00:00Z");
-        assert!(id.made_at() > house.clock.now());
-        let mut census = house.count().expect("the spool is there");
-        assert!(house.counts_to_the_end(&mut census), "four entries are few");
-        assert_eq!(house.metrics.oldest_new("pix"), 86_400);
+        let (worker, id) = worker(Retention { done: None, failed: None }, "1970-01-02T00:00:00Z");
+        assert!(id.made_at() > worker.clock.now());
+        let mut queue_counts = worker.count().expect("the spool is there");
+        assert!(worker.counts_to_the_end(&mut queue_counts), "four entries are few");
+        assert_eq!(worker.metrics.oldest_new("pix"), 86_400);
     }
 }

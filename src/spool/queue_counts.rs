@@ -1,11 +1,11 @@
-//! How many entries there are, and how long the oldest has waited: counted slowly, for the metrics.
+//! Counts the entries of each queue and the age of the oldest that waits, in steps, for the metrics.
 //!
-//! Names alone are read, and no list of them is kept, so a million entries cost neither memory nor
-//! anybody's time: a round over them takes some more seconds than usual.
+//! Only names are read, and no list of them is kept, so a million entries need no memory; a pass then takes some seconds
+//! more.
 
 use std::io;
 
-use super::entries::{Place, endpoints, entries};
+use super::entries::{EntryLocation, endpoints, entries};
 use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::clock::Timestamp;
@@ -16,9 +16,9 @@ use crate::policy::Name;
 /// Names that are read in one step.
 const NAMES_PER_STEP: usize = 20_000;
 
-/// One round over all queues, or a part of it.
-pub(super) struct Census {
-    /// What is still to be counted, the next one last.
+/// One pass over all queues, or the rest of it.
+pub(super) struct QueueCounts {
+    /// The queues that are not counted yet, the next one last.
     folders: Vec<(Name, Queue)>,
     counting: Option<Counting>,
 }
@@ -26,26 +26,25 @@ pub(super) struct Census {
 struct Counting {
     endpoint: Name,
     queue: Queue,
-    places: Box<dyn Iterator<Item = io::Result<Place>> + Send>,
+    places: Box<dyn Iterator<Item = io::Result<EntryLocation>> + Send>,
     entries: u64,
     oldest: Option<EntryId>,
 }
 
-impl Census {
-    /// A round over what the spool holds now.
+impl QueueCounts {
+    /// Starts a pass over the queues that exist.
     ///
     /// # Errors
-    /// When the spool cannot be listed.
+    /// If the spool cannot be listed.
     pub(super) fn begin<V: Volume>(volume: &V, layout: &Layout) -> io::Result<Self> {
         let each = |name: Name| Queue::ALL.map(|queue| (name.clone(), queue));
         Ok(Self { folders: endpoints(volume, layout)?.into_iter().flat_map(each).collect(), counting: None })
     }
 
-    /// Counts on, for at most [`NAMES_PER_STEP`] names, and publishes what is complete. True once
-    /// the round is over.
+    /// Counts at most [`NAMES_PER_STEP`] names and publishes completed queues. True when the pass is complete.
     ///
     /// # Errors
-    /// When a folder cannot be listed; the next step goes on with the next folder.
+    /// If a queue cannot be listed; the next step continues with the next queue.
     pub(super) fn step<V: Volume>(
         &mut self,
         volume: &V,
@@ -77,7 +76,7 @@ impl Census {
 }
 
 impl Counting {
-    fn see(&mut self, place: &Place) {
+    fn see(&mut self, place: &EntryLocation) {
         self.entries += 1;
         self.oldest = Some(self.oldest.map_or(place.id, |oldest| oldest.min(place.id)));
     }

@@ -1,0 +1,102 @@
+//! The authorization of a connection: its peer, and whether a reload has revoked it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls_pki_types::CertificateDer;
+use tokio_util::sync::CancellationToken;
+
+use crate::live::{Live, Snapshot};
+use crate::policy::{Peer, Session};
+use crate::tls::verifier::Admitted;
+
+/// A connection with the result of its handshake, evaluated again under every new snapshot.
+#[derive(Debug)]
+pub struct Connection {
+    address: SocketAddr,
+    /// The certificates that the peer proved to be its own in the handshake, end-entity certificate first.
+    chain: Vec<CertificateDer<'static>>,
+    session: Session,
+    authorization: Mutex<Authorization>,
+    /// Cancelled when the connection accepts no further requests.
+    retire: CancellationToken,
+}
+
+/// The peer, with the snapshot under which it was evaluated. A request is authorized by one of these alone: identity and
+/// policy never come from different generations.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    /// The peer.
+    pub peer: Arc<Peer>,
+    /// The snapshot under which the peer was evaluated.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether a reload has revoked it. The other fields then keep their last values.
+    pub revoked: bool,
+}
+
+/// A reload has revoked the authorization of this connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a reload has revoked the authorization of this sender")]
+pub struct Revoked;
+
+impl Connection {
+    /// A connection after its handshake. `retire` is cancelled when it accepts no further requests.
+    pub fn new(
+        peer: Peer,
+        snapshot: Arc<Snapshot>,
+        chain: Vec<CertificateDer<'static>>,
+        retire: CancellationToken,
+    ) -> Self {
+        let (address, session) = (peer.address, peer.session.clone());
+        let authorization = Authorization { peer: Arc::new(peer), snapshot, revoked: false };
+        Self { address, chain, session, authorization: Mutex::new(authorization), retire }
+    }
+
+    /// Accepts no further requests on this connection.
+    pub fn retire(&self) {
+        self.retire.cancel();
+    }
+
+    /// The authorization under the snapshot in force. It is evaluated again if that has changed, exactly as in a handshake. Once
+    /// revoked, it stays revoked, and the connection accepts no further requests.
+    pub fn authorization(&self, live: &Live) -> Authorization {
+        let mut authorization = self.authorization.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = live.current();
+        if !authorization.revoked && authorization.snapshot.generation != current.generation {
+            // If only the server's certificate or an endpoint changed, the decision is the same.
+            let peer = if current.verifier.judges_like(&authorization.snapshot.verifier) {
+                Some(Arc::clone(&authorization.peer))
+            } else {
+                self.evaluate(&current)
+            };
+            match peer {
+                Some(peer) => *authorization = Authorization { peer, snapshot: current, revoked: false },
+                None => {
+                    authorization.revoked = true;
+                    self.retire();
+                }
+            }
+        }
+        authorization.clone()
+    }
+
+    fn evaluate(&self, snapshot: &Snapshot) -> Option<Arc<Peer>> {
+        let (end_entity, intermediates) = self.chain.split_first()?;
+        match snapshot.verifier.judge(end_entity, intermediates) {
+            Ok(Admitted { identity, admission }) => {
+                Some(Arc::new(Peer::new(self.address, identity, admission, self.session.clone())))
+            }
+            Err(refusal) => {
+                tracing::warn!(
+                    stage = "reload",
+                    reason = refusal.reason.word(),
+                    detail = refusal.detail(),
+                    peer = %self.address,
+                    generation = snapshot.generation,
+                    "connection revoked"
+                );
+                None
+            }
+        }
+    }
+}
