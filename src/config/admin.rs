@@ -2,8 +2,8 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use super::context::{ValidationContext, section};
 use super::defaults as default;
-use super::judge::{Judge, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
@@ -11,11 +11,11 @@ use super::server::{inherited, socket_address};
 use crate::admin::{Address, Settings};
 use crate::server::Listen;
 
-pub(super) fn admin(node: Option<&Node>, taken: &[Listen], judge: &mut Judge) -> Settings {
-    let (table, span) = section(node, "admin", judge);
-    let reader = Reader::new(table, span, &keys::ADMIN, &mut judge.findings);
+pub(super) fn admin(node: Option<&Node>, taken: &[Listen], context: &mut ValidationContext) -> Settings {
+    let (table, span) = section(node, "admin", context);
+    let reader = Reader::new(table, span, &keys::ADMIN, &mut context.findings);
     let nowhere = 0..0;
-    let texts = match reader.texts("listen", &mut judge.findings) {
+    let texts = match reader.texts("listen", &mut context.findings) {
         Field::Missing | Field::Bad => {
             default::ADMIN_LISTEN.iter().map(|text| Text { text, span: &nowhere }).collect()
         }
@@ -23,16 +23,16 @@ pub(super) fn admin(node: Option<&Node>, taken: &[Listen], judge: &mut Judge) ->
     };
     let mut listen: Vec<Address> = Vec::new();
     for text in texts {
-        let Some(address) = address(text, judge) else { continue };
+        let Some(address) = address(text, context) else { continue };
         match &address {
             Address::Tcp(tcp) if tcp.port() != 0 && taken.contains(&Listen::Address(*tcp)) => {
-                judge
+                context
                     .findings
                     .error(text.span, format!("`{}` is also an address of `[server]`", text.text))
                     .hint("give the admin listener a port of its own, or turn it off with `listen = []`");
             }
             Address::Inherited(which) if taken.contains(&Listen::Inherited(which.clone())) => {
-                judge
+                context
                     .findings
                     .error(text.span, format!("`{}` is also a socket of `[server]`", text.text))
                     .hint(
@@ -41,7 +41,7 @@ pub(super) fn admin(node: Option<&Node>, taken: &[Listen], judge: &mut Judge) ->
             }
             Address::Tcp(tcp) if tcp.port() == 0 => {}
             Address::Tcp(_) | Address::Unix(_) | Address::Inherited(_) if listen.contains(&address) => {
-                judge
+                context
                     .findings
                     .error(
                         text.span,
@@ -56,16 +56,16 @@ pub(super) fn admin(node: Option<&Node>, taken: &[Listen], judge: &mut Judge) ->
     Settings { listen }
 }
 
-fn address(text: Text<'_>, judge: &mut Judge) -> Option<Address> {
+fn address(text: Text<'_>, context: &mut ValidationContext) -> Option<Address> {
     if let Some(path) = text.text.strip_prefix("unix:") {
-        return unix(path, text, judge);
+        return unix(path, text, context);
     }
-    if let Some(which) = inherited(text, judge) {
+    if let Some(which) = inherited(text, context) {
         return which.map(Address::Inherited);
     }
-    let address = socket_address(text, judge)?;
+    let address = socket_address(text, context)?;
     if !address.ip().is_loopback() {
-        judge
+        context
             .findings
             .error(
                 text.span,
@@ -79,8 +79,8 @@ fn address(text: Text<'_>, judge: &mut Judge) -> Option<Address> {
     Some(Address::Tcp(address))
 }
 
-fn unix(path: &str, text: Text<'_>, judge: &mut Judge) -> Option<Address> {
-    let resolved = judge.files.resolve(path);
+fn unix(path: &str, text: Text<'_>, context: &mut ValidationContext) -> Option<Address> {
+    let resolved = context.files.resolve(path);
     let length = resolved.as_os_str().as_bytes().len();
     let message = if path.is_empty() || path.contains('\0') {
         format!("`{}` names no socket", text.text)
@@ -92,6 +92,6 @@ fn unix(path: &str, text: Text<'_>, judge: &mut Judge) -> Option<Address> {
     } else {
         return Some(Address::Unix(resolved));
     };
-    judge.findings.error(text.span, message).hint("write a short path, as in `unix:run/admin.sock`");
+    context.findings.error(text.span, message).hint("write a short path, as in `unix:run/admin.sock`");
     None
 }

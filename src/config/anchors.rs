@@ -1,7 +1,7 @@
 //! `ca` of a `[[sender]]`: the certificates that vouch for it.
 
 use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
 use crate::devpki::is_development;
@@ -52,13 +52,17 @@ enum Use {
 }
 
 /// All of them; `None` if nothing is left that could vouch, or something is wrong with a file.
-pub(super) fn anchors(reader: &Reader<'_>, purpose: &Purpose<'_>, judge: &mut Judge) -> Option<Vec<Anchor>> {
+pub(super) fn anchors(
+    reader: &Reader<'_>,
+    purpose: &Purpose<'_>,
+    context: &mut ValidationContext,
+) -> Option<Vec<Anchor>> {
     let shown = purpose.shown;
-    let (files, span) = match reader.some_texts("ca", &mut judge.findings) {
+    let (files, span) = match reader.some_texts("ca", &mut context.findings) {
         Field::Is(found) => found,
         Field::Bad => return None,
         Field::Missing => {
-            judge
+            context
                 .findings
                 .missing(reader.span, format!("{shown} has no `ca`: nothing vouches for its certificate"))
                 .hint("add `ca = [\"…\"]`, the certificate of the CA that signed the sender's");
@@ -68,17 +72,17 @@ pub(super) fn anchors(reader: &Reader<'_>, purpose: &Purpose<'_>, judge: &mut Ju
     let mut candidates = Vec::new();
     let mut sound = true;
     for at in files {
-        sound &= read(at, purpose, &mut candidates, judge);
+        sound &= read(at, purpose, &mut candidates, context);
     }
     let some = candidates.iter().any(Candidate::is_useful);
     for candidate in &candidates {
-        say_what_it_is(candidate, some, shown, judge);
+        say_what_it_is(candidate, some, shown, context);
     }
-    by_time(&candidates, shown, judge);
-    development(&candidates, shown, span, judge);
+    by_time(&candidates, shown, context);
+    development(&candidates, shown, span, context);
     for candidate in &candidates {
-        let file = judge.files.resolve(candidate.at.text);
-        judge.certificates.push(fact(Role::Anchor, purpose.name, &file, &candidate.anchor.identity));
+        let file = context.files.resolve(candidate.at.text);
+        context.certificates.push(fact(Role::Anchor, purpose.name, &file, &candidate.anchor.identity));
     }
     (sound && some).then(|| candidates.into_iter().map(|candidate| candidate.anchor).collect())
 }
@@ -88,19 +92,19 @@ fn read<'a>(
     at: Text<'a>,
     purpose: &Purpose<'_>,
     candidates: &mut Vec<Candidate<'a>>,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> bool {
     let shown = purpose.shown;
-    let Some(contents) = judge.files.open(at, shown, &mut judge.findings) else { return false };
+    let Some(contents) = context.files.open(at, shown, &mut context.findings) else { return false };
     let file = contents.path.display();
     let certificates = match pem::certificates(&contents.bytes) {
         Ok(certificates) => certificates,
         Err(fault) => {
-            report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, judge);
+            report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, context);
             return false;
         }
     };
-    report_unused(&contents.bytes, Wanted::Certificates, &format!("{shown}: `{file}`"), at.span, judge);
+    report_unused(&contents.bytes, Wanted::Certificates, &format!("{shown}: `{file}`"), at.span, context);
     let mut sound = true;
     for der in certificates {
         match Anchor::new(der) {
@@ -112,11 +116,11 @@ fn read<'a>(
                 let kind = if anchor.never_issues().is_none() { "the CA" } else { "the certificate" };
                 let what = format!("{shown}: `{file}`: {kind} `{}`", anchor.identity.subject);
                 let renew = "ask the sender for its new CA and name both here";
-                let dates = dates(Role::Anchor, &anchor.identity, &what, at.span, renew, judge);
+                let dates = dates(Role::Anchor, &anchor.identity, &what, at.span, renew, context);
                 candidates.push(Candidate { at, anchor, what, dates, use_of_it });
             }
             Err(fault) => {
-                judge
+                context
                     .findings
                     .error(at.span, format!("{shown}: `{file}`: {fault}"))
                     .hint("copy the file again, or ask the sender for its CA in PEM");
@@ -141,7 +145,7 @@ fn use_of(anchor: &Anchor, purpose: &Purpose<'_>) -> Use {
     if fits { Use::Presented(why) } else { Use::Nothing(why) }
 }
 
-fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mut Judge) {
+fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, context: &mut ValidationContext) {
     const HINT: &str = "name the CA that signed the sender's certificate";
     let Candidate { at, what, .. } = candidate;
     match &candidate.use_of_it {
@@ -152,16 +156,16 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mu
             );
             let hint = "write `eku = \"any\"`, if this is how the sender's CA does it";
             if some {
-                judge.findings.warning(at.span, message).hint(hint);
+                context.findings.warning(at.span, message).hint(hint);
             } else {
-                judge
+                context
                     .findings
                     .error(at.span, format!("{message}; {shown} has nothing that can vouch"))
                     .hint(hint);
             }
         }
         Use::Presented(why) => {
-            judge
+            context
                 .findings
                 .note(
                     at.span,
@@ -171,7 +175,7 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mu
         }
         // While another is left this is untidy; without one nobody gets in.
         Use::Nothing(why) if some => {
-            judge
+            context
                 .findings
                 .warning(
                     at.span,
@@ -182,7 +186,7 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mu
                 .hint(HINT);
         }
         Use::Nothing(why) => {
-            judge
+            context
                 .findings
                 .error(
                     at.span,
@@ -196,13 +200,13 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, judge: &mu
     }
 }
 
-fn by_time(candidates: &[Candidate<'_>], shown: &str, judge: &mut Judge) {
+fn by_time(candidates: &[Candidate<'_>], shown: &str, context: &mut ValidationContext) {
     let useful = |candidate: &&Candidate<'_>| candidate.is_useful();
     let left = candidates.iter().filter(useful).any(|candidate| candidate.dates == Dates::Valid);
     let mut reasons = Vec::new();
     for candidate in candidates {
         let Dates::Invalid(why) = &candidate.dates else { continue };
-        judge
+        context
             .findings
             .error(candidate.at.span, format!("{} {why}", candidate.what))
             .by_time(candidate.anchor.identity.sha256.to_string())
@@ -214,22 +218,22 @@ fn by_time(candidates: &[Candidate<'_>], shown: &str, judge: &mut Judge) {
         reasons.push(format!("`{}` {why}", candidate.anchor.identity.subject));
     }
     if !left && !reasons.is_empty() {
-        judge.degraded.push(format!("{shown}: no valid CA: {}", reasons.join(", ")));
+        context.degraded.push(format!("{shown}: no valid CA: {}", reasons.join(", ")));
     }
 }
 
-fn development(candidates: &[Candidate<'_>], shown: &str, span: &Span, judge: &mut Judge) {
+fn development(candidates: &[Candidate<'_>], shown: &str, span: &Span, context: &mut ValidationContext) {
     let Some(toy) = candidates.iter().find(|candidate| is_development(&candidate.anchor.identity)) else {
         return;
     };
     let subject = &toy.anchor.identity.subject;
-    if judge.beyond_loopback {
-        judge
+    if context.beyond_loopback {
+        context
             .findings
             .warning(span, format!("{shown} is vouched for by a DEVELOPMENT CA (`{subject}`) while `[server]` listens beyond loopback: whoever has `root-ca.key` can deliver as this sender"))
             .hint("name the sender's real CA before the world can reach this port");
     } else {
-        judge
+        context
             .findings
             .warning(span, format!("{shown} is vouched for by a development CA (`{subject}`)"))
             .hint("fine for trying things out; name the sender's real CA for real deliveries");

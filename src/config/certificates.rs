@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::raw::Span;
 use crate::clock::distance;
 use crate::identity::Identity;
@@ -24,9 +24,9 @@ pub(super) fn dates(
     what: &str,
     span: &Span,
     hint: &str,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Dates {
-    let now = judge.now;
+    let now = context.now;
     if now < identity.not_before {
         let begins = identity.not_before;
         return Dates::Invalid(format!("is not valid before {begins}, {}", distance(now, begins)));
@@ -38,7 +38,7 @@ pub(super) fn dates(
     }
     if let Some(expiring) = expiring(role, identity.not_before, ends, now) {
         let (distance, share) = (distance(now, ends), expiring.share);
-        judge
+        context
             .findings
             .warning(
                 span,
@@ -62,25 +62,34 @@ pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
 }
 
 /// Reports why a file cannot be read as PEM or DER: one finding for each block at fault.
-pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, judge: &mut Judge) {
+pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, context: &mut ValidationContext) {
     let PemFault::Blocks(blocks) = fault else {
-        judge.findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
+        context.findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
         return;
     };
     for block in blocks {
-        judge.findings.error(span, format!("{what}: {block}")).hint(block.hint());
+        context.findings.error(span, format!("{what}: {block}")).hint(block.hint());
     }
 }
 
 /// Reports the blocks of a readable file that nothing is done with.
-pub(super) fn report_unused(bytes: &[u8], wanted: Wanted, what: &str, span: &Span, judge: &mut Judge) {
+pub(super) fn report_unused(
+    bytes: &[u8],
+    wanted: Wanted,
+    what: &str,
+    span: &Span,
+    context: &mut ValidationContext,
+) {
     for (line, label) in unused(bytes, wanted) {
         let hint = if label.is_private_key() {
             "remove the key: only the CA itself needs it, and whoever can read it can issue certificates"
         } else {
             label.conversion().unwrap_or("remove it, or name the file under the key that reads such blocks")
         };
-        judge.findings.warning(span, format!("{what}: line {line}: the {label} is not used here")).hint(hint);
+        context
+            .findings
+            .warning(span, format!("{what}: line {line}: the {label} is not used here"))
+            .hint(hint);
     }
 }
 

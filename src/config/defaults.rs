@@ -23,7 +23,7 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// No wait is longer than a day: that would be a leak with a name.
 pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(86_400);
 
-/// A change that inotify missed is taken in within half a minute; reading the files takes milliseconds.
+/// A change that inotify missed is applied within half a minute; reading the files takes milliseconds.
 pub(super) const POLL: Duration = Duration::from_secs(30);
 /// Longer than a tool needs from a key to its certificate, shorter than anyone waits.
 pub(super) const SETTLE: Duration = Duration::from_millis(200);

@@ -1,7 +1,7 @@
 //! `[[endpoint]]`: a path, who may deliver to it, and the answer.
 
+use super::context::ValidationContext;
 use super::defaults as default;
-use super::judge::Judge;
 use super::keys;
 use super::names::name;
 use super::networks::networks;
@@ -29,22 +29,22 @@ pub(super) struct Draft<'a> {
 pub(super) fn endpoints<'a>(
     tables: &[(&'a Table, &'a Span)],
     known: &[SenderDraft<'_>],
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Vec<Draft<'a>> {
     let mut drafts: Vec<Draft<'a>> = Vec::new();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &keys::ENDPOINT, &mut judge.findings);
-        let (text, name) = name(&reader, "endpoint", drafts.iter().map(|draft| draft.name), judge);
+        let reader = Reader::new(table, span, &keys::ENDPOINT, &mut context.findings);
+        let (text, name) = name(&reader, "endpoint", drafts.iter().map(|draft| draft.name), context);
         let shown =
             text.map_or_else(|| "this endpoint".to_owned(), |text| format!("endpoint `{}`", text.text));
-        let path = path(&reader, &shown, judge);
-        let suffixes = suffixes(&reader, judge);
-        let (senders, senders_are_known) = senders(&reader, &shown, known, judge);
+        let path = path(&reader, &shown, context);
+        let suffixes = suffixes(&reader, context);
+        let (senders, senders_are_known) = senders(&reader, &shown, known, context);
         let bounds = (ByteSize(1), default::MAX_BODY_MAX);
-        let max_body = reader.size("max_body", bounds, default::MAX_BODY, &mut judge.findings).0;
-        let response = response(&reader, judge);
-        let secret = query_secret(&reader, &shown, judge);
-        let from = networks(&reader, judge);
+        let max_body = reader.size("max_body", bounds, default::MAX_BODY, &mut context.findings).0;
+        let response = response(&reader, context);
+        let secret = query_secret(&reader, &shown, context);
+        let from = networks(&reader, context);
         let endpoint = name.zip(path).map(|(name, path)| Endpoint {
             name,
             path: path.text.to_owned(),
@@ -60,12 +60,12 @@ pub(super) fn endpoints<'a>(
     drafts
 }
 
-fn path<'a>(reader: &Reader<'a>, shown: &str, judge: &mut Judge) -> Option<Text<'a>> {
-    match reader.text("path", &mut judge.findings) {
-        Field::Is(path) => is_path(path, "path", judge).then_some(path),
+fn path<'a>(reader: &Reader<'a>, shown: &str, context: &mut ValidationContext) -> Option<Text<'a>> {
+    match reader.text("path", &mut context.findings) {
+        Field::Is(path) => is_path(path, "path", context).then_some(path),
         Field::Bad => None,
         Field::Missing => {
-            judge
+            context
                 .findings
                 .missing(reader.span, format!("{shown} has no `path`"))
                 .hint("add one, as in `path = \"/webhooks/pix\"`");
@@ -74,17 +74,17 @@ fn path<'a>(reader: &Reader<'a>, shown: &str, judge: &mut Judge) -> Option<Text<
     }
 }
 
-fn suffixes<'a>(reader: &Reader<'a>, judge: &mut Judge) -> Vec<Text<'a>> {
-    let (texts, _) = reader.texts("suffixes", &mut judge.findings).or((Vec::new(), reader.span));
-    texts.into_iter().filter(|text| is_path(*text, "suffix", judge) && is_bare(*text, judge)).collect()
+fn suffixes<'a>(reader: &Reader<'a>, context: &mut ValidationContext) -> Vec<Text<'a>> {
+    let (texts, _) = reader.texts("suffixes", &mut context.findings).or((Vec::new(), reader.span));
+    texts.into_iter().filter(|text| is_path(*text, "suffix", context) && is_bare(*text, context)).collect()
 }
 
 /// No request ends with the slash of a suffix and is meant to.
-fn is_bare(text: Text<'_>, judge: &mut Judge) -> bool {
+fn is_bare(text: Text<'_>, context: &mut ValidationContext) -> bool {
     // A slash alone adds nothing to the path, which is said where the paths are compared.
     let bare = text.text == "/" || !text.text.ends_with('/');
     if !bare {
-        judge
+        context
             .findings
             .error(text.span, format!("the suffix `{}` ends with a slash", text.text))
             .hint("write it without, as in `/pix`, or remove it");
@@ -92,7 +92,7 @@ fn is_bare(text: Text<'_>, judge: &mut Judge) -> bool {
     bare
 }
 
-fn is_path(text: Text<'_>, what: &str, judge: &mut Judge) -> bool {
+fn is_path(text: Text<'_>, what: &str, context: &mut ValidationContext) -> bool {
     let path = text.text;
     let (message, hint) = if !path.starts_with('/') {
         (format!("the {what} `{path}` does not start with `/`"), format!("write `/{path}`"))
@@ -118,7 +118,7 @@ fn is_path(text: Text<'_>, what: &str, judge: &mut Judge) -> bool {
     } else {
         return true;
     };
-    judge.findings.error(text.span, message).hint(hint);
+    context.findings.error(text.span, message).hint(hint);
     false
 }
 
@@ -126,13 +126,13 @@ fn senders<'a>(
     reader: &Reader<'a>,
     shown: &str,
     known: &[SenderDraft<'_>],
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> (Vec<(SenderIndex, &'a Span)>, bool) {
-    let texts = match reader.some_texts("senders", &mut judge.findings) {
+    let texts = match reader.some_texts("senders", &mut context.findings) {
         Field::Is((texts, _)) => texts,
         Field::Bad => return (Vec::new(), false),
         Field::Missing => {
-            judge
+            context
                 .findings
                 .missing(reader.span, format!("{shown} has no `senders`: nobody could deliver to it"))
                 .hint("add `senders = [\"…\"]` with the names of those who may");
@@ -154,13 +154,12 @@ fn senders<'a>(
         if known.is_empty() || known.iter().any(|draft| draft.name.is_none()) {
             continue;
         }
-        judge.findings.missing(text.span, format!("there is no sender `{}`", text.text)).hint(match nearest(
-            text.text,
-            names(),
-        ) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("write {}, or add a `[[sender]]` of that name", choices(names())),
-        });
+        context.findings.missing(text.span, format!("there is no sender `{}`", text.text)).hint(
+            match nearest(text.text, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write {}, or add a `[[sender]]` of that name", choices(names())),
+            },
+        );
     }
     (found, all)
 }

@@ -11,8 +11,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::findings::Findings;
+use super::read_scope::ReadScope;
 use super::reader::Text;
-use super::within::Within;
 use crate::systemd::credentials;
 use crate::tls::pem::FILE_BYTES_MAX;
 
@@ -78,9 +78,13 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
 }
 
 /// As [`read`], and tells what the sandbox keeps back from what its rights do.
-pub(super) fn read_within(path: &Path, bytes_max: u64, within: &Within) -> Result<Contents, FileFault> {
+pub(super) fn read_within(
+    path: &Path,
+    bytes_max: u64,
+    read_scope: &ReadScope,
+) -> Result<Contents, FileFault> {
     match read(path, bytes_max) {
-        Err(FileFault::Denied) if !within.holds(path) => Err(FileFault::Beyond),
+        Err(FileFault::Denied) if !read_scope.holds(path) => Err(FileFault::Beyond),
         outcome => outcome,
     }
 }
@@ -101,7 +105,7 @@ pub(super) struct Files {
     /// Over names and contents, in the order in which they were read.
     seen: Context,
     folder: PathBuf,
-    pub(super) within: Within,
+    pub(super) read_scope: ReadScope,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
 }
@@ -110,7 +114,13 @@ impl Files {
     pub(super) fn beside(config: &Path) -> Self {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
         let order = vec![config.to_owned()];
-        Self { seen: Context::new(&SHA256), folder, within: Within::default(), read: HashMap::new(), order }
+        Self {
+            seen: Context::new(&SHA256),
+            folder,
+            read_scope: ReadScope::default(),
+            read: HashMap::new(),
+            order,
+        }
     }
 
     /// Notes what a file holds, or that there is nothing to be had.
@@ -175,7 +185,7 @@ impl Files {
         if !self.order.contains(&path) {
             self.order.push(path.clone());
         }
-        match read_within(&path, bytes_max, &self.within) {
+        match read_within(&path, bytes_max, &self.read_scope) {
             Ok(contents) => {
                 let contents = Arc::new(contents);
                 // The rights are judged, too.

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::admin::admin;
+use super::context::ValidationContext;
 use super::defaults::CONFIG_BYTES_MAX;
 use super::files::{Digest, FileFault, Files, read_within};
 use super::findings::Findings;
-use super::judge::Judge;
 use super::keys;
 use super::raw;
+use super::read_scope::ReadScope;
 use super::reader::Reader;
 use super::settings::Settings;
 use super::validate::validate;
-use super::within::Within;
 use crate::admin;
 use crate::diagnostic::{Report, SourceFile};
 
@@ -60,17 +60,17 @@ pub enum LoadError {
 /// # Errors
 /// When the file itself cannot be read; whatever is wrong inside of it is a finding.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
-    load_within(path, now, Within::default())
+    load_within(path, now, ReadScope::default())
 }
 
 /// As [`load`], for a process that cannot read everything any more.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_within(path: &Path, now: Timestamp, within: Within) -> Result<Loaded, LoadError> {
-    let contents = contents(path, &within)?;
+pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result<Loaded, LoadError> {
+    let contents = contents(path, &read_scope)?;
     let mut files = Files::beside(path);
-    files.within = within;
+    files.read_scope = read_scope;
     files.note(path, &contents);
     let shown = path.display().to_string();
     let file = match String::from_utf8(contents) {
@@ -94,11 +94,11 @@ pub fn load_within(path: &Path, now: Timestamp, within: Within) -> Result<Loaded
     for fault in &faults {
         findings.syntax(fault);
     }
-    let mut judge = Judge::new(findings, files, now);
-    let settings = validate(&table, &mut judge);
-    let report = judge.findings.into_report();
-    let digest = judge.files.digest();
-    let files = judge.files.into_names();
+    let mut context = ValidationContext::new(findings, files, now);
+    let settings = validate(&table, &mut context);
+    let report = context.findings.into_report();
+    let digest = context.files.digest();
+    let files = context.files.into_names();
     let settings = settings
         .filter(|_| !report.forbids_start())
         .map(|settings| Settings { files: files.clone(), ..settings });
@@ -111,14 +111,14 @@ pub fn load_within(path: &Path, now: Timestamp, within: Within) -> Result<Loaded
 /// # Errors
 /// When the file itself cannot be read.
 pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
-    let contents = contents(path, &Within::default())?;
+    let contents = contents(path, &ReadScope::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());
     // The findings are for `check`; no address depends on the time.
-    let mut judge = Judge::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
+    let mut context = ValidationContext::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
     let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &keys::TOP, &mut judge.findings);
-    Ok(admin(top.node("admin"), &[], &mut judge))
+    let top = Reader::new(&table, &nowhere, &keys::TOP, &mut context.findings);
+    Ok(admin(top.node("admin"), &[], &mut context))
 }
 
 /// Reads only where the spool is, and whose: a consumer needs no certificate.
@@ -126,17 +126,17 @@ pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
 /// # Errors
 /// When the file cannot be read at all.
 pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
-    let contents = contents(path, &Within::default())?;
+    let contents = contents(path, &ReadScope::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());
-    let mut judge = Judge::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
+    let mut context = ValidationContext::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
     let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &keys::TOP, &mut judge.findings);
-    Ok(super::spool::spool(top.node("spool"), &mut judge))
+    let top = Reader::new(&table, &nowhere, &keys::TOP, &mut context.findings);
+    Ok(super::spool::spool(top.node("spool"), &mut context))
 }
 
-fn contents(path: &Path, within: &Within) -> Result<Vec<u8>, LoadError> {
-    match read_within(path, CONFIG_BYTES_MAX, within) {
+fn contents(path: &Path, read_scope: &ReadScope) -> Result<Vec<u8>, LoadError> {
+    match read_within(path, CONFIG_BYTES_MAX, read_scope) {
         Ok(mut contents) => Ok(std::mem::take(&mut *contents.bytes)),
         Err(fault) => Err(LoadError::File { path: path.to_owned(), fault }),
     }

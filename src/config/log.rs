@@ -1,6 +1,6 @@
 //! `[log]`: how lines look, and how many there are.
 
-use super::judge::{Judge, section};
+use super::context::{ValidationContext, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::Reader;
@@ -16,9 +16,9 @@ const LEVELS: &[(&str, Level)] = &[
     ("trace", Level::Trace),
 ];
 
-pub(super) fn log(node: Option<&Node>, judge: &mut Judge) -> Settings {
-    let (table, span) = section(node, "log", judge);
-    let findings = &mut judge.findings;
+pub(super) fn log(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
+    let (table, span) = section(node, "log", context);
+    let findings = &mut context.findings;
     let reader = Reader::new(table, span, &keys::LOG, findings);
     Settings {
         format: reader.word("format", FORMATS, Format::default(), findings),

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::reader::{Field, Reader, Text};
 use crate::policy::{MATCHERS, Matcher, Rule};
 
@@ -12,14 +12,14 @@ use crate::policy::{MATCHERS, Matcher, Rule};
 const LOOK: &str = "`hookspool certs show FILE` prints it";
 
 /// The sender's rule; `None` if something is wrong with it, or there is none.
-pub(super) fn rule(reader: &Reader<'_>, shown: &str, judge: &mut Judge) -> Option<Rule> {
+pub(super) fn rule(reader: &Reader<'_>, shown: &str, context: &mut ValidationContext) -> Option<Rule> {
     let mut matchers = Vec::new();
     let mut sound = true;
     for &key in MATCHERS {
-        match reader.some_texts(key, &mut judge.findings) {
+        match reader.some_texts(key, &mut context.findings) {
             Field::Missing => {}
             Field::Bad => sound = false,
-            Field::Is((texts, _)) => match matcher(key, &texts, judge) {
+            Field::Is((texts, _)) => match matcher(key, &texts, context) {
                 Some(matcher) => matchers.push(matcher),
                 None => sound = false,
             },
@@ -30,7 +30,7 @@ pub(super) fn rule(reader: &Reader<'_>, shown: &str, judge: &mut Judge) -> Optio
     }
     let rule = Rule::new(matchers);
     if rule.is_none() {
-        judge
+        context
             .findings
             .missing(reader.span, format!("{shown} has no rule: its CA may have signed for others too"))
             .hint(format!("add `cn = [\"…\"]`, the common name in the sender's certificate; {LOOK}"));
@@ -38,25 +38,25 @@ pub(super) fn rule(reader: &Reader<'_>, shown: &str, judge: &mut Judge) -> Optio
     rule
 }
 
-fn matcher(key: &str, texts: &[Text<'_>], judge: &mut Judge) -> Option<Matcher> {
+fn matcher(key: &str, texts: &[Text<'_>], context: &mut ValidationContext) -> Option<Matcher> {
     let digest = "write the 64 hex digits that `hookspool certs show FILE` prints";
     Some(match key {
-        "cn" => Matcher::Cn(names(texts, judge)?),
+        "cn" => Matcher::Cn(names(texts, context)?),
         "subject" => Matcher::Subject(parsed(
             texts,
             "a distinguished name",
             "write it as RFC 4514 does, the most specific first, as in `CN=…,O=…`; `hookspool certs show FILE` prints it",
-            judge,
+            context,
         )?),
-        "san_dns" => Matcher::SanDns(names(texts, judge)?),
-        "san_uri" => Matcher::SanUri(names(texts, judge)?),
+        "san_dns" => Matcher::SanDns(names(texts, context)?),
+        "san_uri" => Matcher::SanUri(names(texts, context)?),
         "san_ip" => {
             let hint = "write one address, as in `192.0.2.1` or `2001:db8::1`; networks go into `from` of an endpoint";
-            Matcher::SanIp(parsed::<IpAddr>(texts, "an IP address", hint, judge)?)
+            Matcher::SanIp(parsed::<IpAddr>(texts, "an IP address", hint, context)?)
         }
-        "san_email" => Matcher::SanEmail(names(texts, judge)?),
-        "sha256" => Matcher::Sha256(parsed(texts, "a fingerprint", digest, judge)?),
-        "spki_sha256" => Matcher::SpkiSha256(parsed(texts, "the fingerprint of a key", digest, judge)?),
+        "san_email" => Matcher::SanEmail(names(texts, context)?),
+        "sha256" => Matcher::Sha256(parsed(texts, "a fingerprint", digest, context)?),
+        "spki_sha256" => Matcher::SpkiSha256(parsed(texts, "the fingerprint of a key", digest, context)?),
         _ => return None,
     })
 }
@@ -66,14 +66,17 @@ fn parsed<T: FromStr<Err: Display>>(
     texts: &[Text<'_>],
     what: &str,
     hint: &str,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Option<Vec<T>> {
     let values: Vec<_> = texts
         .iter()
         .filter_map(|text| {
             let value = text.text.parse();
             if let Err(fault) = &value {
-                judge.findings.error(text.span, format!("`{}` is not {what}: {fault}", text.text)).hint(hint);
+                context
+                    .findings
+                    .error(text.span, format!("`{}` is not {what}: {fault}", text.text))
+                    .hint(hint);
             }
             value.ok()
         })
@@ -82,17 +85,17 @@ fn parsed<T: FromStr<Err: Display>>(
 }
 
 /// Values that are compared as they stand.
-fn names(texts: &[Text<'_>], judge: &mut Judge) -> Option<Vec<String>> {
+fn names(texts: &[Text<'_>], context: &mut ValidationContext) -> Option<Vec<String>> {
     let mut sound = true;
     for text in texts {
         if text.text.is_empty() || text.text.chars().any(char::is_control) {
-            judge
+            context
                 .findings
                 .error(text.span, "no certificate has such a name: it is empty or holds control characters")
                 .hint(format!("write the name exactly as it stands in the certificate; {LOOK}"));
             sound = false;
         } else if text.text.contains('*') {
-            judge
+            context
                 .findings
                 .warning(
                     text.span,
@@ -100,7 +103,7 @@ fn names(texts: &[Text<'_>], judge: &mut Judge) -> Option<Vec<String>> {
                 )
                 .hint("write each name in full");
         } else if text.text.trim() != text.text {
-            judge
+            context
                 .findings
                 .warning(text.span, format!("`{}` begins or ends with a blank, which counts", text.text))
                 .hint("remove it, unless the certificate has it too");

@@ -11,13 +11,13 @@ mod findings;
 
 mod reader;
 
-mod within;
+mod read_scope;
 
 mod files;
 
 mod settings;
 
-mod judge;
+mod context;
 
 // Table by table
 mod certificates;
@@ -51,5 +51,5 @@ mod load;
 
 pub use files::{Digest, FileFault};
 pub use load::{LoadError, Loaded, admin_settings, load, load_within, spool_folder};
+pub use read_scope::ReadScope;
 pub use settings::{Settings, Tls};
-pub use within::Within;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::reader::{Field, Reader, Text};
 use crate::policy::{Name, NameError};
 
@@ -11,13 +11,13 @@ pub(super) fn name<'a>(
     reader: &Reader<'a>,
     what: &str,
     others: impl Iterator<Item = Option<Text<'a>>>,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> (Option<Text<'a>>, Option<Name>) {
-    let text = match reader.text("name", &mut judge.findings) {
+    let text = match reader.text("name", &mut context.findings) {
         Field::Is(text) => text,
         Field::Bad => return (None, None),
         Field::Missing => {
-            judge
+            context
                 .findings
                 .missing(reader.span, format!("this {what} has no `name`"))
                 .hint(format!("add one, as in `name = {}`", reader.example("name")));
@@ -25,8 +25,8 @@ pub(super) fn name<'a>(
         }
     };
     if let Some(first) = others.flatten().find(|other| other.text == text.text) {
-        let line = judge.findings.line(first.span);
-        judge
+        let line = context.findings.line(first.span);
+        context
             .findings
             .error(text.span, format!("`{}` is already the name of another {what} (line {line})", text.text))
             .hint(format!("give each {what} its own name"));
@@ -41,7 +41,7 @@ pub(super) fn name<'a>(
                 }
                 NameError::Reserved(_) => "take another name",
             };
-            judge.findings.error(text.span, fault.to_string()).hint(hint);
+            context.findings.error(text.span, fault.to_string()).hint(hint);
             (Some(text), None)
         }
     }

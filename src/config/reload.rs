@@ -1,15 +1,15 @@
 //! `[reload]`: how changes of the files are noticed.
 
+use super::context::{ValidationContext, section};
 use super::defaults as default;
-use super::judge::{Judge, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader};
 use crate::watch::Settings;
 
-pub(super) fn reload(node: Option<&Node>, judge: &mut Judge) -> Settings {
-    let (table, span) = section(node, "reload", judge);
-    let findings = &mut judge.findings;
+pub(super) fn reload(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
+    let (table, span) = section(node, "reload", context);
+    let findings = &mut context.findings;
     let reader = Reader::new(table, span, &keys::RELOAD, findings);
     let watch = reader.boolean("watch", findings).or(true);
     let poll = match reader.text("poll", findings) {

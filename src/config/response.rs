@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::keys;
 use super::reader::{Reader, Text};
 use crate::policy::ResponseRule;
@@ -34,12 +34,12 @@ const NOT_ECHOED: &[&str] = &[
     "upgrade",
 ];
 
-pub(super) fn response(endpoint: &Reader<'_>, judge: &mut Judge) -> ResponseRule {
-    let Some((table, span)) = endpoint.table("response", &mut judge.findings).ok() else {
+pub(super) fn response(endpoint: &Reader<'_>, context: &mut ValidationContext) -> ResponseRule {
+    let Some((table, span)) = endpoint.table("response", &mut context.findings).ok() else {
         return ResponseRule::default();
     };
-    let reader = Reader::new(table, span, &keys::RESPONSE, &mut judge.findings);
-    let findings = &mut judge.findings;
+    let reader = Reader::new(table, span, &keys::RESPONSE, &mut context.findings);
+    let findings = &mut context.findings;
     let status = reader
         .integer("status", findings)
         .and_then(|(number, span)| {
@@ -53,19 +53,22 @@ pub(super) fn response(endpoint: &Reader<'_>, judge: &mut Judge) -> ResponseRule
         })
         .or(ResponseRule::default().status);
     let (texts, _) = reader.texts("echo_headers", findings).or((Vec::new(), span));
-    ResponseRule { status, echo_headers: texts.into_iter().filter_map(|text| header(text, judge)).collect() }
+    ResponseRule {
+        status,
+        echo_headers: texts.into_iter().filter_map(|text| header(text, context)).collect(),
+    }
 }
 
-fn header(text: Text<'_>, judge: &mut Judge) -> Option<String> {
+fn header(text: Text<'_>, context: &mut ValidationContext) -> Option<String> {
     let Ok(name) = HeaderName::from_bytes(text.text.as_bytes()) else {
-        judge
+        context
             .findings
             .error(text.span, format!("`{}` is not the name of a header", text.text))
             .hint("write the name alone, as in `x-webhook-interaction-id`");
         return None;
     };
     if NOT_ECHOED.contains(&name.as_str()) {
-        judge
+        context
             .findings
             .error(
                 text.span,

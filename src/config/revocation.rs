@@ -2,7 +2,7 @@
 
 use super::anchors::Purpose;
 use super::certificates::{report_unreadable, report_unused};
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
 use crate::clock::distance;
@@ -22,35 +22,39 @@ pub(super) fn revocation(
     reader: &Reader<'_>,
     purpose: &Purpose<'_>,
     anchors: &[Anchor],
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Result<Option<Revocation>, Unsound> {
     let words = [("strict", CrlPolicy::Strict), ("soft", CrlPolicy::Soft)];
-    let policy = reader.word("crl_policy", &words, CrlPolicy::default(), &mut judge.findings);
-    let (files, span) = match reader.some_texts("crl", &mut judge.findings) {
+    let policy = reader.word("crl_policy", &words, CrlPolicy::default(), &mut context.findings);
+    let (files, span) = match reader.some_texts("crl", &mut context.findings) {
         Field::Is(found) => found,
         Field::Bad => return Err(Unsound),
-        Field::Missing => return without_lists(reader, purpose.shown, judge),
+        Field::Missing => return without_lists(reader, purpose.shown, context),
     };
     let mut lists = Vec::new();
     let mut sound = true;
-    let shelf = Shelf { shown: purpose.shown, name: purpose.name, anchors, policy };
+    let lists_context = ListContext { shown: purpose.shown, name: purpose.name, anchors, policy };
     for at in files {
-        sound &= shelf.read(at, &mut lists, judge);
+        sound &= lists_context.read(at, &mut lists, context);
     }
     if !sound {
         return Err(Unsound);
     }
     if policy == CrlPolicy::Strict {
-        shelf.find_gaps(&lists, span, judge);
+        lists_context.find_gaps(&lists, span, context);
     }
     let revocation = Revocation::new(lists, policy);
-    shelf.find_revoked_anchors(&revocation, span, judge);
+    lists_context.find_revoked_anchors(&revocation, span, context);
     Ok(Some(revocation))
 }
 
-fn without_lists(reader: &Reader<'_>, shown: &str, judge: &mut Judge) -> Result<Option<Revocation>, Unsound> {
+fn without_lists(
+    reader: &Reader<'_>,
+    shown: &str,
+    context: &mut ValidationContext,
+) -> Result<Option<Revocation>, Unsound> {
     let Some(node) = reader.node("crl_policy") else { return Ok(None) };
-    judge
+    context
         .findings
         .error(&node.span, format!("{shown} has a `crl_policy` and no `crl`: revocation is not looked at"))
         .hint("add `crl = [\"…\"]` with the revocation lists of its CA, or remove `crl_policy`");
@@ -58,36 +62,37 @@ fn without_lists(reader: &Reader<'_>, shown: &str, judge: &mut Judge) -> Result<
 }
 
 /// What all lists of one sender are held against.
-struct Shelf<'s> {
+struct ListContext<'s> {
     shown: &'s str,
     name: &'s str,
     anchors: &'s [Anchor],
     policy: CrlPolicy,
 }
 
-impl Shelf<'_> {
+impl ListContext<'_> {
     /// `false` when an error has been said that time alone did not bring.
-    fn read(&self, at: Text<'_>, lists: &mut Vec<SignedList>, judge: &mut Judge) -> bool {
+    fn read(&self, at: Text<'_>, lists: &mut Vec<SignedList>, context: &mut ValidationContext) -> bool {
         let shown = self.shown;
-        let Some(contents) = judge.files.open_up_to(LISTS_BYTES_MAX, at, shown, &mut judge.findings) else {
+        let Some(contents) = context.files.open_up_to(LISTS_BYTES_MAX, at, shown, &mut context.findings)
+        else {
             return false;
         };
         let file = contents.path.display();
         let found = match revocation_lists(&contents.bytes) {
             Ok(found) => found,
             Err(fault) => {
-                report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, judge);
+                report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, context);
                 return false;
             }
         };
         let what = format!("{shown}: `{file}`");
-        report_unused(&contents.bytes, Wanted::RevocationLists, &what, at.span, judge);
+        report_unused(&contents.bytes, Wanted::RevocationLists, &what, at.span, context);
         let mut sound = true;
         for der in found {
             match RevocationList::from_der(&der) {
                 Ok(list) => {
                     let what = format!("{shown}: `{file}`: the revocation list of `{}`", list.issuer);
-                    judge.certificates.push(CertificateFact {
+                    context.certificates.push(CertificateFact {
                         role: Role::Crl,
                         name: self.name.to_owned(),
                         file: contents.path.clone(),
@@ -96,10 +101,10 @@ impl Shelf<'_> {
                         not_before: list.this_update,
                         not_after: list.next_update,
                     });
-                    sound &= self.take(list, &what, at.span, lists, judge);
+                    sound &= self.take(list, &what, at.span, lists, context);
                 }
                 Err(fault) => {
-                    judge
+                    context
                         .findings
                         .error(
                             at.span,
@@ -119,20 +124,20 @@ impl Shelf<'_> {
         what: &str,
         span: &Span,
         lists: &mut Vec<SignedList>,
-        judge: &mut Judge,
+        context: &mut ValidationContext,
     ) -> bool {
-        self.dates(&list, what, span, judge);
+        self.dates(&list, what, span, context);
         let signed = match SignedList::new(list, self.anchors) {
             Ok(signed) => signed,
             Err(fault) => {
-                judge.findings.error(span, format!("{what}: {fault}")).hint(
+                context.findings.error(span, format!("{what}: {fault}")).hint(
                     "fetch it again from that CA; if the CA has a new key, name its new certificate in `ca`",
                 );
                 return false;
             }
         };
         if !signed.is_verified() {
-            judge
+            context
                 .findings
                 .warning(span, format!("{what}: its issuer is not among the sender's CAs, so its signature is checked at each handshake"))
                 .hint("right for the list of an intermediate that the sender sends along; else name its issuer in `ca`");
@@ -141,13 +146,13 @@ impl Shelf<'_> {
         true
     }
 
-    fn dates(&self, list: &RevocationList, what: &str, span: &Span, judge: &mut Judge) {
-        let now = judge.now;
+    fn dates(&self, list: &RevocationList, what: &str, span: &Span, context: &mut ValidationContext) {
+        let now = context.now;
         if list.is_current_at(now) {
             if let Some(expiring) = expiring(Role::Crl, list.this_update, list.next_update, now) {
                 let (end, distance, share) =
                     (list.next_update, distance(now, list.next_update), expiring.share);
-                judge
+                context
                     .findings
                     .warning(
                         span,
@@ -166,18 +171,18 @@ impl Shelf<'_> {
             CrlPolicy::Strict => "certificates of that CA are refused until a current list is here",
             CrlPolicy::Soft => "whoever was revoked since is let in until a current list is here",
         };
-        judge
+        context
             .findings
             .error(span, format!("{what} {why}; {what_follows}"))
             .by_time(list.digest())
             .hint(FETCH);
-        judge
+        context
             .degraded
             .push(format!("{}: the revocation list of `{}` {why}; {what_follows}", self.shown, list.issuer));
     }
 
     /// CAs without a list that counts, whose certificates strict refuses all.
-    fn find_gaps(&self, lists: &[SignedList], span: &Span, judge: &mut Judge) {
+    fn find_gaps(&self, lists: &[SignedList], span: &Span, context: &mut ValidationContext) {
         for anchor in self.anchors.iter().filter(|anchor| anchor.never_issues().is_none()) {
             let subject = &anchor.identity.subject;
             let (has_list, shown) = (lists.iter().any(|list| list.is_verified_by(anchor)), self.shown);
@@ -188,7 +193,7 @@ impl Shelf<'_> {
             } else {
                 continue;
             };
-            judge
+            context
                 .findings
                 .warning(
                     span,
@@ -198,16 +203,16 @@ impl Shelf<'_> {
         }
     }
 
-    fn find_revoked_anchors(&self, revocation: &Revocation, span: &Span, judge: &mut Judge) {
+    fn find_revoked_anchors(&self, revocation: &Revocation, span: &Span, context: &mut ValidationContext) {
         for anchor in self.anchors.iter().filter(|anchor| revocation.revokes_anchor(&anchor.identity)) {
             let (subject, shown) = (&anchor.identity.subject, self.shown);
             let why = format!("`{subject}`, which vouches for {shown}, has been revoked by its issuer");
-            judge
+            context
                 .findings
                 .error(span, why.clone())
                 .by_time(anchor.identity.sha256.to_string())
                 .hint("remove it from `ca`, and ask the sender for the CA that took its place");
-            judge.degraded.push(why);
+            context.degraded.push(why);
         }
     }
 }

@@ -1,14 +1,18 @@
 //! What only shows when senders and endpoints are looked at together.
 
+use super::context::ValidationContext;
 use super::endpoints::Draft;
-use super::judge::Judge;
 use super::raw::Span;
 use super::senders::Draft as SenderDraft;
 use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
 use crate::tls::verifier::TrustedSender;
 
 /// The policy, if there is one: every endpoint whole, and no path answered twice.
-pub(super) fn policy(senders: Vec<Sender>, drafts: &[Draft<'_>], judge: &mut Judge) -> Option<Policy> {
+pub(super) fn policy(
+    senders: Vec<Sender>,
+    drafts: &[Draft<'_>],
+    context: &mut ValidationContext,
+) -> Option<Policy> {
     let whole: Vec<_> = drafts.iter().filter_map(|draft| Some((draft, draft.endpoint.clone()?))).collect();
     let (drafts_of, endpoints): (Vec<&Draft<'_>>, Vec<Endpoint>) = whole.into_iter().unzip();
     let complete = endpoints.len() == drafts.len();
@@ -17,7 +21,7 @@ pub(super) fn policy(senders: Vec<Sender>, drafts: &[Draft<'_>], judge: &mut Jud
         Err(conflicts) => {
             let mut said: Vec<&Span> = Vec::new();
             for conflict in &conflicts {
-                say(conflict, &drafts_of, &mut said, judge);
+                say(conflict, &drafts_of, &mut said, context);
             }
             None
         }
@@ -25,7 +29,12 @@ pub(super) fn policy(senders: Vec<Sender>, drafts: &[Draft<'_>], judge: &mut Jud
 }
 
 /// One finding for each value that clashes, though it may clash in several paths.
-fn say<'a>(conflict: &PathConflict, drafts: &[&Draft<'a>], said: &mut Vec<&'a Span>, judge: &mut Judge) {
+fn say<'a>(
+    conflict: &PathConflict,
+    drafts: &[&Draft<'a>],
+    said: &mut Vec<&'a Span>,
+    context: &mut ValidationContext,
+) {
     let (first, second) = (drafts[conflict.endpoints.0], drafts[conflict.endpoints.1]);
     let suffix = second
         .endpoint
@@ -40,11 +49,11 @@ fn say<'a>(conflict: &PathConflict, drafts: &[&Draft<'a>], said: &mut Vec<&'a Sp
     }
     said.push(span);
     let (name, line) = match (first.name, first.path) {
-        (Some(name), Some(path)) => (name.text, judge.findings.line(path.span)),
+        (Some(name), Some(path)) => (name.text, context.findings.line(path.span)),
         (_, _) => return,
     };
     if conflict.endpoints.0 == conflict.endpoints.1 {
-        judge
+        context
             .findings
             .error(
                 span,
@@ -58,16 +67,16 @@ fn say<'a>(conflict: &PathConflict, drafts: &[&Draft<'a>], said: &mut Vec<&'a Sp
     } else {
         format!("`{}` is already answered by endpoint `{name}` (line {line})", conflict.path)
     };
-    judge
+    context
         .findings
         .error(span, message)
         .hint("give each endpoint its own path, or list both senders under one endpoint");
 }
 
 /// Senders that nobody lists, and senders that no certificate could tell apart.
-pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], judge: &mut Judge) {
+pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], context: &mut ValidationContext) {
     for endpoint in endpoints {
-        indistinguishable(endpoint, senders, judge);
+        indistinguishable(endpoint, senders, context);
     }
     if endpoints.iter().any(|endpoint| !endpoint.senders_are_known) {
         return;
@@ -76,7 +85,7 @@ pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], judg
         let used =
             endpoints.iter().any(|endpoint| endpoint.senders.iter().any(|(listed, _)| *listed == index));
         if let (Some(name), Some(_), false) = (sender.name, &sender.sender, used) {
-            judge
+            context
                 .findings
                 .warning(
                     name.span,
@@ -87,14 +96,14 @@ pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], judg
     }
 }
 
-fn indistinguishable(endpoint: &Draft<'_>, senders: &[SenderDraft<'_>], judge: &mut Judge) {
+fn indistinguishable(endpoint: &Draft<'_>, senders: &[SenderDraft<'_>], context: &mut ValidationContext) {
     for (place, (later, span)) in endpoint.senders.iter().enumerate() {
         let Some(second) = senders[*later].sender.as_ref() else { continue };
         for (earlier, _) in &endpoint.senders[..place] {
             let Some(first) = senders[*earlier].sender.as_ref() else { continue };
             if let Some(value) = common(first, second) {
                 let (first, second) = (&first.sender.name, &second.sender.name);
-                judge
+                context
                     .findings
                     .warning(span, format!("a certificate with {value} can be `{first}` as well as `{second}`; here it counts as `{first}`, which comes first"))
                     .hint("give the two different names or different CAs, or list one of them");

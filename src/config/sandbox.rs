@@ -1,25 +1,25 @@
 //! `[sandbox]`: what the process gives up, and what it may still read.
 
-use super::judge::{Judge, section};
+use super::context::{ValidationContext, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
 use crate::sandbox::Settings;
 
-pub(super) fn sandbox(node: Option<&Node>, judge: &mut Judge) -> Settings {
-    let (table, span) = section(node, "sandbox", judge);
-    let reader = Reader::new(table, span, &keys::SANDBOX, &mut judge.findings);
-    let landlock = reader.boolean("landlock", &mut judge.findings).or(true);
-    let folders = match reader.texts("read", &mut judge.findings) {
+pub(super) fn sandbox(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
+    let (table, span) = section(node, "sandbox", context);
+    let reader = Reader::new(table, span, &keys::SANDBOX, &mut context.findings);
+    let landlock = reader.boolean("landlock", &mut context.findings).or(true);
+    let folders = match reader.texts("read", &mut context.findings) {
         Field::Is((folders, _)) => folders,
         Field::Missing | Field::Bad => Vec::new(),
     };
     let mut read = Vec::new();
     for folder in folders {
-        if is_a_name(folder, judge) {
-            let path = judge.files.resolve(folder.text);
+        if is_a_name(folder, context) {
+            let path = context.files.resolve(folder.text);
             if !path.is_dir() {
-                judge
+                context
                     .findings
                     .warning(folder.span, format!("`read`: there is no folder `{}`", path.display()))
                     .hint("make it before the start: what comes later cannot be read");
@@ -30,10 +30,10 @@ pub(super) fn sandbox(node: Option<&Node>, judge: &mut Judge) -> Settings {
     Settings { landlock, read }
 }
 
-fn is_a_name(folder: Text<'_>, judge: &mut Judge) -> bool {
+fn is_a_name(folder: Text<'_>, context: &mut ValidationContext) -> bool {
     let sound = !folder.text.is_empty() && !folder.text.contains('\0');
     if !sound {
-        judge
+        context
             .findings
             .error(folder.span, "`read` holds a text that is not the name of a folder")
             .hint("write a path, as in `read = [\"/etc/letsencrypt\"]`; relative ones start at the folder of this file");

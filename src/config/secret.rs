@@ -1,6 +1,6 @@
 //! `query_secret` of an endpoint: what the URL has to carry.
 
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::keys;
 use super::mount::keep_private;
 use super::reader::{Field, Reader, Text};
@@ -14,14 +14,18 @@ const OTHERS: u32 = 0o007;
 
 /// The secret, if the endpoint has one. What is wrong with it has been said, and keeps the settings
 /// from being used.
-pub(super) fn query_secret(endpoint: &Reader<'_>, shown: &str, judge: &mut Judge) -> Option<QuerySecret> {
-    let (table, span) = endpoint.table("query_secret", &mut judge.findings).ok()?;
-    let reader = Reader::new(table, span, &keys::QUERY_SECRET, &mut judge.findings);
-    let mut field = |key: &str| match reader.text(key, &mut judge.findings) {
+pub(super) fn query_secret(
+    endpoint: &Reader<'_>,
+    shown: &str,
+    context: &mut ValidationContext,
+) -> Option<QuerySecret> {
+    let (table, span) = endpoint.table("query_secret", &mut context.findings).ok()?;
+    let reader = Reader::new(table, span, &keys::QUERY_SECRET, &mut context.findings);
+    let mut field = |key: &str| match reader.text(key, &mut context.findings) {
         Field::Is(text) => Some(text),
         Field::Bad => None,
         Field::Missing => {
-            judge
+            context
                 .findings
                 .missing(span, format!("the `query_secret` of {shown} has no `{key}`"))
                 .hint("write it as in `query_secret = { name = \"hmac\", file = \"secrets/pix\" }`");
@@ -29,15 +33,15 @@ pub(super) fn query_secret(endpoint: &Reader<'_>, shown: &str, judge: &mut Judge
         }
     };
     let (name, file) = (field("name"), field("file"));
-    let name = name.filter(|name| is_parameter(*name, judge))?;
-    read(name, file?, shown, judge)
+    let name = name.filter(|name| is_parameter(*name, context))?;
+    read(name, file?, shown, context)
 }
 
-fn is_parameter(name: Text<'_>, judge: &mut Judge) -> bool {
+fn is_parameter(name: Text<'_>, context: &mut ValidationContext) -> bool {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
     let sound = !name.text.is_empty() && name.text.bytes().all(fits);
     if !sound {
-        judge
+        context
             .findings
             .error(name.span, format!("`{}` is not the name of a parameter in a URL", name.text))
             .hint("use letters, digits and `-._~`, as in `hmac`");
@@ -45,13 +49,13 @@ fn is_parameter(name: Text<'_>, judge: &mut Judge) -> bool {
     sound
 }
 
-fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Option<QuerySecret> {
+fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationContext) -> Option<QuerySecret> {
     let what = format!("the secret of {shown}");
-    let contents = judge.files.open_up_to(FILE_BYTES_MAX, file, &what, &mut judge.findings)?;
+    let contents = context.files.open_up_to(FILE_BYTES_MAX, file, &what, &mut context.findings)?;
     let path = contents.path.display();
     if contents.mode & OTHERS != 0 && !credentials::holds(&contents.path) {
         let mode = contents.mode & 0o7777;
-        judge
+        context
             .findings
             .warning(
                 file.span,
@@ -65,7 +69,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Optio
     match secret {
         Ok(secret) => {
             if !secret.is_long() {
-                judge
+                context
                     .findings
                     .warning(
                         file.span,
@@ -74,7 +78,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Optio
                     .hint("make one with `openssl rand -hex 32`, and register the URL with it anew");
             }
             if !secret.is_written_in_one_way() {
-                judge
+                context
                     .findings
                     .warning(
                         file.span,
@@ -87,7 +91,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, judge: &mut Judge) -> Optio
             Some(secret)
         }
         Err(fault) => {
-            judge
+            context
                 .findings
                 .error(file.span, format!("{what}: `{path}` cannot be used as a secret in a URL: {fault}"))
                 .hint("write the value alone into it, as `openssl rand -hex 32` makes it");

@@ -1,7 +1,7 @@
 //! `[[sender]]`: who we know, by which certificates, under whose signature.
 
 use super::anchors::{Purpose, anchors};
-use super::judge::Judge;
+use super::context::ValidationContext;
 use super::keys;
 use super::matchers::rule;
 use super::names::name;
@@ -20,20 +20,23 @@ pub(super) struct Draft<'a> {
     pub(super) sender: Option<TrustedSender>,
 }
 
-pub(super) fn senders<'a>(tables: &[(&'a Table, &'a Span)], judge: &mut Judge) -> Vec<Draft<'a>> {
+pub(super) fn senders<'a>(
+    tables: &[(&'a Table, &'a Span)],
+    context: &mut ValidationContext,
+) -> Vec<Draft<'a>> {
     let mut drafts: Vec<Draft<'a>> = Vec::new();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &keys::SENDER, &mut judge.findings);
-        let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), judge);
+        let reader = Reader::new(table, span, &keys::SENDER, &mut context.findings);
+        let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), context);
         let shown = text.map_or_else(|| "sender".to_owned(), |text| format!("sender `{}`", text.text));
         let words = [("client", Eku::Client), ("any", Eku::Any)];
-        let eku = reader.word("eku", &words, Eku::default(), &mut judge.findings);
-        let rule = rule(&reader, &shown, judge);
+        let eku = reader.word("eku", &words, Eku::default(), &mut context.findings);
+        let rule = rule(&reader, &shown, context);
         let label = text.map_or("", |text| text.text);
         let purpose = Purpose { shown: &shown, name: label, rule: rule.as_ref(), eku };
-        let anchors = anchors(&reader, &purpose, judge);
+        let anchors = anchors(&reader, &purpose, context);
         let known = anchors.as_deref().unwrap_or_default();
-        let revocation = revocation(&reader, &purpose, known, judge);
+        let revocation = revocation(&reader, &purpose, known, context);
         let sender = match (name, rule, anchors, revocation) {
             (Some(name), Some(rule), Some(anchors), Ok(revocation)) => {
                 let trust = SenderTrust { anchors, eku, revocation };

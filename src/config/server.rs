@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::context::{ValidationContext, section};
 use super::defaults as default;
-use super::judge::{Judge, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
@@ -11,16 +11,16 @@ use crate::live::Limits;
 use crate::server::{Listen, Settings};
 use crate::systemd::activation::Which;
 
-pub(super) fn server(node: Option<&Node>, judge: &mut Judge) -> (Settings, Limits) {
-    let (table, span) = section(node, "server", judge);
-    let reader = Reader::new(table, span, &keys::SERVER, &mut judge.findings);
-    let listen = listen(&reader, judge);
+pub(super) fn server(node: Option<&Node>, context: &mut ValidationContext) -> (Settings, Limits) {
+    let (table, span) = section(node, "server", context);
+    let reader = Reader::new(table, span, &keys::SERVER, &mut context.findings);
+    let listen = listen(&reader, context);
     // Where systemd's sockets are is for their unit to say: they may be anywhere.
-    judge.beyond_loopback = listen.iter().any(|place| match place {
+    context.beyond_loopback = listen.iter().any(|place| match place {
         Listen::Address(address) => !address.ip().is_loopback(),
         Listen::Inherited(_) => true,
     });
-    let findings = &mut judge.findings;
+    let findings = &mut context.findings;
     let limits = Limits {
         max_connections: reader
             .integer("max_connections", findings)
@@ -50,21 +50,21 @@ pub(super) fn server(node: Option<&Node>, judge: &mut Judge) -> (Settings, Limit
     (Settings { listen }, limits)
 }
 
-fn listen(reader: &Reader<'_>, judge: &mut Judge) -> Vec<Listen> {
-    match reader.some_texts("listen", &mut judge.findings) {
+fn listen(reader: &Reader<'_>, context: &mut ValidationContext) -> Vec<Listen> {
+    match reader.some_texts("listen", &mut context.findings) {
         Field::Missing => default::LISTEN.parse().map(Listen::Address).into_iter().collect(),
         Field::Bad => Vec::new(),
         Field::Is((texts, _)) => {
             let mut places: Vec<Listen> = Vec::new();
             for text in texts {
-                let place = match inherited(text, judge) {
+                let place = match inherited(text, context) {
                     Some(which) => which.map(Listen::Inherited),
-                    None => socket_address(text, judge).map(Listen::Address),
+                    None => socket_address(text, context).map(Listen::Address),
                 };
                 let Some(place) = place else { continue };
                 let any_port = matches!(place, Listen::Address(address) if address.port() == 0);
                 if places.contains(&place) && !any_port {
-                    judge
+                    context
                         .findings
                         .error(
                             text.span,
@@ -80,7 +80,7 @@ fn listen(reader: &Reader<'_>, judge: &mut Judge) -> Vec<Listen> {
 }
 
 /// `systemd` or `systemd:NAME`, if it is one of them; what is wrong with the name has been said.
-pub(super) fn inherited(text: Text<'_>, judge: &mut Judge) -> Option<Option<Which>> {
+pub(super) fn inherited(text: Text<'_>, context: &mut ValidationContext) -> Option<Option<Which>> {
     let which = Which::parse(text.text)?;
     // What FileDescriptorName= takes (systemd.socket(5)).
     let sound = match &which {
@@ -90,7 +90,7 @@ pub(super) fn inherited(text: Text<'_>, judge: &mut Judge) -> Option<Option<Whic
         }
     };
     if !sound {
-        judge
+        context
             .findings
             .error(text.span, format!("`{}` names no socket", text.text))
             .hint("write `systemd:NAME` with the FileDescriptorName= of the socket unit, or `systemd` alone");
@@ -99,10 +99,10 @@ pub(super) fn inherited(text: Text<'_>, judge: &mut Judge) -> Option<Option<Whic
 }
 
 /// An IP address with a port.
-pub(super) fn socket_address(text: Text<'_>, judge: &mut Judge) -> Option<SocketAddr> {
+pub(super) fn socket_address(text: Text<'_>, context: &mut ValidationContext) -> Option<SocketAddr> {
     let parsed = text.text.parse().ok();
     if parsed.is_none() {
-        judge.findings.error(text.span, format!("`{}` is not an IP address with a port", text.text)).hint(
+        context.findings.error(text.span, format!("`{}` is not an IP address with a port", text.text)).hint(
             "write both, as in `127.0.0.1:8443`, `0.0.0.0:8443` or `[::]:8443`; names are not looked up",
         );
     }

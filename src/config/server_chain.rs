@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
 
-use super::judge::{Alone, Judge};
+use super::context::{Alone, ValidationContext};
 use super::raw::Span;
 use crate::devpki::is_development;
 use crate::identity::Identity;
@@ -12,7 +12,12 @@ use crate::tls::expiry::Role;
 use crate::tls::server_chain::{ChainFault, chain_faults};
 
 /// Reports what clients may stumble over. Browsers fetch a missing intermediate; Java, curl and Go do not.
-pub(super) fn report_chain(chain: &[CertificateDer<'_>], path: &Path, span: &Span, judge: &mut Judge) {
+pub(super) fn report_chain(
+    chain: &[CertificateDer<'_>],
+    path: &Path,
+    span: &Span,
+    context: &mut ValidationContext,
+) {
     let own = chain.first().and_then(|der| Identity::from_der(der).ok());
     if own.is_some_and(|own| is_development(&own)) {
         return;
@@ -21,19 +26,19 @@ pub(super) fn report_chain(chain: &[CertificateDer<'_>], path: &Path, span: &Spa
         let (message, hint) = words(&fault);
         let message = format!("`{}`: {message}", path.display());
         if let ChainFault::Alone { has_issuer_address: false, issuer, .. } = fault {
-            judge.alone.push(Alone { span: span.clone(), message, hint, issuer });
+            context.alone.push(Alone { span: span.clone(), message, hint, issuer });
         } else {
-            judge.findings.warning(span, message).hint(hint);
+            context.findings.warning(span, message).hint(hint);
         }
     }
 }
 
 /// Notes server certificates that are alone in their files, except where the issuer is a CA that a sender is known by.
-pub(super) fn report_alone(judge: &mut Judge) {
-    for Alone { span, message, hint, issuer } in std::mem::take(&mut judge.alone) {
-        let mut anchors = judge.certificates.iter().filter(|fact| fact.role == Role::Anchor);
+pub(super) fn report_alone(context: &mut ValidationContext) {
+    for Alone { span, message, hint, issuer } in std::mem::take(&mut context.alone) {
+        let mut anchors = context.certificates.iter().filter(|fact| fact.role == Role::Anchor);
         if !anchors.any(|anchor| anchor.subject == issuer) {
-            judge.findings.note(&span, message).hint(hint);
+            context.findings.note(&span, message).hint(hint);
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::context::{ValidationContext, section};
 use super::defaults as default;
 use super::files::read;
-use super::judge::{Judge, section};
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
@@ -15,14 +15,14 @@ use crate::spool::{Retention, Settings};
 /// As `keep_failed` is written to keep everything.
 const FOREVER: &str = "forever";
 
-pub(super) fn spool(node: Option<&Node>, judge: &mut Judge) -> Settings {
-    let (table, span) = section(node, "spool", judge);
-    let reader = Reader::new(table, span, &keys::SPOOL, &mut judge.findings);
-    let directory = match reader.text("directory", &mut judge.findings) {
+pub(super) fn spool(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
+    let (table, span) = section(node, "spool", context);
+    let reader = Reader::new(table, span, &keys::SPOOL, &mut context.findings);
+    let directory = match reader.text("directory", &mut context.findings) {
         Field::Missing | Field::Bad => default::SPOOL_DIRECTORY,
         Field::Is(found) => {
             if found.text.is_empty() || found.text.contains('\0') {
-                judge
+                context
                     .findings
                     .error(found.span, "`directory` is not the name of a folder")
                     .hint(format!("the default is `{}`, beside this file", default::SPOOL_DIRECTORY));
@@ -32,13 +32,13 @@ pub(super) fn spool(node: Option<&Node>, judge: &mut Judge) -> Settings {
     };
     let all = (ByteSize(0), ByteSize(u64::MAX));
     Settings {
-        directory: judge.files.resolve(directory),
-        group: reader.text("group", &mut judge.findings).ok().and_then(|named| group(named, judge)),
+        directory: context.files.resolve(directory),
+        group: reader.text("group", &mut context.findings).ok().and_then(|named| group(named, context)),
         retention: Retention {
-            done: retention("keep_done", default::KEEP_DONE, &reader, judge),
-            failed: retention("keep_failed", default::KEEP_FAILED, &reader, judge),
+            done: retention("keep_done", default::KEEP_DONE, &reader, context),
+            failed: retention("keep_failed", default::KEEP_FAILED, &reader, context),
         },
-        min_free: reader.size("min_free", all, default::MIN_FREE, &mut judge.findings),
+        min_free: reader.size("min_free", all, default::MIN_FREE, &mut context.findings),
     }
 }
 
@@ -47,16 +47,16 @@ fn retention(
     key: &str,
     default: Option<Duration>,
     reader: &Reader<'_>,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Option<Duration> {
-    let written = reader.text(key, &mut judge.findings).and_then(|found| {
+    let written = reader.text(key, &mut context.findings).and_then(|found| {
         if found.text == FOREVER {
             return Some(None);
         }
         match found.text.parse::<Time>() {
             Ok(Time(time)) if time > Duration::ZERO => Some(Some(time)),
             Ok(_) => {
-                judge
+                context
                     .findings
                     .error(found.span, format!("`{key}` is `{}`: nothing would be kept", found.text))
                     .hint(
@@ -65,7 +65,7 @@ fn retention(
                 None
             }
             Err(fault) => {
-                judge
+                context
                     .findings
                     .error(found.span, format!("`{key}` is neither a time nor `{FOREVER}`: {fault}"))
                     .hint(format!("write one of `{key} = \"7d\"` and `{key} = \"{FOREVER}\"`"));
@@ -77,7 +77,7 @@ fn retention(
 }
 
 /// The number of a group; none for the empty name.
-fn group(named: Text<'_>, judge: &mut Judge) -> Option<u32> {
+fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
     if named.text.is_empty() {
         return None;
     }
@@ -85,7 +85,7 @@ fn group(named: Text<'_>, judge: &mut Judge) -> Option<u32> {
         let number = named.text.parse().ok();
         // The largest number means "unchanged" to chown(2).
         if number.is_none_or(|number: u32| number == u32::MAX) {
-            judge
+            context
                 .findings
                 .error(named.span, format!("`{}` is too large for the number of a group", named.text))
                 .hint("write the name of the group, or its number from /etc/group");
@@ -96,10 +96,10 @@ fn group(named: Text<'_>, judge: &mut Judge) -> Option<u32> {
         let groups = read(Path::new("/etc/group"), default::GROUP_BYTES_MAX).ok()?;
         number_of(named.text, &String::from_utf8_lossy(&groups.bytes))
     };
-    let found = judge.files.within.group(named.text).or_else(listed);
-    judge.group = found.map(|number| (named.text.to_owned(), number));
+    let found = context.files.read_scope.group(named.text).or_else(listed);
+    context.group = found.map(|number| (named.text.to_owned(), number));
     if found.is_none() {
-        judge.findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
+        context.findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
             format!(
                 "make it with `groupadd --system {}`, or write the number of a group that is kept elsewhere",
                 named.text

@@ -6,8 +6,8 @@ use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
+use super::context::{ValidationContext, section, sections};
 use super::files::Contents;
-use super::judge::{Judge, section, sections};
 use super::keys;
 use super::mount::keep_private;
 use super::raw::{Node, Span};
@@ -33,43 +33,43 @@ struct Named<'a, T> {
     value: T,
 }
 
-pub(super) fn tls(node: Option<&Node>, judge: &mut Judge) -> Option<Tls> {
-    let (table, span) = section(node, "tls", judge);
-    let reader = Reader::new(table, span, &keys::TLS, &mut judge.findings);
-    let min_version = reader.word("min_version", VERSIONS, MinVersion::default(), &mut judge.findings);
+pub(super) fn tls(node: Option<&Node>, context: &mut ValidationContext) -> Option<Tls> {
+    let (table, span) = section(node, "tls", context);
+    let reader = Reader::new(table, span, &keys::TLS, &mut context.findings);
+    let min_version = reader.word("min_version", VERSIONS, MinVersion::default(), &mut context.findings);
     if node.is_none() {
-        judge
+        context
             .findings
             .missing(span, "there is no `[tls]`; a certificate and its key are needed")
             .hint("write `[tls]` with `certificate` and `key`; `hookspool certs init` makes throwaway ones");
     }
     // What is not a table has been said to be none.
     node?.value.as_table()?;
-    let key_pair = key_pair(&reader, "[tls]", "server", judge);
-    let extra = extra(reader.node("extra"), judge);
+    let key_pair = key_pair(&reader, "[tls]", "server", context);
+    let extra = extra(reader.node("extra"), context);
     Some(Tls { key_pair: key_pair?, extra: extra?, min_version })
 }
 
 /// `[[tls.extra]]`: more certificates, chosen by the name that a client asks for.
-fn extra(node: Option<&Node>, judge: &mut Judge) -> Option<Vec<NamedPair>> {
+fn extra(node: Option<&Node>, context: &mut ValidationContext) -> Option<Vec<NamedPair>> {
     let tables = match node {
-        Some(_) => sections(node, "tls.extra", judge),
+        Some(_) => sections(node, "tls.extra", context),
         None => return Some(Vec::new()),
     };
     let mut pairs: Vec<NamedPair> = Vec::new();
     let mut sound = !tables.is_empty();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &keys::TLS_EXTRA, &mut judge.findings);
-        let written = reader.some_texts("names", &mut judge.findings);
+        let reader = Reader::new(table, span, &keys::TLS_EXTRA, &mut context.findings);
+        let written = reader.some_texts("names", &mut context.findings);
         let label = match &written {
             Field::Is((texts, _)) => texts.first().map_or("extra", |text| text.text),
             Field::Missing | Field::Bad => "extra",
         };
-        let Some(pair) = key_pair(&reader, "[[tls.extra]]", label, judge) else {
+        let Some(pair) = key_pair(&reader, "[[tls.extra]]", label, context) else {
             sound = false;
             continue;
         };
-        match names(written, &pair, &pairs, span, judge) {
+        match names(written, &pair, &pairs, span, context) {
             Some(names) => pairs.push(NamedPair { names, pair }),
             None => sound = false,
         }
@@ -83,14 +83,14 @@ fn names(
     pair: &KeyPair,
     others: &[NamedPair],
     span: &Span,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Option<Vec<String>> {
     let in_certificate = &pair.identity.alternative_names.dns;
     let mut names = Vec::new();
     match written {
         Field::Bad => return None,
         Field::Missing if in_certificate.is_empty() => {
-            judge
+            context
                 .findings
                 .error(
                     span,
@@ -104,14 +104,14 @@ fn names(
             for text in texts {
                 let name = host(text.text);
                 if let Some(ascii) = ascii_form(&name) {
-                    judge
+                    context
                         .findings
                         .error(text.span, format!("`{}` is an internationalized name", text.text))
                         .hint(format!("write its ASCII form, which clients ask for: `{ascii}`"));
                     return None;
                 }
                 if DnsName::try_from(name.strip_prefix("*.").unwrap_or(&name)).is_err() {
-                    judge
+                    context
                         .findings
                         .error(text.span, format!("`{}` is not a name that a client can ask for", text.text))
                         .hint("write a DNS name, as in `hooks.example` or `*.example`");
@@ -122,7 +122,7 @@ fn names(
         }
     }
     if let Some(twice) = names.iter().find(|name| others.iter().any(|other| other.names.contains(name))) {
-        judge
+        context
             .findings
             .error(span, format!("`{twice}` belongs to another `[[tls.extra]]` already"))
             .hint("write `names` so that each stands in one of them");
@@ -136,46 +136,51 @@ fn host(name: &str) -> String {
     without_root_dot(name).to_ascii_lowercase()
 }
 
-fn key_pair(reader: &Reader<'_>, table: &str, label: &str, judge: &mut Judge) -> Option<KeyPair> {
+fn key_pair(
+    reader: &Reader<'_>,
+    table: &str,
+    label: &str,
+    context: &mut ValidationContext,
+) -> Option<KeyPair> {
     let chain =
-        named(reader, table, "certificate", judge).and_then(|(at, contents)| chain(at, contents, judge));
-    let keys = named(reader, table, "key", judge).and_then(|(at, contents)| keys(at, contents, judge));
-    pair(chain?, &keys?, label, judge)
+        named(reader, table, "certificate", context).and_then(|(at, contents)| chain(at, contents, context));
+    let keys = named(reader, table, "key", context).and_then(|(at, contents)| keys(at, contents, context));
+    pair(chain?, &keys?, label, context)
 }
 
 fn named<'a>(
     reader: &Reader<'a>,
     table: &str,
     key: &str,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Option<(Text<'a>, Arc<Contents>)> {
-    match reader.text(key, &mut judge.findings) {
+    match reader.text(key, &mut context.findings) {
         Field::Bad => None,
         Field::Missing => {
-            judge
+            context
                 .findings
                 .missing(reader.span, format!("`{table}` has no `{key}`"))
                 .hint(format!("add it, as in `{key} = {}`", keys::TLS.example(key)));
             None
         }
-        Field::Is(at) => Some((at, judge.files.open(at, key, &mut judge.findings)?)),
+        Field::Is(at) => Some((at, context.files.open(at, key, &mut context.findings)?)),
     }
 }
 
 fn chain<'a>(
     at: Text<'a>,
     contents: Arc<Contents>,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Option<Named<'a, Vec<CertificateDer<'static>>>> {
     let what = format!("`{}`", contents.path.display());
-    rights(at, &contents, judge);
+    rights(at, &contents, context);
     match pem::certificates(&contents.bytes) {
         Ok(value) => {
-            report_unused(&contents.bytes, Wanted::Chain, &what, at.span, judge);
+            report_unused(&contents.bytes, Wanted::Chain, &what, at.span, context);
             Some(Named { at, contents, value })
         }
         Err(fault) => {
-            report_unreadable(&fault, &what, at.span, judge);
+            report_unreadable(&fault, &what, at.span, context);
             None
         }
     }
@@ -183,23 +188,27 @@ fn chain<'a>(
 
 type Keys = Vec<Zeroizing<PrivateKeyDer<'static>>>;
 
-fn keys<'a>(at: Text<'a>, contents: Arc<Contents>, judge: &mut Judge) -> Option<Named<'a, Keys>> {
+fn keys<'a>(
+    at: Text<'a>,
+    contents: Arc<Contents>,
+    context: &mut ValidationContext,
+) -> Option<Named<'a, Keys>> {
     let what = format!("`{}`", contents.path.display());
-    rights(at, &contents, judge);
+    rights(at, &contents, context);
     match pem::private_keys(&contents.bytes) {
         Ok(value) => {
-            report_unused(&contents.bytes, Wanted::Key, &what, at.span, judge);
+            report_unused(&contents.bytes, Wanted::Key, &what, at.span, context);
             Some(Named { at, contents, value })
         }
         Err(fault) => {
-            report_unreadable(&fault, &what, at.span, judge);
+            report_unreadable(&fault, &what, at.span, context);
             None
         }
     }
 }
 
 /// The group may read the key: that is how a daemon of its own user gets at it.
-fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
+fn rights(at: Text<'_>, contents: &Contents, context: &mut ValidationContext) {
     if contents.mode & 0o007 == 0
         || credentials::holds(&contents.path)
         || !pem::holds_private_key(&contents.bytes)
@@ -207,7 +216,7 @@ fn rights(at: Text<'_>, contents: &Contents, judge: &mut Judge) {
         return;
     }
     let (path, mode) = (contents.path.display(), contents.mode & 0o7777);
-    judge
+    context
         .findings
         .error(
             at.span,
@@ -220,21 +229,21 @@ fn pair(
     chain: Named<'_, Vec<CertificateDer<'static>>>,
     key: &Named<'_, Keys>,
     label: &str,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Option<KeyPair> {
     let pair = match KeyPair::new(chain.value.clone(), &key.value) {
         Ok(pair) => pair,
         Err(fault) => {
-            refuse(&chain, key, &fault, judge);
+            refuse(&chain, key, &fault, context);
             return None;
         }
     };
     let path = chain.contents.path.clone();
-    look_at(&pair.identity, &chain, judge);
-    report_chain(&chain.value, &path, chain.at.span, judge);
-    judge.certificates.push(fact(Role::Server, label, &path, &pair.identity));
+    look_at(&pair.identity, &chain, context);
+    report_chain(&chain.value, &path, chain.at.span, context);
+    context.certificates.push(fact(Role::Server, label, &path, &pair.identity));
     let above = chain.value.iter().skip(1).filter_map(|der| Identity::from_der(der).ok());
-    judge.certificates.extend(above.map(|above| fact(Role::Server, label, &path, &above)));
+    context.certificates.extend(above.map(|above| fact(Role::Server, label, &path, &above)));
     Some(pair)
 }
 
@@ -242,7 +251,7 @@ fn refuse(
     chain: &Named<'_, Vec<CertificateDer<'static>>>,
     key: &Named<'_, Keys>,
     fault: &KeyPairFault,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) {
     let (at, path, hint) = match fault {
         KeyPairFault::UnusableKey(UnusableKeyReason::Kind(_)) => (
@@ -271,37 +280,45 @@ fn refuse(
             (key.at, &key.contents.path, hint)
         }
     };
-    judge.findings.error(at.span, format!("`{}`: {fault}", path.display())).hint(hint);
+    context.findings.error(at.span, format!("`{}`: {fault}", path.display())).hint(hint);
 }
 
 /// What does not keep us from serving, and should be known.
-fn look_at(identity: &Identity, chain: &Named<'_, Vec<CertificateDer<'static>>>, judge: &mut Judge) {
+fn look_at(
+    identity: &Identity,
+    chain: &Named<'_, Vec<CertificateDer<'static>>>,
+    context: &mut ValidationContext,
+) {
     let (span, path) = (chain.at.span, chain.contents.path.display().to_string());
     let what = format!("`{path}`: the server certificate");
-    if let Dates::Invalid(why) = dates(Role::Server, identity, &what, span, RENEW, judge) {
-        judge.findings.error(span, format!("{what} {why}")).by_time(identity.sha256.to_string()).hint(RENEW);
-        judge.degraded.push(format!("the server certificate {why}"));
+    if let Dates::Invalid(why) = dates(Role::Server, identity, &what, span, RENEW, context) {
+        context
+            .findings
+            .error(span, format!("{what} {why}"))
+            .by_time(identity.sha256.to_string())
+            .hint(RENEW);
+        context.degraded.push(format!("the server certificate {why}"));
     }
     for der in chain.value.iter().skip(1) {
         let Ok(above) = Identity::from_der(der) else { continue };
         let what = format!("`{path}`: the intermediate certificate `{}`", above.subject);
-        if let Dates::Invalid(why) = dates(Role::Server, &above, &what, span, RENEW, judge) {
-            judge
+        if let Dates::Invalid(why) = dates(Role::Server, &above, &what, span, RENEW, context) {
+            context
                 .findings
                 .error(span, format!("{what} {why}"))
                 .by_time(above.sha256.to_string())
                 .hint("ask the CA for its current chain");
-            judge.degraded.push(format!("the intermediate certificate `{}` {why}", above.subject));
+            context.degraded.push(format!("the intermediate certificate `{}` {why}", above.subject));
         }
     }
     if identity.version == Version::One {
-        judge
+        context
             .findings
             .warning(span, format!("{what} is an X.509 version 1 certificate, which many clients refuse"))
             .hint("have it issued as version 3 with a subjectAltName: with OpenSSL, `-extfile` with `subjectAltName=DNS:…`");
     }
-    if judge.beyond_loopback && is_development(identity) {
-        judge
+    if context.beyond_loopback && is_development(identity) {
+        context
             .findings
             .warning(
                 span,

@@ -1,8 +1,8 @@
 //! From the tree of webhooks.toml to settings, table by table; all findings at once.
 
 use super::admin::admin;
+use super::context::{ValidationContext, sections};
 use super::endpoints::endpoints;
-use super::judge::{Judge, sections};
 use super::keys;
 use super::log::log;
 use super::raw::Table;
@@ -18,30 +18,31 @@ use super::spool::spool;
 use super::tls::tls;
 
 /// What a text came to. The settings are whole only if no error was found.
-pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
+pub(super) fn validate(table: &Table, context: &mut ValidationContext) -> Option<Settings> {
     let nowhere = 0..0;
-    let top = Reader::new(table, &nowhere, &keys::TOP, &mut judge.findings);
+    let top = Reader::new(table, &nowhere, &keys::TOP, &mut context.findings);
     let node = |name: &str| top.node(name);
-    let (server, limits) = server(node("server"), judge);
-    let tls = tls(node("tls"), judge);
-    let spool = spool(node("spool"), judge);
-    let admin = admin(node("admin"), &server.listen, judge);
-    let reload = reload(node("reload"), judge);
-    let log = log(node("log"), judge);
-    let sandbox = sandbox(node("sandbox"), judge);
-    let sender_drafts = senders(&sections(node("sender"), "sender", judge), judge);
-    let endpoint_drafts = endpoints(&sections(node("endpoint"), "endpoint", judge), &sender_drafts, judge);
+    let (server, limits) = server(node("server"), context);
+    let tls = tls(node("tls"), context);
+    let spool = spool(node("spool"), context);
+    let admin = admin(node("admin"), &server.listen, context);
+    let reload = reload(node("reload"), context);
+    let log = log(node("log"), context);
+    let sandbox = sandbox(node("sandbox"), context);
+    let sender_drafts = senders(&sections(node("sender"), "sender", context), context);
+    let endpoint_drafts =
+        endpoints(&sections(node("endpoint"), "endpoint", context), &sender_drafts, context);
     if !endpoint_drafts.is_empty() {
-        look_at(&sender_drafts, &endpoint_drafts, judge);
+        look_at(&sender_drafts, &endpoint_drafts, context);
     }
     let count = sender_drafts.len();
     let senders: Vec<_> = sender_drafts.into_iter().filter_map(|draft| draft.sender).collect();
     let policy =
-        policy(senders.iter().map(|trusted| trusted.sender.clone()).collect(), &endpoint_drafts, judge);
+        policy(senders.iter().map(|trusted| trusted.sender.clone()).collect(), &endpoint_drafts, context);
     if senders.len() != count || senders.is_empty() || endpoint_drafts.is_empty() {
         return None;
     }
-    report_alone(judge);
+    report_alone(context);
     Some(Settings {
         server,
         limits,
@@ -50,13 +51,13 @@ pub(super) fn validate(table: &Table, judge: &mut Judge) -> Option<Settings> {
         senders,
         policy: policy?,
         spool,
-        group: judge.group.take(),
+        group: context.group.take(),
         admin,
         log,
         sandbox,
         files: Vec::new(),
-        digest: judge.files.digest(),
-        certificates: std::mem::take(&mut judge.certificates),
-        degraded: std::mem::take(&mut judge.degraded),
+        digest: context.files.digest(),
+        certificates: std::mem::take(&mut context.certificates),
+        degraded: std::mem::take(&mut context.degraded),
     })
 }

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::notice;
-use super::reload::{Basis, Parts, Reloader, Trigger};
+use super::reload::{LoadedState, ReloadTargets, Reloader, Trigger};
 use super::report::Reporter;
-use super::snapshot::{Judgement, publish};
+use super::snapshot::{SnapshotDraft, publish};
 use super::sockets::{SocketError, bind};
 use crate::admin::{AdminContext, AdminListener, AdminListenerError};
 use crate::clock::{Clock, Timestamp, distance};
@@ -112,12 +112,12 @@ impl Daemon {
 
         let (committer, ids, maintenance) =
             start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
-        let basis = Basis::of(&settings, readable);
+        let loaded = LoadedState::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;
         let spool_directory = spool.directory.clone();
-        let snapshot = Judgement::from(settings).into_snapshot(1, &clock);
+        let snapshot = SnapshotDraft::from(settings).into_snapshot(1, &clock);
         publish(&snapshot, None, &metrics);
         metrics.loaded(clock.now().as_second());
         let live = Arc::new(Live::new(snapshot));
@@ -136,7 +136,7 @@ impl Daemon {
 
         let reporter = Reporter::new(Arc::clone(&live), Arc::clone(&metrics), committer.spool());
         let (connections, drain) = (TaskTracker::new(), CancellationToken::new());
-        let parts = Parts {
+        let targets = ReloadTargets {
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
             clock: clock.clone(),
@@ -170,7 +170,7 @@ impl Daemon {
         beside(Box::pin(notice::expiries(Arc::clone(&live), clock)));
         beside(Box::pin(reporter.clone().keep_status()));
         beside(Box::pin(reporter.clone().keep_alive()));
-        beside(Box::pin(Reloader::new(basis, parts, watch).run(triggered, asked)));
+        beside(Box::pin(Reloader::new(loaded, targets, watch).run(triggered, asked)));
         Ok(Self {
             live,
             drain,

@@ -2,8 +2,8 @@
 
 mod snapshot;
 mod notice;
-mod fixed;
-mod look;
+mod restart_only;
+mod load;
 mod report;
 mod reload;
 mod signals;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::fixed::Fixed;
-use super::look::{Look, Unfit, in_words, look, report_of};
+use super::load::{LoadOutcome, Unfit, in_words, load, report_of};
 use super::notice::log_findings;
 use super::report::Reporter;
-use super::snapshot::{Judgement, publish};
+use super::restart_only::RestartOnly;
+use super::snapshot::{SnapshotDraft, publish};
 use crate::clock::Clock;
-use crate::config::{Digest, Settings, Within};
+use crate::config::{Digest, ReadScope, Settings};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::live::{Asking, Live, Reload, ReloadOutcome, Snapshot};
 use crate::logging::Logging;
@@ -34,9 +34,9 @@ pub(super) enum Trigger {
     Hangup,
 }
 
-/// What a reload acts on.
+/// The parts of the daemon that a reload changes.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(super) struct ReloadTargets {
     pub(super) live: Arc<Live>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
@@ -48,11 +48,11 @@ pub(super) struct Parts {
     pub(super) reporter: Reporter,
 }
 
-/// Takes in what changes on disk, one change after another.
+/// Applies changes on disk, one reload after another.
 #[derive(Debug)]
 pub(super) struct Reloader {
-    basis: Basis,
-    parts: Parts,
+    loaded: LoadedState,
+    targets: ReloadTargets,
     watch: FileWatch,
     /// What was said to be unfit, so that it is said once.
     unfit: Option<Unfit>,
@@ -60,27 +60,27 @@ pub(super) struct Reloader {
     waits: Vec<String>,
 }
 
-/// What a reload is held against.
+/// What is loaded, to compare a reload with.
 #[derive(Debug)]
-pub(super) struct Basis {
+pub(super) struct LoadedState {
     config: PathBuf,
     /// What it can read.
-    within: Within,
+    within: ReadScope,
     /// What it cannot change.
-    fixed: Fixed,
+    fixed: RestartOnly,
     /// What is watched, and how.
     watched: (Vec<PathBuf>, watch::Settings),
     /// What is in force.
     digest: Digest,
 }
 
-impl Basis {
+impl LoadedState {
     /// What these settings begin with.
     pub(super) fn of(settings: &Settings, readable: Readable) -> Self {
         Self {
             config: settings.files.first().cloned().unwrap_or_default(),
-            within: Within::new(readable, settings.group.clone()),
-            fixed: Fixed::of(settings),
+            within: ReadScope::new(readable, settings.group.clone()),
+            fixed: RestartOnly::of(settings),
             watched: (settings.files.clone(), settings.reload),
             digest: settings.digest,
         }
@@ -88,11 +88,11 @@ impl Basis {
 }
 
 impl Reloader {
-    pub(super) fn new(basis: Basis, parts: Parts, watch: FileWatch) -> Self {
-        Self { basis, parts, watch, unfit: None, waits: Vec::new() }
+    pub(super) fn new(loaded: LoadedState, targets: ReloadTargets, watch: FileWatch) -> Self {
+        Self { loaded, targets, watch, unfit: None, waits: Vec::new() }
     }
 
-    /// Serves triggers and those who ask, for ever.
+    /// Handles triggers and requests for a reload.
     pub(super) async fn run(
         mut self,
         mut triggers: mpsc::Receiver<Trigger>,
@@ -125,14 +125,14 @@ impl Reloader {
     /// Somebody said so: there is an outcome, whatever it is, and whoever manages us hears of its
     /// end before the one who asked.
     async fn told(&mut self) -> Reload {
-        let Reporter { manager, .. } = self.parts.reporter;
+        let Reporter { manager, .. } = self.targets.reporter;
         manager.reloading().await;
-        let reload = match self.look().await {
-            Look::Same => self.unchanged(true),
-            Look::Fit(settings, report) => self.apply(*settings, &report).await,
-            Look::Unfit(unfit, report, files) => self.reject(unfit, &report, &files),
+        let reload = match self.load().await {
+            LoadOutcome::Same => self.unchanged(true),
+            LoadOutcome::Fit(settings, report) => self.apply(*settings, &report).await,
+            LoadOutcome::Unfit(unfit, report, files) => self.reject(unfit, &report, &files),
         };
-        manager.ready(&self.parts.reporter.status()).await;
+        manager.ready(&self.targets.reporter.status()).await;
         reload
     }
 
@@ -140,19 +140,19 @@ impl Reloader {
     async fn files_changed(&mut self) {
         let begun = Instant::now();
         loop {
-            match self.look().await {
-                Look::Same => {
+            match self.load().await {
+                LoadOutcome::Same => {
                     self.unchanged(false);
                 }
-                Look::Fit(settings, report) => {
+                LoadOutcome::Fit(settings, report) => {
                     self.apply(*settings, &report).await;
                 }
-                Look::Unfit(unfit, _, _) if self.unfit.as_ref() == Some(&unfit) => {}
-                Look::Unfit(unfit, report, files) if begun.elapsed() > HALF_WRITTEN_MAX => {
+                LoadOutcome::Unfit(unfit, _, _) if self.unfit.as_ref() == Some(&unfit) => {}
+                LoadOutcome::Unfit(unfit, report, files) if begun.elapsed() > HALF_WRITTEN_MAX => {
                     self.reject(unfit, &report, &files);
                 }
-                Look::Unfit(..) => {
-                    sleep(self.basis.watched.1.settle).await;
+                LoadOutcome::Unfit(..) => {
+                    sleep(self.loaded.watched.1.settle).await;
                     continue;
                 }
             }
@@ -160,9 +160,9 @@ impl Reloader {
         }
     }
 
-    async fn look(&self) -> Look {
-        let Basis { config, within, digest, .. } = &self.basis;
-        look(config.clone(), within.clone(), *digest, &self.parts.live.current(), self.parts.clock.now())
+    async fn load(&self) -> LoadOutcome {
+        let LoadedState { config, within, digest, .. } = &self.loaded;
+        load(config.clone(), within.clone(), *digest, &self.targets.live.current(), self.targets.clock.now())
             .await
     }
 
@@ -180,8 +180,8 @@ impl Reloader {
         let reload = self.outcome(ReloadOutcome::Rejected, report);
         self.unfit = Some(unfit);
         // What is missing may come, beside what is in force.
-        let mut watched = self.basis.watched.clone();
-        watched.0.extend(files.iter().filter(|file| !self.basis.watched.0.contains(file)).cloned());
+        let mut watched = self.loaded.watched.clone();
+        watched.0.extend(files.iter().filter(|file| !self.loaded.watched.0.contains(file)).cloned());
         self.follow(watched);
         log_findings(report);
         tracing::error!(
@@ -198,8 +198,8 @@ impl Reloader {
             let report = report_of(&fault);
             return self.reject(Unfit::Fault(fault), &report, &settings.files);
         }
-        self.waits = self.basis.fixed.differences(&settings);
-        let Parts { live, metrics, clock, logging, spool, retention, .. } = &self.parts;
+        self.waits = self.loaded.fixed.differences(&settings);
+        let ReloadTargets { live, metrics, clock, logging, spool, retention, .. } = &self.targets;
         logging.set_level(settings.log.level);
         spool.health().set_min_free(settings.spool.min_free.0);
         retention.set(settings.spool.retention);
@@ -211,11 +211,11 @@ impl Reloader {
             metrics.endpoint_faulty(gone.name.as_str(), false);
         }
         spool.health().set_endpoints(settings.policy.endpoints().iter().map(|e| e.name.clone()).collect());
-        self.basis.digest = settings.digest;
+        self.loaded.digest = settings.digest;
         self.unfit = None;
         let watched = (settings.files.clone(), settings.reload);
         let before = live.current();
-        let next = Judgement::from(settings).into_snapshot(before.generation + 1, clock);
+        let next = SnapshotDraft::from(settings).into_snapshot(before.generation + 1, clock);
         publish(&next, Some(&before), metrics);
         live.publish(next);
         log_findings(report);
@@ -227,9 +227,9 @@ impl Reloader {
     }
 
     fn follow(&mut self, watched: (Vec<PathBuf>, watch::Settings)) {
-        if watched != self.basis.watched {
+        if watched != self.loaded.watched {
             self.watch.follow(watched.0.clone(), watched.1);
-            self.basis.watched = watched;
+            self.loaded.watched = watched;
         }
     }
 
@@ -237,7 +237,7 @@ impl Reloader {
     async fn make_room(&self, settings: &Settings) -> Result<(), String> {
         let names: Vec<_> =
             settings.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect();
-        let (disk, layout) = (self.parts.disk.clone(), self.parts.layout.clone());
+        let (disk, layout) = (self.targets.disk.clone(), self.targets.layout.clone());
         match tokio::task::spawn_blocking(move || make_queues(&disk, &layout, &names)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(fault)) => Err(in_words(&fault)),
@@ -248,16 +248,16 @@ impl Reloader {
     fn outcome(&self, outcome: ReloadOutcome, report: &Report) -> Reload {
         Reload {
             outcome,
-            at: self.parts.clock.now().to_string(),
-            generation: self.parts.live.current().generation,
+            at: self.targets.clock.now().to_string(),
+            generation: self.targets.live.current().generation,
             findings: report.findings().iter().map(Diagnostic::to_finding).collect(),
             waits_for_restart: self.waits.clone(),
         }
     }
 
     fn note(&self, reload: &Reload) {
-        self.parts.metrics.reload(reload.outcome.word(), self.parts.clock.now().as_second());
-        self.parts.live.note_reload(reload.clone());
+        self.targets.metrics.reload(reload.outcome.word(), self.targets.clock.now().as_second());
+        self.targets.live.note_reload(reload.clone());
     }
 }
 

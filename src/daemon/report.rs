@@ -66,7 +66,7 @@ impl Reporter {
         let Some(patience) = self.manager.watchdog() else { return };
         let mut tick = interval(patience / SIGNS_IN_TIME);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut committer = Pulse::new(self.spool.health().steps(), patience.max(STUCK_AFTER_MIN));
+        let mut committer = Heartbeat::new(self.spool.health().steps(), patience.max(STUCK_AFTER_MIN));
         let mut silent = false;
         loop {
             tick.tick().await;
@@ -121,13 +121,13 @@ impl Reporter {
 
 /// Whether a count goes on.
 #[derive(Debug)]
-struct Pulse {
+struct Heartbeat {
     count: u64,
     since: Instant,
     patience: Duration,
 }
 
-impl Pulse {
+impl Heartbeat {
     fn new(count: u64, patience: Duration) -> Self {
         Self { count, since: Instant::now(), patience }
     }
@@ -146,16 +146,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pulse_is_felt_while_the_count_goes_on_and_for_as_long_as_patience_lasts() {
-        let mut pulse = Pulse::new(0, Duration::from_secs(10));
+        let mut heartbeat = Heartbeat::new(0, Duration::from_secs(10));
         for count in 1..5 {
             tokio::time::advance(Duration::from_secs(9)).await;
-            assert!(pulse.is_felt(count));
+            assert!(heartbeat.is_felt(count));
         }
         tokio::time::advance(Duration::from_secs(9)).await;
-        assert!(pulse.is_felt(4));
+        assert!(heartbeat.is_felt(4));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!pulse.is_felt(4));
+        assert!(!heartbeat.is_felt(4));
         // It was slow, not dead.
-        assert!(pulse.is_felt(5));
+        assert!(heartbeat.is_felt(5));
     }
 }

@@ -15,7 +15,7 @@ use crate::tls::verifier::{SenderVerifier, TrustedSender};
 
 /// Everything of a configuration that is swapped as one value.
 #[derive(Debug)]
-pub(super) struct Judgement {
+pub(super) struct SnapshotDraft {
     pub(super) tls: Tls,
     pub(super) senders: Vec<TrustedSender>,
     pub(super) policy: Policy,
@@ -24,7 +24,7 @@ pub(super) struct Judgement {
     pub(super) degraded: Vec<String>,
 }
 
-impl From<Settings> for Judgement {
+impl From<Settings> for SnapshotDraft {
     fn from(settings: Settings) -> Self {
         Self {
             tls: settings.tls,
@@ -37,7 +37,7 @@ impl From<Settings> for Judgement {
     }
 }
 
-impl Judgement {
+impl SnapshotDraft {
     pub(super) fn into_snapshot(self, generation: u64, clock: &Clock) -> Snapshot {
         let verifier = Arc::new(SenderVerifier::new(self.senders, clock.clone()));
         let Tls { key_pair, extra, min_version } = &self.tls;

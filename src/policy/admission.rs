@@ -1,10 +1,10 @@
-//! The verdict on "may this certificate come in?".
+//! The decision on "may this certificate come in?".
 
 use jiff::Timestamp;
 
+use super::evaluation::{Evaluation, TrustError};
 use super::refusal::RefusalReason;
 use super::sender::SenderIndex;
-use super::trial::{Doubt, Trial};
 
 /// A certificate that gets in: whose it can be, and for how long.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,29 +15,33 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// The verdict, after every sender's trial, in the policy's order.
+    /// The decision, after every sender's evaluation, in the policy's order.
     ///
     /// # Errors
     /// When there is no sender whose CA vouches and whose rule holds. The reason is the one of
     /// whom it came closest to: a sender whose rule holds, else one whose CA vouches, else any.
-    pub fn decide(trials: &[Trial]) -> Result<Self, RefusalReason> {
-        let admitted = trials.iter().enumerate().filter_map(|(index, trial)| match &trial.trust {
-            Ok(vouched) if trial.mismatches.is_empty() => Some((index, vouched.not_after)),
-            Ok(_) | Err(_) => None,
-        });
+    pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
+        let admitted =
+            evaluations.iter().enumerate().filter_map(|(index, evaluation)| match &evaluation.trust {
+                Ok(vouched) if evaluation.mismatches.is_empty() => Some((index, vouched.not_after)),
+                Ok(_) | Err(_) => None,
+            });
         let senders: Vec<_> = admitted.collect();
         if !senders.is_empty() {
             return Ok(Self { senders });
         }
-        let doubt = |trial: &Trial| trial.trust.as_ref().err().map(|doubt: &Doubt| doubt.kind);
-        let fitting = trials.iter().filter(|trial| trial.knows_the_ca() && trial.mismatches.is_empty());
-        if let Some(closest) = fitting.filter_map(doubt).max() {
+        let error =
+            |evaluation: &Evaluation| evaluation.trust.as_ref().err().map(|error: &TrustError| error.kind);
+        let fitting = evaluations
+            .iter()
+            .filter(|evaluation| evaluation.knows_the_ca() && evaluation.mismatches.is_empty());
+        if let Some(closest) = fitting.filter_map(error).max() {
             return Err(closest.into());
         }
-        if trials.iter().any(|trial| trial.trust.is_ok()) {
+        if evaluations.iter().any(|evaluation| evaluation.trust.is_ok()) {
             return Err(RefusalReason::Rule);
         }
-        Err(trials.iter().filter_map(doubt).max().map_or(RefusalReason::UnknownCa, RefusalReason::from))
+        Err(evaluations.iter().filter_map(error).max().map_or(RefusalReason::UnknownCa, RefusalReason::from))
     }
 
     /// Until when the certificate can be this sender's; `None` if it cannot be.

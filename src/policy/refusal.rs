@@ -1,8 +1,8 @@
 //! A refused handshake, and why, in words that an operator can act on.
 
+use super::evaluation::{Evaluation, TrustErrorKind};
 use super::matcher::Mismatch;
 use super::name::Name;
-use super::trial::{DoubtKind, Trial};
 use crate::escape::{Escaped, SHOWN_CHARS_MAX, toml_string};
 use crate::identity::Identity;
 
@@ -18,7 +18,7 @@ pub struct Refusal {
     /// What the certificate says, where it could be read.
     pub claimed: Option<Box<Identity>>,
     /// What each sender made of it.
-    pub trials: Vec<Trial>,
+    pub evaluations: Vec<Evaluation>,
 }
 
 /// Why a handshake was refused: a closed set, and the labels of `hookspool_refusals_total`.
@@ -67,17 +67,17 @@ impl RefusalReason {
     }
 }
 
-impl From<DoubtKind> for RefusalReason {
-    fn from(kind: DoubtKind) -> Self {
+impl From<TrustErrorKind> for RefusalReason {
+    fn from(kind: TrustErrorKind) -> Self {
         match kind {
-            DoubtKind::NotIssued | DoubtKind::BadPath => Self::UnknownCa,
-            DoubtKind::Unreadable => Self::Unreadable,
-            DoubtKind::Unsupported | DoubtKind::Key => Self::Unsupported,
-            DoubtKind::Purpose => Self::Purpose,
-            DoubtKind::NotYetValid => Self::NotYetValid,
-            DoubtKind::Expired => Self::Expired,
-            DoubtKind::RevocationUnknown => Self::RevocationUnknown,
-            DoubtKind::Revoked => Self::Revoked,
+            TrustErrorKind::NotIssued | TrustErrorKind::BadPath => Self::UnknownCa,
+            TrustErrorKind::Unreadable => Self::Unreadable,
+            TrustErrorKind::Unsupported | TrustErrorKind::Key => Self::Unsupported,
+            TrustErrorKind::Purpose => Self::Purpose,
+            TrustErrorKind::NotYetValid => Self::NotYetValid,
+            TrustErrorKind::Expired => Self::Expired,
+            TrustErrorKind::RevocationUnknown => Self::RevocationUnknown,
+            TrustErrorKind::Revoked => Self::Revoked,
         }
     }
 }
@@ -85,12 +85,17 @@ impl From<DoubtKind> for RefusalReason {
 impl Refusal {
     /// Nothing was presented.
     pub fn no_certificate() -> Self {
-        Self { reason: RefusalReason::NoCertificate, fault: None, claimed: None, trials: Vec::new() }
+        Self { reason: RefusalReason::NoCertificate, fault: None, claimed: None, evaluations: Vec::new() }
     }
 
     /// What was presented cannot be read, or is more than is read.
     pub fn unreadable(fault: impl Into<String>, claimed: Option<Box<Identity>>) -> Self {
-        Self { reason: RefusalReason::Unreadable, fault: Some(fault.into()), claimed, trials: Vec::new() }
+        Self {
+            reason: RefusalReason::Unreadable,
+            fault: Some(fault.into()),
+            claimed,
+            evaluations: Vec::new(),
+        }
     }
 
     /// The certificate would be accepted, but the peer did not prove possession of its key (RFC 8446, 4.4.3).
@@ -100,13 +105,17 @@ impl Refusal {
             reason: RefusalReason::Unproven,
             fault: Some(fault),
             claimed: Some(claimed),
-            trials: Vec::new(),
+            evaluations: Vec::new(),
         }
     }
 
-    /// The senders whose own CA stands for the certificate, other doubts aside.
+    /// The senders whose own CA stands for the certificate, other errors aside.
     pub fn vouched(&self) -> Vec<&Name> {
-        self.trials.iter().filter(|trial| trial.knows_the_ca()).map(|trial| &trial.sender).collect()
+        self.evaluations
+            .iter()
+            .filter(|evaluation| evaluation.knows_the_ca())
+            .map(|evaluation| &evaluation.sender)
+            .collect()
     }
 
     /// The reason in a sentence for each sender that it comes from, safe to show.
@@ -114,7 +123,8 @@ impl Refusal {
         if let Some(fault) = &self.fault {
             return Escaped(fault).to_string();
         }
-        let sentences = || self.trials.iter().filter_map(|trial| self.sentence(trial)).collect::<Vec<_>>();
+        let sentences =
+            || self.evaluations.iter().filter_map(|evaluation| self.sentence(evaluation)).collect::<Vec<_>>();
         match self.reason {
             RefusalReason::NoCertificate => "no client certificate was presented".to_owned(),
             RefusalReason::UnknownCa => format!(
@@ -122,9 +132,9 @@ impl Refusal {
                 self.closest().map(|closest| format!(" ({closest})")).unwrap_or_default()
             ),
             RefusalReason::Unreadable => {
-                let doubts = self.trials.iter().filter_map(|trial| trial.trust.as_ref().err());
-                let first = doubts.max_by_key(|doubt| doubt.kind);
-                first.map(|doubt| Escaped(&doubt.detail).to_string()).unwrap_or_default()
+                let errors = self.evaluations.iter().filter_map(|evaluation| evaluation.trust.as_ref().err());
+                let first = errors.max_by_key(|error| error.kind);
+                first.map(|error| Escaped(&error.detail).to_string()).unwrap_or_default()
             }
             RefusalReason::Expired
             | RefusalReason::NotYetValid
@@ -139,26 +149,28 @@ impl Refusal {
 
     /// What the sender that came closest to vouching made of it.
     fn closest(&self) -> Option<String> {
-        let doubts =
-            self.trials.iter().filter_map(|trial| Some((&trial.sender, trial.trust.as_ref().err()?)));
+        let errors = self
+            .evaluations
+            .iter()
+            .filter_map(|evaluation| Some((&evaluation.sender, evaluation.trust.as_ref().err()?)));
         // The first of those that came equally close.
-        let (sender, doubt) = doubts.rev().max_by_key(|(_, doubt)| doubt.kind)?;
-        Some(format!("sender `{sender}`: {}", Escaped(&doubt.detail)))
+        let (sender, error) = errors.rev().max_by_key(|(_, error)| error.kind)?;
+        Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
     }
 
     /// What one sender has to do with the reason, if it has.
-    fn sentence(&self, trial: &Trial) -> Option<String> {
-        let sender = &trial.sender;
-        match &trial.trust {
+    fn sentence(&self, evaluation: &Evaluation) -> Option<String> {
+        let sender = &evaluation.sender;
+        match &evaluation.trust {
             Ok(_) if self.reason == RefusalReason::Rule => {
-                let all: Vec<_> = trial.mismatches.iter().map(mismatch).collect();
+                let all: Vec<_> = evaluation.mismatches.iter().map(mismatch).collect();
                 Some(format!(
                     "a CA of sender `{sender}` vouches for the certificate, but {}",
                     all.join(", and ")
                 ))
             }
-            Err(doubt) if self.reason == doubt.kind.into() => {
-                Some(format!("sender `{sender}`: {}", Escaped(&doubt.detail)))
+            Err(error) if self.reason == error.kind.into() => {
+                Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
             }
             Ok(_) | Err(_) => None,
         }
@@ -167,16 +179,18 @@ impl Refusal {
     /// Each matcher that did not hold for a sender whose CA vouched: what it asks for, and what the
     /// certificate says. Safe to show.
     pub fn mismatches(&self) -> impl Iterator<Item = (&Name, &Mismatch)> {
-        let vouched = self.trials.iter().filter(|trial| trial.knows_the_ca());
-        vouched.flat_map(|trial| trial.mismatches.iter().map(|mismatch| (&trial.sender, mismatch)))
+        let vouched = self.evaluations.iter().filter(|evaluation| evaluation.knows_the_ca());
+        vouched.flat_map(|evaluation| {
+            evaluation.mismatches.iter().map(|mismatch| (&evaluation.sender, mismatch))
+        })
     }
 
     /// The lines of webhooks.toml that would admit the certificate, for each sender whose own CA
-    /// vouches for it without any other doubt. Nobody else's certificate gets such advice: a
+    /// vouches for it without any other error. Nobody else's certificate gets such advice: a
     /// stranger must not talk an operator into it.
     pub fn admitting(&self) -> Vec<Advice<'_>> {
         let Some(claimed) = self.claimed.as_deref() else { return Vec::new() };
-        self.trials.iter().filter_map(|trial| advice(trial, claimed)).collect()
+        self.evaluations.iter().filter_map(|evaluation| advice(evaluation, claimed)).collect()
     }
 }
 
@@ -189,19 +203,19 @@ pub struct Advice<'a> {
     pub lines: Vec<String>,
 }
 
-fn advice<'a>(trial: &'a Trial, claimed: &Identity) -> Option<Advice<'a>> {
-    let mut lines = match &trial.trust {
+fn advice<'a>(evaluation: &'a Evaluation, claimed: &Identity) -> Option<Advice<'a>> {
+    let mut lines = match &evaluation.trust {
         Ok(_) => Vec::new(),
         // A CA's own certificate is of another purpose too, and no key lets that in.
-        Err(doubt) if doubt.kind == DoubtKind::Purpose && !claimed.issuing.is_ca => {
+        Err(error) if error.kind == TrustErrorKind::Purpose && !claimed.issuing.is_ca => {
             vec!["eku = \"any\"".to_owned()]
         }
         Err(_) => return None,
     };
-    for mismatch in &trial.mismatches {
+    for mismatch in &evaluation.mismatches {
         lines.push(line(mismatch)?);
     }
-    (!lines.is_empty()).then_some(Advice { sender: &trial.sender, lines })
+    (!lines.is_empty()).then_some(Advice { sender: &evaluation.sender, lines })
 }
 
 /// The line that also takes what was presented; it keeps what is there, as the old certificate may

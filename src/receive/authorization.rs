@@ -64,7 +64,7 @@ impl Connection {
         let current = live.current();
         if !authorization.revoked && authorization.snapshot.generation != current.generation {
             // If only the server's certificate or an endpoint changed, the decision is the same.
-            let peer = if current.verifier.judges_like(&authorization.snapshot.verifier) {
+            let peer = if current.verifier.decides_like(&authorization.snapshot.verifier) {
                 Some(Arc::clone(&authorization.peer))
             } else {
                 self.evaluate(&current)

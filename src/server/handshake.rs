@@ -16,7 +16,7 @@ use tokio_rustls::server::TlsStream;
 use super::failure::{HandshakeFailure, Offer, tls_error};
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
-use crate::tls::verifier::{Admitted, Verdict, observed};
+use crate::tls::verifier::{Admitted, Decision, observed};
 
 /// How long a refused peer may take to read its alert.
 const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);
@@ -61,15 +61,15 @@ pub(super) async fn handshake(
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = hello.into_stream(Arc::clone(&snapshot.tls)).into_fallible();
-    let (accepted, verdict) = timeout_at(deadline, observed(accept))
+    let (accepted, decision) = timeout_at(deadline, observed(accept))
         .await
         .map_err(|_| NotEstablished::TimedOut { after_hello: true })?;
-    let refusal = match (accepted, verdict) {
+    let refusal = match (accepted, decision) {
         (Ok(stream), Some(Ok(admitted))) => return established(stream, address, admitted, snapshot),
         (Ok(_), Some(Err(_)) | None) => {
             return Err(failed(HandshakeFailure::own("the handshake ended without a decision"), sni));
         }
-        (Err((error, stream)), verdict) => match refusal(&error, verdict) {
+        (Err((error, stream)), decision) => match refusal(&error, decision) {
             Some(refusal) => {
                 drain_after_alert(stream).await;
                 refusal
@@ -85,8 +85,8 @@ fn failed(failure: HandshakeFailure, sni: Option<String>) -> NotEstablished {
 }
 
 /// The refusal behind an error, if it is about the peer's certificate.
-fn refusal(error: &io::Error, verdict: Option<Verdict>) -> Option<Refusal> {
-    match verdict {
+fn refusal(error: &io::Error, decision: Option<Decision>) -> Option<Refusal> {
+    match decision {
         Some(Err(refusal)) => Some(refusal),
         // A bank's certificate is no secret: anyone who has seen it can present it, and only its key is proof.
         Some(Ok(admitted)) => {

@@ -7,18 +7,22 @@ use super::anchors::Anchor;
 use super::chain::Chain;
 use super::search::{Failure, Purpose, Search};
 use super::trust::{Moment, SenderTrust};
-use crate::policy::{Doubt, DoubtKind, Vouched};
+use crate::policy::{TrustError, TrustErrorKind, Vouched};
 
 impl SenderTrust {
     /// Version 3: whether a path leads from one of the anchors to the certificate.
     ///
     /// All anchors are searched at once, since what a stranger sends along decides how long it
-    /// takes. The library looks at dates and purpose before it looks for an issuer, so those doubts
+    /// takes. The library looks at dates and purpose before it looks for an issuer, so those errors
     /// are believed only when a path holds without them: a stranger's expired certificate is a
     /// stranger's.
-    pub(super) fn vouch_for_path(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
+    pub(super) fn vouch_for_path(
+        &self,
+        chain: &Chain<'_>,
+        moment: Moment<'_>,
+    ) -> Result<Vouched, TrustError> {
         let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|error| {
-            Doubt::new(DoubtKind::Unreadable, format!("it cannot be used: {}", words(&error)))
+            TrustError::new(TrustErrorKind::Unreadable, format!("it cannot be used: {}", words(&error)))
         })?;
         let standing: Vec<_> =
             self.issuers().map(|anchor| (anchor, self.standing(anchor, moment.now))).collect();
@@ -27,26 +31,27 @@ impl SenderTrust {
         let search = Search { end_entity: &end_entity, chain, moment };
         let error = match search.path(&sound, moment.now, self.eku.into(), self.revocation.as_ref()) {
             Ok(vouched) => return Ok(vouched),
-            Err(Failure::Doubt(doubt)) => return Err(doubt),
+            Err(Failure::TrustError(trust_error)) => return Err(trust_error),
             Err(Failure::NoPath(error)) => error,
         };
-        if let Some(doubt) = self.known_but(&search, &sound, &error) {
-            return Err(doubt);
+        if let Some(trust_error) = self.known_but(&search, &sound, &error) {
+            return Err(trust_error);
         }
         // An anchor that stands for nothing now may be the one, which is a better reason than none.
-        let doubts = standing.into_iter().filter_map(|(anchor, standing)| Some((anchor, standing.err()?)));
-        let found = doubts
+        let trust_errors =
+            standing.into_iter().filter_map(|(anchor, standing)| Some((anchor, standing.err()?)));
+        let found = trust_errors
             .filter(|(anchor, _)| search.may_end_at(anchor))
             .filter(|(anchor, _)| search.holds(&[anchor], moment.now, self.eku.into()));
-        match found.map(|(_, doubt)| doubt).max_by_key(|doubt| doubt.kind) {
-            Some(doubt) => Err(doubt),
+        match found.map(|(_, trust_error)| trust_error).max_by_key(|trust_error| trust_error.kind) {
+            Some(trust_error) => Err(trust_error),
             None => Err(self.unsupported(chain, moment).unwrap_or_else(|| self.why_unknown(chain, &error))),
         }
     }
 
-    /// The doubt, if an anchor would stand for the certificate without it.
+    /// The error, if an anchor would stand for the certificate without it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
-    fn known_but(&self, search: &Search<'_>, sound: &[&Anchor], error: &Error) -> Option<Doubt> {
+    fn known_but(&self, search: &Search<'_>, sound: &[&Anchor], error: &Error) -> Option<TrustError> {
         let Search { chain, moment, .. } = search;
         let all: Vec<_> = self.issuers().collect();
         match error {
@@ -55,10 +60,10 @@ impl SenderTrust {
                 once.then(|| {
                     search.dates_above().unwrap_or_else(|| {
                         let kind = match error {
-                            Error::CertExpired { .. } => DoubtKind::Expired,
-                            _ => DoubtKind::NotYetValid,
+                            Error::CertExpired { .. } => TrustErrorKind::Expired,
+                            _ => TrustErrorKind::NotYetValid,
                         };
-                        Doubt::new(kind, "a certificate above it is not valid now")
+                        TrustError::new(kind, "a certificate above it is not valid now")
                     })
                 })
             }
@@ -66,19 +71,21 @@ impl SenderTrust {
             Error::RequiredEkuNotFoundContext(_) => {
                 match search.path(sound, moment.now, Purpose::Any, self.revocation.as_ref()) {
                     Ok(_) => Some(search.other_purpose()),
-                    Err(Failure::Doubt(doubt)) => Some(doubt),
+                    Err(Failure::TrustError(trust_error)) => Some(trust_error),
                     Err(Failure::NoPath(_)) => None,
                 }
             }
-            Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => Some(Doubt::new(
-                DoubtKind::Purpose,
-                "the certificate is a CA's own; it counts as the sender's only where it stands in `ca` itself",
-            )),
+            Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => {
+                Some(TrustError::new(
+                    TrustErrorKind::Purpose,
+                    "the certificate is a CA's own; it counts as the sender's only where it stands in `ca` itself",
+                ))
+            }
             _ => None,
         }
     }
 
-    fn why_unknown(&self, chain: &Chain<'_>, error: &Error) -> Doubt {
+    fn why_unknown(&self, chain: &Chain<'_>, error: &Error) -> TrustError {
         let issuer = &chain.identity.issuer;
         let known = |anchor: &Anchor| {
             std::iter::once(issuer)
@@ -88,25 +95,28 @@ impl SenderTrust {
         let (kind, why) = if self.issuers().any(|anchor| anchor.identity.subject == *issuer) {
             let why = words(error);
             (
-                DoubtKind::BadPath,
+                TrustErrorKind::BadPath,
                 format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}"),
             )
         } else if self.issuers().any(known) {
-            (DoubtKind::BadPath, format!("no path leads from a CA of this sender to it: {}", words(error)))
+            (
+                TrustErrorKind::BadPath,
+                format!("no path leads from a CA of this sender to it: {}", words(error)),
+            )
         } else if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
             let why = format!("its issuer `{issuer}` stands in this sender's `ca`, but never issues");
-            (DoubtKind::BadPath, why)
+            (TrustErrorKind::BadPath, why)
         } else if chain.sent.is_empty() {
             let why =
                 format!("its issuer `{issuer}` is no CA of this sender, and no intermediate came with it");
-            (DoubtKind::NotIssued, why)
+            (TrustErrorKind::NotIssued, why)
         } else {
             let why = format!(
                 "neither its issuer `{issuer}` nor what came with it descends from a CA of this sender"
             );
-            (DoubtKind::NotIssued, why)
+            (TrustErrorKind::NotIssued, why)
         };
-        Doubt::new(kind, why)
+        TrustError::new(kind, why)
     }
 }
 

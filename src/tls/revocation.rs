@@ -9,7 +9,7 @@ use super::anchors::{Anchor, algorithms};
 use super::signature::list_is_signed_by;
 use crate::clock::distance;
 use crate::identity::{Identity, RevocationList, SpkiPin};
-use crate::policy::{Doubt, DoubtKind};
+use crate::policy::{TrustError, TrustErrorKind};
 
 /// What is asked of a sender's lists.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -146,7 +146,7 @@ impl Revocation {
         chain: &[Link<'_>],
         now: Timestamp,
         algorithms: &WebPkiSupportedAlgorithms,
-    ) -> Result<Option<Timestamp>, Doubt> {
+    ) -> Result<Option<Timestamp>, TrustError> {
         let lists_of = |link: &Link<'_>| -> Vec<&RevocationList> {
             let signed = self.lists.iter().filter(|signed| signed.is_by(link.issuer, algorithms));
             signed.map(|signed| &signed.list).collect()
@@ -172,7 +172,7 @@ impl Revocation {
     }
 
     /// Why nothing certain is known of a certificate.
-    fn unknown(&self, link: &Link<'_>, lists: &[&RevocationList], now: Timestamp) -> Doubt {
+    fn unknown(&self, link: &Link<'_>, lists: &[&RevocationList], now: Timestamp) -> TrustError {
         let issuer = &link.certificate.issuer;
         let latest = lists.iter().max_by_key(|list| list.next_update);
         let why = match latest {
@@ -198,14 +198,14 @@ impl Revocation {
             ),
             Some(_) => format!("the revocation list of `{issuer}` is for other certificates of it"),
         };
-        Doubt::new(DoubtKind::RevocationUnknown, format!("{why}, and `crl_policy` is strict"))
+        TrustError::new(TrustErrorKind::RevocationUnknown, format!("{why}, and `crl_policy` is strict"))
     }
 }
 
 /// What is said of a certificate that a list names.
-pub(super) fn revoked(certificate: &Identity) -> Doubt {
-    Doubt::new(
-        DoubtKind::Revoked,
+pub(super) fn revoked(certificate: &Identity) -> TrustError {
+    TrustError::new(
+        TrustErrorKind::Revoked,
         format!(
             "`{}`, serial {}, is on the revocation list of `{}`",
             certificate.subject, certificate.serial, certificate.issuer

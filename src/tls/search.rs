@@ -12,7 +12,7 @@ use super::chain::Chain;
 use super::revocation::{Link, Revocation};
 use super::trust::{Eku, Moment, dates, for_another_purpose};
 use crate::identity::Identity;
-use crate::policy::{Doubt, Vouched, Voucher};
+use crate::policy::{TrustError, Vouched, VouchedBy};
 
 /// One certificate's search for an anchor.
 pub(super) struct Search<'a> {
@@ -23,7 +23,7 @@ pub(super) struct Search<'a> {
 
 pub(super) enum Failure {
     /// A path was found, and there is something about it.
-    Doubt(Doubt),
+    TrustError(TrustError),
     /// None was found.
     NoPath(Error),
 }
@@ -44,17 +44,17 @@ impl Search<'_> {
         let trusted: Vec<TrustAnchor<'_>> =
             anchors.iter().filter_map(|anchor| anchor.trust.as_ref().ok().cloned()).collect();
         // What was found on the way: the library passes on a path, but nothing about it.
-        let (vouched, doubted) = (RefCell::new(None), RefCell::new(None::<Doubt>));
+        let (vouched, found_errors) = (RefCell::new(None), RefCell::new(None::<TrustError>));
         let inspect = |path: &VerifiedPath<'_>| match self.inspect(path, anchors, revocation) {
             Ok(found) => {
                 *vouched.borrow_mut() = Some(found);
                 Ok(())
             }
             Err(Failure::NoPath(error)) => Err(error),
-            Err(Failure::Doubt(doubt)) => {
-                let mut worst = doubted.borrow_mut();
-                if worst.as_ref().is_none_or(|known| known.kind < doubt.kind) {
-                    *worst = Some(doubt);
+            Err(Failure::TrustError(trust_error)) => {
+                let mut worst = found_errors.borrow_mut();
+                if worst.as_ref().is_none_or(|known| known.kind < trust_error.kind) {
+                    *worst = Some(trust_error);
                 }
                 Err(Error::UnknownIssuer)
             }
@@ -68,9 +68,9 @@ impl Search<'_> {
             None,
             Some(&inspect),
         );
-        match (verified.map(|_| ()), vouched.take(), doubted.take()) {
+        match (verified.map(|_| ()), vouched.take(), found_errors.take()) {
             (Ok(()), Some(found), _) => Ok(found),
-            (_, _, Some(doubt)) => Err(Failure::Doubt(doubt)),
+            (_, _, Some(trust_error)) => Err(Failure::TrustError(trust_error)),
             (Err(error), _, None) => Err(Failure::NoPath(error)),
             (Ok(()), None, None) => Err(Failure::NoPath(Error::UnknownIssuer)),
         }
@@ -107,14 +107,14 @@ impl Search<'_> {
         let links: Vec<_> =
             issued.zip(issuers).map(|(certificate, issuer)| Link { certificate, issuer }).collect();
         let lists = match revocation {
-            Some(revocation) => {
-                revocation.check(&links, self.moment.now, self.moment.algorithms).map_err(Failure::Doubt)?
-            }
+            Some(revocation) => revocation
+                .check(&links, self.moment.now, self.moment.algorithms)
+                .map_err(Failure::TrustError)?,
             None => None,
         };
         let certificates = links.iter().flat_map(|link| [link.certificate.not_after, link.issuer.not_after]);
         Ok(Vouched {
-            by: Voucher::Anchor(anchor.identity.subject.clone()),
+            by: VouchedBy::Anchor(anchor.identity.subject.clone()),
             not_after: certificates.chain(lists).min().unwrap_or(self.chain.identity.not_after),
         })
     }
@@ -133,12 +133,12 @@ impl Search<'_> {
     }
 
     /// What is wrong with the dates of the certificate, or of those that came with it.
-    pub(super) fn dates_above(&self) -> Option<Doubt> {
+    pub(super) fn dates_above(&self) -> Option<TrustError> {
         self.all().find_map(|identity| dates(identity, &self.what(identity), self.moment.now).err())
     }
 
     /// Which one is marked for another purpose.
-    pub(super) fn other_purpose(&self) -> Doubt {
+    pub(super) fn other_purpose(&self) -> TrustError {
         let other = self.all().find(|identity| !identity.purposes.include_clients());
         for_another_purpose(&self.what(other.unwrap_or(self.chain.identity)))
     }

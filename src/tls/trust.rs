@@ -9,7 +9,7 @@ use super::revocation::{Link, Revocation, revoked};
 use super::signature::issued_by;
 use crate::clock::distance;
 use crate::identity::{Identity, Version};
-use crate::policy::{Doubt, DoubtKind, Vouched, Voucher};
+use crate::policy::{TrustError, TrustErrorKind, Vouched, VouchedBy};
 
 /// What a sender's certificates may be marked for (RFC 5280, 4.2.1.12).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -41,7 +41,7 @@ pub(super) struct Moment<'a> {
 
 impl SenderTrust {
     /// Whether the sender's trust stands for a chain.
-    pub(super) fn vouch(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
+    pub(super) fn vouch(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, TrustError> {
         let vouched = if self.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
             self.vouch_for_itself(chain.identity, moment.now)
         } else {
@@ -52,13 +52,13 @@ impl SenderTrust {
         }?;
         match chain.identity.key.is_usable() {
             Ok(()) => Ok(vouched),
-            Err(unusable) => Err(Doubt::new(DoubtKind::Key, unusable.to_string())),
+            Err(unusable) => Err(TrustError::new(TrustErrorKind::Key, unusable.to_string())),
         }
     }
 
     /// A certificate that stands in `ca` byte for byte: nothing above it is looked at, also not
     /// whether it is a CA, self-signed or of version 1 (RFC 8705, 2.2).
-    fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Vouched, Doubt> {
+    fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Vouched, TrustError> {
         if self.revocation.as_ref().is_some_and(|revocation| revocation.names(identity)) {
             return Err(revoked(identity));
         }
@@ -66,30 +66,30 @@ impl SenderTrust {
         if self.eku == Eku::Client && !identity.purposes.include_clients() {
             return Err(for_another_purpose("the certificate"));
         }
-        Ok(Vouched { by: Voucher::Itself, not_after: identity.not_after })
+        Ok(Vouched { by: VouchedBy::Itself, not_after: identity.not_after })
     }
 
     /// Version 1: the anchor's own signature, and the dates. Never by way of an intermediate.
-    fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, Doubt> {
+    fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, TrustError> {
         let own = (chain.end_entity.as_ref(), chain.identity);
         let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, moment.algorithms));
-        let mut doubt = self.unsupported(chain, moment).unwrap_or_else(|| {
+        let mut trust_error = self.unsupported(chain, moment).unwrap_or_else(|| {
             let issuer = &chain.identity.issuer;
             let why = format!("it is of version 1, and no CA of this sender issued it directly: `{issuer}`");
-            Doubt::new(DoubtKind::NotIssued, why)
+            TrustError::new(TrustErrorKind::NotIssued, why)
         });
         for anchor in issuers {
             match self.judge_direct(chain.identity, anchor, moment) {
                 Ok(vouched) => return Ok(vouched),
-                Err(found) if doubt.kind < found.kind => doubt = found,
+                Err(found) if trust_error.kind < found.kind => trust_error = found,
                 Err(_) => {}
             }
         }
-        Err(doubt)
+        Err(trust_error)
     }
 
-    /// The doubt, if a signature up to an anchor, or an anchor's key, is of an algorithm that is not supported.
-    pub(super) fn unsupported(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Option<Doubt> {
+    /// The error, if a signature up to an anchor, or an anchor's key, is of an algorithm that is not supported.
+    pub(super) fn unsupported(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Option<TrustError> {
         let anchors: Vec<_> = self.anchors.iter().collect();
         let (certificate, issuer) = chain.unsupported(&anchors, moment.algorithms)?;
         let Identity { subject, signature_algorithm, .. } = &certificate;
@@ -97,7 +97,7 @@ impl SenderTrust {
         let why = format!(
             "the signature of `{subject}` is not supported: {signature_algorithm}, made with a key of the kind {key}"
         );
-        Some(Doubt::new(DoubtKind::Unsupported, why))
+        Some(TrustError::new(TrustErrorKind::Unsupported, why))
     }
 
     fn judge_direct(
@@ -105,7 +105,7 @@ impl SenderTrust {
         identity: &Identity,
         anchor: &Anchor,
         moment: Moment<'_>,
-    ) -> Result<Vouched, Doubt> {
+    ) -> Result<Vouched, TrustError> {
         let Moment { now, algorithms } = moment;
         let link = Link { certificate: identity, issuer: &anchor.identity };
         if anchor.constrains_names() {
@@ -113,7 +113,7 @@ impl SenderTrust {
             let why = format!(
                 "the CA `{subject}` has name constraints, which nobody holds a version 1 certificate against"
             );
-            return Err(Doubt::new(DoubtKind::BadPath, why));
+            return Err(TrustError::new(TrustErrorKind::BadPath, why));
         }
         dates(identity, "the certificate", now)?;
         self.standing(anchor, now)?;
@@ -123,13 +123,13 @@ impl SenderTrust {
         };
         let ends = [identity.not_after, anchor.identity.not_after].into_iter().chain(lists).min();
         Ok(Vouched {
-            by: Voucher::Anchor(anchor.identity.subject.clone()),
+            by: VouchedBy::Anchor(anchor.identity.subject.clone()),
             not_after: ends.unwrap_or(identity.not_after),
         })
     }
 
     /// Whether an anchor stands for anything right now.
-    pub(super) fn standing(&self, anchor: &Anchor, now: Timestamp) -> Result<(), Doubt> {
+    pub(super) fn standing(&self, anchor: &Anchor, now: Timestamp) -> Result<(), TrustError> {
         let identity = &anchor.identity;
         if self.revocation.as_ref().is_some_and(|revocation| revocation.revokes_anchor(identity)) {
             return Err(revoked(identity));
@@ -148,18 +148,18 @@ impl SenderTrust {
     }
 }
 
-pub(super) fn for_another_purpose(what: &str) -> Doubt {
+pub(super) fn for_another_purpose(what: &str) -> TrustError {
     let why = format!("{what} is marked for another purpose than TLS clients (extended key usage)");
-    Doubt::new(DoubtKind::Purpose, why)
+    TrustError::new(TrustErrorKind::Purpose, why)
 }
 
-pub(super) fn dates(identity: &Identity, what: &str, now: Timestamp) -> Result<(), Doubt> {
+pub(super) fn dates(identity: &Identity, what: &str, now: Timestamp) -> Result<(), TrustError> {
     let (kind, word, at) = if now < identity.not_before {
-        (DoubtKind::NotYetValid, "is not valid before", identity.not_before)
+        (TrustErrorKind::NotYetValid, "is not valid before", identity.not_before)
     } else if identity.is_valid_at(now) {
         return Ok(());
     } else {
-        (DoubtKind::Expired, "expired", identity.not_after)
+        (TrustErrorKind::Expired, "expired", identity.not_after)
     };
-    Err(Doubt::new(kind, format!("{what} {word} {at}, {}", distance(now, at))))
+    Err(TrustError::new(kind, format!("{what} {word} {at}, {}", distance(now, at))))
 }

@@ -1,7 +1,7 @@
 //! Who gets in: each sender's certificates are held against that sender's own anchors and rule.
 //!
-//! The library tells a verifier's verdict to nobody but the peer, and forgets a refused
-//! certificate. So the verifier leaves its verdict where the task that drives the handshake finds
+//! The library tells a verifier's decision to nobody but the peer, and forgets a refused
+//! certificate. So the verifier leaves its decision where the task that drives the handshake finds
 //! it: [`observed`].
 
 use std::cell::RefCell;
@@ -24,7 +24,7 @@ use super::signature::{verify_tls12, verify_tls13};
 use super::trust::{Moment, SenderTrust};
 use crate::clock::Clock;
 use crate::identity::Identity;
-use crate::policy::{Admission, Refusal, RefusalReason, Sender, Trial};
+use crate::policy::{Admission, Evaluation, Refusal, RefusalReason, Sender};
 
 /// The most certificates a client may send with its own. Ten that name each other would make
 /// hundreds of thousands of paths, to be walked for a stranger; five make some hundreds.
@@ -58,19 +58,19 @@ pub struct Admitted {
 }
 
 /// What was decided about the certificate of one handshake.
-pub type Verdict = Result<Admitted, Refusal>;
+pub type Decision = Result<Admitted, Refusal>;
 
 tokio::task_local! {
-    static VERDICT: RefCell<Option<Verdict>>;
+    static DECISION: RefCell<Option<Decision>>;
 }
 
 /// Drives a handshake and returns, beside its result, what was decided about the certificate;
 /// `None` when no certificate came that far. Verification runs inside the poll of `handshake`.
-pub async fn observed<F: Future>(handshake: F) -> (F::Output, Option<Verdict>) {
-    VERDICT
+pub async fn observed<F: Future>(handshake: F) -> (F::Output, Option<Decision>) {
+    DECISION
         .scope(RefCell::new(None), async {
             let output = handshake.await;
-            (output, VERDICT.with(RefCell::take))
+            (output, DECISION.with(RefCell::take))
         })
         .await
 }
@@ -81,17 +81,17 @@ pub struct SenderVerifier {
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
     clock: Clock,
-    /// What names everything that a verdict depends on, time aside.
+    /// What names everything that a decision depends on, time aside.
     digest: [u8; 32],
 }
 
 /// What every sender's trust and rule make of one certificate.
 #[derive(Clone, Debug)]
-pub struct Hearing {
+pub struct Evaluations {
     /// What the certificate says.
     pub identity: Identity,
     /// In the order of the policy's table.
-    pub trials: Vec<Trial>,
+    pub evaluations: Vec<Evaluation>,
 }
 
 impl SenderVerifier {
@@ -103,7 +103,7 @@ impl SenderVerifier {
     }
 
     /// Whether another verifier comes to the same verdicts, in the same order of senders.
-    pub fn judges_like(&self, other: &Self) -> bool {
+    pub fn decides_like(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
 
@@ -111,19 +111,19 @@ impl SenderVerifier {
     ///
     /// # Errors
     /// The refusal, with what the certificate claims.
-    pub fn judge(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Verdict {
-        self.hear(end_entity, intermediates)?.decide()
+    pub fn judge(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Decision {
+        self.evaluate(end_entity, intermediates)?.decide()
     }
 
     /// Lets every sender look at a chain. Pure, but for asking what time it is.
     ///
     /// # Errors
     /// When there is nothing to look at: it cannot be read, or is too much.
-    pub fn hear(
+    pub fn evaluate(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-    ) -> Result<Hearing, Refusal> {
+    ) -> Result<Evaluations, Refusal> {
         let identity =
             Identity::from_der(end_entity).map_err(|error| Refusal::unreadable(error.to_string(), None))?;
         if let Some(excess) = excess(end_entity, intermediates) {
@@ -132,24 +132,26 @@ impl SenderVerifier {
         let issuers: Vec<_> = self.senders.iter().flat_map(|trusted| trusted.trust.issuers()).collect();
         let chain = Chain::new(end_entity, &identity, intermediates, &issuers, &self.algorithms);
         let moment = Moment { now: self.clock.now(), algorithms: &self.algorithms };
-        let trial = |trusted: &TrustedSender| {
-            Trial::new(&trusted.sender, trusted.trust.vouch(&chain, moment), &identity)
+        let evaluation = |trusted: &TrustedSender| {
+            Evaluation::new(&trusted.sender, trusted.trust.vouch(&chain, moment), &identity)
         };
-        let trials = self.senders.iter().map(trial).collect();
-        Ok(Hearing { identity, trials })
+        let evaluations = self.senders.iter().map(evaluation).collect();
+        Ok(Evaluations { identity, evaluations })
     }
 }
 
-impl Hearing {
-    /// Comes to the verdict.
+impl Evaluations {
+    /// Comes to the decision.
     ///
     /// # Errors
     /// The refusal, with what the certificate claims and what each sender made of it.
-    pub fn decide(self) -> Verdict {
-        let Self { identity, trials } = self;
-        match Admission::decide(&trials) {
+    pub fn decide(self) -> Decision {
+        let Self { identity, evaluations } = self;
+        match Admission::decide(&evaluations) {
             Ok(admission) => Ok(Admitted { identity: Arc::new(identity), admission }),
-            Err(reason) => Err(Refusal { reason, fault: None, claimed: Some(Box::new(identity)), trials }),
+            Err(reason) => {
+                Err(Refusal { reason, fault: None, claimed: Some(Box::new(identity)), evaluations })
+            }
         }
     }
 }
@@ -203,13 +205,13 @@ impl ClientCertVerifier for SenderVerifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verdict = self.judge(end_entity, intermediates);
-        let answer = match &verdict {
+        let decision = self.judge(end_entity, intermediates);
+        let answer = match &decision {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
         };
         // Outside of `observed` there is nobody to tell.
-        let _ = VERDICT.try_with(|place| place.replace(Some(verdict)));
+        let _ = DECISION.try_with(|place| place.replace(Some(decision)));
         answer
     }
 

@@ -223,10 +223,10 @@ proptest! {
         let listed: Vec<_> = listed.into_iter().rev().filter(|index| *index < senders.len()).collect();
         let trusted = senders.iter().enumerate().map(|(index, drawn)| drawn.trusted(index)).collect();
         let verifier = SenderVerifier::new(trusted, Clock::standing_at(now()));
-        let verdict = verifier.judge(&world().leaves[place].der, &[]);
+        let decision = verifier.judge(&world().leaves[place].der, &[]);
         let owners: Vec<_> =
             senders.iter().enumerate().filter(|(_, drawn)| drawn.owns(place)).map(|(index, _)| index).collect();
-        match verdict {
+        match decision {
             Ok(admitted) => {
                 prop_assert_eq!(admitted.admission.senders().collect::<Vec<_>>(), owners.clone());
                 let permit = permit(&senders, &listed, admitted);

@@ -71,8 +71,8 @@ fn verifier(senders: &[(&str, &[&Ca], &[&str])]) -> SenderVerifier {
     SenderVerifier::new(senders, Clock::standing_at(NOW.parse::<Timestamp>().unwrap()))
 }
 
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
+fn word(decision: Decision) -> &'static str {
+    match decision {
         Ok(_) => "admitted",
         Err(refusal) => refusal.reason.word(),
     }

@@ -41,8 +41,8 @@ pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
     }
     let now = Clock::System.now();
     let verifier = SenderVerifier::new(settings.senders.clone(), Clock::standing_at(now));
-    let hearing = verifier.hear(&presented[0], &intermediates);
-    let explanation = Explanation::new(hearing, &settings.policy, endpoint, now);
+    let evaluations = verifier.evaluate(&presented[0], &intermediates);
+    let explanation = Explanation::new(evaluations, &settings.policy, endpoint, now);
     if args.json {
         print_json(&explanation)?;
     } else {

@@ -2,17 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::report::{EndpointAnswer, Explanation, ShownMatcher, ShownTrial};
+use super::report::{EndpointAnswer, Explanation, ShownEvaluation, ShownMatcher};
 use crate::refusals::ClaimedCertificate;
 
-/// The steps of the judgement in their order, and the verdict.
+/// The steps of the judgement in their order, and the decision.
 pub(super) fn page(it: &Explanation) -> String {
     let mut out = String::new();
     if let Some(certificate) = &it.certificate {
         write_certificate(&mut out, certificate);
     }
-    for trial in &it.trials {
-        write_trial(&mut out, trial);
+    for evaluation in &it.evaluations {
+        write_evaluation(&mut out, evaluation);
     }
     match (it.reason, &it.detail) {
         (None, _) => {
@@ -47,7 +47,7 @@ fn write_certificate(out: &mut String, it: &ClaimedCertificate) {
     }
 }
 
-fn write_trial(out: &mut String, it: &ShownTrial) {
+fn write_evaluation(out: &mut String, it: &ShownEvaluation) {
     let _ = writeln!(out, "sender {}", it.sender);
     match (&it.by, &it.until, &it.doubt) {
         (Some(by), Some(until), _) if by == "itself" => {

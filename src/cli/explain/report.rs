@@ -5,15 +5,16 @@ use serde::Serialize;
 
 use crate::escape::Escaped;
 use crate::identity::Identity;
-use crate::policy::{Admission, Endpoint, Matcher, Policy, Refusal, Sender, Trial, Voucher};
+use crate::policy::{Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, VouchedBy};
 use crate::refusals::{ClaimedCertificate, admit};
-use crate::tls::verifier::Hearing;
+use crate::tls::verifier::Evaluations;
 
 /// The whole answer. The names are a promise.
 #[derive(Debug, Serialize)]
 pub(super) struct Explanation {
     /// `admitted` or `refused`.
-    pub(super) verdict: &'static str,
+    #[serde(rename = "verdict")]
+    pub(super) decision: &'static str,
     /// One of the words of `hookspool_refusals_total`; null when admitted.
     pub(super) reason: Option<&'static str>,
     /// The reason in a sentence.
@@ -29,7 +30,8 @@ pub(super) struct Explanation {
     /// What it says; null where it cannot be read.
     pub(super) certificate: Option<ClaimedCertificate>,
     /// What each sender makes of it, in the order of webhooks.toml.
-    pub(super) trials: Vec<ShownTrial>,
+    #[serde(rename = "trials")]
+    pub(super) evaluations: Vec<ShownEvaluation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +46,7 @@ pub(super) struct EndpointAnswer {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct ShownTrial {
+pub(super) struct ShownEvaluation {
     pub(super) sender: String,
     /// Whether what the sender trusts vouches for it.
     pub(super) vouched: bool,
@@ -69,22 +71,24 @@ pub(super) struct ShownMatcher {
 
 impl Explanation {
     pub(super) fn new(
-        hearing: Result<Hearing, Refusal>,
+        evaluations: Result<Evaluations, Refusal>,
         policy: &Policy,
         endpoint: Option<&Endpoint>,
         now: Timestamp,
     ) -> Self {
-        let hearing = match hearing {
-            Ok(hearing) => hearing,
+        let evaluated = match evaluations {
+            Ok(evaluations) => evaluations,
             Err(refusal) => return Self::refused(&refusal, Vec::new(), endpoint),
         };
-        let rows = hearing.trials.iter().zip(policy.senders());
-        let trials = rows.map(|(trial, sender)| ShownTrial::new(trial, sender, &hearing.identity)).collect();
-        match hearing.decide() {
+        let rows = evaluated.evaluations.iter().zip(policy.senders());
+        let evaluations = rows
+            .map(|(evaluation, sender)| ShownEvaluation::new(evaluation, sender, &evaluated.identity))
+            .collect();
+        match evaluated.decide() {
             Ok(admitted) => {
                 let names = policy.names(&admitted.admission);
                 Self {
-                    verdict: "admitted",
+                    decision: "admitted",
                     reason: None,
                     detail: None,
                     senders: names.iter().map(ToString::to_string).collect(),
@@ -92,16 +96,16 @@ impl Explanation {
                     admit: None,
                     endpoint: endpoint.map(|it| EndpointAnswer::new(it, policy, &admitted.admission, now)),
                     certificate: Some(ClaimedCertificate::of(&admitted.identity)),
-                    trials,
+                    evaluations,
                 }
             }
-            Err(refusal) => Self::refused(&refusal, trials, endpoint),
+            Err(refusal) => Self::refused(&refusal, evaluations, endpoint),
         }
     }
 
-    fn refused(refusal: &Refusal, trials: Vec<ShownTrial>, endpoint: Option<&Endpoint>) -> Self {
+    fn refused(refusal: &Refusal, evaluations: Vec<ShownEvaluation>, endpoint: Option<&Endpoint>) -> Self {
         Self {
-            verdict: "refused",
+            decision: "refused",
             reason: Some(refusal.reason.word()),
             detail: Some(refusal.detail()),
             senders: Vec::new(),
@@ -109,7 +113,7 @@ impl Explanation {
             admit: admit(refusal),
             endpoint: endpoint.map(EndpointAnswer::unreached),
             certificate: refusal.claimed.as_deref().map(ClaimedCertificate::of),
-            trials,
+            evaluations,
         }
     }
 
@@ -149,16 +153,16 @@ fn conditions(endpoint: &Endpoint) -> Vec<String> {
     from.into_iter().chain(secret).collect()
 }
 
-impl ShownTrial {
-    fn new(trial: &Trial, sender: &Sender, identity: &Identity) -> Self {
-        let vouched = trial.trust.as_ref();
-        let looked_at = if trial.knows_the_ca() { sender.rule.matchers() } else { &[] };
+impl ShownEvaluation {
+    fn new(evaluation: &Evaluation, sender: &Sender, identity: &Identity) -> Self {
+        let vouched = evaluation.trust.as_ref();
+        let looked_at = if evaluation.knows_the_ca() { sender.rule.matchers() } else { &[] };
         Self {
-            sender: trial.sender.to_string(),
+            sender: evaluation.sender.to_string(),
             vouched: vouched.is_ok(),
             by: vouched.ok().map(|vouched| match &vouched.by {
-                Voucher::Itself => "itself".to_owned(),
-                Voucher::Anchor(subject) => Escaped(subject.as_str()).to_string(),
+                VouchedBy::Itself => "itself".to_owned(),
+                VouchedBy::Anchor(subject) => Escaped(subject.as_str()).to_string(),
             }),
             until: vouched.ok().map(|vouched| vouched.not_after.to_string()),
             doubt: vouched.err().map(|doubt| Escaped(&doubt.detail).to_string()),

@@ -1,8 +1,8 @@
 //! `hookspool probe`: what a bank does when a webhook is registered.
 
-mod visitor;
+mod cases;
 
-mod judgement;
+mod assessment;
 
 mod report;
 
@@ -17,9 +17,9 @@ use super::peer::{client_settings, connector, failed};
 use super::runtime::block_on;
 use crate::client::{Answer, ClientFault, Connection, Target};
 use crate::tls::client::{ClientSettings, Connector, TlsVersions};
-use judgement::{Seen, judge};
+use assessment::{Seen, judge};
+use cases::{Credentials, ProbeCase, VISITORS};
 use report::{Report, Row};
-use visitor::{VISITORS, Visitor, Wardrobe};
 
 /// What banks send to try a webhook. Never a payment.
 const BODY: &[u8] = br#"{"evento":"teste_webhook"}"#;
@@ -40,24 +40,23 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
                 .to_owned(),
         ));
     };
-    let wardrobe = Wardrobe::new(own)?;
+    let credentials = Credentials::new(own)?;
     // A query may hold a secret.
     let url = args.url.split('?').next().unwrap_or(&args.url);
     let rows = block_on(async {
         let mut rows = Vec::new();
         for (name, versions) in VERSIONS {
             let mut visits = Vec::new();
-            for visitor in VISITORS {
+            for case in VISITORS {
                 let settings =
-                    ClientSettings { key_pair: wardrobe.of(visitor), versions, ..settings.clone() };
+                    ClientSettings { key_pair: credentials.of(case), versions, ..settings.clone() };
                 let connector = connector(&settings, &args.peer)?;
                 let seen = knock(args, &connector, &target).await.map_err(|fault| failed(url, fault))?;
-                visits.push((visitor, seen));
+                visits.push((case, seen));
             }
-            let lets_in =
-                visits.iter().any(|(visitor, seen)| *visitor == Visitor::Given && seen.is_success());
-            let judged = visits.iter().map(|(visitor, seen)| (*visitor, judge(*visitor, seen, lets_in)));
-            rows.extend(judged.map(|(visitor, judgement)| Row { tls: name, visitor, judgement }));
+            let lets_in = visits.iter().any(|(case, seen)| *case == ProbeCase::Given && seen.is_success());
+            let judged = visits.iter().map(|(case, seen)| (*case, judge(*case, seen, lets_in)));
+            rows.extend(judged.map(|(case, assessment)| Row { tls: name, case, assessment }));
         }
         Ok::<_, Failure>(rows)
     })??;

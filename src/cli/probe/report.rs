@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::judgement::Judgement;
-use super::visitor::Visitor;
+use super::assessment::Assessment;
+use super::cases::ProbeCase;
 use crate::escape::Escaped;
 
 /// One visit.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) tls: &'static str,
-    pub(super) visitor: Visitor,
-    pub(super) judgement: Judgement,
+    pub(super) case: ProbeCase,
+    pub(super) assessment: Assessment,
 }
 
 /// All of them. The names are a promise.
@@ -30,7 +30,7 @@ pub(super) struct Report {
 struct Visit {
     tls: &'static str,
     /// `none`, `stranger` or `given`.
-    visitor: &'static str,
+    case: &'static str,
     #[serde(skip)]
     shows: &'static str,
     /// `refused` or `2xx`.
@@ -76,17 +76,17 @@ impl Report {
 }
 
 impl Visit {
-    fn new(Row { tls, visitor, judgement }: Row) -> Self {
-        let (ok, seen) = match judgement {
-            Judgement::Held(seen) => (Some(true), seen),
-            Judgement::Failed(seen) => (Some(false), seen),
-            Judgement::NotSpoken => (None, "not spoken by the server".to_owned()),
+    fn new(Row { tls, case, assessment }: Row) -> Self {
+        let (ok, seen) = match assessment {
+            Assessment::Held(seen) => (Some(true), seen),
+            Assessment::Failed(seen) => (Some(false), seen),
+            Assessment::NotSpoken => (None, "not spoken by the server".to_owned()),
         };
         Self {
             tls,
-            visitor: visitor.word(),
-            shows: visitor.shows(),
-            expected: visitor.expected(),
+            case: case.word(),
+            shows: case.shows(),
+            expected: case.expected(),
             ok,
             spoken: ok.is_some(),
             seen: Escaped(&seen).to_string(),

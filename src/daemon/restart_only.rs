@@ -1,11 +1,11 @@
-//! What a reload cannot change: sockets stay bound, and the spool stays where it is.
+//! Settings that a reload cannot change, because sockets stay bound and the spool stays open.
 
 use crate::config::Settings;
 use crate::{admin, logging, sandbox, server, spool};
 
-/// What was taken at the start and is kept until the end.
+/// The values of these settings at the start.
 #[derive(Clone, Debug)]
-pub(super) struct Fixed {
+pub(super) struct RestartOnly {
     server: server::Settings,
     admin: admin::Settings,
     spool: spool::Settings,
@@ -13,7 +13,7 @@ pub(super) struct Fixed {
     sandbox: sandbox::Settings,
 }
 
-impl Fixed {
+impl RestartOnly {
     pub(super) fn of(settings: &Settings) -> Self {
         Self {
             server: settings.server.clone(),
@@ -24,7 +24,7 @@ impl Fixed {
         }
     }
 
-    /// What has been changed on disk and waits for a restart.
+    /// The settings that were changed and take effect after a restart.
     pub(super) fn differences(&self, settings: &Settings) -> Vec<String> {
         let changed = [
             ("[server] listen", self.server != settings.server),

@@ -1,20 +1,20 @@
-//! What a load has to keep to while a daemon runs: what it can read, and what it once read.
+//! What a reload can read: the sandbox limits a running daemon to the directories of its start.
 
 use std::path::Path;
 
 use crate::sandbox::Readable;
 
-/// What a load has to keep to; anything goes by default.
+/// The directories that can be read; all of them by default.
 #[derive(Clone, Debug, Default)]
-pub struct Within {
+pub struct ReadScope {
     /// Where files can be read.
     readable: Readable,
     /// The spool's group and its number. `/etc` may lie beyond, and the group stays until a restart anyway.
     group: Option<(String, u32)>,
 }
 
-impl Within {
-    /// For the reloads of a daemon that began with this group of the spool.
+impl ReadScope {
+    /// For the reloads of a daemon that started with this group of the spool.
     pub fn new(readable: Readable, group: Option<(String, u32)>) -> Self {
         Self { readable, group }
     }

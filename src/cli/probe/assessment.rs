@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::visitor::Visitor;
+use super::cases::ProbeCase;
 use crate::client::ClientFault;
 use crate::tls::client::{HandshakeFault, is_hang_up};
 
@@ -50,7 +50,7 @@ impl Seen {
 
 /// How a visit is to be taken.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Judgement {
+pub(super) enum Assessment {
     /// As it has to be.
     Held(String),
     /// Not as it has to be.
@@ -64,38 +64,38 @@ const TURNED_AWAY: &[u16] = &[400, 401, 403, 495, 496];
 
 /// `lets_in` says whether the given certificate got in over this version: only then does a hang-up
 /// without a word say anything about the others.
-pub(super) fn judge(visitor: Visitor, seen: &Seen, lets_in: bool) -> Judgement {
-    match (visitor, seen) {
-        (_, Seen::NotSpoken) => Judgement::NotSpoken,
-        (Visitor::Given, Seen::Answered(status)) if status.is_success() => {
-            Judgement::Held(format!("answered {status}"))
+pub(super) fn judge(case: ProbeCase, seen: &Seen, lets_in: bool) -> Assessment {
+    match (case, seen) {
+        (_, Seen::NotSpoken) => Assessment::NotSpoken,
+        (ProbeCase::Given, Seen::Answered(status)) if status.is_success() => {
+            Assessment::Held(format!("answered {status}"))
         }
-        (Visitor::Given, Seen::Answered(status)) => {
-            Judgement::Failed(format!("answered {status}{}", why(*status)))
+        (ProbeCase::Given, Seen::Answered(status)) => {
+            Assessment::Failed(format!("answered {status}{}", why(*status)))
         }
-        (Visitor::Given, Seen::Refused(words)) => Judgement::Failed(format!("refused: {words}")),
-        (Visitor::Given, Seen::Closed) => {
-            Judgement::Failed("closed the connection without an answer".to_owned())
+        (ProbeCase::Given, Seen::Refused(words)) => Assessment::Failed(format!("refused: {words}")),
+        (ProbeCase::Given, Seen::Closed) => {
+            Assessment::Failed("closed the connection without an answer".to_owned())
         }
-        (Visitor::Nobody | Visitor::Stranger, Seen::Refused(words)) => {
-            Judgement::Held(format!("refused: {words}"))
+        (ProbeCase::Nobody | ProbeCase::Stranger, Seen::Refused(words)) => {
+            Assessment::Held(format!("refused: {words}"))
         }
-        (Visitor::Nobody | Visitor::Stranger, Seen::Closed) if lets_in => {
-            Judgement::Held("refused: closed the connection without an answer".to_owned())
+        (ProbeCase::Nobody | ProbeCase::Stranger, Seen::Closed) if lets_in => {
+            Assessment::Held("refused: closed the connection without an answer".to_owned())
         }
-        (Visitor::Nobody | Visitor::Stranger, Seen::Closed) => Judgement::Failed(
+        (ProbeCase::Nobody | ProbeCase::Stranger, Seen::Closed) => Assessment::Failed(
             "closed the connection without an answer, as it did to the given certificate: that is no refusal"
                 .to_owned(),
         ),
-        (Visitor::Nobody | Visitor::Stranger, Seen::Answered(status))
+        (ProbeCase::Nobody | ProbeCase::Stranger, Seen::Answered(status))
             if TURNED_AWAY.contains(&status.as_u16()) =>
         {
-            Judgement::Held(format!("refused, in HTTP: {status}"))
+            Assessment::Held(format!("refused, in HTTP: {status}"))
         }
-        (Visitor::Nobody, Seen::Answered(status)) => Judgement::Failed(format!(
+        (ProbeCase::Nobody, Seen::Answered(status)) => Assessment::Failed(format!(
             "answered {status}: it does not insist on a certificate, so anybody's request gets through"
         )),
-        (Visitor::Stranger, Seen::Answered(status)) => Judgement::Failed(format!(
+        (ProbeCase::Stranger, Seen::Answered(status)) => Assessment::Failed(format!(
             "answered {status}: it takes a certificate of any CA, so anybody can make one that gets through"
         )),
     }
@@ -118,8 +118,8 @@ mod tests {
 
     use super::*;
 
-    fn holds(visitor: Visitor, seen: &Seen) -> bool {
-        matches!(judge(visitor, seen, true), Judgement::Held(_))
+    fn holds(case: ProbeCase, seen: &Seen) -> bool {
+        matches!(judge(case, seen, true), Assessment::Held(_))
     }
 
     fn answered(status: u16) -> Seen {
@@ -128,29 +128,29 @@ mod tests {
 
     #[test]
     fn whoever_has_no_right_certificate_is_turned_away() {
-        for visitor in [Visitor::Nobody, Visitor::Stranger] {
+        for case in [ProbeCase::Nobody, ProbeCase::Stranger] {
             for status in [400, 401, 403, 495, 496] {
-                assert!(holds(visitor, &answered(status)), "{status}");
+                assert!(holds(case, &answered(status)), "{status}");
             }
             for status in [200, 204, 302, 404, 405, 500, 503] {
-                assert!(!holds(visitor, &answered(status)), "{status}");
+                assert!(!holds(case, &answered(status)), "{status}");
             }
-            assert!(holds(visitor, &Seen::Closed) && holds(visitor, &Seen::Refused("no".to_owned())));
-            assert!(matches!(judge(visitor, &Seen::Closed, false), Judgement::Failed(_)));
-            assert!(matches!(judge(visitor, &Seen::Refused("no".to_owned()), false), Judgement::Held(_)));
+            assert!(holds(case, &Seen::Closed) && holds(case, &Seen::Refused("no".to_owned())));
+            assert!(matches!(judge(case, &Seen::Closed, false), Assessment::Failed(_)));
+            assert!(matches!(judge(case, &Seen::Refused("no".to_owned()), false), Assessment::Held(_)));
         }
     }
 
     #[test]
     fn the_right_certificate_gets_success_and_nothing_else() {
         for status in [200, 201, 202, 204] {
-            assert!(holds(Visitor::Given, &answered(status)), "{status}");
+            assert!(holds(ProbeCase::Given, &answered(status)), "{status}");
         }
         for status in [302, 400, 403, 404, 503] {
-            assert!(!holds(Visitor::Given, &answered(status)), "{status}");
+            assert!(!holds(ProbeCase::Given, &answered(status)), "{status}");
         }
-        assert!(!holds(Visitor::Given, &Seen::Closed));
-        assert_eq!(judge(Visitor::Given, &Seen::NotSpoken, false), Judgement::NotSpoken);
+        assert!(!holds(ProbeCase::Given, &Seen::Closed));
+        assert_eq!(judge(ProbeCase::Given, &Seen::NotSpoken, false), Assessment::NotSpoken);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What every table is judged with: the findings so far, the files, and the time.
+//! What every table is validated with: the findings so far, the files, and the time.
 
 use jiff::Timestamp;
 
@@ -7,8 +7,8 @@ use super::findings::Findings;
 use super::raw::{Node, Span, Table};
 use crate::tls::expiry::CertificateFact;
 
-/// Handed from table to table.
-pub(super) struct Judge {
+/// The context that is passed from table to table.
+pub(super) struct ValidationContext {
     pub(super) findings: Findings,
     pub(super) files: Files,
     pub(super) now: Timestamp,
@@ -17,7 +17,7 @@ pub(super) struct Judge {
     pub(super) alone: Vec<Alone>,
     /// The name of the spool's group and its number.
     pub(super) group: Option<(String, u32)>,
-    /// Whether strangers can reach us, which makes some warnings louder.
+    /// Whether the server listens beyond loopback, which makes some warnings more urgent.
     pub(super) beyond_loopback: bool,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Alone {
     pub(super) issuer: String,
 }
 
-impl Judge {
+impl ValidationContext {
     pub(super) fn new(findings: Findings, files: Files, now: Timestamp) -> Self {
         Self {
             findings,
@@ -48,11 +48,15 @@ impl Judge {
 static NOWHERE: (Table, Span) = (Table { entries: Vec::new() }, 0..0);
 
 /// A table of the top level, `[server]`; an empty one if it is missing, or is not a table.
-pub(super) fn section<'a>(node: Option<&'a Node>, name: &str, judge: &mut Judge) -> (&'a Table, &'a Span) {
+pub(super) fn section<'a>(
+    node: Option<&'a Node>,
+    name: &str,
+    context: &mut ValidationContext,
+) -> (&'a Table, &'a Span) {
     let nowhere = (&NOWHERE.0, &NOWHERE.1);
     let Some(node) = node else { return nowhere };
     let Some(table) = node.value.as_table() else {
-        judge
+        context
             .findings
             .error(&node.span, format!("{} where `{name}` is a table", node.value.kind()))
             .hint(format!("write `[{name}]` once, on a line of its own, and its keys below"));
@@ -65,11 +69,11 @@ pub(super) fn section<'a>(node: Option<&'a Node>, name: &str, judge: &mut Judge)
 pub(super) fn sections<'a>(
     node: Option<&'a Node>,
     name: &str,
-    judge: &mut Judge,
+    context: &mut ValidationContext,
 ) -> Vec<(&'a Table, &'a Span)> {
     let hint = format!("write `[[{name}]]`, with two brackets, before the keys of each");
     let Some(node) = node else {
-        judge.findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is needed")).hint(
+        context.findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is needed")).hint(
             format!("add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"),
         );
         return Vec::new();
@@ -77,7 +81,7 @@ pub(super) fn sections<'a>(
     let items = node.value.as_list().unwrap_or_default();
     let tables: Vec<_> = items.iter().filter_map(|item| Some((item.value.as_table()?, &item.span))).collect();
     if tables.is_empty() || tables.len() < items.len() {
-        judge
+        context
             .findings
             .error(&node.span, format!("{} where a list of `[[{name}]]` is expected", node.value.kind()))
             .hint(hint);

@@ -8,7 +8,7 @@ use crate::tls::pem::private_keys;
 
 /// Who knocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Visitor {
+pub(super) enum ProbeCase {
     /// Somebody without a certificate.
     Nobody,
     /// Somebody with the right name, and a CA of his own.
@@ -18,9 +18,9 @@ pub(super) enum Visitor {
 }
 
 /// In the order in which they knock.
-pub(super) const VISITORS: [Visitor; 3] = [Visitor::Nobody, Visitor::Stranger, Visitor::Given];
+pub(super) const VISITORS: [ProbeCase; 3] = [ProbeCase::Nobody, ProbeCase::Stranger, ProbeCase::Given];
 
-impl Visitor {
+impl ProbeCase {
     /// For programs.
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -49,12 +49,12 @@ impl Visitor {
 }
 
 /// What the visitors show.
-pub(super) struct Wardrobe {
+pub(super) struct Credentials {
     given: KeyPair,
     stranger: KeyPair,
 }
 
-impl Wardrobe {
+impl Credentials {
     /// Makes a CA on the spot, and a certificate with the name of the given one.
     pub(super) fn new(given: KeyPair) -> Result<Self, Failure> {
         let name = given.identity.common_name.one().unwrap_or("probe");
@@ -73,11 +73,11 @@ impl Wardrobe {
         }
     }
 
-    pub(super) fn of(&self, visitor: Visitor) -> Option<KeyPair> {
-        match visitor {
-            Visitor::Nobody => None,
-            Visitor::Stranger => Some(self.stranger.clone()),
-            Visitor::Given => Some(self.given.clone()),
+    pub(super) fn of(&self, case: ProbeCase) -> Option<KeyPair> {
+        match case {
+            ProbeCase::Nobody => None,
+            ProbeCase::Stranger => Some(self.stranger.clone()),
+            ProbeCase::Given => Some(self.given.clone()),
         }
     }
 }
