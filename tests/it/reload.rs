@@ -85,7 +85,7 @@ const BAD_SETS: &[Bad] = &[
     (
         "list that is none",
         |world| fs::write(world.path("certs/bank.crl"), "text").unwrap(),
-        "no revocation list",
+        "neither PEM nor DER",
     ),
     (
         "list out of date",
