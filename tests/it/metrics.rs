@@ -13,10 +13,11 @@ use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
 /// Each with a series that has to be there from the start, and the value it begins with.
-const METRICS: [(&str, &str, f64); 18] = [
+const METRICS: [(&str, &str, f64); 19] = [
     ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
     ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
     ("hookspool_handshakes_total", "{outcome=\"accepted\"}", 0.0),
+    ("hookspool_handshake_failures_total", "{reason=\"other\"}", 0.0),
     ("hookspool_refusals_total", "{reason=\"unknown_ca\"}", 0.0),
     ("hookspool_connections", "", 0.0),
     ("hookspool_commit_seconds", "_count", 0.0),
@@ -60,6 +61,11 @@ fn series(daemon: &Daemon) -> BTreeSet<String> {
     lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
 }
 
+fn closed_sets() -> impl Iterator<Item = &'static &'static str> {
+    let failures = hookspool::metrics::HANDSHAKE_FAILURES;
+    hookspool::metrics::OUTCOMES.iter().chain(hookspool::metrics::REFUSALS).chain(failures)
+}
+
 #[test]
 fn every_metric_is_there_from_the_start_and_is_documented() {
     let world = World::new();
@@ -71,7 +77,7 @@ fn every_metric_is_there_from_the_start_and_is_documented() {
     let (_, text) = daemon.admin("/metrics");
     assert_eq!(names(&text), all(), "what is shown");
     assert_eq!(names(&fs::read_to_string(docs("monitoring.md")).unwrap()), all(), "what is documented");
-    for outcome in hookspool::metrics::OUTCOMES.iter().chain(hookspool::metrics::REFUSALS) {
+    for outcome in closed_sets() {
         assert!(text.contains(&format!("=\"{outcome}\"}} 0\n")), "{outcome}");
         assert!(fs::read_to_string(docs("monitoring.md")).unwrap().contains(outcome), "{outcome}");
     }

@@ -55,7 +55,7 @@ const BAD_SETS: &[Bad] = &[
         |world| drop(fs::copy(world.cert("client"), world.cert("server"))),
         "does not belong",
     ),
-    ("certificate cut off", |world| cut(&world.cert("server")), "damaged or cut off"),
+    ("certificate cut off", |world| cut(&world.cert("server")), "has no `-----END` line"),
     ("empty certificate", |world| fs::write(world.cert("server"), "").unwrap(), "the file is empty"),
     ("certificate gone", |world| fs::remove_file(world.cert("server")).unwrap(), "there is no file"),
     (
@@ -68,9 +68,9 @@ const BAD_SETS: &[Bad] = &[
     (
         "CA file without a certificate",
         |world| fs::write(world.cert("root-ca"), "text").unwrap(),
-        "holds no certificate",
+        "neither PEM nor DER",
     ),
-    ("CA cut off", |world| cut(&world.cert("root-ca")), "damaged or cut off"),
+    ("CA cut off", |world| cut(&world.cert("root-ca")), "has no `-----END` line"),
     (
         "CA that never issues",
         |world| drop(fs::copy(world.cert("second"), world.cert("root-ca"))),
@@ -85,7 +85,7 @@ const BAD_SETS: &[Bad] = &[
     (
         "list that is none",
         |world| fs::write(world.path("certs/bank.crl"), "text").unwrap(),
-        "no revocation list",
+        "neither PEM nor DER",
     ),
     (
         "list out of date",
