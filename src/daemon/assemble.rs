@@ -50,9 +50,9 @@ const ID_AHEAD_REPORTED: Duration = Duration::from_secs(1);
 pub struct Daemon {
     pub(super) live: Arc<Live>,
     pub(super) drain: CancellationToken,
-    pub(super) connections: TaskTracker,
+    pub(super) tasks: TaskTracker,
     pub(super) triggers: mpsc::Sender<Trigger>,
-    pub(super) admin_listener: AdminListener,
+    pub(super) admin: AdminListener,
     pub(super) committer: Committer,
     pub(super) maintenance: Maintenance,
     pub(super) lock: SpoolLock,
@@ -132,10 +132,10 @@ impl Daemon {
             listen: addresses.clone(),
             reload: ask,
         };
-        let admin_listener = AdminListener::start(admin_sockets, context)?;
+        let admin = AdminListener::start(admin_sockets, context)?;
 
         let reporter = Reporter::new(Arc::clone(&live), Arc::clone(&metrics), committer.spool());
-        let (connections, drain) = (TaskTracker::new(), CancellationToken::new());
+        let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
         let targets = ReloadTargets {
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
@@ -155,15 +155,15 @@ impl Daemon {
             ids,
             budget: Budget::default(),
             recent: Recent::default(),
-            tasks: connections.clone(),
+            tasks: tasks.clone(),
         });
-        let accepting = Server::new(intake, Arc::clone(&refusals), connections.clone(), drain.clone());
+        let accepting = Server::new(intake, Arc::clone(&refusals), tasks.clone(), drain.clone());
         for listener in listeners {
-            connections.spawn(accepting.clone().accept(listener));
+            tasks.spawn(accepting.clone().accept(listener));
         }
         // Until the stop begins; whatever they do, it waits for nobody.
         let beside = |task: Pin<Box<dyn Future<Output = ()> + Send>>| {
-            connections.spawn(drain.clone().run_until_cancelled_owned(task));
+            tasks.spawn(drain.clone().run_until_cancelled_owned(task));
         };
         beside(Box::pin(accepting.follow_limits()));
         beside(Box::pin(notice::unlogged(logging, metrics, refusals)));
@@ -171,18 +171,7 @@ impl Daemon {
         beside(Box::pin(reporter.clone().keep_status()));
         beside(Box::pin(reporter.clone().keep_alive()));
         beside(Box::pin(Reloader::new(loaded, targets, watch).run(triggered, asked)));
-        Ok(Self {
-            live,
-            drain,
-            connections,
-            triggers,
-            admin_listener,
-            committer,
-            maintenance,
-            lock,
-            reporter,
-            addresses,
-        })
+        Ok(Self { live, drain, tasks, triggers, admin, committer, maintenance, lock, reporter, addresses })
     }
 
     /// Where senders can connect to, with the ports that the system chose.

@@ -148,24 +148,23 @@ impl Daemon {
         let started = Instant::now();
         self.live.begin_draining();
         self.drain.cancel();
-        self.connections.close();
+        self.tasks.close();
         let reporter = self.reporter;
         let finished = tokio::select! {
             never = reporter.keep_stopping() => match never {},
-            finished = timeout(self.live.current().limits.drain_timeout, self.connections.wait()) => finished.is_ok(),
+            finished = timeout(self.live.current().limits.drain_timeout, self.tasks.wait()) => finished.is_ok(),
             _ = signals.stop() => false,
         };
         if !finished {
-            let cut = self.connections.len();
+            let cut = self.tasks.len();
             tracing::warn!(cut, waited = ?started.elapsed(), "not everything was finished in time");
         }
         // What the committer holds is committed; whoever comes later is told 503.
-        let (committer, maintenance, admin_listener) =
-            (self.committer, self.maintenance, self.admin_listener);
+        let (committer, maintenance, admin) = (self.committer, self.maintenance, self.admin);
         let closing = tokio::task::spawn_blocking(move || {
             committer.stop();
             maintenance.stop();
-            admin_listener.close();
+            admin.close();
         });
         let closed = tokio::select! {
             never = reporter.keep_stopping() => match never {},
