@@ -3,7 +3,6 @@
 //! Messages hold foreign text as it came; it is escaped here, once, where it is shown. Columns are
 //! counted in characters, from 1, as editors do.
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::escape::Escaped;
-use crate::secrets::{NOT_SHOWN, secret_lines, without_secrets};
+use crate::secrets::{NOT_SHOWN, SecretLines, without_secrets};
 
 /// How many characters of a source line are shown; a longer line is cut around the caret.
 const LINE_CHARS_MAX: usize = 100;
@@ -25,7 +24,7 @@ pub struct SourceFile {
     text: String,
     line_starts: Vec<usize>,
     /// Lines that are or may be a private key's, from 1.
-    secret_lines: BTreeSet<usize>,
+    secret_lines: SecretLines,
 }
 
 /// A stretch of a source file, in bytes.
@@ -113,7 +112,7 @@ impl SourceFile {
         let text = text.into();
         let line_starts =
             std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
-        let secret_lines = secret_lines(&text);
+        let secret_lines = SecretLines::of(&text);
         Arc::new(Self { name: name.into(), text, line_starts, secret_lines })
     }
 
@@ -138,16 +137,11 @@ impl SourceFile {
         self.slice(start..byte).chars().count() + 1
     }
 
-    /// Where the text is, or begins like, a PEM file instead of what was expected; comments aside.
+    /// The first line that is PEM or the text of a key instead of what was expected; comments aside.
     pub fn pem_text(&self) -> Option<Range<usize>> {
-        let lines = self.line_starts.iter().enumerate().map(|(index, start)| {
-            let end = self.line_starts.get(index + 1).copied().unwrap_or(self.text.len());
-            (index + 1, *start, self.slice(*start..end).trim())
-        });
-        let mut written = lines.filter(|(_, _, line)| !line.is_empty() && !line.starts_with('#')).peekable();
-        let is_first = written.peek().is_some_and(|(number, _, _)| self.secret_lines.contains(number));
-        let found = written.find(|(_, _, line)| is_first || line.contains("-----BEGIN"));
-        found.map(|(_, start, line)| start..start + line.len())
+        let line = self.secret_lines.first?;
+        let end = self.line_starts.get(line).map_or(self.text.len(), |next| next - 1);
+        Some(self.line_start(line)..end)
     }
 
     fn line_start(&self, line: usize) -> usize {
@@ -156,7 +150,7 @@ impl SourceFile {
 
     /// The line as it may be shown.
     fn line_text(&self, line: usize) -> &str {
-        if self.secret_lines.contains(&line) {
+        if self.secret_lines.contains(line) {
             return NOT_SHOWN;
         }
         let end = self.line_starts.get(line).copied().unwrap_or(self.text.len());

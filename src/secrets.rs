@@ -23,21 +23,72 @@ pub fn without_secrets(text: &str) -> String {
     }
 }
 
-/// The lines of a text, from 1, that may be part of a private key: those of PEM blocks, and those with a long base64 text.
-pub fn secret_lines(text: &str) -> BTreeSet<usize> {
-    let mut lines = BTreeSet::new();
-    let mut in_block = false;
-    for (index, line) in text.lines().enumerate() {
-        let number = index + 1;
-        let follows = lines.contains(&index) && line.trim().chars().all(is_base64);
-        let last = line.rfind(BEGIN).map(|at| &line[at..]);
-        let is_more_than_begin = last.is_some_and(|last| last.len() > BEGIN_LINE_MAX);
-        if in_block || follows || is_more_than_begin || secret(line).is_some() {
-            lines.insert(number);
+/// The lines of a text, from 1, that may be part of a private key.
+#[derive(Debug, Default)]
+pub struct SecretLines {
+    lines: BTreeSet<usize>,
+    /// The first line that cannot be anything else than PEM or the text of a key.
+    pub first: Option<usize>,
+}
+
+impl SecretLines {
+    /// Finds the lines of PEM blocks, consecutive lines of base64, and lines with a long base64 text.
+    pub fn of(text: &str) -> Self {
+        let mut found = Self::default();
+        let (mut in_block, mut group) = (false, Group::default());
+        for (number, line) in (1..).zip(text.lines()) {
+            let begin = line.rfind(BEGIN).map(|at| &line[at..]);
+            let is_comment = line.trim_start().starts_with('#');
+            if begin.is_some() && !is_comment {
+                found.first.get_or_insert(number);
+            }
+            let is_more_than_begin = begin.is_some_and(|begin| begin.len() > BEGIN_LINE_MAX);
+            // In a string, line breaks are escaped.
+            let joined = line.replace("\\n", "").replace("\\r", "");
+            if in_block || is_more_than_begin || secret(&joined).is_some() {
+                found.lines.insert(number);
+            }
+            in_block = begin.map_or(in_block, |_| true) && !begin.unwrap_or(line).contains(END);
+            if !group.takes(line) {
+                std::mem::take(&mut group).into_lines(number, &mut found);
+            }
         }
-        in_block = last.map_or(in_block, |_| true) && !last.unwrap_or(line).contains(END);
+        group.into_lines(text.lines().count() + 1, &mut found);
+        found
     }
-    lines
+
+    /// Whether a line may be part of a key.
+    pub fn contains(&self, line: usize) -> bool {
+        self.lines.contains(&line)
+    }
+}
+
+/// Consecutive lines of nothing but base64.
+#[derive(Debug, Default)]
+struct Group {
+    text: String,
+    lines: usize,
+}
+
+impl Group {
+    fn takes(&mut self, line: &str) -> bool {
+        let line = line.trim();
+        let takes = !line.is_empty() && line.chars().all(is_base64);
+        if takes {
+            self.text.push_str(line);
+            self.lines += 1;
+        }
+        takes
+    }
+
+    /// Keeps the lines before `end` that the group consists of, if they may be a key.
+    fn into_lines(self, end: usize, found: &mut SecretLines) {
+        if self.lines > 1 && secret(&self.text).is_some() {
+            let first = end - self.lines;
+            found.lines.extend(first..end);
+            found.first = Some(found.first.map_or(first, |known| known.min(first)));
+        }
+    }
 }
 
 /// Where a base64 text begins that may be a key. Digests in hex and most paths are not mistaken for one.
@@ -83,9 +134,14 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_block_and_of_bare_base64_are_secret() {
+        let short: String =
+            KEY.as_bytes().chunks(16).map(|line| String::from_utf8_lossy(line) + "\n").collect();
         let text = format!(
-            "a = 1\nkey = \"\"\"-----BEGIN X-----\nAQID\n-----END X-----\"\"\"\nb = 2\n{KEY}\nAQID\nc = 3\n"
+            "a = 1\nkey = \"\"\"-----BEGIN X-----\nAQID\n-----END X-----\"\"\"\nb = 2\n{KEY}\nAQID\nc = 3\n{short}"
         );
-        assert_eq!(secret_lines(&text).into_iter().collect::<Vec<_>>(), [3, 4, 6, 7]);
+        let found = SecretLines::of(&text);
+        let lines: Vec<_> = (1..20).filter(|line| found.contains(*line)).collect();
+        assert_eq!((lines, found.first), (vec![3, 4, 6, 7, 9, 10, 11, 12], Some(2)));
+        assert_eq!(SecretLines::of(&format!("a = 1\nkey = \"{KEY}\"\n# -----BEGIN X-----\n")).first, None);
     }
 }

@@ -166,6 +166,13 @@ impl Files {
                 .hint("write a path; relative ones start at the folder of this file");
             return None;
         }
+        if named.text.contains(['\n', '\r']) {
+            // The text is not shown: it may be a key.
+            findings
+                .error(named.span, format!("{what}: a path with line breaks"))
+                .hint("write the contents to a file, and its path here");
+            return None;
+        }
         let path = match named.text.strip_prefix(credentials::PREFIX) {
             None => self.resolve(named.text),
             Some(name) => match credentials::path(name) {

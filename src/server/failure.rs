@@ -142,7 +142,15 @@ impl HandshakeFailure {
             | PeerIncompatible::EcPointsExtensionRequired => (
                 FailureReason::NoCommonCipher,
                 "no key exchange group in common",
-                offered(|offer| list(&offer.groups, |group| format!("{group:?}"))),
+                // Suites without ECDHE need no group, and are not supported.
+                offered(|offer| {
+                    let suites = || list(&offer.suites, |suite| format!("{suite:?}"));
+                    if offer.groups.is_empty() {
+                        suites()
+                    } else {
+                        list(&offer.groups, |group| format!("{group:?}"))
+                    }
+                }),
             ),
             PeerIncompatible::NoSignatureSchemesInCommon
             | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => (

@@ -111,6 +111,7 @@ impl Secret {
             pem.replacen('A', "\0", 3),
             pem.replacen('A', "", 1),
             pem.replace('\n', "<br>"),
+            body.as_bytes().chunks(30).map(|line| String::from_utf8_lossy(line) + "\n").collect(),
             hex,
         ];
         let mut all: Vec<_> = texts.into_iter().map(String::into_bytes).collect();
