@@ -362,7 +362,7 @@ fn without_inotify_the_poll_notices() {
         "-o",
         "/dev/null",
     ]);
-    daemon.logged("inotify does not work here; files are looked at now and then", |_| true);
+    daemon.logged("inotify unavailable; polling files instead", |_| true);
     assert_eq!(daemon.metric("hookspool_watcher_alive"), 0.0);
     edit(&world, "cn = [\"second\"]", "cn = [\"third\"]");
     daemon.logged("reloaded", |line| line["generation"] == 2);

@@ -30,6 +30,7 @@ pub(super) struct Report {
 struct Visit {
     tls: &'static str,
     /// `none`, `stranger` or `given`.
+    #[serde(rename = "visitor")]
     case: &'static str,
     #[serde(skip)]
     shows: &'static str,
