@@ -16,7 +16,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
     write(text).map_err(Failure::output)
 }
 
-/// As [`print`], for a caller that has to undo something if it fails.
+/// As [`print()`], for a caller that has to undo something if it fails.
 ///
 /// # Errors
 /// When standard output cannot be written to.
