@@ -145,7 +145,7 @@ impl Live {
                 let error = last.findings.iter().find(|finding| finding.severity == Severity::Error);
                 let first = error.map(|first| format!(": {first}")).unwrap_or_default();
                 degraded.push(format!(
-                    "what is on disk cannot be served, and the set from before stays in force{first}"
+                    "the last reload was rejected; the previous configuration stays in force{first}"
                 ));
             }
             degraded.extend(last.waits_for_restart);

@@ -114,10 +114,10 @@ pub(super) async fn unlogged(logging: Arc<Logging>, metrics: Arc<Metrics>, refus
         let lost = logging.lines_lost().saturating_sub(metrics.log_lines_dropped.get());
         if lost > 0 {
             metrics.log_lines_dropped.inc_by(lost);
-            tracing::warn!(lost, "log lines were lost: whoever reads the log is too slow");
+            tracing::warn!(count = lost, "log lines dropped; the log reader is too slow");
         }
         for (reason, count) in refusals.take_unlogged() {
-            tracing::warn!(reason, count, "further refusals were counted but not logged");
+            tracing::warn!(reason, count, "refusals not logged; rate limit exceeded");
         }
     }
 }

@@ -103,7 +103,7 @@ impl Reloader {
                 trigger = triggers.recv() => match trigger {
                     Some(Trigger::Files) => self.files_changed().await,
                     Some(Trigger::Hangup) => {
-                        tracing::info!("SIGHUP: reloading");
+                        tracing::info!("SIGHUP received; reloading");
                         self.told().await;
                     }
                     None => return,
@@ -170,7 +170,7 @@ impl Reloader {
         let was_unfit = self.unfit.take().is_some();
         let reload = self.outcome(ReloadOutcome::Unchanged, &Report::default());
         if asked || was_unfit {
-            tracing::info!(generation = reload.generation, "what is on disk is what is in force");
+            tracing::info!(generation = reload.generation, "configuration unchanged");
             self.note(&reload);
         }
         reload
@@ -187,7 +187,7 @@ impl Reloader {
         tracing::error!(
             generation = reload.generation,
             errors = report.errors(),
-            "what is on disk cannot be served; the set from before stays in force"
+            "reload rejected; the previous configuration stays in force"
         );
         self.note(&reload);
         reload
@@ -267,7 +267,7 @@ fn say(next: &Snapshot, waits: &[String]) {
         tracing::error!(why, "degraded");
     }
     for what in waits {
-        tracing::warn!(what, "waits for a restart");
+        tracing::warn!(what, "change takes effect after a restart");
     }
     tracing::info!(
         generation = next.generation,

@@ -76,7 +76,7 @@ impl Reporter {
             } else if !silent {
                 tracing::error!(
                     patience = ?patience,
-                    "the committer does not come further: no more signs of life for the service manager"
+                    "commit thread stuck; watchdog pings stopped"
                 );
             }
             silent = !alive;

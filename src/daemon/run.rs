@@ -99,7 +99,7 @@ fn make_room_for_descriptors(connections: usize) {
         tracing::warn!(
             allowed,
             needed,
-            "fewer files may be open than [server] max_connections asks for: raise LimitNOFILE or lower max_connections"
+            "open file limit below [server] max_connections; raise LimitNOFILE or lower max_connections"
         );
     }
 }
@@ -156,8 +156,8 @@ impl Daemon {
             _ = signals.stop() => false,
         };
         if !finished {
-            let cut = self.tasks.len();
-            tracing::warn!(cut, waited = ?started.elapsed(), "not everything was finished in time");
+            let in_flight = self.tasks.len();
+            tracing::warn!(in_flight, waited = ?started.elapsed(), "drain timeout exceeded");
         }
         // What the committer holds is committed; whoever comes later is told 503.
         let (committer, maintenance, admin) = (self.committer, self.maintenance, self.admin);
@@ -172,7 +172,7 @@ impl Daemon {
             _ = signals.stop() => false,
         };
         if !closed {
-            tracing::warn!("the spool's disk does not answer; what waits for it was not acknowledged");
+            tracing::warn!("spool disk not responding; pending deliveries were not acknowledged");
         }
         drop(self.lock);
         tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");

@@ -27,10 +27,7 @@ pub(super) fn bind(
     let listeners = server::bind(&server.listen, &mut inherited)?;
     let sockets = admin::bind(admin, &mut inherited)?;
     for name in inherited.names() {
-        tracing::warn!(
-            name,
-            "systemd passes a socket that no `listen` names: whoever connects to it waits for ever"
-        );
+        tracing::warn!(name, "systemd passes a socket that no `listen` names; its clients get no response");
     }
     Ok((listeners, sockets))
 }

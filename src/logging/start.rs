@@ -70,7 +70,7 @@ impl Logging {
         let lost = queue.error_counter();
         let filter = subscribe(shape, settings.level, queue)?;
         if let Some(error) = fault {
-            tracing::warn!(%error, socket = SOCKET, "the journal does not listen; the log goes to standard error");
+            tracing::warn!(%error, socket = SOCKET, "systemd journal unavailable; logging to standard error");
         }
         Ok(Self { lost, unsent, filter, _worker: worker })
     }

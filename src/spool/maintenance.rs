@@ -115,7 +115,7 @@ impl<V: Volume> Worker<V> {
             });
             let removed = removed.count();
             if removed > 0 {
-                tracing::info!(removed, "entries were removed that had been kept for long enough");
+                tracing::info!(count = removed, "expired entries removed");
             }
             if read_from.elapsed() >= READ_EVERY {
                 (reading, read_from) = (self.waiting(), Instant::now());
@@ -187,7 +187,7 @@ impl<V: Volume> Worker<V> {
             endpoint = %place.endpoint,
             %fault,
             moved_to = %to.display(),
-            "an entry is not whole"
+            "entry not intact"
         );
         Ok(())
     }
@@ -198,7 +198,7 @@ impl<V: Volume> Worker<V> {
             .inspect_err(|error| {
                 if error.kind() != io::ErrorKind::NotFound {
                     let spool = self.layout.root().display();
-                    tracing::warn!(%error, %spool, "housekeeping met an error");
+                    tracing::warn!(%error, %spool, "maintenance failed");
                 }
             })
             .ok()

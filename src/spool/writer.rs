@@ -250,7 +250,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
                 id = %entry.id,
                 path = %entry.path.display(),
                 %error,
-                "an entry whose sender was told to come back could not be removed: it may be there twice"
+                "entry of a failed delivery not removed; it may be stored twice"
             ),
         }
     }
@@ -263,7 +263,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
 
     fn fail(&self, answer: Answer, error: CommitError) {
         if error.concerns_only_this_entry() {
-            tracing::error!(%error, "a delivery was not stored");
+            tracing::error!(%error, "delivery not stored");
         } else {
             self.is_failing(&error);
         }
@@ -307,7 +307,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
                 let (configured, held) = (displaced.configured, displaced.held);
                 tracing::error!(configured, held, "spool directory replaced; deliveries get 503");
             }
-            (Some(_), None) => tracing::info!("spool directory back in its place"),
+            (Some(_), None) => tracing::info!("spool directory restored"),
             (Some(_), Some(_)) | (None, None) => {}
         }
     }

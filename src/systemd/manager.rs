@@ -89,9 +89,9 @@ impl Manager {
         }
         match timeout(TELL_MAX, tokio::task::spawn_blocking(say)).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "cannot tell the service manager"),
-            Ok(Err(error)) => tracing::warn!(%error, "cannot tell the service manager"),
-            Err(_) => tracing::warn!(waited = ?TELL_MAX, "the service manager does not listen"),
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "cannot notify the service manager"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot notify the service manager"),
+            Err(_) => tracing::warn!(waited = ?TELL_MAX, "service manager socket unavailable"),
         }
     }
 }

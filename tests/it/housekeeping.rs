@@ -24,7 +24,7 @@ fn what_is_not_whole_is_set_aside_and_what_was_kept_long_enough_goes() {
     fs::rename(at("new", &names[2]), at("failed", &names[2])).unwrap();
 
     let daemon = world.start();
-    let line = daemon.logged("an entry is not whole", |_| true);
+    let line = daemon.logged("entry not intact", |_| true);
     assert_eq!(line["fault"], "its payload has 3 bytes, and its envelope says 4");
     assert!(world.path(&format!("spool/corrupt/{}", names[0])).exists());
     eventually("what is done goes", || (!at("done", &names[1]).exists()).then_some(()));

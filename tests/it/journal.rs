@@ -120,7 +120,7 @@ fn without_a_journal_the_log_goes_to_standard_error_and_says_so() {
             text.contains("\"listening\"").then_some(text)
         });
         let first: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
-        assert_eq!(first["message"], "the journal does not listen; the log goes to standard error", "{said}");
+        assert_eq!(first["message"], "systemd journal unavailable; logging to standard error", "{said}");
         assert_eq!(first["level"], "WARN");
     }
 }

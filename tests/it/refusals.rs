@@ -80,7 +80,7 @@ fn a_flood_is_counted_and_kept_and_not_all_logged() {
     let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
     let kept = status["refusals"].as_array().unwrap();
     assert_eq!((kept.len(), &kept[99]["reason"]), (100, &Value::from("rule")));
-    let held_back = daemon.logged("further refusals were counted but not logged", |_| true);
+    let held_back = daemon.logged("refusals not logged; rate limit exceeded", |_| true);
     let logged = daemon
         .log_text()
         .lines()

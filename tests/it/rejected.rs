@@ -275,7 +275,7 @@ fn many_rejected_requests_are_counted_and_not_all_logged() {
     eventually("all are counted", || (count(&daemon, "bad_request") == 61.0).then_some(()));
     let logged = daemon.log_text().matches(LINE).count();
     assert!((50..55).contains(&logged), "{logged}");
-    daemon.logged("further refusals were counted but not logged", |line| line["reason"] == "bad_request");
+    daemon.logged("refusals not logged; rate limit exceeded", |line| line["reason"] == "bad_request");
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn a_bad_set_leaves_the_old_one_serving_and_putting_it_right_is_enough() {
         assert_eq!(others.count(), 0, "{name}: {degraded}");
     }
     // Each was said once, and not at every look.
-    let errors = daemon.log_text().matches("what is on disk cannot be served").count();
+    let errors = daemon.log_text().matches("reload rejected").count();
     assert_eq!(errors, BAD_SETS.len());
 }
 
@@ -250,7 +250,7 @@ fn a_file_that_is_named_and_missing_is_waited_for() {
     let world = world();
     let daemon = world.start();
     edit(&world, "ca = [\"certs/root-ca.pem\"]", "ca = [\"certs/root-ca.pem\", \"later/new/ca.pem\"]");
-    daemon.logged("what is on disk cannot be served; the set from before stays in force", |_| true);
+    daemon.logged("reload rejected; the previous configuration stays in force", |_| true);
     fs::create_dir_all(world.path("later/new")).unwrap();
     let other = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
     fs::write(world.path("later/new/ca.pem"), &other.issued.certificate_pem).unwrap();
@@ -285,7 +285,7 @@ fn whoever_asks_is_told_what_became_of_it() {
     assert!(said.contains("takes a restart") && said.contains("unchanged"), "it still waits: {said}");
     assert!(status(&daemon)["degraded"].to_string().contains("takes a restart"));
     daemon.signal("-HUP");
-    daemon.logged("SIGHUP: reloading", |_| true);
+    daemon.logged("SIGHUP received; reloading", |_| true);
     assert!(delivers(&world, &daemon, "client", "/webhooks/pix"));
     daemon.signal("-TERM");
     assert_eq!(daemon.wait().code(), Some(0));

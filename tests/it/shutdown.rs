@@ -131,7 +131,7 @@ fn a_pipe_in_the_place_of_a_watched_file_does_not_hold_up_the_stop() {
     let (pipe, watched) = (world.path("pipe"), world.cert("server"));
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     std::fs::rename(pipe, watched).unwrap();
-    daemon.logged("what is on disk cannot be served; the set from before stays in force", |_| true);
+    daemon.logged("reload rejected; the previous configuration stays in force", |_| true);
     daemon.signal("-TERM");
     assert_eq!(daemon.wait().code(), Some(0));
 }

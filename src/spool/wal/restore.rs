@@ -180,7 +180,7 @@ impl<V: Volume> Rewriter<'_, V> {
         };
         let (path_shown, moved_to) =
             (path.display(), moved_to.as_deref().map(|to| tracing::field::display(to.display())));
-        tracing::error!(path = %path_shown, moved_to, "something else had the name of an entry; the entry was restored");
+        tracing::error!(path = %path_shown, moved_to, "file with the name of an entry moved aside; entry restored");
         self.volume.rename(&draft, path)?;
         if self.syncs_everything { Ok(()) } else { self.volume.sync_dir(queue) }
     }
