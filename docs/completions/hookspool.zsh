@@ -39,7 +39,7 @@ _arguments "${_arguments_options[@]}" : \
 (demo)
 _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'--once[End after the delivery, with 0 if it is on disk]' \
+'--once[Exit after the delivery, with 0 if it is on disk]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -69,13 +69,13 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (init)
 _arguments "${_arguments_options[@]}" : \
-'--dir=[Where to put them]:DIR:_files' \
-'*--host=[A further name or address of the server, beside localhost, 127.0.0.1 and \:\:1 \[repeatable\]]:HOST:_default' \
+'--dir=[The directory to write to]:DIR:_files' \
+'*--host=[An additional name or address of the server, besides localhost, 127.0.0.1 and \:\:1 \[repeatable\]]:HOST:_default' \
 '*--client=[The common name of a client \[default\: client\] \[repeatable\]]:NAME:_default' \
-'--owner=[Who shall own the files]:USER[:GROUP]:_default' \
+'--owner=[The owner of the files]:USER[:GROUP]:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--rsa[RSA keys of 2048 bits instead of ECDSA P-256]' \
-'--force[Replace files that are there]' \
+'--force[Replace existing files]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -124,8 +124,8 @@ esac
 (explain)
 _arguments "${_arguments_options[@]}" : \
 '--cert=[The certificate, PEM or DER (\`-\`\: standard input); further ones in the file are its chain]:FILE:_files' \
-'--chain=[The certificates that come with it]:FILE:_files' \
-'--endpoint=[Ask also whether it may deliver there]:NAME:_default' \
+'--chain=[The certificates that are sent with it]:FILE:_files' \
+'--endpoint=[Report also whether it may deliver to this endpoint]:NAME:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
@@ -134,37 +134,37 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (send)
 _arguments "${_arguments_options[@]}" : \
-'--cert=[The certificate to show, with its chain; \`-\` is standard input]:FILE:_files' \
+'--cert=[The client certificate with its chain; \`-\` is standard input]:FILE:_files' \
 '--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
 '*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
 '*--header=[A header, as \`Name\: value\` \[repeatable\]]:HEADER:_default' \
-'--repeat=[How often]:N:_default' \
-'--rate=[How many a second, at most \[default\: as fast as answers come\]]:R:_default' \
+'--repeat=[How many times]:N:_default' \
+'--rate=[The most deliveries a second \[default\: as fast as responses arrive\]]:R:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'(--ca)--insecure[Believe whatever server answers]' \
-'(--http2)--http1.1[Speak only HTTP/1.1]' \
-'--http2[Speak only HTTP/2]' \
+'(--ca)--insecure[Do not verify the server]' \
+'(--http2)--http1.1[Use only HTTP/1.1]' \
+'--http2[Use only HTTP/2]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':url -- Where to deliver\: https only:_default' \
-'::file -- What to deliver; `-` is standard input, the default where that is not a terminal:_files' \
+':url -- The URL to deliver to\: https only:_default' \
+'::file -- The file to deliver; `-` is standard input, the default if that is not a terminal:_files' \
 && ret=0
 ;;
 (probe)
 _arguments "${_arguments_options[@]}" : \
-'--cert=[The certificate to show, with its chain; \`-\` is standard input]:FILE:_files' \
+'--cert=[The client certificate with its chain; \`-\` is standard input]:FILE:_files' \
 '--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
 '*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'(--ca)--insecure[Believe whatever server answers]' \
-'(--http2)--http1.1[Speak only HTTP/1.1]' \
-'--http2[Speak only HTTP/2]' \
+'(--ca)--insecure[Do not verify the server]' \
+'(--http2)--http1.1[Use only HTTP/1.1]' \
+'--http2[Use only HTTP/2]' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':url -- Where to knock\: https only:_default' \
+':url -- The URL to connect to\: https only:_default' \
 && ret=0
 ;;
 (spool)
@@ -184,10 +184,10 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (list)
 _arguments "${_arguments_options[@]}" : \
-'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
-'--queue=[Which queue\: new, taken, done or failed]:QUEUE:_default' \
+'--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
+'--queue=[The queue\: new, taken, done or failed]:QUEUE:_default' \
 '--since=[Received at most this long ago, as in 1h]:AGE:_default' \
-'--sender=[From this sender]:NAME:_default' \
+'--sender=[Only this sender]:NAME:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
@@ -197,19 +197,19 @@ _arguments "${_arguments_options[@]}" : \
 (show)
 _arguments "${_arguments_options[@]}" : \
 '(--json)--format=[Print this part byte for byte]:PART:((envelope\:"The first line"
-payload\:"What follows it"
-entry\:"All of it"))' \
+payload\:"Everything after it"
+entry\:"The whole file"))' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'--json[Print one JSON document\: where it is, whether it is whole, and its envelope]' \
+'--json[Print one JSON document\: its path, whether it is intact, and its envelope]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-':entry -- Which entry\: its id or its path:_default' \
+':entry -- The entry\: its ID or its path:_default' \
 && ret=0
 ;;
 (verify)
 _arguments "${_arguments_options[@]}" : \
-'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
-'--queue=[Which queue\: new, taken, done or failed \[default\: all\]]:QUEUE:_default' \
+'--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
+'--queue=[The queue\: new, taken, done or failed \[default\: all\]]:QUEUE:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
@@ -220,7 +220,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--endpoint=[The oldest entry of this endpoint, or with --all or --batch several]:NAME:_default' \
 '--batch=[At most N of them, the oldest first]:N:_default' \
-'*--exec=[Run this on each entry; what follows goes to the command]:CMD:_default' \
+'*--exec=[Run this command on each entry; all following words are its arguments]:CMD:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '(--batch)--all[All entries of the endpoint that are waiting now, the oldest first]' \
 '-h[Print help]' \
@@ -234,7 +234,7 @@ _arguments "${_arguments_options[@]}" : \
 '--force[Also entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::entries -- Which entries:_default' \
+'*::entries -- The entries\: their IDs or paths:_default' \
 && ret=0
 ;;
 (fail)
@@ -243,14 +243,14 @@ _arguments "${_arguments_options[@]}" : \
 '--force[Also entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::entries -- Which entries:_default' \
+'*::entries -- The entries\: their IDs or paths:_default' \
 && ret=0
 ;;
 (requeue)
 _arguments "${_arguments_options[@]}" : \
 '--queue=[All of a queue\: taken or failed]:QUEUE:_default' \
-'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
-'--older=[That have been there for this long, as in 1h]:AGE:_default' \
+'--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
+'--older=[Only entries that have been there for this long, as in 1h]:AGE:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--force[Also entries that are being processed]' \
 '-h[Print help]' \
@@ -260,9 +260,9 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (purge)
 _arguments "${_arguments_options[@]}" : \
-'--queue=[From which queue\: done or failed]:QUEUE:_default' \
-'--older=[What has been there for this long, as in 7d]:AGE:_default' \
-'--endpoint=[Of this endpoint \[default\: of all\]]:NAME:_default' \
+'--queue=[The queue\: done or failed]:QUEUE:_default' \
+'--older=[Entries that have been there for this long, as in 7d]:AGE:_default' \
+'--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -344,7 +344,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
-':shell -- Which shell:(bash elvish fish powershell zsh)' \
+':shell -- The shell:(bash elvish fish powershell zsh)' \
 && ret=0
 ;;
 (man)
@@ -352,7 +352,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
-':folder -- The folder to write to:_files' \
+':folder -- The directory to write to:_files' \
 && ret=0
 ;;
 (help)
@@ -495,17 +495,17 @@ esac
 (( $+functions[_hookspool_commands] )) ||
 _hookspool_commands() {
     local commands; commands=(
-'run:Serve until told to stop' \
-'demo:Make throwaway certificates where none stand, serve, and deliver one sample to itself' \
-'check:Read the configuration and every file it names; report all findings at once' \
-'certs:Make certificates for development, or look into any' \
-'explain:Say whether a certificate would be let in, and why, or why not' \
+'run:Run the daemon in the foreground' \
+'demo:Create throwaway certificates if none exist, serve, and deliver one sample to itself' \
+'check:Read the configuration and every file that it names; report all findings at once' \
+'certs:Create development certificates, or show any certificates' \
+'explain:Report whether a certificate would be accepted, and why or why not' \
 'send:Deliver a file as a sender would' \
-'probe:Do what a bank does when a webhook is registered\: knock without a certificate, then with one' \
-'spool:Look at entries and move them' \
-'reload:Have the running daemon read certificates and configuration again, and say what became of it' \
-'status:Ask the running daemon how it is' \
-'completions:Print what a shell needs to complete command lines' \
+'probe:Do what a bank does when a webhook is registered\: connect without a certificate, then with one' \
+'spool:Inspect and move entries' \
+'reload:Tell the running daemon to reload certificates and configuration, and report the outcome' \
+'status:Show the status of the running daemon' \
+'completions:Print the completion script of a shell' \
 'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -514,8 +514,8 @@ _hookspool_commands() {
 (( $+functions[_hookspool__subcmd__certs_commands] )) ||
 _hookspool__subcmd__certs_commands() {
     local commands; commands=(
-'init:Make a throwaway PKI\: a root, a server, a client' \
-'show:Show what is in PEM or DER files, and the \[\[sender\]\] lines that would match' \
+'init:Create a throwaway PKI\: a root, a server and a client' \
+'show:Show the contents of PEM or DER files, and the \[\[sender\]\] lines that would match' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'hookspool certs commands' commands "$@"
@@ -523,8 +523,8 @@ _hookspool__subcmd__certs_commands() {
 (( $+functions[_hookspool__subcmd__certs__subcmd__help_commands] )) ||
 _hookspool__subcmd__certs__subcmd__help_commands() {
     local commands; commands=(
-'init:Make a throwaway PKI\: a root, a server, a client' \
-'show:Show what is in PEM or DER files, and the \[\[sender\]\] lines that would match' \
+'init:Create a throwaway PKI\: a root, a server and a client' \
+'show:Show the contents of PEM or DER files, and the \[\[sender\]\] lines that would match' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'hookspool certs help commands' commands "$@"
@@ -577,17 +577,17 @@ _hookspool__subcmd__explain_commands() {
 (( $+functions[_hookspool__subcmd__help_commands] )) ||
 _hookspool__subcmd__help_commands() {
     local commands; commands=(
-'run:Serve until told to stop' \
-'demo:Make throwaway certificates where none stand, serve, and deliver one sample to itself' \
-'check:Read the configuration and every file it names; report all findings at once' \
-'certs:Make certificates for development, or look into any' \
-'explain:Say whether a certificate would be let in, and why, or why not' \
+'run:Run the daemon in the foreground' \
+'demo:Create throwaway certificates if none exist, serve, and deliver one sample to itself' \
+'check:Read the configuration and every file that it names; report all findings at once' \
+'certs:Create development certificates, or show any certificates' \
+'explain:Report whether a certificate would be accepted, and why or why not' \
 'send:Deliver a file as a sender would' \
-'probe:Do what a bank does when a webhook is registered\: knock without a certificate, then with one' \
-'spool:Look at entries and move them' \
-'reload:Have the running daemon read certificates and configuration again, and say what became of it' \
-'status:Ask the running daemon how it is' \
-'completions:Print what a shell needs to complete command lines' \
+'probe:Do what a bank does when a webhook is registered\: connect without a certificate, then with one' \
+'spool:Inspect and move entries' \
+'reload:Tell the running daemon to reload certificates and configuration, and report the outcome' \
+'status:Show the status of the running daemon' \
+'completions:Print the completion script of a shell' \
 'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -596,8 +596,8 @@ _hookspool__subcmd__help_commands() {
 (( $+functions[_hookspool__subcmd__help__subcmd__certs_commands] )) ||
 _hookspool__subcmd__help__subcmd__certs_commands() {
     local commands; commands=(
-'init:Make a throwaway PKI\: a root, a server, a client' \
-'show:Show what is in PEM or DER files, and the \[\[sender\]\] lines that would match' \
+'init:Create a throwaway PKI\: a root, a server and a client' \
+'show:Show the contents of PEM or DER files, and the \[\[sender\]\] lines that would match' \
     )
     _describe -t commands 'hookspool help certs commands' commands "$@"
 }
@@ -666,11 +666,11 @@ _hookspool__subcmd__help__subcmd__spool_commands() {
     local commands; commands=(
 'list:List a queue, the oldest entry first' \
 'show:Show one entry' \
-'verify:Read every entry and compare length and digest; what is not whole is moved to corrupt/' \
-'take:Claim the oldest entry of an endpoint, or those that are named' \
+'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
+'take:Claim the oldest entry of an endpoint, or the given ones' \
 'done:Finish entries that were taken' \
 'fail:Give up entries that were taken' \
-'requeue:Put entries back into new' \
+'requeue:Return entries to new' \
 'purge:Remove entries that are done or failed' \
     )
     _describe -t commands 'hookspool help spool commands' commands "$@"
@@ -750,11 +750,11 @@ _hookspool__subcmd__spool_commands() {
     local commands; commands=(
 'list:List a queue, the oldest entry first' \
 'show:Show one entry' \
-'verify:Read every entry and compare length and digest; what is not whole is moved to corrupt/' \
-'take:Claim the oldest entry of an endpoint, or those that are named' \
+'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
+'take:Claim the oldest entry of an endpoint, or the given ones' \
 'done:Finish entries that were taken' \
 'fail:Give up entries that were taken' \
-'requeue:Put entries back into new' \
+'requeue:Return entries to new' \
 'purge:Remove entries that are done or failed' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -775,11 +775,11 @@ _hookspool__subcmd__spool__subcmd__help_commands() {
     local commands; commands=(
 'list:List a queue, the oldest entry first' \
 'show:Show one entry' \
-'verify:Read every entry and compare length and digest; what is not whole is moved to corrupt/' \
-'take:Claim the oldest entry of an endpoint, or those that are named' \
+'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
+'take:Claim the oldest entry of an endpoint, or the given ones' \
 'done:Finish entries that were taken' \
 'fail:Give up entries that were taken' \
-'requeue:Put entries back into new' \
+'requeue:Return entries to new' \
 'purge:Remove entries that are done or failed' \
 'help:Print this message or the help of the given subcommand(s)' \
     )

@@ -16,7 +16,7 @@ pub struct Args {
     /// The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -24,40 +24,40 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve until told to stop
+    /// Run the daemon in the foreground
     Run,
-    /// Make throwaway certificates where none stand, serve, and deliver one sample to itself
+    /// Create throwaway certificates if none exist, serve, and deliver one sample to itself
     Demo(DemoArgs),
-    /// Read the configuration and every file it names; report all findings at once
+    /// Read the configuration and every file that it names; report all findings at once
     Check(JsonArgs),
-    /// Make certificates for development, or look into any
+    /// Create development certificates, or show any certificates
     #[command(subcommand)]
     Certs(CertsCommand),
-    /// Say whether a certificate would be let in, and why, or why not
+    /// Report whether a certificate would be accepted, and why or why not
     Explain(ExplainArgs),
     /// Deliver a file as a sender would
     Send(SendArgs),
-    /// Do what a bank does when a webhook is registered: knock without a certificate, then with one
+    /// Do what a bank does when a webhook is registered: connect without a certificate, then with one
     Probe(ProbeArgs),
-    /// Look at entries and move them
+    /// Inspect and move entries
     #[command(subcommand)]
     Spool(SpoolCommand),
-    /// Have the running daemon read certificates and configuration again, and say what became of it
+    /// Tell the running daemon to reload certificates and configuration, and report the outcome
     Reload,
-    /// Ask the running daemon how it is
+    /// Show the status of the running daemon
     Status(JsonArgs),
-    /// Print what a shell needs to complete command lines
+    /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Write the manual pages hookspool(1) and webhooks.toml(5)
     Man(ManArgs),
 }
 
-/// What `certs` can do.
+/// The subcommands of `certs`.
 #[derive(Debug, Subcommand)]
 pub enum CertsCommand {
-    /// Make a throwaway PKI: a root, a server, a client
+    /// Create a throwaway PKI: a root, a server and a client
     Init(InitArgs),
-    /// Show what is in PEM or DER files, and the [[sender]] lines that would match
+    /// Show the contents of PEM or DER files, and the [[sender]] lines that would match
     Show(ShowArgs),
 }
 
@@ -72,14 +72,14 @@ pub struct JsonArgs {
 /// `hookspool completions`
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct CompletionsArgs {
-    /// Which shell
+    /// The shell
     pub shell: clap_complete::Shell,
 }
 
 /// `hookspool man`
 #[derive(Clone, Debug, clap::Args)]
 pub struct ManArgs {
-    /// The folder to write to
+    /// The directory to write to
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
 }
@@ -87,7 +87,7 @@ pub struct ManArgs {
 /// `hookspool demo`
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct DemoArgs {
-    /// End after the delivery, with 0 if it is on disk
+    /// Exit after the delivery, with 0 if it is on disk
     #[arg(long)]
     pub once: bool,
 }
@@ -99,10 +99,10 @@ Writes root-ca, server and client, each as .pem (certificate) and .key (private 
 The first --client is written as client.pem and client.key, whatever its name; each further one
 as NAME.pem and NAME.key.")]
 pub struct InitArgs {
-    /// Where to put them
+    /// The directory to write to
     #[arg(long, default_value = "certs")]
     pub dir: PathBuf,
-    /// A further name or address of the server, beside localhost, 127.0.0.1 and ::1 [repeatable]
+    /// An additional name or address of the server, besides localhost, 127.0.0.1 and ::1 [repeatable]
     #[arg(long = "host", value_name = "HOST")]
     pub hosts: Vec<String>,
     /// The common name of a client [default: client] [repeatable]
@@ -111,10 +111,10 @@ pub struct InitArgs {
     /// RSA keys of 2048 bits instead of ECDSA P-256
     #[arg(long)]
     pub rsa: bool,
-    /// Who shall own the files
+    /// The owner of the files
     #[arg(long, value_name = "USER[:GROUP]")]
     pub owner: Option<String>,
-    /// Replace files that are there
+    /// Replace existing files
     #[arg(long)]
     pub force: bool,
 }
@@ -136,10 +136,10 @@ pub struct ExplainArgs {
     /// The certificate, PEM or DER (`-`: standard input); further ones in the file are its chain
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
-    /// The certificates that come with it
+    /// The certificates that are sent with it
     #[arg(long, value_name = "FILE")]
     pub chain: Option<PathBuf>,
-    /// Ask also whether it may deliver there
+    /// Report also whether it may deliver to this endpoint
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<String>,
     /// Print one JSON document
@@ -147,10 +147,10 @@ pub struct ExplainArgs {
     pub json: bool,
 }
 
-/// How to be recognized, and whom to trust.
+/// The client certificate, and what is trusted.
 #[derive(Debug, clap::Args)]
 pub struct PeerArgs {
-    /// The certificate to show, with its chain; `-` is standard input
+    /// The client certificate with its chain; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub cert: Option<PathBuf>,
     /// Its private key [default: the one in the file of --cert]
@@ -159,16 +159,16 @@ pub struct PeerArgs {
     /// The CA that vouches for the server; the system's are never used [repeatable]
     #[arg(long, value_name = "FILE")]
     pub ca: Vec<PathBuf>,
-    /// Believe whatever server answers
+    /// Do not verify the server
     #[arg(long, conflicts_with = "ca")]
     pub insecure: bool,
     /// Connect here instead of to the host of the URL
     #[arg(long, value_name = "HOST:PORT")]
     pub connect: Option<String>,
-    /// Speak only HTTP/1.1
+    /// Use only HTTP/1.1
     #[arg(long = "http1.1", conflicts_with = "http2")]
     pub http1: bool,
-    /// Speak only HTTP/2
+    /// Use only HTTP/2
     #[arg(long)]
     pub http2: bool,
 }
@@ -185,20 +185,20 @@ impl PeerArgs {
 /// `hookspool send`
 #[derive(Debug, clap::Args)]
 pub struct SendArgs {
-    /// Where to deliver: https only
+    /// The URL to deliver to: https only
     pub url: String,
-    /// What to deliver; `-` is standard input, the default where that is not a terminal
+    /// The file to deliver; `-` is standard input, the default if that is not a terminal
     pub file: Option<PathBuf>,
-    /// Who we are and whom we trust.
+    /// The client certificate, and what is trusted.
     #[command(flatten)]
     pub peer: PeerArgs,
     /// A header, as `Name: value` [repeatable]
     #[arg(long = "header", value_name = "HEADER")]
     pub headers: Vec<String>,
-    /// How often
+    /// How many times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub repeat: u64,
-    /// How many a second, at most [default: as fast as answers come]
+    /// The most deliveries a second [default: as fast as responses arrive]
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
 }
@@ -210,9 +210,9 @@ Over TLS 1.2 and 1.3 it delivers {\"evento\":\"teste_webhook\"} three times: wit
 with one of a CA made on the spot, which must be refused, and with --cert, which must be answered
 2xx. A version of TLS that the server does not speak is said, and no failure.")]
 pub struct ProbeArgs {
-    /// Where to knock: https only
+    /// The URL to connect to: https only
     pub url: String,
-    /// Who we are and whom we trust.
+    /// The client certificate, and what is trusted.
     #[command(flatten)]
     pub peer: PeerArgs,
     /// Print one JSON document
@@ -231,7 +231,7 @@ const ENVIRONMENT: &str = "HOOKSPOOL_CONFIG";
 const HERE: &str = "webhooks.toml";
 const SYSTEM: &str = "/etc/hookspool/webhooks.toml";
 
-/// The configuration file that is meant.
+/// The path of the configuration file.
 ///
 /// # Errors
 /// When the one that was named is missing, or none was named and none stands where they usually do.

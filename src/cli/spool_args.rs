@@ -9,22 +9,22 @@ use crate::policy::Name;
 use crate::quantity::Span;
 use crate::spool::Queue;
 
-/// What `spool` can do.
+/// The subcommands of `spool`.
 #[derive(Debug, Subcommand)]
 pub enum SpoolCommand {
     /// List a queue, the oldest entry first
     List(SpoolListArgs),
     /// Show one entry
     Show(SpoolShowArgs),
-    /// Read every entry and compare length and digest; what is not whole is moved to corrupt/
+    /// Read every entry and compare length and digest; entries that are not intact are moved to corrupt/
     Verify(SpoolVerifyArgs),
-    /// Claim the oldest entry of an endpoint, or those that are named
+    /// Claim the oldest entry of an endpoint, or the given ones
     Take(SpoolTakeArgs),
     /// Finish entries that were taken
     Done(SpoolMoveArgs),
     /// Give up entries that were taken
     Fail(SpoolMoveArgs),
-    /// Put entries back into new
+    /// Return entries to new
     Requeue(SpoolRequeueArgs),
     /// Remove entries that are done or failed
     Purge(SpoolPurgeArgs),
@@ -33,16 +33,16 @@ pub enum SpoolCommand {
 /// `hookspool spool list`
 #[derive(Debug, clap::Args)]
 pub struct SpoolListArgs {
-    /// Of this endpoint [default: of all]
+    /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// Which queue: new, taken, done or failed
+    /// The queue: new, taken, done or failed
     #[arg(long, value_name = "QUEUE", default_value = "new")]
     pub queue: AnyQueue,
     /// Received at most this long ago, as in 1h
     #[arg(long, value_name = "AGE")]
     pub since: Option<Span>,
-    /// From this sender
+    /// Only this sender
     #[arg(long, value_name = "NAME")]
     pub sender: Option<Name>,
     /// Print one JSON document
@@ -53,13 +53,13 @@ pub struct SpoolListArgs {
 /// `hookspool spool show`
 #[derive(Debug, clap::Args)]
 pub struct SpoolShowArgs {
-    /// Which entry: its id or its path
+    /// The entry: its ID or its path
     #[arg(value_name = "ID|PATH")]
     pub entry: String,
     /// Print this part byte for byte
     #[arg(long, value_enum, value_name = "PART", conflicts_with = "json")]
     pub format: Option<SpoolFormat>,
-    /// Print one JSON document: where it is, whether it is whole, and its envelope
+    /// Print one JSON document: its path, whether it is intact, and its envelope
     #[arg(long)]
     pub json: bool,
 }
@@ -69,19 +69,19 @@ pub struct SpoolShowArgs {
 pub enum SpoolFormat {
     /// The first line
     Envelope,
-    /// What follows it
+    /// Everything after it
     Payload,
-    /// All of it
+    /// The whole file
     Entry,
 }
 
 /// `hookspool spool verify`
 #[derive(Debug, clap::Args)]
 pub struct SpoolVerifyArgs {
-    /// Of this endpoint [default: of all]
+    /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// Which queue: new, taken, done or failed [default: all]
+    /// The queue: new, taken, done or failed [default: all]
     #[arg(long, value_name = "QUEUE")]
     pub queue: Option<AnyQueue>,
     /// Print one JSON document
@@ -115,7 +115,7 @@ pub struct SpoolTakeArgs {
     /// At most N of them, the oldest first
     #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: Option<u64>,
-    /// Run this on each entry; what follows goes to the command
+    /// Run this command on each entry; all following words are its arguments
     #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "CMD", requires = "endpoint")]
     pub exec: Vec<OsString>,
 }
@@ -123,7 +123,7 @@ pub struct SpoolTakeArgs {
 /// `hookspool spool done`, `hookspool spool fail`
 #[derive(Debug, clap::Args)]
 pub struct SpoolMoveArgs {
-    /// Which entries
+    /// The entries: their IDs or paths
     #[arg(value_name = "ID|PATH", required = true)]
     pub entries: Vec<String>,
     /// Also entries that are being processed
@@ -140,10 +140,10 @@ pub struct SpoolRequeueArgs {
     /// All of a queue: taken or failed
     #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Taken, Queue::Failed]))]
     pub queue: Option<AnyQueue>,
-    /// Of this endpoint [default: of all]
+    /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME", requires = "queue")]
     pub endpoint: Option<Name>,
-    /// That have been there for this long, as in 1h
+    /// Only entries that have been there for this long, as in 1h
     #[arg(long, value_name = "AGE", requires = "queue")]
     pub older: Option<Span>,
     /// Also entries that are being processed
@@ -154,13 +154,13 @@ pub struct SpoolRequeueArgs {
 /// `hookspool spool purge`
 #[derive(Debug, clap::Args)]
 pub struct SpoolPurgeArgs {
-    /// From which queue: done or failed
+    /// The queue: done or failed
     #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Done, Queue::Failed]))]
     pub queue: AnyQueue,
-    /// What has been there for this long, as in 7d
+    /// Entries that have been there for this long, as in 7d
     #[arg(long, value_name = "AGE")]
     pub older: Span,
-    /// Of this endpoint [default: of all]
+    /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
 }

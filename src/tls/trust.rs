@@ -28,7 +28,7 @@ pub struct SenderTrust {
     pub anchors: Vec<Anchor>,
     /// What its certificates may be marked for.
     pub eku: Eku,
-    /// Its revocation lists; without them revocation is not looked at.
+    /// Its revocation lists; without them revocation is not checked.
     pub revocation: Option<Revocation>,
 }
 
