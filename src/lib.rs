@@ -1,9 +1,9 @@
 //! hookspool receives webhooks over mutual TLS, writes each to a spool directory so that it
 //! survives a power cut, and only then answers 200.
 //!
-//! This file is the map. The `mod` lines stand in groups, one group a floor, ground first, and
-//! **a module uses only modules on lower floors**; inside a directory the same holds for the order
-//! of lines in its `mod.rs`. `tests/floors.rs` reads these very lines and keeps it so.
+//! This file is the map. The `mod` lines are grouped by layer, the lowest first, and **a module uses only modules of lower
+//! layers**; inside a directory, the order of the lines in its `mod.rs` means the same. `tests/layers.rs` reads these lines and
+//! enforces it.
 //!
 //! Start reading at [`receive::intake`]: the life of one delivery.
 
@@ -26,10 +26,10 @@ pub mod diagnostic;
 pub mod envelope;
 pub mod identity;
 
-// 2 Judgement: pure
+// 2 Decisions: pure
 pub mod policy;
 
-// 3 Mechanisms: none knows another
+// 3 Mechanisms: none uses another
 pub mod devpki;
 pub mod logging;
 pub mod sandbox;
@@ -46,7 +46,7 @@ pub mod refusals;
 // 5 Work
 pub mod receive;
 
-// 6 Doors
+// 6 Listeners
 pub mod admin;
 pub mod server;
 

@@ -1,6 +1,6 @@
 //! TLS: certificates and keys from their files, who vouches for whom, and the two configurations.
 //!
-//! The only place, with `server/handshake.rs` and `live.rs`, that names rustls.
+//! The only modules that use rustls are these, `server/handshake.rs`, `server/failure.rs` and `live.rs`.
 
 pub mod expiry;
 pub mod pem;

@@ -1,6 +1,6 @@
-//! The architecture, held: a module uses only modules on lower floors.
+//! Enforces the architecture: a module uses only modules of lower layers.
 //!
-//! The floors are the groups of `pub mod` lines in `src/lib.rs`, and inside a directory the order
+//! The layers are the groups of `pub mod` lines in `src/lib.rs`, and inside a directory the order
 //! of the lines in its `mod.rs`. There is no second list.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files that alone may name something, and what.
+/// Texts that only certain files may contain.
 const OWNERS: &[(&str, &[&str])] = &[
     ("warp::", &["server/routes.rs"]),
     ("toml::", &["config/raw.rs"]),
@@ -86,17 +86,17 @@ fn named_after(line: &str, prefix: &str) -> Vec<String> {
 
 /// Everything that leans the wrong way, as `path:line: what leans on what`.
 fn faults(tree: &Tree) -> Vec<String> {
-    let floors: BTreeMap<_, _> = modules(&tree["lib.rs"]).into_iter().collect();
+    let layers: BTreeMap<_, _> = modules(&tree["lib.rs"]).into_iter().collect();
     let mut faults = Vec::new();
     for (path, text) in tree.iter().filter(|(path, _)| *path != "lib.rs" && *path != "main.rs") {
         let own = path.split(['/', '.']).next().unwrap().to_owned();
-        let Some(own_floor) = floors.get(&own) else {
-            faults.push(format!("{path}: `{own}` stands on no floor"));
+        let Some(own_layer) = layers.get(&own) else {
+            faults.push(format!("{path}: `{own}` is in no layer"));
             continue;
         };
         for (line, code) in code(text) {
             for used in named_after(code, "crate::") {
-                if floors.get(&used).is_some_and(|floor| used != own && floor >= own_floor) {
+                if layers.get(&used).is_some_and(|layer| used != own && layer >= own_layer) {
                     faults.push(format!("{path}:{line}: `{own}` leans on `{used}`, which is not below it"));
                 }
             }
@@ -129,7 +129,7 @@ fn faults_inside(tree: &Tree, path: &str, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_module_uses_only_lower_floors() {
+fn a_module_uses_only_lower_layers() {
     let faults = faults(&tree());
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
@@ -178,6 +178,6 @@ fn planted_faults_are_found() {
     assert_eq!(plant("policy.rs", "fn f() { crate::spool::open() }").len(), 1, "without a use");
     assert_eq!(plant("spool/layout.rs", "use super::commit::Receipt;").len(), 1, "later in its directory");
     assert_eq!(plant("spool/layout.rs", "use crate::spool::commit::Receipt;").len(), 1, "by the long way");
-    assert_eq!(plant("stray.rs", "//! x").len(), 1, "on no floor");
+    assert_eq!(plant("stray.rs", "//! x").len(), 1, "on no layer");
     assert!(plant("clock.rs", "// crate::policy::Peer").is_empty(), "a comment leans on nothing");
 }
