@@ -126,7 +126,7 @@ impl SourceFile {
         &self.text
     }
 
-    /// The line that a byte stands in, from 1.
+    /// The line of a byte, from 1.
     pub fn line(&self, byte: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= byte)
     }

@@ -154,7 +154,7 @@ pub struct Envelope<'a> {
     pub received_at: String,
     /// The endpoint's name.
     pub endpoint: &'a str,
-    /// As whom the peer delivered.
+    /// The sender.
     pub sender: &'a str,
     /// The suffix the request target ended with, without its slash.
     pub event: Option<&'a str>,

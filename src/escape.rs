@@ -39,13 +39,13 @@ pub struct Quoted<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// As it stands in a line of words: in quotes unless it is one word that holds nothing special.
+    /// For a line of words: in quotes unless it is one word without special characters.
     pub fn word(text: &'a str) -> Self {
         let special = |c: char| c.is_whitespace() || matches!(c, '"' | '=' | '\\') || !is_plain(c);
         Self { text, quotes: text.is_empty() || text.contains(special) }
     }
 
-    /// As it stands between words: without quotes.
+    /// For use inside a sentence: without quotes.
     pub fn inside(text: &'a str) -> Self {
         Self { text, quotes: false }
     }

@@ -112,7 +112,7 @@ impl Live {
         }
     }
 
-    /// The snapshot in force. Whoever asks twice may get two: ask once for what belongs together.
+    /// The snapshot in force. Two calls may return two snapshots: call once for what belongs together.
     pub fn current(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
     }
@@ -153,7 +153,7 @@ impl Live {
         degraded
     }
 
-    /// Says that no delivery is taken any more.
+    /// Stops accepting deliveries.
     pub fn begin_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }

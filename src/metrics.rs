@@ -142,7 +142,7 @@ impl Metrics {
                 .gauge("hookspool_generation", "Which set of certificates and configuration is in force"),
             log_lines_dropped: table.counter(
                 "hookspool_log_lines_dropped_total",
-                "Log lines lost because whoever reads them was too slow",
+                "Log lines dropped because the log reader was too slow",
             ),
             spool_entries: table.gauges(
                 "hookspool_spool_entries",

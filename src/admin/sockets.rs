@@ -36,7 +36,7 @@ impl Socket {
     }
 }
 
-/// A place that cannot be had.
+/// An address or path that cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminBindError {
     /// An address or a path.
@@ -71,7 +71,7 @@ pub fn socket_folders(settings: &Settings) -> impl Iterator<Item = &Path> {
 /// Binds all of them, or none. The folders of sockets have to be there.
 ///
 /// # Errors
-/// With the first place that cannot be had.
+/// The first address or path that cannot be bound.
 pub fn bind(settings: &Settings, inherited: &mut Inherited) -> Result<Vec<Socket>, AdminBindError> {
     let mut sockets = Vec::new();
     for address in &settings.listen {

@@ -208,7 +208,7 @@ pub struct SendArgs {
 #[command(after_help = "\
 Over TLS 1.2 and 1.3 it delivers {\"evento\":\"teste_webhook\"} three times: without a certificate and
 with one of a CA made on the spot, which must be refused, and with --cert, which must be answered
-2xx. A version of TLS that the server does not speak is said, and no failure.")]
+2xx. A TLS version that the server does not support is reported, and is not a failure.")]
 pub struct ProbeArgs {
     /// The URL to connect to: https only
     pub url: String,

@@ -57,7 +57,7 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
     })?
 }
 
-/// What will be delivered where, and as whom.
+/// What will be delivered, to which endpoint and by which sender.
 struct Plan {
     endpoint: Endpoint,
     spool: Layout,

@@ -11,7 +11,7 @@ use crate::logging::LoggingError;
 use crate::secrets::without_secrets;
 use crate::spool::{LockError, OpenError};
 
-/// What the shell is told.
+/// The exit code of the process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
     /// 0: fine.
@@ -69,7 +69,7 @@ pub enum Failure {
     /// A file of the command line is missing.
     #[error("`{}` does not exist", shown(.0))]
     MissingFile(PathBuf),
-    /// Whoever read our standard output has read enough.
+    /// The reader of standard output has closed it.
     #[error("standard output is closed")]
     OutputClosed,
     /// The answer is no.

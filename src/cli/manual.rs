@@ -76,7 +76,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("65", "A file named on the command line is not what it should be."),
             ("66", "A file named on the command line is missing."),
             ("69", "The daemon or the URL cannot be reached."),
-            ("73", "The spool is locked by another daemon, or an address or socket cannot be had."),
+            ("73", "The spool is locked by another daemon, or an address or socket cannot be bound."),
             ("74", "Input or output failed."),
             ("78", "The configuration has errors, or a reload was rejected."),
         ],

@@ -40,7 +40,7 @@ impl Peer {
     }
 }
 
-/// What the flags say of whom to believe, what to show and what to speak.
+/// The trust, the client certificate and the protocols that the flags name.
 ///
 /// # Errors
 /// When a file is missing or not what it should be, or nobody was named to be trusted.
@@ -54,8 +54,8 @@ pub fn client_settings(args: &PeerArgs) -> Result<ClientSettings, Failure> {
     if args.insecure {
         let _ = writeln!(
             anstream::stderr(),
-            "\x1b[1;31mhookspool: --insecure: whoever answers is believed; its certificate, its name, its dates \
-             and its key are not looked at\x1b[0m"
+            "\x1b[1;31mhookspool: --insecure: the server is not verified: neither its certificate, its name, its dates \
+             nor its key\x1b[0m"
         );
     }
     Ok(ClientSettings { trust, key_pair, protocols, versions: TlsVersions::Both })
@@ -86,8 +86,8 @@ fn trust(args: &PeerArgs) -> Result<Trust, Failure> {
     }
     if args.ca.is_empty() {
         return Err(Failure::Usage(
-            "whom to trust? give `--ca FILE` with the CA that vouches for the server (the system's are never used), \
-             or `--insecure` to believe whoever answers"
+            "nothing is trusted; give `--ca FILE` with the CA that vouches for the server (the system's are never used), \
+             or `--insecure` to skip the verification of the server"
                 .to_owned(),
         ));
     }

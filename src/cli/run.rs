@@ -12,7 +12,7 @@ use crate::sandbox::keep_memory_private;
 /// Serves.
 ///
 /// # Errors
-/// When the configuration has errors, or something that is needed cannot be had.
+/// When the configuration has errors, or something that is needed is not available.
 pub fn run(config: &Path) -> Result<Exit, Failure> {
     // Before any key is read.
     keep_memory_private()

@@ -50,7 +50,7 @@ impl From<LoadError> for Failure {
     }
 }
 
-/// Prints findings to standard error; whoever closed it does not want them.
+/// Prints findings to standard error, if that is not closed.
 pub fn print_findings(report: &Report) {
     // The stream takes the colours out again where there is no terminal.
     let mut text = report.render(true);

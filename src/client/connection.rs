@@ -104,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// Delivers a body. Without a content type of its own it is called JSON.
+    /// Delivers a body. Without a content type it is sent as JSON.
     ///
     /// # Errors
     /// When no answer comes. A status of any kind is an answer.

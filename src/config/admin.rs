@@ -29,7 +29,7 @@ pub(super) fn admin(node: Option<&Node>, taken: &[Listen], context: &mut Validat
                 context
                     .findings
                     .error(text.span, format!("`{}` is also an address of `[server]`", text.text))
-                    .hint("give the admin listener a port of its own, or turn it off with `listen = []`");
+                    .hint("give the admin listener another port, or turn it off with `listen = []`");
             }
             Address::Inherited(which) if taken.contains(&Listen::Inherited(which.clone())) => {
                 context

@@ -230,7 +230,7 @@ fn development(candidates: &[Candidate<'_>], shown: &str, span: &Span, context: 
     if context.beyond_loopback {
         context
             .findings
-            .warning(span, format!("{shown} is vouched for by a DEVELOPMENT CA (`{subject}`) while `[server]` listens beyond loopback: whoever has `root-ca.key` can deliver as this sender"))
+            .warning(span, format!("{shown} is vouched for by a DEVELOPMENT CA (`{subject}`) while `[server]` listens beyond loopback: anyone who has `root-ca.key` can deliver as this sender"))
             .hint("name the sender's real CA before the world can reach this port");
     } else {
         context

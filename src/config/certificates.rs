@@ -82,7 +82,7 @@ pub(super) fn report_unused(
 ) {
     for (line, label) in unused(bytes, wanted) {
         let hint = if label.is_private_key() {
-            "remove the key: only the CA itself needs it, and whoever can read it can issue certificates"
+            "remove the key: only the CA itself needs it, and anyone who can read it can issue certificates"
         } else {
             label.conversion().unwrap_or("remove it, or name the file under the key that reads such blocks")
         };

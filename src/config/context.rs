@@ -59,13 +59,13 @@ pub(super) fn section<'a>(
         context
             .findings
             .error(&node.span, format!("{} where `{name}` is a table", node.value.kind()))
-            .hint(format!("write `[{name}]` once, on a line of its own, and its keys below"));
+            .hint(format!("write `[{name}]` once, on a separate line, and its keys below"));
         return nowhere;
     };
     (table, &node.span)
 }
 
-/// The tables of a list, `[[sender]]`; none if it is missing or something else, which is said.
+/// The tables of a list, `[[sender]]`; none if it is missing or something else, which is reported.
 pub(super) fn sections<'a>(
     node: Option<&'a Node>,
     name: &str,

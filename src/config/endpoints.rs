@@ -81,7 +81,7 @@ fn suffixes<'a>(reader: &Reader<'a>, context: &mut ValidationContext) -> Vec<Tex
 
 /// No request ends with the slash of a suffix and is meant to.
 fn is_bare(text: Text<'_>, context: &mut ValidationContext) -> bool {
-    // A slash alone adds nothing to the path, which is said where the paths are compared.
+    // A slash alone adds nothing to the path, which is reported where the paths are compared.
     let bare = text.text == "/" || !text.text.ends_with('/');
     if !bare {
         context

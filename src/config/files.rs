@@ -60,7 +60,7 @@ pub enum FileFault {
 
 /// Reads a file of bounded size; looks at the same file that it reads, whatever happens to its name.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
-    // Without O_NONBLOCK a pipe in the place of a certificate would hold the start up for ever.
+    // Without O_NONBLOCK a pipe in the place of a certificate would block the start without end.
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(fault)?;
     let metadata = file.metadata().map_err(fault)?;
@@ -123,7 +123,7 @@ impl Files {
         }
     }
 
-    /// Notes what a file holds, or that there is nothing to be had.
+    /// Adds the contents of a file to the digest, or that it cannot be read.
     pub(super) fn note(&mut self, path: &Path, bytes: &[u8]) {
         for part in [path.as_os_str().as_encoded_bytes(), bytes] {
             self.seen.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -142,7 +142,7 @@ impl Files {
         self.folder.join(name)
     }
 
-    /// The contents of a named file; what is wrong with it is said at its name, each time it is named.
+    /// The contents of a named file; its faults are reported at each place that names it.
     pub(super) fn open(
         &mut self,
         named: Text<'_>,
@@ -228,7 +228,7 @@ fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &m
         ),
         FileFault::Beyond => (
             format!("{what}: `{path}` {fault}"),
-            "restart hookspool, which looks anew at where its files are; a folder in `[sandbox] read` is granted from the start".to_owned(),
+            "restart hookspool, which then grants access to these files; a directory in `[sandbox] read` is granted from the start".to_owned(),
         ),
         FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
         FileFault::TooLarge { .. } => (

@@ -13,7 +13,7 @@ pub(super) struct Findings {
     found: Vec<Diagnostic>,
     /// The lines with a fault of syntax, from 1.
     damaged_lines: Vec<usize>,
-    /// From here on keys may stand in a table they were not written in.
+    /// From here on, keys may belong to another table than they were written in.
     astray_from: Option<usize>,
     /// The last finding that was left out, so that its hint has somewhere to go.
     echo: Diagnostic,

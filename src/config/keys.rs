@@ -5,7 +5,7 @@
 pub struct TableKeys {
     /// As it is written, `[server]`.
     pub name: &'static str,
-    /// What may stand in it.
+    /// The keys of the table.
     pub keys: &'static [Key],
 }
 

@@ -63,7 +63,7 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
     load_within(path, now, ReadScope::default())
 }
 
-/// As [`load`], for a process that cannot read everything any more.
+/// As [`load`], for a process that can no longer read everything.
 ///
 /// # Errors
 /// As [`load`].

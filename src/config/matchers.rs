@@ -61,7 +61,7 @@ fn matcher(key: &str, texts: &[Text<'_>], context: &mut ValidationContext) -> Op
     })
 }
 
-/// Values that stand for something else than themselves.
+/// Values that would mean something else than themselves.
 fn parsed<T: FromStr<Err: Display>>(
     texts: &[Text<'_>],
     what: &str,
@@ -92,15 +92,12 @@ fn names(texts: &[Text<'_>], context: &mut ValidationContext) -> Option<Vec<Stri
             context
                 .findings
                 .error(text.span, "no certificate has such a name: it is empty or holds control characters")
-                .hint(format!("write the name exactly as it stands in the certificate; {LOOK}"));
+                .hint(format!("write the name exactly as in the certificate; {LOOK}"));
             sound = false;
         } else if text.text.contains('*') {
             context
                 .findings
-                .warning(
-                    text.span,
-                    format!("`{}` is compared as it stands, and `*` means nothing but itself", text.text),
-                )
+                .warning(text.span, format!("`{}` is compared exactly, and `*` is not a wildcard", text.text))
                 .hint("write each name in full");
         } else if text.text.trim() != text.text {
             context

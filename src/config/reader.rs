@@ -62,7 +62,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Looks at the keys; what is not known, or not in this version, is said at once.
+    /// Looks at the keys; unknown keys, and those not in this version, are reported at once.
     pub(super) fn new(
         table: &'a Table,
         span: &'a Span,
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         self.read(key, "a boolean", findings, Value::as_boolean).and_then(|(value, _)| Some(value))
     }
 
-    /// A list of strings; one string stands for a list of one. A string that stands twice is said.
+    /// A list of strings; one string is a list of one. A string that occurs twice is reported.
     pub(super) fn texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
         let Some(node) = self.node(key) else { return Field::Missing };
         let items = node.value.as_list().unwrap_or(std::slice::from_ref(node));

@@ -169,7 +169,9 @@ impl ListContext<'_> {
         };
         let what_follows = match self.policy {
             CrlPolicy::Strict => "certificates of that CA are refused until a current list is here",
-            CrlPolicy::Soft => "whoever was revoked since is let in until a current list is here",
+            CrlPolicy::Soft => {
+                "certificates that were revoked since are accepted until a current list is here"
+            }
         };
         context
             .findings

@@ -75,7 +75,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
                         file.span,
                         format!("{what}: `{path}` holds so short a text that it can be guessed"),
                     )
-                    .hint("make one with `openssl rand -hex 32`, and register the URL with it anew");
+                    .hint("make one with `openssl rand -hex 32`, and register the URL with it again");
             }
             if !secret.is_written_in_one_way() {
                 context

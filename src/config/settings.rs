@@ -1,4 +1,4 @@
-//! What a configuration comes to: the settings of everything below, and facts for whoever reports.
+//! The result of a configuration: the settings of all modules, and facts to report.
 
 use std::path::PathBuf;
 

@@ -42,7 +42,7 @@ pub(super) fn spool(node: Option<&Node>, context: &mut ValidationContext) -> Set
     }
 }
 
-/// How long to keep; none is for ever.
+/// How long to keep entries; `None` means forever.
 fn retention(
     key: &str,
     default: Option<Duration>,

@@ -125,7 +125,7 @@ fn names(
         context
             .findings
             .error(span, format!("`{twice}` belongs to another `[[tls.extra]]` already"))
-            .hint("write `names` so that each stands in one of them");
+            .hint("write `names` so that each name is in one table only");
         return None;
     }
     Some(names)
@@ -207,7 +207,7 @@ fn keys<'a>(
     }
 }
 
-/// The group may read the key: that is how a daemon of its own user gets at it.
+/// The group may read the key: that is how a daemon with a separate user reads it.
 fn rights(at: Text<'_>, contents: &Contents, context: &mut ValidationContext) {
     if contents.mode & 0o007 == 0
         || credentials::holds(&contents.path)

@@ -40,7 +40,7 @@ use crate::watch::{FileWatch, WatchError, WatchEvent};
 const TRIGGERS_WAITING_MAX: usize = 8;
 
 /// How far in the future the ID of an entry is followed. A clock that is further ahead than certificates are valid (398 days)
-/// lets in no sender, so an ID beyond this was not made by an entry that arrived.
+/// accepts no sender, so an ID beyond this was not made by an entry that arrived.
 const ID_AHEAD_MAX: Duration = Duration::from_secs(400 * 86_400);
 /// Less than this is how clocks are corrected.
 const ID_AHEAD_REPORTED: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ pub enum StartError {
     /// The admin listener cannot be opened.
     #[error(transparent)]
     AdminListener(#[from] AdminListenerError),
-    /// A socket cannot be had.
+    /// Cannot open a socket.
     #[error(transparent)]
     Socket(#[from] SocketError),
     /// The folders that everything is written to cannot be made.
@@ -94,7 +94,7 @@ impl Daemon {
     /// Every socket is bound and the spool is ours before anybody is served.
     ///
     /// # Errors
-    /// With the first thing that cannot be had.
+    /// The first resource that is not available.
     pub fn start(
         settings: Settings,
         inherited: Inherited,

@@ -54,7 +54,7 @@ pub(super) struct Reloader {
     loaded: LoadedState,
     targets: ReloadTargets,
     watch: FileWatch,
-    /// What was said to be unfit, so that it is said once.
+    /// The rejected configuration that was reported, so that it is reported once.
     unfit: Option<Unfit>,
     /// What has changed and waits for a restart.
     waits: Vec<String>,
@@ -118,7 +118,7 @@ impl Reloader {
 
     async fn answer(&mut self, asked: oneshot::Sender<Reload>) {
         let reload = self.told().await;
-        // Whoever asked may have gone.
+        // The requester may have disconnected.
         let _ = asked.send(reload);
     }
 

@@ -37,7 +37,7 @@ impl Reporter {
         Self { manager: Manager::from_environment(), live, metrics, spool }
     }
 
-    /// Keeps the line of status true, for ever.
+    /// Updates the status line of the service manager.
     pub(super) async fn keep_status(self) {
         if !self.manager.listens() {
             return;

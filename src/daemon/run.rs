@@ -37,7 +37,7 @@ pub fn run(settings: Settings, sandbox: Sandbox, logging: Logging, clock: Clock)
     })
 }
 
-/// Serves while `meanwhile` runs, then drains, and returns what came of it.
+/// Serves while `meanwhile` runs, then drains, and returns its result.
 ///
 /// # Errors
 /// When the daemon cannot start.
@@ -159,7 +159,7 @@ impl Daemon {
             let in_flight = self.tasks.len();
             tracing::warn!(in_flight, waited = ?started.elapsed(), "drain timeout exceeded");
         }
-        // What the committer holds is committed; whoever comes later is told 503.
+        // Queued drafts are committed; later deliveries get 503.
         let (committer, maintenance, admin) = (self.committer, self.maintenance, self.admin);
         let closing = tokio::task::spawn_blocking(move || {
             committer.stop();

@@ -6,7 +6,7 @@ use crate::admin::{self, Address, AdminBindError};
 use crate::server::{self, BindError, Listen};
 use crate::systemd::activation::{Inherited, Which};
 
-/// A socket that cannot be had.
+/// A socket that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// One of the admin listener.

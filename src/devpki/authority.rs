@@ -150,7 +150,7 @@ impl Issued {
     }
 }
 
-/// Whether a certificate was made here: [`ORGANIZATION`] stands in its subject.
+/// Whether a certificate was made here: its subject contains [`ORGANIZATION`].
 pub fn is_development(identity: &Identity) -> bool {
     identity.subject.texts(ORGANIZATION_NAME).any(|organization| organization == ORGANIZATION)
 }

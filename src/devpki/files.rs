@@ -1,4 +1,4 @@
-//! The throwaway PKI as files: which there are, and how they come to stand in a folder.
+//! The throwaway PKI as files: their names, and how they are written to a directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -47,7 +47,7 @@ pub struct Owner {
 /// Why the files were not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Files stand in the way, all of them named.
+    /// Files exist already; all of them are named.
     #[error("already in `{}`: {}; nothing was written, `--force` replaces them", .folder.display(), list(names))]
     InTheWay {
         /// The folder.

@@ -71,7 +71,7 @@ pub enum Version {
 pub struct UnreadableCertificate(String);
 
 impl UnreadableCertificate {
-    /// With the words of whoever could not read it.
+    /// With the reason for which it could not be parsed.
     pub fn because(why: impl std::fmt::Display) -> Self {
         Self(why.to_string())
     }

@@ -24,7 +24,7 @@ pub struct RevocationList {
     pub issuer: DistinguishedName,
     /// When it was made.
     pub this_update: Timestamp,
-    /// By when the next one is made; what is older says nothing certain any more.
+    /// By when the next one is made; an older list proves nothing.
     pub next_update: Timestamp,
     /// The signed part, in DER.
     pub signed: Vec<u8>,
@@ -105,7 +105,7 @@ impl RevocationList {
         })
     }
 
-    /// Whether it says that a certificate is revoked; whoever signed it.
+    /// Whether the list contains a certificate, regardless of its signature.
     pub fn names(&self, certificate: &Identity) -> bool {
         self.issuer == certificate.issuer && self.revoked.binary_search(&certificate.serial).is_ok()
     }

@@ -48,7 +48,7 @@ pub struct Logging {
 
 impl Logging {
     /// Sets up logging for the whole process: to standard error, or to the journal. Where the journal
-    /// does not listen, JSON goes to standard error instead, and that is said: a daemon that takes
+    /// does not listen, JSON goes to standard error instead, which is logged: a daemon that takes
     /// payments does not stand still for its log.
     ///
     /// # Errors

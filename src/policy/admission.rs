@@ -19,7 +19,7 @@ impl Admission {
     ///
     /// # Errors
     /// When there is no sender whose CA vouches and whose rule holds. The reason is the one of
-    /// whom it came closest to: a sender whose rule holds, else one whose CA vouches, else any.
+    /// the sender that it came closest to: a sender whose rule holds, else one whose CA vouches, else any.
     pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
         let admitted =
             evaluations.iter().enumerate().filter_map(|(index, evaluation)| match &evaluation.trust {

@@ -55,8 +55,8 @@ pub enum Denial {
         /// The senders this certificate can be.
         presented: Vec<Name>,
     },
-    /// Whom the endpoint lists, its certificate can be no longer.
-    #[error("what vouched for the certificate is not valid any more")]
+    /// The certificate is no longer valid for a sender that the endpoint lists.
+    #[error("what vouched for the certificate is no longer valid")]
     Expired,
     /// It comes from elsewhere.
     #[error("{address} is in none of the networks of the endpoint's `from`")]
@@ -93,7 +93,7 @@ impl Policy {
         self.routes.get(path)
     }
 
-    /// Whether this peer may deliver here, and as whom: the first sender on the endpoint's list
+    /// Whether this peer may deliver here, and as which sender: the first one on the endpoint's list
     /// whose certificate this can be.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl Policy {
         Ok(Permit { sender, endpoint: Arc::clone(endpoint) })
     }
 
-    /// As whom an endpoint would take a certificate, wherever it comes from: the first of its list.
+    /// The sender as which an endpoint would accept a certificate from any address: the first of its list.
     ///
     /// # Errors
     /// When the endpoint lists none of the senders that it can be, or can be at `now`.
@@ -151,7 +151,7 @@ impl Policy {
 }
 
 impl Permit {
-    /// As whom the peer delivers.
+    /// The sender as which the peer delivers.
     pub fn sender(&self) -> &Name {
         &self.sender
     }

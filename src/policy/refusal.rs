@@ -109,7 +109,7 @@ impl Refusal {
         }
     }
 
-    /// The senders whose own CA stands for the certificate, other errors aside.
+    /// The senders whose own CA vouches for the certificate, other errors aside.
     pub fn vouched(&self) -> Vec<&Name> {
         self.evaluations
             .iter()

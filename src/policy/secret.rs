@@ -9,7 +9,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use crate::escape::CodePoint;
 
-/// What stands in the place of a secret in an envelope.
+/// What an envelope contains instead of a secret.
 pub const STRUCK_OUT: &str = "***";
 
 /// A parameter of the query and the value it has to have. Never printed.

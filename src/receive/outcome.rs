@@ -134,7 +134,7 @@ impl Outcome {
         !matches!(self, Self::Aborted | Self::Stored(_) | Self::Timeout)
     }
 
-    /// What the sender is told. Success has the endpoint's own status and headers.
+    /// The response. Success has the endpoint's own status and headers.
     pub fn answer(&self, success: StatusCode, echo: HeaderMap) -> Answer {
         match self {
             Self::Stored(receipt) => stored(receipt, success, echo),

@@ -59,9 +59,9 @@ pub struct Sandbox {
     pub abi: Option<String>,
     /// Where files can be read from now on.
     pub readable: Readable,
-    /// The folders that can be read, for whoever reports.
+    /// The folders that can be read, for reports.
     pub read: BTreeSet<PathBuf>,
-    /// The folders that can be written to, for whoever reports.
+    /// The folders that can be written to, for reports.
     pub write: BTreeSet<PathBuf>,
     /// A rule holds for an inode, and the kernel would make another one for `/proc/self` if nobody held this one.
     _own: Option<File>,

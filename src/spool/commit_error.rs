@@ -44,7 +44,7 @@ pub enum CommitError {
 
 impl CommitError {
     /// Whether others may still do well: the folder of one endpoint is missing or closed to us, or
-    /// there are no descriptors to be had at this moment.
+    /// no descriptors are available at the moment.
     pub(super) fn concerns_only_this_entry(&self) -> bool {
         let Self::Io { what, why, .. } = self else { return false };
         let in_its_own_folder = matches!(*what, PUBLISH | RENAME | SYNC_DIRECTORY);

@@ -22,7 +22,7 @@ pub struct EnvelopeFacts {
     pub received_at: String,
     /// The endpoint's name.
     pub endpoint: String,
-    /// As whom the peer delivered.
+    /// The sender.
     pub sender: String,
     /// The suffix of the request, or null.
     pub event: Option<String>,
@@ -46,13 +46,13 @@ pub struct PayloadClaim {
 pub struct OpenEntry<R> {
     /// What its envelope says.
     pub facts: EnvelopeFacts,
-    /// The envelope as it stands there, with its newline.
+    /// The envelope line, with its newline.
     pub line: Vec<u8>,
     /// The payload.
     pub payload: BufReader<R>,
 }
 
-/// Why an entry cannot be had.
+/// Why an entry cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryFault {
     /// The file system would not.
@@ -99,7 +99,7 @@ pub enum NotWhole {
 /// Opens an entry and reads its envelope.
 ///
 /// # Errors
-/// When it cannot be read, or has no envelope of its own.
+/// When it cannot be read, or has another entry's envelope.
 pub fn open_entry<V: Volume>(volume: &V, path: &Path) -> Result<OpenEntry<V::Reader>, EntryFault> {
     open_file(volume.read(path)?, path)
 }
@@ -107,7 +107,7 @@ pub fn open_entry<V: Volume>(volume: &V, path: &Path) -> Result<OpenEntry<V::Rea
 /// As [`open_entry`], of a file that is open at its beginning.
 ///
 /// # Errors
-/// When it cannot be read, or has no envelope of its own.
+/// When it cannot be read, or has another entry's envelope.
 pub fn open_file<R: Read>(file: R, path: &Path) -> Result<OpenEntry<R>, EntryFault> {
     let mut payload = BufReader::new(file);
     let mut line = Vec::new();

@@ -34,7 +34,7 @@ pub(super) fn faults<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name])
 pub(super) fn fault(directory: &Path, error: &io::Error) -> String {
     let is_elsewhere = error.get_ref().and_then(|source| source.downcast_ref()) == Some(&NotOurs::Elsewhere);
     let hint = if is_elsewhere {
-        "; mount only the root, and give an endpoint that needs its own disk a spool of its own"
+        "; mount only the root, and give an endpoint that needs its own disk a separate spool"
     } else if error.kind() == io::ErrorKind::NotFound {
         "; a restart creates it"
     } else {

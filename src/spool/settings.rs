@@ -1,4 +1,4 @@
-//! What the spool is told when it is opened.
+//! Settings of the spool.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct Settings {
     pub retention: Retention,
 }
 
-/// For how long entries are kept that no consumer wants any more; none is for ever.
+/// How long finished and failed entries are kept; `None` means forever.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
     /// In `done`.

@@ -29,7 +29,7 @@ use super::wal::{CheckpointThread, Checkpointer, Checkpoints, LogError, Wal};
 use crate::envelope::EntryId;
 use crate::policy::Name;
 
-/// Proof that an entry stands in `new/`, whole, and would survive a power cut. Made only here.
+/// Proof that a complete entry is in `new/` and would survive a power cut. Created only here.
 #[derive(Debug)]
 #[must_use = "a receipt is what entitles to an answer of success"]
 pub struct Receipt {

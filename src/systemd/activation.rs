@@ -52,7 +52,7 @@ pub enum Socket {
     Unix(UnixListener),
 }
 
-/// A socket that cannot be had from systemd.
+/// A socket that systemd did not pass.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivationError {
     /// None of that name.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// What a credential begins with in webhooks.toml.
 pub const PREFIX: &str = "credential:";
 
-/// A credential that cannot be had.
+/// A credential that is not available.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CredentialFault {
     /// It would lead out of the folder.

@@ -1,4 +1,4 @@
-//! What the service manager is told (sd_notify(3)). Where there is none, nothing happens.
+//! Notifications to the service manager (sd_notify(3)). Without one, nothing is sent.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! TLS: certificates and keys from their files, who vouches for whom, and the two configurations.
+//! TLS: certificates and keys from their files, path validation, and the configurations of server and client.
 //!
 //! The only modules that use rustls are these, `server/handshake.rs`, `server/failure.rs` and `live.rs`.
 

@@ -37,7 +37,7 @@ impl SenderTrust {
         if let Some(trust_error) = self.known_but(&search, &sound, &error) {
             return Err(trust_error);
         }
-        // An anchor that stands for nothing now may be the one, which is a better reason than none.
+        // An anchor that is not valid now may be the one, which is a better reason than none.
         let trust_errors =
             standing.into_iter().filter_map(|(anchor, standing)| Some((anchor, standing.err()?)));
         let found = trust_errors
@@ -49,7 +49,7 @@ impl SenderTrust {
         }
     }
 
-    /// The error, if an anchor would stand for the certificate without it.
+    /// The error, if an anchor would vouch for the certificate without it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
     fn known_but(&self, search: &Search<'_>, sound: &[&Anchor], error: &Error) -> Option<TrustError> {
         let Search { chain, moment, .. } = search;
@@ -78,7 +78,7 @@ impl SenderTrust {
             Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => {
                 Some(TrustError::new(
                     TrustErrorKind::Purpose,
-                    "the certificate is a CA's own; it counts as the sender's only where it stands in `ca` itself",
+                    "the certificate is a CA's own; it counts as the sender's only if it is itself in `ca`",
                 ))
             }
             _ => None,
@@ -104,7 +104,7 @@ impl SenderTrust {
                 format!("no path leads from a CA of this sender to it: {}", words(error)),
             )
         } else if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
-            let why = format!("its issuer `{issuer}` stands in this sender's `ca`, but never issues");
+            let why = format!("its issuer `{issuer}` is in this sender's `ca`, but cannot issue");
             (TrustErrorKind::BadPath, why)
         } else if chain.sent.is_empty() {
             let why =

@@ -124,7 +124,7 @@ impl Revocation {
         (self.policy, self.lists.iter().map(|signed| signed.list.digest()).collect())
     }
 
-    /// Whether a list names a certificate that is trusted as it stands. No chain leads to it, so a
+    /// Whether a list names a certificate that is itself trusted. No chain leads to it, so a
     /// list that its operator named counts by its issuer's name.
     pub(super) fn names(&self, certificate: &Identity) -> bool {
         self.lists.iter().any(|signed| signed.list.names(certificate))
@@ -202,7 +202,7 @@ impl Revocation {
     }
 }
 
-/// What is said of a certificate that a list names.
+/// The error for a certificate that a list names.
 pub(super) fn revoked(certificate: &Identity) -> TrustError {
     TrustError::new(
         TrustErrorKind::Revoked,

@@ -79,7 +79,7 @@ impl ByName {
 
     fn named(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         let name = name.to_ascii_lowercase();
-        // A wildcard stands for one label, the first (RFC 9525, 6.3).
+        // A wildcard matches one label, the first (RFC 9525, 6.3).
         let wildcard = || Some(format!("*.{}", name.split_once('.')?.1));
         self.names.get(&name).or_else(|| self.names.get(&wildcard()?))
     }

@@ -40,7 +40,7 @@ pub(super) struct Moment<'a> {
 }
 
 impl SenderTrust {
-    /// Whether the sender's trust stands for a chain.
+    /// Whether the sender's trust vouches for a chain.
     pub(super) fn vouch(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, TrustError> {
         let vouched = if self.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
             self.vouch_for_itself(chain.identity, moment.now)
@@ -56,7 +56,7 @@ impl SenderTrust {
         }
     }
 
-    /// A certificate that stands in `ca` byte for byte: nothing above it is looked at, also not
+    /// A certificate that is in `ca` byte for byte: nothing above it is checked, also not
     /// whether it is a CA, self-signed or of version 1 (RFC 8705, 2.2).
     fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Vouched, TrustError> {
         if self.revocation.as_ref().is_some_and(|revocation| revocation.names(identity)) {
@@ -128,7 +128,7 @@ impl SenderTrust {
         })
     }
 
-    /// Whether an anchor stands for anything right now.
+    /// Whether an anchor can vouch for anything now.
     pub(super) fn standing(&self, anchor: &Anchor, now: Timestamp) -> Result<(), TrustError> {
         let identity = &anchor.identity;
         if self.revocation.as_ref().is_some_and(|revocation| revocation.revokes_anchor(identity)) {

@@ -75,7 +75,7 @@ pub async fn observed<F: Future>(handshake: F) -> (F::Output, Option<Decision>) 
         .await
 }
 
-/// Lets in whom the anchors of a sender vouch for and that sender's rule fits.
+/// Accepts certificates that a sender's anchors vouch for and that match that sender's rule.
 pub struct SenderVerifier {
     senders: Vec<TrustedSender>,
     hints: Vec<DistinguishedName>,
@@ -156,7 +156,7 @@ impl Evaluations {
     }
 }
 
-/// What is more than is looked at, whoever vouches.
+/// A chain that is larger than any that is verified.
 fn excess(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<String> {
     let count = intermediates.len();
     if count > INTERMEDIATES_MAX {

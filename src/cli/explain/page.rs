@@ -51,7 +51,7 @@ fn write_evaluation(out: &mut String, it: &ShownEvaluation) {
     let _ = writeln!(out, "sender {}", it.sender);
     match (&it.by, &it.until, &it.doubt) {
         (Some(by), Some(until), _) if by == "itself" => {
-            let _ = writeln!(out, "  {} it stands in `ca` itself, until {until}", mark(true));
+            let _ = writeln!(out, "  {} it is itself in `ca`, until {until}", mark(true));
         }
         (Some(by), Some(until), _) => {
             let _ = writeln!(out, "  {} vouched for by `{by}`, until {until}", mark(true));

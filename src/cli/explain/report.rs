@@ -38,7 +38,7 @@ pub(super) struct Explanation {
 pub(super) struct EndpointAnswer {
     pub(super) name: String,
     pub(super) allowed: bool,
-    /// As whom.
+    /// The sender of the delivery.
     pub(super) sender: Option<String>,
     pub(super) detail: Option<String>,
     /// What it asks of a request besides.

@@ -59,7 +59,7 @@ pub(super) enum Assessment {
     NotSpoken,
 }
 
-/// Statuses with which a server turns away, in HTTP, whom it would not have; 495 and 496 are nginx's.
+/// Statuses with which a server refuses a client in HTTP; 495 and 496 are nginx's.
 const TURNED_AWAY: &[u16] = &[400, 401, 403, 495, 496];
 
 /// `lets_in` says whether the given certificate got in over this version: only then does a hang-up

@@ -1,4 +1,4 @@
-//! Who knocks, and what each of them shows.
+//! The cases of a probe: what each presents.
 
 use crate::cli::exit::Failure;
 use crate::clock::Clock;
@@ -6,18 +6,18 @@ use crate::devpki::{Issued, KeyKind, MakeError, Root};
 use crate::tls::key_pair::KeyPair;
 use crate::tls::pem::private_keys;
 
-/// Who knocks.
+/// A client of the probe.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ProbeCase {
-    /// Somebody without a certificate.
+    /// A client without a certificate.
     Nobody,
-    /// Somebody with the right name, and a CA of his own.
+    /// A client with the right name, issued by an unknown CA.
     Stranger,
-    /// Whoever the certificate of the command line is.
+    /// A client with the certificate of the command line.
     Given,
 }
 
-/// In the order in which they knock.
+/// In the order in which they connect.
 pub(super) const VISITORS: [ProbeCase; 3] = [ProbeCase::Nobody, ProbeCase::Stranger, ProbeCase::Given];
 
 impl ProbeCase {

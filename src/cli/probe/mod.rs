@@ -26,7 +26,7 @@ const BODY: &[u8] = br#"{"evento":"teste_webhook"}"#;
 
 const VERSIONS: [(&str, TlsVersions); 2] = [("1.2", TlsVersions::Tls12), ("1.3", TlsVersions::Tls13)];
 
-/// Knocks three times over each version of TLS, and tells how it went.
+/// Connects in three cases over each version of TLS, and reports the results.
 ///
 /// # Errors
 /// When the flags do not fit, nobody is there, or the server is not who it has to be.
@@ -51,7 +51,7 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
                 let settings =
                     ClientSettings { key_pair: credentials.of(case), versions, ..settings.clone() };
                 let connector = connector(&settings, &args.peer)?;
-                let seen = knock(args, &connector, &target).await.map_err(|fault| failed(url, fault))?;
+                let seen = connect(args, &connector, &target).await.map_err(|fault| failed(url, fault))?;
                 visits.push((case, seen));
             }
             let lets_in = visits.iter().any(|(case, seen)| *case == ProbeCase::Given && seen.is_success());
@@ -70,7 +70,7 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
 }
 
 /// One visit. What is a fault of ours, or of the way there, is not seen but an error.
-async fn knock(args: &ProbeArgs, connector: &Connector, target: &Target) -> Result<Seen, ClientFault> {
+async fn connect(args: &ProbeArgs, connector: &Connector, target: &Target) -> Result<Seen, ClientFault> {
     let visit = async {
         let mut connection = Connection::open(connector, target, args.peer.connect.as_deref()).await?;
         connection.post(&HeaderMap::new(), Bytes::from_static(BODY)).await

@@ -105,7 +105,7 @@ pub(super) fn failed(what: &str, path: &Path, why: io::Error) -> Failure {
     Failure::Io { what: format!("cannot {what} `{}`", Escaped(&path.display().to_string())), why }
 }
 
-/// Says on standard error what was found; whoever closed it does not want it.
+/// Reports on standard error what was found, if that is not closed.
 pub(super) fn say(finding: &str) {
     let _ = writeln!(anstream::stderr().lock(), "hookspool: {finding}");
 }

@@ -13,7 +13,7 @@ use crate::spool::{
     EntryLocation, Lease, LeaseError, Queue, Volume as _, entries, older, sync_moves, transfer,
 };
 
-/// Moves after which the directories are synced: so many at most are undone by a power cut.
+/// Moves after which the directories are synced: the most that a power cut undoes.
 const UNSYNCED_MAX: usize = 1000;
 
 pub(super) fn done(context: &SpoolContext, args: &SpoolMoveArgs) -> Result<Exit, Failure> {

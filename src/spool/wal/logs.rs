@@ -112,7 +112,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         found.iter().try_for_each(|log| volume.remove(&layout.wal(log.number)))
     }
 
-    /// Whether a draft goes through the log.
+    /// Whether a draft is written to the log.
     pub(in crate::spool) fn takes(draft: &Draft) -> bool {
         draft.len() <= ENTRY_BYTES_MAX
     }

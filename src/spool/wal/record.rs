@@ -31,7 +31,7 @@ const MAGIC: &[u8; 8] = b"hookrec2";
 const FACTS: usize = 64;
 const HEAD: usize = 96;
 
-/// Where a batch stands in its epoch.
+/// The position of a batch in its epoch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Batch {
     /// From 0.

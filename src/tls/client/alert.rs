@@ -9,7 +9,7 @@ use rustls::{AlertDescription, Error};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Alert(AlertDescription);
 
-/// What an alert is called, and what it means for whoever showed a certificate.
+/// The name of an alert, and what it means for the client.
 struct Words(AlertDescription, &'static str, &'static str);
 
 /// Alerts that speak of the certificate that was shown, or was not.

@@ -42,10 +42,10 @@ pub enum TlsVersions {
     Tls13,
 }
 
-/// Whom to believe, what to show, what to speak.
+/// The trust, the client certificate and the protocols.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
-    /// Whom to believe.
+    /// What is trusted.
     pub trust: Trust,
     /// What to show when a certificate is asked for.
     pub key_pair: Option<KeyPair>,

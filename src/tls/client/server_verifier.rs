@@ -11,12 +11,12 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use crate::clock::{Timestamp, distance};
 use crate::identity::{Identity, Version};
 
-/// Whom to believe.
+/// What a client trusts.
 #[derive(Clone, Debug)]
 pub enum Trust {
     /// Servers that one of these vouches for, by the normal rules for servers.
     Anchors(Vec<CertificateDer<'static>>),
-    /// Whoever answers: neither certificate, nor name, nor dates, nor key are looked at.
+    /// Any server: neither certificate, name, dates nor key are verified.
     DangerouslyAnything,
 }
 
