@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 
+use hookspool::metrics::HANDSHAKE_FAILURES as REASONS;
 use serde_json::Value;
 
 use crate::world::{Daemon, World, eventually};
@@ -17,16 +18,6 @@ enum Client {
 }
 
 use Client::{Curl, OpenSsl, Python, Raw};
-
-const REASONS: [&str; 7] = [
-    "bad_server_name",
-    "closed",
-    "no_application_protocol",
-    "no_common_cipher",
-    "no_common_protocol",
-    "not_tls",
-    "other",
-];
 
 /// Clients with the reason that each fails for. The server has an ECDSA certificate.
 const FAILURES: &[(&str, Client)] = &[
@@ -161,7 +152,7 @@ fn every_failure_is_counted_by_its_reason_and_logged_unless_it_is_noise() {
         lines.filter(|line| line["message"] == "handshake failed" && line["reason"] == reason).count()
     };
     let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
-    for reason in REASONS {
+    for reason in REASONS.iter().copied() {
         let expected = FAILURES.iter().filter(|(it, _)| *it == reason).count();
         let expected = if matches!(reason, "not_tls" | "closed") { 0 } else { expected };
         eventually(reason, || (logged(reason) == expected).then_some(()));

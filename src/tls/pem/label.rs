@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The label of a PEM block. Only labels of a closed table are ever printed: in a damaged file, what stands in a label's
-/// place can be part of a key.
+/// The label of a PEM block. Only labels of a closed table are printed: in a damaged file, the text at the place of a label can
+/// be part of a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Label {
     name: Option<&'static str>,
