@@ -20,7 +20,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -100,40 +99,6 @@ impl Drop for InFlight {
                 waker.wake();
             }
         }
-    }
-}
-
-/// A request's body. The request is in flight as long as the body may be read: what is discarded after an early response is
-/// not the head of another request.
-#[derive(Debug)]
-pub(super) struct InFlightBody<B> {
-    body: B,
-    _in_flight: Arc<InFlight>,
-}
-
-impl<B> InFlightBody<B> {
-    pub(super) fn new(body: B, in_flight: Arc<InFlight>) -> Self {
-        Self { body, _in_flight: in_flight }
-    }
-}
-
-impl<B: Body + Unpin> Body for InFlightBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

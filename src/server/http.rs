@@ -6,17 +6,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::deadlines::{Deadlines, InFlightBody, TimedStream, Timeouts};
+use super::body::InFlightBody;
+use super::deadlines::{Deadlines, TimedStream, Timeouts};
 use super::frames::Observed;
 use super::handshake::Established;
 use super::rejected::{Http, Rejections, http1_cause, http2_cause};
@@ -135,7 +136,8 @@ fn answer(
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let in_flight = Arc::new(deadlines.begin());
-    let request = request.map(|body| InFlightBody::new(body, Arc::clone(&in_flight)));
+    let is_http2 = request.version() == Version::HTTP_2;
+    let request = request.map(|body| InFlightBody::new(body, is_http2, Arc::clone(&in_flight)));
     let answered = routes::answer(routes, Arc::clone(connection), request);
     async move {
         let response = answered.await;

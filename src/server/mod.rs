@@ -3,6 +3,7 @@
 mod settings;
 mod listen;
 mod deadlines;
+mod body;
 mod failure;
 mod handshake;
 mod routes;

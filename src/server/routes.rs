@@ -14,7 +14,7 @@ use tower_service::Service as _;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
-use super::deadlines::InFlightBody;
+use super::body::InFlightBody;
 use crate::receive::authorization::Connection;
 use crate::receive::intake::{Arrival, Intake};
 use crate::receive::outcome::Answer;

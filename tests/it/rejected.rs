@@ -333,6 +333,39 @@ fn a_body_that_is_not_as_long_as_declared_is_explained() {
 }
 
 #[test]
+fn a_body_that_is_reset_before_its_end_is_not_stored() {
+    let world = World::new();
+    let daemon = world.start();
+    let aborted = "hookspool_deliveries_total{endpoint=\"pix\",outcome=\"aborted\"} ";
+    let mut expected = 0.0;
+    // NO_ERROR ends a response early, and is no end of a request (RFC 9113, section 8.1).
+    for (name, value) in [("a", "b"), ("content-length", "20")] {
+        for code in [0, 8] {
+            let mut h2 = Http2::connect(&world, &daemon);
+            h2.begin(0, 1, b"/webhooks/pix", name, value);
+            h2.send(0x0, 0, 1, b"{\"valor\":1");
+            h2.send(0x3, 0, 1, &[0, 0, 0, code]);
+            expected += 1.0;
+            eventually("it is aborted", || (daemon.metric(aborted) == expected).then_some(()));
+        }
+    }
+    assert!(world.entries("pix").is_empty());
+    // An end of the stream after data, and one with trailers, are ends.
+    let mut h2 = Http2::connect(&world, &daemon);
+    h2.begin(0, 1, b"/webhooks/pix", "a", "b");
+    h2.send(0x0, 0, 1, b"{");
+    h2.send(0x0, 0x1, 1, b"}");
+    h2.until(0x1, 1);
+    h2.begin(0, 3, b"/webhooks/pix", "a", "b");
+    h2.send(0x0, 0, 3, b"{}");
+    h2.send(0x1, 0x5, 3, &[0, 1, b'x', 1, b'y']);
+    h2.until(0x1, 3);
+    h2.request(5, b"/webhooks/pix", "a", "b");
+    h2.until(0x1, 5);
+    assert_eq!(world.entries("pix").len(), 3);
+}
+
+#[test]
 fn http2_sends_no_100_and_a_client_that_waits_gets_408() {
     let world = World::new();
     world.configure("body_timeout = \"1s\"");

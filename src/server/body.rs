@@ -1,0 +1,61 @@
+//! The body of a request, which is complete only when the stream has ended.
+//!
+//! Over HTTP/2 the HTTP library also ends a body when the client resets the stream with NO_ERROR. For a response that is
+//! an end (RFC 9113, section 8.1); a request that ends so is cut off, and must not be acknowledged.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Frame, SizeHint};
+
+use super::deadlines::InFlight;
+
+/// A request's body. The request is in flight as long as the body may be read: what is discarded after an early response is
+/// not the head of another request.
+#[derive(Debug)]
+pub(super) struct InFlightBody<B> {
+    body: B,
+    is_http2: bool,
+    _in_flight: Arc<InFlight>,
+}
+
+/// Why a body cannot be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError<E> {
+    /// The HTTP library's error.
+    #[error(transparent)]
+    Http(#[from] E),
+    /// The client reset the stream before its end.
+    #[error("the stream was reset before the end of the body")]
+    Reset,
+}
+
+impl<B> InFlightBody<B> {
+    pub(super) fn new(body: B, is_http2: bool, in_flight: Arc<InFlight>) -> Self {
+        Self { body, is_http2, _in_flight: in_flight }
+    }
+}
+
+impl<B: Body + Unpin> Body for InFlightBody<B> {
+    type Data = B::Data;
+    type Error = BodyError<B::Error>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // Over HTTP/1.1 the library reports a body that is cut off, and does not know the end of a chunked one.
+        let is_cut_off = frame.is_none() && self.is_http2 && !self.body.is_end_stream();
+        Poll::Ready(if is_cut_off { Some(Err(BodyError::Reset)) } else { frame.map(|it| Ok(it?)) })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
