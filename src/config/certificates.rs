@@ -86,10 +86,14 @@ pub(super) fn report_unused(
         } else {
             label.conversion().unwrap_or("remove it, or name the file under the key that reads such blocks")
         };
-        context
-            .findings
-            .warning(span, format!("{what}: line {line}: the {label} is not used here"))
-            .hint(hint);
+        let message = format!("{what}: line {line}: the {label} is not used here");
+        if wanted == Wanted::RevocationLists && !label.is_known() {
+            // It may be a list; one that is not read leaves revoked certificates accepted.
+            let hint = "fetch the file again; a list begins with `-----BEGIN X509 CRL-----`";
+            context.findings.error(span, message).hint(hint);
+        } else {
+            context.findings.warning(span, message).hint(hint);
+        }
     }
 }
 

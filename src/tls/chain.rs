@@ -45,13 +45,19 @@ impl<'a> Chain<'a> {
     ) -> Option<(Identity, &'i Identity)> {
         let issuers = || anchors.iter().map(|anchor| &anchor.identity).chain(&self.above);
         let rest = self.sent.iter().filter(|der| !self.intermediates.contains(der));
-        let rest = rest.filter_map(|der| Some((der.as_ref(), Identity::from_der(der).ok()?)));
-        std::iter::once((self.end_entity.as_ref(), self.identity.clone())).chain(rest).find_map(
-            |(der, it)| {
-                let issuer = issuers().find(|issuer| is_unsupported((der, &it), issuer, algorithms))?;
-                Some((it, issuer))
-            },
-        )
+        let mut rest: Vec<_> =
+            rest.filter_map(|der| Some((der.as_ref(), Identity::from_der(der).ok()?))).collect();
+        // Upward from the client's certificate: what was sent beside its path says nothing about it.
+        let mut path = vec![(self.end_entity.as_ref(), self.identity.clone())];
+        let mut at = 0;
+        while let Some(name) = path.get(at).map(|(_, it)| it.issuer.clone()) {
+            path.extend(rest.extract_if(.., |(_, it)| it.subject == name));
+            at += 1;
+        }
+        path.into_iter().find_map(|(der, it)| {
+            let issuer = issuers().find(|issuer| is_unsupported((der, &it), issuer, algorithms))?;
+            Some((it, issuer))
+        })
     }
 
     /// Whether one of these anchors, or what descends from it, signed the client's certificate.

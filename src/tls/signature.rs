@@ -20,7 +20,7 @@ enum Signature {
     Valid,
     /// It did not.
     Invalid,
-    /// That cannot be verified: the algorithm, or its combination with this key, is not supported.
+    /// That cannot be verified: the algorithm or the form of the key is not supported.
     Unsupported,
 }
 
@@ -78,11 +78,11 @@ fn verify_with(
     let candidates = algorithms.all.iter().filter(|it| it.signature_alg_id().as_ref() == algorithm_id);
     let mut outcome = Signature::Unsupported;
     for candidate in candidates {
-        match key.verify_signature(*candidate, signed, signature) {
-            Ok(()) => return Signature::Valid,
-            Err(webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {}
-            Err(_) => outcome = Signature::Invalid,
+        if key.verify_signature(*candidate, signed, signature).is_ok() {
+            return Signature::Valid;
         }
+        // Also where the key is of another kind than the algorithm: such a key did not sign.
+        outcome = Signature::Invalid;
     }
     outcome
 }

@@ -43,6 +43,10 @@ openssl req -new -newkey rsa:2048 -nodes -keyout middle.key -subj /CN=middle -ou
 echo basicConstraints=critical,CA:TRUE > ca.ext
 openssl x509 -req -in middle.csr -CA ca.pem -CAkey ca.key -set_serial 5 -days 9 -sha224 -extfile ca.ext -out middle.pem 2>/dev/null
 issue below "$ec" -sha256 middle; cat middle.pem >> below.pem
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout namesake.key -out namesake.pem -subj /CN=bank -days 99 2>/dev/null
+issue bynamesake "$ec" -sha256 namesake
+openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -subj /CN=other -days 99 2>/dev/null
+issue beside "$ec" -sha256 other; cat middle.pem >> beside.pem
 "#;
 
 /// Certificates, with the reason and a part of its sentence; no reason where the certificate is accepted.
@@ -62,6 +66,9 @@ const CERTIFICATES: &[(&str, Option<&str>, &str)] = &[
     ("short", Some("unsupported"), "1024 bits"),
     ("bybrainpool", Some("unsupported"), "brainpoolP256r1"),
     ("below", Some("unsupported"), "sha224WithRSAEncryption"),
+    // A key of another kind with the CA's name did not sign it; what is not on the path does not matter.
+    ("bynamesake", Some("unknown_ca"), "has the name of a CA of this sender"),
+    ("beside", Some("unknown_ca"), ""),
 ];
 
 fn make(world: &World, script: &str) {
@@ -117,4 +124,16 @@ fn files_that_are_joined_without_a_line_break_count_in_full() {
     trust(&world, "ca = [\"made/cas.pem\"]\ncrl = [\"made/lists.pem\"]\ncrl_policy = \"soft\"");
     assert_eq!(explain(&world, "made/77.pem")["reason"], "revoked");
     assert_eq!(explain(&world, "made/78.pem")["reason"], Value::Null);
+    // A list that is there and is not read is an error, whatever keeps it from being read.
+    let old = fs::read_to_string(world.path("made/old.crl")).unwrap();
+    let new = fs::read_to_string(world.path("made/new.crl")).unwrap();
+    for damaged in [
+        new.replacen('\n', "\nProc-Type: 4,ENCRYPTED\n\n", 1),
+        new.replace("X509 CRL", "X509  CRL"),
+        new.replace("X509 CRL", "CRL"),
+        new.replace("X509 CRL", "x509 crl"),
+    ] {
+        fs::write(world.path("made/lists.pem"), format!("{old}{damaged}")).unwrap();
+        assert_eq!(world.run(&["check"]).status.code(), Some(78), "{damaged}");
+    }
 }

@@ -28,6 +28,7 @@ issue upper root $ca; issue middle upper $ca
 mkdir other; cp middle.pem middle.key other/
 issue middle upper $ca; mv middle.pem middle.key ..; mv other/* .; mv ../middle.pem renewed.pem; rm ../middle.key
 aia='authorityInfoAccess=caIssuers;URI:http://ca.example/middle.der'
+openssl req -x509 -newkey rsa:2048 -nodes -keyout rsamiddle.key -out rsamiddle.pem -subj /CN=middle -days 99 2>/dev/null
 issue leaf middle "subjectAltName=DNS:hooks.example
 $aia"
 issue plain middle subjectAltName=DNS:hooks.example
@@ -74,6 +75,10 @@ const CHAINS: &[(&str, &[&str])] = &[
     ),
     (
         "leaf renewed upper",
+        &["`CN=leaf` is followed by a certificate with the name of its issuer, `CN=middle`, and another key"],
+    ),
+    (
+        "leaf rsamiddle",
         &["`CN=leaf` is followed by a certificate with the name of its issuer, `CN=middle`, and another key"],
     ),
     ("middle leaf upper", &["error: this key does not belong to the certificate (subject `CN=middle`)"]),

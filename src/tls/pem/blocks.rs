@@ -223,14 +223,16 @@ impl Scan<'_> {
 
     /// Inside of a block: the place after its END in this line, if something follows it there.
     fn inside(&mut self, mut open: Open, rest: &[u8], at: usize, number: usize) -> Option<usize> {
-        let (begin, end) = (find(rest, BEGIN), find(rest, END));
+        // Only the text up to the next BEGIN is searched for END: a line may contain very many of either.
+        let begin = find(rest, BEGIN);
+        let end = find(&rest[..begin.unwrap_or(rest.len())], END);
         match (begin, end) {
             (None, None) => {
                 open.text(rest, at + rest.len(), number);
                 self.open = Some(open);
                 None
             }
-            (Some(begin), end) if end.is_none_or(|end| begin < end) => {
+            (Some(begin), None) => {
                 self.fault(&open, BlockFaultKind::NoEnd);
                 Some(at + begin)
             }
@@ -240,7 +242,6 @@ impl Scan<'_> {
                 }
                 self.close(&open, rest, at, end)
             }
-            (Some(_), None) => None,
         }
     }
 
@@ -272,6 +273,7 @@ impl Scan<'_> {
         } else {
             match decode(&self.bytes[open.from.min(until)..until]) {
                 Some(der) if der.is_empty() => BlockFaultKind::Hollow,
+                Some(_) if open.encrypted && !open.label.is_private_key() => BlockFaultKind::NotSupported,
                 Some(der) => {
                     let kind = if open.encrypted { Kind::EncryptedKey } else { open.label.kind };
                     let label = open.label.with(kind);

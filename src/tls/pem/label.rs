@@ -63,6 +63,11 @@ impl Label {
     /// The label of a block whose BEGIN line cannot be read.
     pub(super) const UNKNOWN: Self = Self { name: None, kind: Kind::Other };
 
+    /// Whether it is in the table of known labels.
+    pub fn is_known(self) -> bool {
+        self.name.is_some()
+    }
+
     /// Whether it is a private key, encrypted or not.
     pub fn is_private_key(self) -> bool {
         self.name.is_some_and(|name| name.ends_with("PRIVATE KEY"))

@@ -118,6 +118,15 @@ fn the_bytes_decide_what_form_a_key_has() {
     }
 }
 
+#[test]
+fn only_keys_are_encrypted_and_no_file_takes_long() {
+    let marked = block("CERTIFICATE", &[1; 9]).replacen('\n', "\nProc-Type: 4,ENCRYPTED\n\n", 1);
+    assert_eq!(kinds(&marked), (0, vec![BlockFaultKind::NotSupported]));
+    // Each BEGIN without an END is a fault; the time must not grow with the square of their number.
+    let many = "-----BEGIN".repeat(100_000);
+    assert_eq!(scan(many.as_bytes()).faults.len(), 100_000);
+}
+
 /// A file of blocks, each damaged in one of many ways or whole, joined in one of many ways.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let labels = prop::sample::select(vec!["CERTIFICATE", "X509 CRL", "PRIVATE KEY", "ODD THING"]);
