@@ -150,7 +150,7 @@ impl Server {
             (reason.word(), detail),
             offered.clone(),
         );
-        if self.refusals.note(failed, Instant::now()) {
+        if self.refusals.note_failure(failed, Instant::now()) {
             tracing::warn!(
                 stage = "handshake",
                 reason = reason.word(),

@@ -10,6 +10,8 @@ use rustls::{
 
 /// The most values of one kind that are shown of a ClientHello.
 const OFFERED_MAX: usize = 24;
+/// The longest text of them, in bytes: the peer chooses it.
+const OFFERED_BYTES_MAX: usize = 512;
 
 /// A handshake that failed, with what the peer offered.
 #[derive(Debug)]
@@ -187,13 +189,18 @@ pub(super) fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// At most [`OFFERED_MAX`] values, separated by commas.
+/// At most [`OFFERED_MAX`] values in [`OFFERED_BYTES_MAX`], separated by commas.
 fn list<T>(values: &[T], word: impl Fn(&T) -> String) -> String {
     let mut words: Vec<_> = values.iter().take(OFFERED_MAX).map(word).collect();
     if let more @ 1.. = values.len().saturating_sub(OFFERED_MAX) {
         words.push(format!("{more} more"));
     }
-    words.join(", ")
+    let mut text = words.join(", ");
+    if text.len() > OFFERED_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(OFFERED_BYTES_MAX));
+        text.push('…');
+    }
+    text
 }
 
 /// An alert of the peer (RFC 8446, 6.2): after the server's certificate, it is about that.

@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use hookspool::metrics::HANDSHAKE_FAILURES as REASONS;
 use serde_json::Value;
 
+use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually};
 
 /// Who fails.
@@ -207,4 +209,26 @@ fn http_1_0_alone_in_alpn_is_served() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "200");
+}
+
+#[test]
+fn what_strangers_offer_is_cut_and_does_not_displace_refusals() {
+    let world = World::new();
+    let daemon = world.start();
+    let refused = Wire::with_config(client_config(&world, "stranger"), daemon.port);
+    assert!(refused.and_then(|mut wire| wire.post("/webhooks/pix", b"{}")).is_err());
+    daemon.logged("sender refused", |line| line["reason"] == "unknown_ca");
+    let names: Vec<_> = (0..24).map(|name| vec![name; 255]).collect();
+    for _ in 0..130 {
+        let mut config = client_config(&world, "client");
+        Arc::get_mut(&mut config).unwrap().alpn_protocols = names.clone();
+        let _ = Wire::with_config(config, daemon.port).and_then(|mut wire| wire.post("/webhooks/pix", b"{}"));
+    }
+    let failed = "hookspool_handshake_failures_total{reason=\"no_application_protocol\"}";
+    eventually("all are counted", || (daemon.metric(failed) == 130.0).then_some(()));
+    let (_, status) = daemon.admin("/status");
+    assert!(status.len() < 200_000, "{} bytes", status.len());
+    assert!(status.contains("unknown_ca"), "{status}");
+    let longest = daemon.log_text().lines().map(str::len).max().unwrap();
+    assert!(longest < 4_000, "{longest}");
 }
