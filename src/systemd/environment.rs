@@ -2,16 +2,14 @@
 
 use std::ffi::OsStr;
 
-use crate::escape::Escaped;
-
 /// The number in an environment variable. `None` if the variable is unset or empty, or is not a whole number that
 /// fits 64 bits; the latter is logged.
 pub fn number(variable: &'static str) -> Option<u64> {
     let value = std::env::var_os(variable).filter(|value| !value.is_empty())?;
     let number = parse(&value);
     if number.is_none() {
-        let value = value.to_string_lossy();
-        tracing::warn!(variable, value = %Escaped(&value), "environment variable ignored: not a whole number");
+        // The value is not logged: it can be a secret that was assigned to the wrong variable.
+        tracing::warn!(variable, "environment variable ignored: not a whole number");
     }
     number
 }

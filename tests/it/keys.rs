@@ -248,6 +248,22 @@ fn no_output_contains_a_damaged_key() {
     assert!(leaks.is_empty(), "{} outputs:\n{}\nthe first:\n{}", leaks.len(), names.join("\n"), leaks[0].1);
 }
 
+#[test]
+fn a_number_in_the_environment_that_is_a_key_is_not_logged() {
+    let world = World::new();
+    let secret = Secret::of(fs::read_to_string(world.key("server")).unwrap());
+    for variable in ["TOKIO_WORKER_THREADS", "LISTEN_FDS"] {
+        let mut command = std::process::Command::new(crate::world::program());
+        command.env(variable, &secret.pem).stdin(std::process::Stdio::null());
+        let daemon = world.start_by(command);
+        let line = daemon.logged("environment variable ignored: not a whole number", |_| true);
+        assert_eq!(
+            (line["variable"].as_str(), secret.find(daemon.log_text().as_bytes())),
+            (Some(variable), None)
+        );
+    }
+}
+
 fn log_of(daemon: &Daemon) -> String {
     let text = daemon.log_text();
     assert!(text.contains("rejected") || text.contains("reload"), "{text}");
