@@ -69,7 +69,7 @@ fn a_watchdog_interval_that_is_not_a_number_is_reported_and_ignored() {
     for value in ["60s", "-1", "0x10", "18446744073709551616"] {
         let (socket, daemon) = start(&world, &[("WATCHDOG_USEC", value)]);
         daemon.logged("environment variable ignored: not a whole number", |line| {
-            line["variable"] == "WATCHDOG_USEC" && line["value"] == value
+            line["variable"] == "WATCHDOG_USEC" && line.get("value").is_none()
         });
         assert_eq!(watchdog_notifications(&socket, Duration::from_millis(500)), 0, "{value}");
         assert_serves(&world, &daemon, value);
