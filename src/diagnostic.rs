@@ -148,11 +148,7 @@ impl SourceFile {
         self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0)
     }
 
-    /// The line as it may be shown.
     fn line_text(&self, line: usize) -> &str {
-        if self.secret_lines.contains(line) {
-            return NOT_SHOWN;
-        }
         let end = self.line_starts.get(line).copied().unwrap_or(self.text.len());
         self.slice(self.line_start(line)..end).trim_end_matches(['\n', '\r'])
     }
@@ -213,8 +209,10 @@ impl Diagnostic {
         if let Some(place) = &self.place {
             let excerpt = Excerpt::of(place);
             let _ = writeln!(out, "  {} | {}", place.file.line(place.span.start), excerpt.line);
-            let caret = paint.strong(&"^".repeat(excerpt.carets));
-            let _ = writeln!(out, "{margin} | {}{caret}", " ".repeat(excerpt.indent));
+            if excerpt.carets > 0 {
+                let caret = paint.strong(&"^".repeat(excerpt.carets));
+                let _ = writeln!(out, "{margin} | {}{caret}", " ".repeat(excerpt.indent));
+            }
         }
         if let Some(hint) = &self.hint {
             let _ = writeln!(out, "{margin} = hint: {}", Escaped(hint));
@@ -243,6 +241,9 @@ struct Excerpt {
 impl Excerpt {
     fn of(place: &Place) -> Self {
         let number = place.file.line(place.span.start);
+        if place.file.secret_lines.contains(number) {
+            return Self { line: NOT_SHOWN.to_owned(), indent: 0, carets: 0 };
+        }
         let line = place.file.line_text(number);
         let from = place.file.column(place.span.start) - 1;
         let marked = place.file.slice(place.span.clone()).lines().next().unwrap_or_default();

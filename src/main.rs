@@ -1,4 +1,4 @@
-//! The program: parse, run, say what went wrong, return the code.
+//! The program: parses the arguments, runs the command, prints the error and returns the exit code.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use hookspool::cli::args::Args;
 use hookspool::cli::exit::Exit;
+use hookspool::secrets::without_secrets;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(asked) => {
-            // A closed pipe is no error, and there is nobody left to tell.
-            let _ = asked.print();
+            let text = asked.to_string();
+            let shown = without_secrets(&text);
+            // A closed pipe is no error: nobody reads the message.
+            let _ = if shown == text { asked.print() } else { writeln!(anstream::stderr(), "{shown}") };
             return if asked.use_stderr() { Exit::Usage } else { Exit::Fine }.into();
         }
     };

@@ -1,29 +1,46 @@
-//! Keeps private keys out of messages. A message may quote what it read (a path, a line of webhooks.toml), and people paste
-//! keys in the wrong places.
+//! Keeps private keys and shared secrets out of messages. A message may quote what it read (a path, a line of
+//! webhooks.toml, an argument), and people paste keys in the wrong places.
+//!
+//! A key is recognized by its randomness: in base64 and in hex, upper case, lower case and digits alternate far
+//! more often than in names, paths and sentences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// What is shown instead of a text that may be a private key.
-pub const NOT_SHOWN: &str = "(not shown: this may be a private key)";
+pub const NOT_SHOWN: &str = "(not shown: this may be a private key or another secret)";
 
-/// The shortest base64 text that counts as a key. The shortest key, Ed25519 in PKCS#8, has 64 characters.
-const KEY_CHARS_MIN: usize = 40;
-/// The length of a SHA-256 digest in hex. A key in hex is longer.
-const DIGEST_CHARS: usize = 64;
+/// Characters that are examined together. Half of the shortest key, Ed25519 in PKCS#8 (64 characters of base64).
+const WINDOW: usize = 32;
+/// From this many changes of class on, a window is random. Base64 has 19 on average, hex 14, a list of cipher
+/// suites 9, a sentence 3.
+const CHANGES_MIN: usize = 12;
+/// Digits of hex in a row that may be a key. Some keys have fewer changes than [`CHANGES_MIN`].
+const HEX_MIN: usize = 32;
+/// Numbers below 256 in a row that may be the bytes of a key.
+const BYTES_MIN: usize = 12;
+/// The length of an entry's ID, a UUID.
+const ID_CHARS: usize = 36;
 /// A BEGIN line that is longer has something of the block in it.
 const BEGIN_LINE_MAX: usize = 48;
 const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
+/// The key of webhooks.toml whose value people write where the name of a file belongs.
+const SECRET_KEY: &str = "query_secret";
+/// The keys whose values are digests, which look like keys in hex.
+const DIGEST_KEYS: [&str; 2] = ["sha256", "spki_sha256"];
 
-/// The text up to where a private key may begin.
+/// The text up to its first quotation mark if it may contain a private key, and up to a query if it contains one;
+/// else all of it.
 pub fn without_secrets(text: &str) -> String {
-    match secret(text) {
-        Some(at) => format!("{}{NOT_SHOWN}", &text[..at]),
-        None => text.to_owned(),
-    }
+    let end = match query(text) {
+        _ if is_secret(text) => text.find(['`', '"', '\'']).map_or(0, |mark| mark + 1),
+        Some(query) => query,
+        None => return text.to_owned(),
+    };
+    format!("{}{NOT_SHOWN}", text.get(..end).unwrap_or_default())
 }
 
-/// The lines of a text, from 1, that may be part of a private key.
+/// The lines of a text, from 1, that may be part of a private key or contain another secret.
 #[derive(Debug, Default)]
 pub struct SecretLines {
     lines: BTreeSet<usize>,
@@ -32,10 +49,10 @@ pub struct SecretLines {
 }
 
 impl SecretLines {
-    /// Finds the lines of PEM blocks, consecutive lines of base64, and lines with a long base64 text.
+    /// Finds the lines of PEM blocks, lines and consecutive lines of random text, and those of a `query_secret`.
     pub fn of(text: &str) -> Self {
         let mut found = Self::default();
-        let (mut in_block, mut group) = (false, Group::default());
+        let (mut in_block, mut in_secret, mut group) = (false, false, Group::default());
         for (number, line) in (1..).zip(text.lines()) {
             let begin = line.rfind(BEGIN).map(|at| &line[at..]);
             let is_comment = line.trim_start().starts_with('#');
@@ -43,9 +60,10 @@ impl SecretLines {
                 found.first.get_or_insert(number);
             }
             let is_more_than_begin = begin.is_some_and(|begin| begin.len() > BEGIN_LINE_MAX);
-            // In a string, line breaks are escaped.
-            let joined = line.replace("\\n", "").replace("\\r", "");
-            if in_block || is_more_than_begin || secret(&joined).is_some() {
+            in_secret =
+                if line.trim_start().starts_with('[') { line.contains(SECRET_KEY) } else { in_secret };
+            let is_shared_secret = in_secret || line.contains(SECRET_KEY) || query(line).is_some();
+            if in_block || is_more_than_begin || is_shared_secret || is_secret(line) && !is_digest(line) {
                 found.lines.insert(number);
             }
             in_block = begin.map_or(in_block, |_| true) && !begin.unwrap_or(line).contains(END);
@@ -57,25 +75,44 @@ impl SecretLines {
         found
     }
 
-    /// Whether a line may be part of a key.
+    /// Whether a line may contain a secret.
     pub fn contains(&self, line: usize) -> bool {
         self.lines.contains(&line)
     }
 }
 
-/// Consecutive lines of nothing but base64.
+/// Where the query of a URL or a path begins, which may be a secret: `?hmac=…`.
+fn query(text: &str) -> Option<usize> {
+    let is_query = |at: usize| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let name = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-._~".contains(c));
+        name.len() < rest.len() && name.starts_with('=')
+    };
+    text.match_indices('?').map(|(at, _)| at).find(|at| is_query(*at))
+}
+
+fn is_digest(line: &str) -> bool {
+    let key = line.split('=').next().unwrap_or_default().trim();
+    DIGEST_KEYS.contains(&key)
+}
+
+/// Consecutive lines in which a key may be written: base64, numbers and what separates them.
 #[derive(Debug, Default)]
 struct Group {
     text: String,
     lines: usize,
+    /// Whether there is nothing but base64.
+    is_base64: bool,
 }
 
 impl Group {
     fn takes(&mut self, line: &str) -> bool {
         let line = line.trim();
-        let takes = !line.is_empty() && line.chars().all(is_base64);
+        let takes = !line.is_empty() && line.chars().all(|c| is_base64(c) || is_separator(c));
         if takes {
+            self.is_base64 = (self.lines == 0 || self.is_base64) && line.chars().all(is_base64);
             self.text.push_str(line);
+            self.text.push(' ');
             self.lines += 1;
         }
         takes
@@ -83,37 +120,125 @@ impl Group {
 
     /// Keeps the lines before `end` that the group consists of, if they may be a key.
     fn into_lines(self, end: usize, found: &mut SecretLines) {
-        if self.lines > 1 && secret(&self.text).is_some() {
+        if self.lines > 1 && is_secret(&self.text) {
             let first = end - self.lines;
             found.lines.extend(first..end);
-            found.first = Some(found.first.map_or(first, |known| known.min(first)));
+            if self.is_base64 {
+                found.first = Some(found.first.map_or(first, |known| known.min(first)));
+            }
         }
     }
 }
 
-/// Where a base64 text begins that may be a key. Digests in hex and most paths are not mistaken for one.
-fn secret(text: &str) -> Option<usize> {
-    let mut from = 0;
-    for run in text.split(|c| !is_base64(c)) {
-        let has = |class: fn(&u8) -> bool| run.as_bytes().iter().any(class);
-        let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
-        let is_base64 = run.len() >= KEY_CHARS_MIN && is_mixed && run.matches('/').count() * 10 <= run.len();
-        let is_hex = run.len() > DIGEST_CHARS && run.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_base64 || is_hex {
-            return Some(from);
+/// Whether a text may contain a private key.
+fn is_secret(text: &str) -> bool {
+    // In a string, line breaks are escaped.
+    let text = text.replace("\\n", " ").replace("\\r", " ");
+    is_random(&text) || is_list_of_bytes(&text)
+}
+
+/// Whether there is a window with many changes of class, or a long row of hex. Separators do not count, and the
+/// ID of an entry is no secret.
+fn is_random(text: &str) -> bool {
+    let mut row = Row::default();
+    let (mut rest, mut word) = (text, 0);
+    while let Some(c) = rest.chars().next() {
+        if word == 0 && starts_with_id(rest) {
+            row = Row::default();
+            rest = rest.get(ID_CHARS..).unwrap_or_default();
+            continue;
         }
-        let separator = text[from + run.len()..].chars().next().map_or(0, char::len_utf8);
-        from += run.len() + separator;
+        let class = Class::of(c);
+        match class {
+            Some(class) => row.push(class, c),
+            // A colon separates the bytes of a dump, and it occurs in addresses.
+            None if is_separator(c) && (c != ':' || word == 2) => {}
+            None => row = Row::default(),
+        }
+        if row.is_random() {
+            return true;
+        }
+        word = if class.is_some() { word + 1 } else { 0 };
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
-    None
+    false
+}
+
+/// The last letters and digits of a text, without separators.
+#[derive(Debug, Default)]
+struct Row {
+    window: VecDeque<Class>,
+    /// The last digits in a row that may be hex, and whether there are letters among them.
+    hex: usize,
+    has_letters: bool,
+}
+
+impl Row {
+    fn push(&mut self, class: Class, c: char) {
+        self.window.push_back(class);
+        if self.window.len() > WINDOW {
+            self.window.pop_front();
+        }
+        let is_hex = c.is_ascii_hexdigit();
+        self.hex = if is_hex { self.hex + 1 } else { 0 };
+        self.has_letters = is_hex && (self.has_letters || class != Class::Digit);
+    }
+
+    fn is_random(&self) -> bool {
+        let changes = self.window.iter().zip(self.window.iter().skip(1)).filter(|(a, b)| a != b).count();
+        changes >= CHANGES_MIN || self.hex >= HEX_MIN && self.has_letters
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Class {
+    Upper,
+    Lower,
+    Digit,
+}
+
+impl Class {
+    fn of(c: char) -> Option<Self> {
+        match c {
+            'A'..='Z' => Some(Self::Upper),
+            'a'..='z' => Some(Self::Lower),
+            '0'..='9' => Some(Self::Digit),
+            _ => None,
+        }
+    }
+}
+
+/// Whether there is a list of bytes, as debuggers and JSON write them: `48, 46, 2` or `0x30, 0x2e`.
+fn is_list_of_bytes(text: &str) -> bool {
+    let mut row = 0;
+    text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).any(|word| {
+        let byte = word.strip_prefix("0x").map_or_else(|| word.parse(), |hex| u8::from_str_radix(hex, 16));
+        row = if byte.is_ok() { row + 1 } else { 0 };
+        row >= BYTES_MIN
+    })
+}
+
+fn starts_with_id(text: &str) -> bool {
+    text.get(..ID_CHARS).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
 }
 
 fn is_base64(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_')
+}
+
+/// Characters between the groups in which a key may be written, and those of base64 that are neither letters nor
+/// digits.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | ':' | '"' | '\'' | '|' | '>' | '+' | '/' | '=' | '-' | '_')
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
+    use aws_lc_rs::digest::{SHA384, digest};
+    use base64ct::{Base64, Base64Url, Encoding as _};
+
     use super::*;
 
     const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIDyV1x1jNSJPyu1wX6X9oAbcDeFgHiJkLmNoPqRsTuVw";
@@ -121,12 +246,23 @@ mod tests {
     #[test]
     fn a_key_in_a_message_ends_it() {
         let message = format!("there is no file `/etc/{KEY}`, nor `x`");
-        let shown = without_secrets(&message);
-        assert_eq!(shown, format!("there is no file `{NOT_SHOWN}"));
+        assert_eq!(without_secrets(&message), format!("there is no file `{NOT_SHOWN}"));
+        assert_eq!(without_secrets(KEY), NOT_SHOWN);
+        assert_eq!(without_secrets("`/x?hmac=y` is twice"), format!("`/x{NOT_SHOWN}"));
+    }
+
+    #[test]
+    fn paths_names_digests_of_lists_and_sentences_are_shown() {
         for plain in [
             "there is no file `/etc/hookspool/certs/Efi2/producao/webhook/cadeia/completa/raiz.pem`",
-            "sha256 = \"5f0c9f3aa1b2c3d4e5f60718293a4b5c5f0c9f3aa1b2c3d4e5f60718293a4b5c\"",
+            "did you mean `path`? as in `path = \"/pix\"`",
             "no `-----BEGIN CERTIFICATE-----` in it",
+            "none of TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS13_AES_128_GCM_SHA256, TLS_RSA_WITH_AES_128_CBC_SHA",
+            "`spool/pix/new/019ab3c4-7d2e-7a00-8a1b-0d3c4e5f6a7b.hook` and 019ab3c4-7d2e-7a01-9a1b-1d3c4e5f6a7b",
+            "valid from 2026-11-25T13:16:57.935343Z to 2027-11-25T13:16:57.935420Z",
+            "from = [\"2001:db8:85a3::8a2e:370:7334/128\", \"2001:db8:1::/48\", \"203.0.113.0/24\"]",
+            "UID=4c4c4544-0051-4e10-8038-b7c04f4e5931,CN=Banco S.A. 12345678000195,O=ICP-Brasil,C=BR",
+            "the algorithms RSASSA-PSS with SHA-224, brainpoolP256r1, ED448 and ecdsa_secp256r1_sha256",
         ] {
             assert_eq!(without_secrets(plain), plain);
         }
@@ -137,11 +273,53 @@ mod tests {
         let short: String =
             KEY.as_bytes().chunks(16).map(|line| String::from_utf8_lossy(line) + "\n").collect();
         let text = format!(
-            "a = 1\nkey = \"\"\"-----BEGIN X-----\nAQID\n-----END X-----\"\"\"\nb = 2\n{KEY}\nAQID\nc = 3\n{short}"
+            "a = 1\nkey = \"\"\"-----BEGIN X-----\nAQID\n-----END X-----\"\"\"\nb = [2]\n{KEY}\nAQID\nc = [3]\n{short}"
         );
         let found = SecretLines::of(&text);
         let lines: Vec<_> = (1..20).filter(|line| found.contains(*line)).collect();
         assert_eq!((lines, found.first), (vec![3, 4, 6, 7, 9, 10, 11, 12], Some(2)));
         assert_eq!(SecretLines::of(&format!("a = 1\nkey = \"{KEY}\"\n# -----BEGIN X-----\n")).first, None);
+    }
+
+    #[test]
+    fn the_lines_of_a_query_secret_are_secret_and_those_of_a_digest_are_not() {
+        let digest = "5f0c9f3aa1b2c3d4e5f60718293a4b5c".repeat(2);
+        let text = format!(
+            "query_secret = \"x\"\nname = \"y\"\n[endpoint.query_secret]\nfile = \"z\"\n[[sender]]\n\
+             sha256 = [\"{digest}\"]\ncn = [\"{digest}\"]\npath = \"/pix?hmac=x\"\n"
+        );
+        let found = SecretLines::of(&text);
+        let lines: Vec<_> = (1..20).filter(|line| found.contains(*line)).collect();
+        assert_eq!(lines, [1, 3, 4, 7, 8]);
+    }
+
+    fn grouped(text: &str, group: usize, separator: &str) -> String {
+        let groups: Vec<_> = text.as_bytes().chunks(group).map(String::from_utf8_lossy).collect();
+        groups.join(separator)
+    }
+
+    #[test]
+    fn a_random_key_is_not_shown_in_any_writing() {
+        for seed in 0..1_000_u32 {
+            let bytes = digest(&SHA384, &seed.to_be_bytes());
+            let bytes = bytes.as_ref();
+            let (base64, url) = (Base64::encode_string(bytes), Base64Url::encode_string(bytes));
+            let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            let numbers: Vec<_> = bytes.iter().map(u8::to_string).collect();
+            let mut writings =
+                vec![base64.clone(), url, hex.clone(), hex.to_uppercase(), hex[..64].to_owned()];
+            writings.extend([numbers.join(", "), numbers.join(" "), grouped(&hex, 2, ":")]);
+            for separator in [" ", ", ", "\\n", "\n", "\" \"", "/"] {
+                writings.push(grouped(&base64, 4, separator));
+                writings.push(grouped(&hex, 16, separator));
+            }
+            for text in writings {
+                let shown = without_secrets(&format!("no file `/etc/{text}`"));
+                assert_eq!(shown, format!("no file `{NOT_SHOWN}"));
+            }
+        }
     }
 }

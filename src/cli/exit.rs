@@ -196,7 +196,8 @@ impl Failure {
             }
             next = cause.source();
         }
-        Some(text)
+        // An argument may be a key, and messages quote arguments.
+        Some(without_secrets(&text))
     }
 }
 

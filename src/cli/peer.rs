@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::PeerArgs;
 use super::exit::{Failure, shown};
 use super::files::read_pem;
-use crate::client::{ClientFault, Connection, Target};
+use crate::client::{ClientFault, Connection, Target, without_credentials};
 use crate::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
 use crate::tls::key_pair::KeyPair;
 use crate::tls::pem::{certificates, private_keys};
@@ -72,7 +72,8 @@ pub fn connector(settings: &ClientSettings, args: &PeerArgs) -> Result<Connector
 
 /// A client's fault as the end of a command.
 pub fn failed(url: &str, fault: ClientFault) -> Failure {
-    let url = crate::escape::Escaped(url);
+    let url = without_credentials(url);
+    let url = crate::escape::Escaped(&url);
     if fault.is_refusal() {
         Failure::Refused(format!("`{url}`: {fault}"))
     } else {

@@ -10,4 +10,4 @@ mod plain;
 pub use connection::{Answer, CONNECT_DEADLINE, Connection, EXCHANGE_DEADLINE};
 pub use fault::ClientFault;
 pub use plain::{get_tcp, get_unix, post_unix};
-pub use target::{Target, TargetFault};
+pub use target::{Target, TargetFault, without_credentials};

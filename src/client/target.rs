@@ -46,11 +46,11 @@ impl Target {
     /// # Errors
     /// When it is not an https URL with a host.
     pub fn parse(url: &str) -> Result<Self, TargetFault> {
-        let form = || TargetFault::Form(shown(url));
+        let form = || TargetFault::Form(without_credentials(url));
         let uri: Uri = url.parse().map_err(|_| form())?;
         let scheme = uri.scheme_str().ok_or_else(form)?;
         if scheme != "https" {
-            return Err(TargetFault::Scheme(shown(url)));
+            return Err(TargetFault::Scheme(without_credentials(url)));
         }
         let authority = uri.authority().ok_or_else(form)?;
         if authority.as_str().contains('@') {
@@ -75,8 +75,8 @@ impl Target {
     }
 }
 
-/// As much of a URL as may be shown: its query may hold a secret, and so may what stands before `@`.
-fn shown(url: &str) -> String {
+/// A URL without its query and user information, both of which can contain a secret.
+pub fn without_credentials(url: &str) -> String {
     let bare = url.split(['?', '#']).next().unwrap_or_default();
     match (bare.split_once("://"), bare.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),

@@ -94,16 +94,18 @@ fn is_bare(text: Text<'_>, context: &mut ValidationContext) -> bool {
 
 fn is_path(text: Text<'_>, what: &str, context: &mut ValidationContext) -> bool {
     let path = text.text;
-    let (message, hint) = if !path.starts_with('/') {
+    let (message, hint) = if let Some((at, c)) = path.char_indices().find(|(_, c)| matches!(c, '?' | '#')) {
+        let before = path.get(..at).unwrap_or_default();
+        (
+            // What follows it is not shown: it may be a secret.
+            format!("the {what} `{before}` is followed by `{c}`, which ends the path of a URL"),
+            "leave it out: any query is accepted".to_owned(),
+        )
+    } else if !path.starts_with('/') {
         (format!("the {what} `{path}` does not start with `/`"), format!("write `/{path}`"))
     } else if path.len() > default::PATH_BYTES_MAX {
         let max = default::PATH_BYTES_MAX;
         (format!("the {what} is {} bytes long, more than {max}", path.len()), "take a shorter one".to_owned())
-    } else if let Some(c) = path.chars().find(|c| matches!(c, '?' | '#')) {
-        (
-            format!("the {what} `{path}` holds `{c}`, which ends the path of a URL"),
-            "leave it out: any query is accepted".to_owned(),
-        )
     } else if path.chars().any(|c| !c.is_ascii_graphic()) {
         (
             format!("the {what} `{path}` holds a blank, a control character or a letter beyond ASCII"),

@@ -160,6 +160,12 @@ impl Files {
         what: &str,
         findings: &mut Findings,
     ) -> Option<Arc<Contents>> {
+        let path = self.path_of(named, what, findings)?;
+        self.contents(&path, bytes_max).map_err(|fault| say(&fault, &path, what, named, findings)).ok()
+    }
+
+    /// The path that a name stands for; a name that cannot be one is reported.
+    pub(super) fn path_of(&self, named: Text<'_>, what: &str, findings: &mut Findings) -> Option<PathBuf> {
         if named.text.is_empty() {
             findings
                 .error(named.span, format!("{what}: the name of the file is empty"))
@@ -173,40 +179,39 @@ impl Files {
                 .hint("write the contents to a file, and its path here");
             return None;
         }
-        let path = match named.text.strip_prefix(credentials::PREFIX) {
-            None => self.resolve(named.text),
-            Some(name) => match credentials::path(name) {
-                Ok(path) => path,
-                Err(fault) => {
-                    findings.error(named.span, format!("{what}: `{}` {fault}", named.text)).hint(
-                        "write `LoadCredential=NAME:/path/of/the/file` in a drop-in of the unit, and \
-                         `credential:NAME` here; only the unit's own processes can read it",
-                    );
-                    return None;
-                }
-            },
+        let Some(name) = named.text.strip_prefix(credentials::PREFIX) else {
+            return Some(self.resolve(named.text));
         };
-        if let Some(contents) = self.read.get(&path) {
-            return Some(Arc::clone(contents));
+        let found = credentials::path(name).map_err(|fault| {
+            findings.error(named.span, format!("{what}: `{}` {fault}", named.text)).hint(
+                "write `LoadCredential=NAME:/path/of/the/file` in a drop-in of the unit, and \
+                 `credential:NAME` here; only the unit's own processes can read it",
+            );
+        });
+        found.ok()
+    }
+
+    /// The contents of a file, read once. A file that cannot be read counts as one of the files, too: it may
+    /// appear.
+    pub(super) fn contents(&mut self, path: &Path, bytes_max: u64) -> Result<Arc<Contents>, FileFault> {
+        if let Some(contents) = self.read.get(path) {
+            return Ok(Arc::clone(contents));
         }
-        if !self.order.contains(&path) {
-            self.order.push(path.clone());
+        if !self.order.iter().any(|known| known == path) {
+            self.order.push(path.to_owned());
         }
-        match read_within(&path, bytes_max, &self.read_scope) {
+        let read = read_within(path, bytes_max, &self.read_scope);
+        match &read {
             Ok(contents) => {
-                let contents = Arc::new(contents);
                 // The rights are judged, too.
-                self.note(&path, &contents.mode.to_be_bytes());
-                self.note(&path, &contents.bytes);
-                self.read.insert(path, Arc::clone(&contents));
-                Some(contents)
+                self.note(path, &contents.mode.to_be_bytes());
+                self.note(path, &contents.bytes);
             }
-            Err(fault) => {
-                self.note(&path, fault.to_string().as_bytes());
-                say(&fault, &path, what, named, findings);
-                None
-            }
+            Err(fault) => self.note(path, fault.to_string().as_bytes()),
         }
+        let contents = Arc::new(read?);
+        self.read.insert(path.to_owned(), Arc::clone(&contents));
+        Ok(contents)
     }
 
     /// webhooks.toml and all that was asked for, found or not, in this order.

@@ -143,7 +143,7 @@ fn message(words: &str, at: &str) -> String {
     } else if words.starts_with(NOT_QUOTED) && at.is_empty() {
         "there is no value behind the `=`".to_owned()
     } else if words.starts_with(NOT_QUOTED) || is_bare_word(words) {
-        format!("`{at}` is not a value: a string needs quotes")
+        "this is not a value: a string needs quotes".to_owned()
     } else if words.starts_with("invalid basic string, expected `\"`") {
         "this string has no end".to_owned()
     } else {
@@ -284,8 +284,8 @@ mod tests {
         for word in ["info", "trace", "nano", "false1", "127.0.0.1:8443", "10s"] {
             let (table, faults) = parse(&format!("a = {word}\nb = [{word}]\n[t]\nc = 1\n"));
             let said: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
-            let expected = format!("`{word}` is not a value: a string needs quotes");
-            assert_eq!(said, [expected.as_str(); 2], "{word}");
+            let expected = "this is not a value: a string needs quotes";
+            assert_eq!(said, [expected; 2], "{word}");
             assert!(table.entries.iter().any(|entry| entry.key == "t"), "{word}: what follows is read");
         }
     }

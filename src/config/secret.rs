@@ -1,6 +1,7 @@
 //! `query_secret` of an endpoint: what the URL has to carry.
 
 use super::context::ValidationContext;
+use super::files::FileFault;
 use super::keys;
 use super::mount::keep_private;
 use super::reader::{Field, Reader, Text};
@@ -43,7 +44,7 @@ fn is_parameter(name: Text<'_>, context: &mut ValidationContext) -> bool {
     if !sound {
         context
             .findings
-            .error(name.span, format!("`{}` is not the name of a parameter in a URL", name.text))
+            .error(name.span, "this is not the name of a parameter in a URL")
             .hint("use letters, digits and `-._~`, as in `hmac`");
     }
     sound
@@ -51,7 +52,20 @@ fn is_parameter(name: Text<'_>, context: &mut ValidationContext) -> bool {
 
 fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationContext) -> Option<QuerySecret> {
     let what = format!("the secret of {shown}");
-    let contents = context.files.open_up_to(FILE_BYTES_MAX, file, &what, &mut context.findings)?;
+    let path = context.files.path_of(file, &what, &mut context.findings)?;
+    let contents = context.files.contents(&path, FILE_BYTES_MAX).map_err(|fault| {
+        // The text is not shown: many write the secret where its file belongs.
+        let message = if matches!(fault, FileFault::Missing) {
+            format!("{what}: `file` names a file that does not exist")
+        } else {
+            format!("{what}: the file that `file` names {fault}")
+        };
+        context
+            .findings
+            .error(file.span, message)
+            .hint("`file` takes the path of a file with the secret in it, not the secret; correct the path, and let the user that runs hookspool read the file");
+    });
+    let contents = contents.ok()?;
     let path = contents.path.display();
     if contents.mode & OTHERS != 0 && !credentials::holds(&contents.path) {
         let mode = contents.mode & 0o7777;

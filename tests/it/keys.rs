@@ -1,125 +1,12 @@
 //! No output contains a private key, however its file is damaged and wherever the file is named.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Output;
 
-use base64ct::{Base64, Encoding as _};
-
+use crate::key_material::Secret;
 use crate::world::{Daemon, World};
-
-/// Characters of the key that must not appear in a row.
-const WINDOW: usize = 12;
-
-/// A key and everything that would give it away.
-struct Secret {
-    pem: String,
-    der: Vec<u8>,
-    pieces: Vec<String>,
-}
-
-impl Secret {
-    fn of(pem: String) -> Self {
-        let body: String = pem.lines().filter(|line| !line.contains("-----")).collect();
-        let der = Base64::decode_vec(&body).unwrap();
-        let hex: String = der.iter().map(|byte| format!("{byte:02x}")).collect();
-        // What every text that begins like PEM has in common is no secret.
-        let twice = Base64::encode_string(pem.as_bytes()).split_off(40);
-        let mut pieces: Vec<String> = Vec::new();
-        for text in
-            [body.clone(), body.to_ascii_lowercase(), body.replace('+', "-").replace('/', "_"), hex, twice]
-        {
-            pieces.extend(
-                text.as_bytes().windows(WINDOW).map(|piece| String::from_utf8(piece.to_vec()).unwrap()),
-            );
-        }
-        // Bytes as a debugging format prints them.
-        pieces.extend(der.windows(5).map(|bytes| format!("{bytes:?}").trim_matches(['[', ']']).to_owned()));
-        pieces.sort();
-        pieces.dedup();
-        Self { pem, der, pieces }
-    }
-
-    fn find(&self, output: &[u8]) -> Option<&str> {
-        let text = String::from_utf8_lossy(output).to_string();
-        let found = self.pieces.iter().find(|piece| text.contains(piece.as_str()));
-        found.map(String::as_str)
-    }
-
-    /// The key's file in every way that it was seen damaged, and some more.
-    fn damaged(&self, certificate: &str) -> Vec<Vec<u8>> {
-        let pem = self.pem.as_str();
-        let lines: Vec<_> = pem.lines().collect();
-        let body = lines[1..lines.len() - 1].concat();
-        let each =
-            |map: fn(&str) -> String| lines.iter().map(|line| map(line)).collect::<Vec<_>>().join("\n");
-        let utf_16 = |big: bool| {
-            let unit = |unit: u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() };
-            std::iter::once(0xfeff).chain(pem.encode_utf16()).flat_map(unit).collect::<Vec<u8>>()
-        };
-        let twice = Base64::encode_string(pem.as_bytes());
-        let hex = self.der.iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        let texts = vec![
-            pem.replace('\n', " "),
-            pem.replace('\n', ""),
-            pem.replace('\n', "\\n"),
-            pem.replace('\n', "\\r\\n"),
-            pem.replace('\n', "\r\n").replace("\r\n", "\r\r"),
-            format!("\"{}\"", pem.replace('\n', "\\n")),
-            format!("{{\"key\": \"{}\"}}", pem.replace('\n', "\\n")),
-            format!("KEY={}", pem.replace('\n', " ")),
-            format!("export KEY='{pem}'"),
-            format!("tls.key: |\n{}", each(|line| format!("    {line}"))),
-            pem[..pem.len() / 2].to_owned(),
-            lines[1..].join("\n"),
-            lines[..lines.len() - 1].join("\n"),
-            lines[1..lines.len() - 1].join("\n"),
-            body.clone(),
-            body.replace('+', "-").replace('/', "_"),
-            format!("{}{body}\n{}", lines[0], lines[lines.len() - 1]),
-            format!("{}\n{body}{}", lines[0], lines[lines.len() - 1]),
-            format!("{} {body} {}", lines[0], lines[lines.len() - 1]),
-            format!("-----BEGIN {body}-----\n{pem}"),
-            format!("-----BEGIN {}", pem.replace("-----BEGIN ", "")),
-            twice.clone(),
-            format!("{twice}\n{twice}"),
-            format!("{}{pem}", certificate.trim_end()),
-            format!("{}{}", pem.trim_end(), certificate),
-            format!("{}{}", pem.replace('\n', " "), pem.replace('\n', " ")),
-            pem.replace("PRIVATE KEY", "CERTIFICATE"),
-            pem.replace("PRIVATE KEY", "RSA PRIVATE KEY"),
-            pem.replace("PRIVATE KEY", "X509 CRL"),
-            pem.replace("PRIVATE KEY", "KEY"),
-            pem.replace("END PRIVATE KEY", "END EC PRIVATE KEY"),
-            pem.replace(
-                "-----BEGIN PRIVATE KEY-----",
-                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
-            ),
-            pem.replace("-----", "----"),
-            pem.replace("-----", "\u{2014}\u{2014}"),
-            pem.replace("BEGIN", "begin"),
-            each(|line| format!("# {line}")),
-            each(|line| format!("> {line}")),
-            each(|line| format!("{line}=")),
-            each(|line| format!("\"{line}\" +")),
-            pem.replacen('A', "\u{e9}", 3),
-            pem.replacen('A', "\0", 3),
-            pem.replacen('A', "", 1),
-            pem.replace('\n', "<br>"),
-            body.as_bytes().chunks(30).map(|line| String::from_utf8_lossy(line) + "\n").collect(),
-            hex,
-        ];
-        let mut all: Vec<_> = texts.into_iter().map(String::into_bytes).collect();
-        all.extend([utf_16(true), utf_16(false), self.der.clone(), self.der[..self.der.len() - 7].to_vec()]);
-        all.push(pem.bytes().map(|byte| if byte == b'A' { 0xe9 } else { byte }).collect());
-        all
-    }
-}
 
 /// Every key of webhooks.toml that names a file, each with this one.
 const EVERYWHERE: &str = r#"

@@ -15,7 +15,10 @@ pub(super) fn headers(lines: &[String]) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for line in lines {
         let (name, value) = parse(line).ok_or_else(|| {
-            Failure::Usage(format!("`--header`: `{}` is not a header: expected `Name: value`", Escaped(line)))
+            // The value is not shown: it may be a password or a token.
+            let name = line.split(':').next().unwrap_or_default();
+            let name = if name.len() < line.len() { format!(" `{}`", Escaped(name)) } else { String::new() };
+            Failure::Usage(format!("`--header`: this is not a header{name}: expected `Name: value`"))
         })?;
         headers.append(name, value);
     }
