@@ -17,7 +17,7 @@ use super::settings::load;
 use crate::client::Answer;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::daemon::{serve_while, unconfined};
+use crate::daemon::{Signals, StartError, serve_while, unconfined};
 use crate::devpki::is_development;
 use crate::logging::Logging;
 use crate::policy::Endpoint;
@@ -43,7 +43,8 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
     let plan = Plan::of(&settings)?;
     let sandbox = unconfined(&settings)?;
     let logging = Logging::start(settings.log)?;
-    serve_while(settings, sandbox, logging, Clock::System, async |daemon, signals| {
+    let signals = Signals::listen().map_err(StartError::from)?;
+    serve_while(settings, sandbox, logging, Clock::System, signals, async |daemon, signals| {
         let Some(address) = daemon.addresses().first() else {
             return Err(Failure::Configuration("[server] listen names no address".to_owned()));
         };

@@ -26,7 +26,8 @@ pub fn write(text: &str) -> io::Result<()> {
 }
 
 /// Whether standard output was closed when the program started. The runtime opens `/dev/null` in its place, for
-/// reading and writing, so that no other file gets descriptor 1. A shell's `>/dev/null` is for writing only.
+/// reading and writing, so that no other file gets descriptor 1. A shell's `>/dev/null` is for writing only, but Python
+/// and Node also discard output by one for both, so only a command that is useless without its output may ask.
 pub fn was_closed() -> bool {
     let out = io::stdout();
     let is_null = fstat(&out).is_ok_and(|found| {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::settings::load;
 use crate::clock::Clock;
-use crate::daemon;
+use crate::daemon::{self, Signals, StartError};
 use crate::logging::Logging;
 use crate::sandbox::keep_memory_private;
 
@@ -14,6 +14,8 @@ use crate::sandbox::keep_memory_private;
 /// # Errors
 /// When the configuration has errors, or something that is needed is not available.
 pub fn run(config: &Path) -> Result<Exit, Failure> {
+    // First of all: the default action of most signals ends the process.
+    let signals = Signals::listen().map_err(StartError::from)?;
     // Before any key is read.
     keep_memory_private()
         .map_err(|why| Failure::Io { what: "cannot switch core dumps off".to_owned(), why })?;
@@ -22,6 +24,6 @@ pub fn run(config: &Path) -> Result<Exit, Failure> {
     let sandbox = daemon::confine(&settings)?;
     let logging = Logging::start(settings.log)?;
     daemon::log_findings(&report);
-    daemon::run(settings, sandbox, logging, Clock::System)?;
+    daemon::run(settings, sandbox, logging, Clock::System, signals)?;
     Ok(Exit::Fine)
 }

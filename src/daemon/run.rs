@@ -31,8 +31,14 @@ const DESCRIPTORS_BESIDE: u64 = 512;
 ///
 /// # Errors
 /// When the daemon cannot start.
-pub fn run(settings: Settings, sandbox: Sandbox, logging: Logging, clock: Clock) -> Result<(), StartError> {
-    serve_while(settings, sandbox, logging, clock, async |daemon, signals| {
+pub fn run(
+    settings: Settings,
+    sandbox: Sandbox,
+    logging: Logging,
+    clock: Clock,
+    signals: Signals,
+) -> Result<(), StartError> {
+    serve_while(settings, sandbox, logging, clock, signals, async |daemon, signals| {
         daemon.serve(signals).await;
     })
 }
@@ -46,6 +52,7 @@ pub fn serve_while<T>(
     sandbox: Sandbox,
     logging: Logging,
     clock: Clock,
+    mut signals: Signals,
     meanwhile: impl AsyncFnOnce(&Daemon, &mut Signals) -> T,
 ) -> Result<T, StartError> {
     let logging = Arc::new(logging);
@@ -55,7 +62,6 @@ pub fn serve_while<T>(
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let mut signals = Signals::listen()?;
         let daemon =
             Daemon::start(settings, inherited, sandbox.readable.clone(), Arc::clone(&logging), clock)?;
         daemon.announce().await;

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::task::{Context, Poll};
 
 use rustix::process::Signal;
+use tokio::runtime;
 use tokio::signal::unix::{self, SignalKind, signal};
 
 /// What the daemon does on a signal.
@@ -68,11 +69,14 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers. Must be called within a tokio runtime.
+    /// Installs the handlers. Until a runtime is started, the signals wait.
     ///
     /// # Errors
     /// If the system refuses a handler.
     pub fn listen() -> io::Result<Self> {
+        // A runtime installs the handlers; any other one delivers what they receive. This one starts no thread.
+        let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+        let _entered = runtime.enter();
         let handled = HANDLED
             .into_iter()
             .map(|(number, name, action)| Ok((signal(SignalKind::from_raw(number.as_raw()))?, name, action)))

@@ -78,6 +78,21 @@ fn an_output_that_is_discarded_on_purpose_is_none_that_is_closed() {
 }
 
 #[test]
+fn an_output_that_python_or_node_discards_is_no_error_of_a_command_that_needs_none() {
+    let (world, ids) = spool_of(1);
+    assert!(world.run(&["spool", "take", &ids[0]]).status.success());
+    let null = fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+    let done = Command::new(program())
+        .args(["spool", "done", &ids[0]])
+        .current_dir(world.path(""))
+        .stdout(null)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!((done.status.code(), files(&world, "done")), (Some(0), 1), "{done:?}");
+}
+
+#[test]
 fn commands_that_change_something_fail_and_those_that_print_do_not() {
     let (world, _) = spool_of(1);
     let daemon = world.start();

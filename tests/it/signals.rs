@@ -73,6 +73,20 @@ fn hangup_reloads_and_cuts_off_no_request() {
 }
 
 #[test]
+fn a_signal_while_the_configuration_is_read_does_not_end_the_daemon() {
+    for (signal, effect) in
+        [("HUP", "SIGHUP received; reloading"), ("USR1", "signal ignored"), ("TERM", "stopping")]
+    {
+        let world = World::new();
+        let path = world.path("webhooks.toml");
+        let inject = format!("inject=openat:signal={signal}:when=1");
+        let path = path.to_str().unwrap();
+        let daemon = world.start_traced(&["-f", "-qqq", "-o", "/dev/null", "-e", &inject, "-P", path]);
+        daemon.logged(effect, |_| true);
+    }
+}
+
+#[test]
 fn term_int_and_quit_finish_the_request_in_progress_and_exit_with_0() {
     for signal in ["TERM", "INT", "QUIT"] {
         let world = World::new();
