@@ -12,7 +12,7 @@ pub struct ByteSize(pub u64);
 
 /// A length of time, written `"30s"`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Span(pub Duration);
+pub struct HumanDuration(pub Duration);
 
 /// A text that is not a quantity of the kind asked for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -55,7 +55,7 @@ impl FromStr for ByteSize {
     }
 }
 
-impl FromStr for Span {
+impl FromStr for HumanDuration {
     type Err = QuantityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -73,7 +73,7 @@ impl fmt::Display for ByteSize {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         let (unit, factor) = TIMES
@@ -121,7 +121,7 @@ mod tests {
         assert!(matches!(size("-1 MiB"), Err(QuantityError::NoNumber(_))));
         assert!(matches!(size("99999999999999 GiB"), Err(QuantityError::TooLarge(_))));
 
-        let time = |s: &str| s.parse::<Span>().map(|s| s.0.as_millis());
+        let time = |s: &str| s.parse::<HumanDuration>().map(|s| s.0.as_millis());
         assert_eq!(time("30s"), Ok(30_000));
         assert_eq!(time("5m"), Ok(300_000));
         assert_eq!(time("200ms"), Ok(200));
@@ -133,14 +133,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_reads_back(bytes in 0..u64::MAX / 2, millis in 0..u64::MAX / 2) {
-            let (size, span) = (ByteSize(bytes), Span(Duration::from_millis(millis)));
+            let (size, span) = (ByteSize(bytes), HumanDuration(Duration::from_millis(millis)));
             prop_assert_eq!(size.to_string().parse(), Ok(size));
             prop_assert_eq!(span.to_string().parse(), Ok(span));
         }
 
         #[test]
         fn no_text_panics(text in ".{0,40}") {
-            let _ = (text.parse::<ByteSize>(), text.parse::<Span>());
+            let _ = (text.parse::<ByteSize>(), text.parse::<HumanDuration>());
         }
     }
 }

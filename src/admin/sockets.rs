@@ -95,10 +95,10 @@ pub fn bind(settings: &Settings, inherited: &mut Inherited) -> Result<Vec<Socket
 }
 
 /// What systemd passes is held to the same rule as what we bind.
-fn checked(socket: activation::Socket) -> Result<Socket, AdminBindError> {
+fn checked(socket: activation::InheritedSocket) -> Result<Socket, AdminBindError> {
     match socket {
-        activation::Socket::Unix(listener) => Ok(Socket::Unix(listener, None)),
-        activation::Socket::Tcp(listener) => match listener.local_addr() {
+        activation::InheritedSocket::Unix(listener) => Ok(Socket::Unix(listener, None)),
+        activation::InheritedSocket::Tcp(listener) => match listener.local_addr() {
             Ok(address) if address.ip().is_loopback() => Ok(Socket::Tcp(listener)),
             Ok(address) => Err(AdminBindError::NotLoopback(address)),
             Err(source) => Err(AdminBindError::Place { place: "systemd".to_owned(), source }),

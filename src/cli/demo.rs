@@ -12,9 +12,9 @@ use super::args::PeerArgs;
 use super::certs::init::make_default;
 use super::exit::{Exit, Failure, shown};
 use super::output::print;
-use super::peer::{Peer, failed};
+use super::peer::{DeliveryClient, failed};
 use super::settings::load;
-use crate::client::Answer;
+use crate::client::ClientResponse;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::daemon::{Signals, StartError, serve_while, unconfined};
@@ -109,7 +109,7 @@ impl Plan {
         ))
     }
 
-    async fn deliver(&self, url: &str, address: SocketAddr) -> Result<Answer, Failure> {
+    async fn deliver(&self, url: &str, address: SocketAddr) -> Result<ClientResponse, Failure> {
         let [ca, cert, key] = self.pki.clone();
         let args = PeerArgs {
             cert: Some(cert),
@@ -120,13 +120,14 @@ impl Plan {
             http1: false,
             http2: false,
         };
-        let mut connection = Peer::new(url, &args)?.connect().await.map_err(|fault| failed(url, fault))?;
+        let mut connection =
+            DeliveryClient::new(url, &args)?.connect().await.map_err(|fault| failed(url, fault))?;
         let body = Bytes::from_static(SAMPLE);
         connection.post(&HeaderMap::new(), body).await.map_err(|fault| failed(url, fault))
     }
 
     /// The file that the answer speaks of.
-    fn entry(&self, answer: &Answer, body: &str) -> Result<PathBuf, Failure> {
+    fn entry(&self, answer: &ClientResponse, body: &str) -> Result<PathBuf, Failure> {
         let id = serde_json::from_str::<Value>(body)
             .ok()
             .and_then(|document| document["id"].as_str()?.parse().ok())

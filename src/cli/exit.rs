@@ -37,7 +37,7 @@ pub enum Exit {
 }
 
 /// Whatever the cause of a failure is.
-pub type Cause = Box<dyn Error + Send + Sync>;
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +49,11 @@ pub enum Failure {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        why: Cause,
+        why: BoxError,
     },
     /// What was to be made exists, or another holds it.
     #[error(transparent)]
-    CannotCreate(Cause),
+    CannotCreate(BoxError),
     /// The configuration has errors, which have been printed.
     #[error("{0}")]
     Configuration(String),
@@ -82,7 +82,7 @@ pub enum Failure {
         what: String,
         /// Why there was no answer.
         #[source]
-        why: Cause,
+        why: BoxError,
     },
     /// The command line asks for something that cannot be.
     #[error("{0}")]

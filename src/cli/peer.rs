@@ -6,20 +6,20 @@ use std::path::Path;
 use super::args::PeerArgs;
 use super::exit::{Failure, shown};
 use super::files::read_pem;
-use crate::client::{ClientFault, Connection, Target, without_credentials};
+use crate::client::{ClientConnection, ClientFault, Target, without_credentials};
 use crate::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
 use crate::tls::key_pair::KeyPair;
 use crate::tls::pem::{certificates, private_keys};
 
 /// A server to talk to, and how.
-pub struct Peer {
+pub struct DeliveryClient {
     /// The server.
     pub target: Target,
     connector: Connector,
     instead: Option<String>,
 }
 
-impl Peer {
+impl DeliveryClient {
     /// Reads what the flags name.
     ///
     /// # Errors
@@ -35,8 +35,8 @@ impl Peer {
     ///
     /// # Errors
     /// When nobody is there, or the handshake fails.
-    pub async fn connect(&self) -> Result<Connection, ClientFault> {
-        Connection::open(&self.connector, &self.target, self.instead.as_deref()).await
+    pub async fn connect(&self) -> Result<ClientConnection, ClientFault> {
+        ClientConnection::open(&self.connector, &self.target, self.instead.as_deref()).await
     }
 }
 

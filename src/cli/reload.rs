@@ -28,7 +28,7 @@ pub fn reload(addresses: &[Address]) -> Result<Exit, Failure> {
     };
     let answer = block_on(post_unix(socket, "/reload"))?;
     let unreachable =
-        |why: super::exit::Cause| Failure::Unreachable { what: "no daemon answers".to_owned(), why };
+        |why: super::exit::BoxError| Failure::Unreachable { what: "no daemon answers".to_owned(), why };
     let (status, body) = answer.map_err(|fault| unreachable(fault.into()))?;
     let document: Value = match status {
         StatusCode::OK | StatusCode::UNPROCESSABLE_ENTITY => {

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::Subcommand;
 
 use crate::policy::Name;
-use crate::quantity::Span;
+use crate::quantity::HumanDuration;
 use crate::spool::Queue;
 
 /// The subcommands of `spool`.
@@ -41,7 +41,7 @@ pub struct SpoolListArgs {
     pub queue: AnyQueue,
     /// Received at most this long ago, as in 1h
     #[arg(long, value_name = "AGE")]
-    pub since: Option<Span>,
+    pub since: Option<HumanDuration>,
     /// Only this sender
     #[arg(long, value_name = "NAME")]
     pub sender: Option<Name>,
@@ -145,7 +145,7 @@ pub struct SpoolRequeueArgs {
     pub endpoint: Option<Name>,
     /// Only entries that have been there for this long, as in 1h
     #[arg(long, value_name = "AGE", requires = "queue")]
-    pub older: Option<Span>,
+    pub older: Option<HumanDuration>,
     /// Also entries that are being processed
     #[arg(long)]
     pub force: bool,
@@ -159,7 +159,7 @@ pub struct SpoolPurgeArgs {
     pub queue: AnyQueue,
     /// Entries that have been there for this long, as in 7d
     #[arg(long, value_name = "AGE")]
-    pub older: Span,
+    pub older: HumanDuration,
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,

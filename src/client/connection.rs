@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::alert_recorder::{AlertRecorder, RecordedAlert};
 use super::fault::ClientFault;
 use super::target::Target;
-use crate::tls::client::{Connector, Session};
+use crate::tls::client::{ClientSession, Connector};
 
 /// For the connection and its handshake together.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -27,9 +27,9 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 const AGENT: &str = concat!("hookspool/", env!("CARGO_PKG_VERSION"));
 
 /// A connection, open until dropped.
-pub struct Connection {
+pub struct ClientConnection {
     /// What the handshake settled.
-    pub session: Session,
+    pub session: ClientSession,
     target: Target,
     sender: Sender,
     recorded: RecordedAlert,
@@ -44,7 +44,7 @@ enum Sender {
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ClientResponse {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -55,7 +55,7 @@ pub struct Answer {
     pub elapsed: Duration,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Connects to the target's host, or to `instead` (still asking for the target's name).
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Connection {
     ///
     /// # Errors
     /// When no answer comes. A status of any kind is an answer.
-    pub async fn post(&mut self, headers: &HeaderMap, body: Bytes) -> Result<Answer, ClientFault> {
+    pub async fn post(&mut self, headers: &HeaderMap, body: Bytes) -> Result<ClientResponse, ClientFault> {
         let request = self.request(headers, body)?;
         let exchange = self.exchange(request);
         match timeout(EXCHANGE_DEADLINE, exchange).await {
@@ -137,7 +137,7 @@ impl Connection {
         Ok(request)
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, ClientFault> {
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<ClientResponse, ClientFault> {
         let begun = Instant::now();
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
@@ -151,7 +151,7 @@ impl Connection {
         };
         let (head, body) = response.into_parts();
         let body = bounded(body).await.map_err(|why| ClientFault::Body { status: head.status, why })?;
-        Ok(Answer { status: head.status, headers: head.headers, body, elapsed: begun.elapsed() })
+        Ok(ClientResponse { status: head.status, headers: head.headers, body, elapsed: begun.elapsed() })
     }
 
     /// The alert with which the connection ended, once it has ended.

@@ -7,7 +7,7 @@ mod target;
 mod connection;
 mod plain;
 
-pub use connection::{Answer, CONNECT_DEADLINE, Connection, EXCHANGE_DEADLINE};
+pub use connection::{CONNECT_DEADLINE, ClientConnection, ClientResponse, EXCHANGE_DEADLINE};
 pub use fault::ClientFault;
 pub use plain::{get_tcp, get_unix, post_unix};
 pub use target::{Target, TargetFault, without_credentials};

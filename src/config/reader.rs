@@ -6,7 +6,7 @@ use super::defaults::TIMEOUT_MAX;
 use super::findings::Findings;
 use super::keys::{State, TableKeys};
 use super::raw::{Node, Span, Table, Value};
-use crate::quantity::{ByteSize, Span as Time};
+use crate::quantity::{ByteSize, HumanDuration};
 
 /// A string and where it stands.
 #[derive(Clone, Copy, Debug)]
@@ -147,8 +147,8 @@ impl<'a> Reader<'a> {
 
     pub(super) fn time(&self, key: &str, default: Duration, findings: &mut Findings) -> Duration {
         self.text(key, findings)
-            .and_then(|found| match found.text.parse::<Time>() {
-                Ok(Time(time)) if time > Duration::ZERO && time <= TIMEOUT_MAX => Some(time),
+            .and_then(|found| match found.text.parse::<HumanDuration>() {
+                Ok(HumanDuration(time)) if time > Duration::ZERO && time <= TIMEOUT_MAX => Some(time),
                 Ok(_) => {
                     findings
                         .error(
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
                                 found.text
                             ),
                         )
-                        .hint(format!("the default is `{}`", Time(default)));
+                        .hint(format!("the default is `{}`", HumanDuration(default)));
                     None
                 }
                 Err(fault) => {

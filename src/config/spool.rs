@@ -9,7 +9,7 @@ use super::files::read;
 use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
-use crate::quantity::{ByteSize, Span as Time};
+use crate::quantity::{ByteSize, HumanDuration};
 use crate::spool::{Retention, Settings};
 
 /// As `keep_failed` is written to keep everything.
@@ -53,8 +53,8 @@ fn retention(
         if found.text == FOREVER {
             return Some(None);
         }
-        match found.text.parse::<Time>() {
-            Ok(Time(time)) if time > Duration::ZERO => Some(Some(time)),
+        match found.text.parse::<HumanDuration>() {
+            Ok(HumanDuration(time)) if time > Duration::ZERO => Some(Some(time)),
             Ok(_) => {
                 context
                     .findings

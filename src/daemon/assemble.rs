@@ -24,7 +24,7 @@ use crate::live::Live;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::policy::Name;
-use crate::quantity::Span;
+use crate::quantity::HumanDuration;
 use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
 use crate::receive::recent::Recent;
@@ -198,7 +198,7 @@ fn continue_ids(disk: &Disk, layout: &Layout, clock: &Clock) -> EntryIds {
     if let Some((place, count)) = beyond {
         let (endpoint, id) = (&place.endpoint, place.id);
         let ahead = distance(now, id.made_at());
-        tracing::warn!(%endpoint, %id, ahead, count, maximum = %Span(ID_AHEAD_MAX), "entry ID too far in the future ignored");
+        tracing::warn!(%endpoint, %id, ahead, count, maximum = %HumanDuration(ID_AHEAD_MAX), "entry ID too far in the future ignored");
     }
     if let Some(place) = &entry
         && place.id.made_at() >= ahead(ID_AHEAD_REPORTED)

@@ -25,11 +25,11 @@ pub(super) type Rdn = Vec<Attribute>;
 pub(super) struct Attribute {
     /// Dotted decimal.
     pub(super) oid: String,
-    pub(super) value: Value,
+    pub(super) value: AttributeValue,
 }
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Value {
+pub(super) enum AttributeValue {
     /// Text, whatever string type carried it.
     Text(String),
     /// Anything else, as its whole DER.
@@ -65,15 +65,17 @@ impl DistinguishedName {
     pub fn texts(&self, oid: &str) -> impl Iterator<Item = &str> {
         self.rdns.iter().flatten().filter(move |attribute| attribute.oid == oid).filter_map(|attribute| {
             match &attribute.value {
-                Value::Text(text) => Some(text.as_str()),
-                Value::Der(_) => None,
+                AttributeValue::Text(text) => Some(text.as_str()),
+                AttributeValue::Der(_) => None,
             }
         })
     }
 
     pub(super) fn of(rdns: &[Vec<RawAttribute<'_>>]) -> Self {
-        let attribute =
-            |(oid, value): &RawAttribute<'_>| Attribute { oid: oid.clone(), value: Value::of(value) };
+        let attribute = |(oid, value): &RawAttribute<'_>| Attribute {
+            oid: oid.clone(),
+            value: AttributeValue::of(value),
+        };
         Self::from_rdns(rdns.iter().rev().map(|rdn| rdn.iter().map(attribute).collect()).collect())
     }
 
@@ -99,7 +101,7 @@ impl fmt::Debug for DistinguishedName {
     }
 }
 
-impl Value {
+impl AttributeValue {
     pub(super) fn of(value: &Any<'_>) -> Self {
         readable(value).map_or_else(|| Self::Der(der(value)), |text| Self::Text(text.to_owned()))
     }
@@ -119,10 +121,10 @@ impl fmt::Display for Attribute {
         let short = SHORT_NAMES.iter().find(|(oid, _)| *oid == self.oid).map(|(_, short)| *short);
         write!(f, "{}=", short.unwrap_or(&self.oid))?;
         match (short, &self.value) {
-            (Some(_), Value::Text(text)) => write_text(f, text),
+            (Some(_), AttributeValue::Text(text)) => write_text(f, text),
             // RFC 4514, 2.4: without a short name, or without text, the encoded value in hex.
-            (None, Value::Text(text)) => write!(f, "#{}", Hex(&utf8_string(text))),
-            (_, Value::Der(der)) => write!(f, "#{}", Hex(der)),
+            (None, AttributeValue::Text(text)) => write!(f, "#{}", Hex(&utf8_string(text))),
+            (_, AttributeValue::Der(der)) => write!(f, "#{}", Hex(der)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::str::{CharIndices, FromStr};
 
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 
-use super::distinguished_name::{Attribute, DistinguishedName, SHORT_NAMES, Value};
+use super::distinguished_name::{Attribute, AttributeValue, DistinguishedName, SHORT_NAMES};
 use crate::escape::Escaped;
 use crate::hex::bytes_of_hex;
 
@@ -90,7 +90,7 @@ impl Reader<'_> {
         Ok(Attribute { oid, value })
     }
 
-    fn hex(&mut self) -> Result<Value, NameFault> {
+    fn hex(&mut self) -> Result<AttributeValue, NameFault> {
         self.next();
         let mut digits = String::new();
         while let Some(c) = self.peek().filter(|c| !matches!(c, ',' | '+')) {
@@ -101,12 +101,12 @@ impl Reader<'_> {
             return self.fault("`#` is followed by an even number of hex digits");
         };
         match Any::from_der(&der) {
-            Ok(([], any)) => Ok(Value::of(&any)),
+            Ok(([], any)) => Ok(AttributeValue::of(&any)),
             Ok(_) | Err(_) => self.fault("the hex digits are not one value in DER"),
         }
     }
 
-    fn text(&mut self) -> Result<Value, NameFault> {
+    fn text(&mut self) -> Result<AttributeValue, NameFault> {
         let mut bytes = Vec::new();
         // Blanks at the end count only where they are escaped.
         let mut length = 0;
@@ -132,7 +132,7 @@ impl Reader<'_> {
         }
         bytes.truncate(length);
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Value::Text(text)),
+            Ok(text) => Ok(AttributeValue::Text(text)),
             Err(_) => self.fault("the escaped bytes before this are not UTF-8"),
         }
     }
@@ -244,7 +244,7 @@ mod tests {
         fn any_text_can_be_written_and_read(values in prop::collection::vec((0..SHORT_NAMES.len(), any::<String>()), 1..4)) {
             let rdns = values
                 .into_iter()
-                .map(|(kind, text)| vec![Attribute { oid: SHORT_NAMES[kind].0.to_owned(), value: Value::Text(text) }])
+                .map(|(kind, text)| vec![Attribute { oid: SHORT_NAMES[kind].0.to_owned(), value: AttributeValue::Text(text) }])
                 .collect();
             let written = DistinguishedName::from_rdns(rdns);
             prop_assert_eq!(written.as_str().parse::<DistinguishedName>(), Ok(written));

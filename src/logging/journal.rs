@@ -17,9 +17,9 @@ const VALUE_BYTES_MAX: usize = 8192;
 
 /// An entry in the making.
 #[derive(Debug, Default)]
-pub(super) struct Entry(Vec<u8>);
+pub(super) struct JournalEntry(Vec<u8>);
 
-impl Entry {
+impl JournalEntry {
     /// Adds a field. `name` is of capitals, digits and `_`.
     pub(super) fn field(&mut self, name: &str, value: &str) {
         let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
@@ -86,11 +86,11 @@ mod tests {
 
     #[test]
     fn a_value_of_several_lines_is_sent_by_its_length() {
-        let mut entry = Entry::default();
+        let mut entry = JournalEntry::default();
         entry.field("A", "x=y");
         entry.field("B", "1\n2");
         assert_eq!(entry.bytes(), b"A=x=y\nB\n\x03\0\0\0\0\0\0\x001\n2\n");
-        let mut long = Entry::default();
+        let mut long = JournalEntry::default();
         long.field("A", &"é".repeat(VALUE_BYTES_MAX));
         assert_eq!(long.bytes().len(), VALUE_BYTES_MAX + 3);
     }

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::layer::Context;
 
-use super::journal::Entry;
+use super::journal::JournalEntry;
 use super::text::TextFields;
 
 /// What `journalctl -t` and the unit's own lines show as the program.
@@ -23,7 +23,7 @@ pub(super) struct JournalLayer(pub(super) NonBlocking);
 
 impl<S: Subscriber> Layer<S> for JournalLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut facts = Facts(Entry::default());
+        let mut facts = Facts(JournalEntry::default());
         // All in a line, since that is all that `systemctl status` and `journalctl` show unasked.
         let mut line = String::new();
         let _ = TextFields.format_fields(Writer::new(&mut line), event);
@@ -46,7 +46,7 @@ fn priority(level: &Level) -> &'static str {
     }
 }
 
-struct Facts(Entry);
+struct Facts(JournalEntry);
 
 impl Visit for Facts {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

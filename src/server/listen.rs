@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::settings::Listen;
-use crate::systemd::activation::{ActivationError, Inherited, Socket, Which};
+use crate::systemd::activation::{ActivationError, Inherited, InheritedSocket, Which};
 
 /// Connections that wait to be accepted. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
@@ -47,7 +47,9 @@ pub fn bind(settings: &[Listen], inherited: &mut Inherited) -> Result<Vec<TcpLis
             }
             Listen::Inherited(which) => {
                 for socket in inherited.take(which)? {
-                    let Socket::Tcp(listener) = socket else { return Err(BindError::NotTcp(which.clone())) };
+                    let InheritedSocket::Tcp(listener) = socket else {
+                        return Err(BindError::NotTcp(which.clone()));
+                    };
                     listeners.push(TcpListener::from_std(listener).map_err(BindError::Unusable)?);
                 }
             }

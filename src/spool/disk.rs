@@ -19,7 +19,7 @@ use super::file_system::FileSystem;
 use super::layout::Access;
 use super::position::Position;
 use super::volume::{Displaced, FileFacts, NotOurs, Volume};
-use super::walk::{Root, open_file};
+use super::walk::{RootDirectory, open_file};
 use crate::clock::Timestamp;
 
 /// Pieces that pwritev(2) takes at once (IOV_MAX).
@@ -33,7 +33,7 @@ const SETGID: u32 = 0o2000;
 /// A spool on the real file system, reached from its root, which is held open.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    root: Arc<Root>,
+    root: Arc<RootDirectory>,
     group: Option<u32>,
 }
 
@@ -61,7 +61,7 @@ impl Disk {
     /// # Errors
     /// As `open(2)` with `O_DIRECTORY`.
     pub fn open(root: &Path, group: Option<u32>) -> io::Result<Self> {
-        Ok(Self { root: Arc::new(Root::open(root)?), group })
+        Ok(Self { root: Arc::new(RootDirectory::open(root)?), group })
     }
 
     /// The file system that the root is on.

@@ -20,7 +20,7 @@ const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags
 
 /// The root of a spool, held open.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(super) struct RootDirectory {
     /// As it was given.
     given: PathBuf,
     /// Whatever the working directory is.
@@ -29,7 +29,7 @@ pub(super) struct Root {
     position: Position,
 }
 
-impl Root {
+impl RootDirectory {
     /// Opens the directory. The path to it may lead through symbolic links: nobody but the operator changes it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
@@ -132,7 +132,7 @@ mod tests {
         symlink(&victim, spool.join("pix/done")).expect("a link");
         symlink(&victim, spool.join("boleto")).expect("a link");
         symlink(victim.join("file"), spool.join("pix/new/file")).expect("a link");
-        let root = Root::open(&spool).expect("the root");
+        let root = RootDirectory::open(&spool).expect("the root");
         assert!(root.walk(&spool.join("pix/new")).is_ok() && root.open_dir(&spool).is_ok());
         let refused = ["pix/done", "pix/done/file", "boleto/new", "../victim", "pix/../../victim"];
         for path in refused.map(|path| spool.join(path)).into_iter().chain([victim.clone()]) {

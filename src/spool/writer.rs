@@ -44,13 +44,13 @@ impl Receipt {
 }
 
 /// Where the one who waits for an entry hears of it.
-pub(super) type Answer = oneshot::Sender<Result<Receipt, CommitError>>;
+pub(super) type CommitReply = oneshot::Sender<Result<Receipt, CommitError>>;
 
 /// An entry on its way, with the one who waits for it.
 #[derive(Debug)]
 pub(super) struct Step<T> {
     pub(super) item: T,
-    pub(super) answer: Answer,
+    pub(super) answer: CommitReply,
 }
 
 /// The queues that a batch goes to, open, or why they cannot be used.
@@ -261,7 +261,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         io_error(what, path)(error)
     }
 
-    fn fail(&self, answer: Answer, error: CommitError) {
+    fn fail(&self, answer: CommitReply, error: CommitError) {
         if error.concerns_only_this_entry() {
             tracing::error!(%error, "delivery not stored");
         } else {

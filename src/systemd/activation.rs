@@ -45,7 +45,7 @@ impl fmt::Display for Which {
 
 /// A socket that listens and does not block.
 #[derive(Debug)]
-pub enum Socket {
+pub enum InheritedSocket {
     /// TCP, of either family.
     Tcp(TcpListener),
     /// A unix stream socket; its file is systemd's to remove.
@@ -90,7 +90,7 @@ impl Passed {
 /// Everything that was passed and is not taken yet.
 #[derive(Debug, Default)]
 pub struct Inherited {
-    sockets: Vec<(String, Socket)>,
+    sockets: Vec<(String, InheritedSocket)>,
     /// The names that somebody asks for, whatever the order in which they do.
     reserved: BTreeSet<String>,
 }
@@ -129,7 +129,7 @@ impl Inherited {
     ///
     /// # Errors
     /// When there is none.
-    pub fn take(&mut self, which: &Which) -> Result<Vec<Socket>, ActivationError> {
+    pub fn take(&mut self, which: &Which) -> Result<Vec<InheritedSocket>, ActivationError> {
         let wanted = |name: &String| match which {
             Which::Named(wanted) => name == wanted,
             Which::Rest => !self.reserved.contains(name),
@@ -140,7 +140,7 @@ impl Inherited {
         }
         let (taken, left) = std::mem::take(&mut self.sockets).into_iter().partition(|(name, _)| wanted(name));
         self.sockets = left;
-        let taken: Vec<(String, Socket)> = taken;
+        let taken: Vec<(String, InheritedSocket)> = taken;
         Ok(taken.into_iter().map(|(_, socket)| socket).collect())
     }
 
@@ -164,14 +164,14 @@ fn is_plausible() -> bool {
     plausible
 }
 
-fn take(passed: &mut ListenFd, index: usize) -> io::Result<Option<Socket>> {
+fn take(passed: &mut ListenFd, index: usize) -> io::Result<Option<InheritedSocket>> {
     if let Ok(Some(listener)) = passed.take_tcp_listener(index) {
         listener.set_nonblocking(true)?;
-        return Ok(Some(Socket::Tcp(listener)));
+        return Ok(Some(InheritedSocket::Tcp(listener)));
     }
     let Some(listener) = passed.take_unix_listener(index)? else { return Ok(None) };
     listener.set_nonblocking(true)?;
-    Ok(Some(Socket::Unix(listener)))
+    Ok(Some(InheritedSocket::Unix(listener)))
 }
 
 #[cfg(test)]
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn inherited(names: &[&str]) -> Inherited {
-        let socket = || Socket::Tcp(TcpListener::bind("127.0.0.1:0").expect("loopback has a port"));
+        let socket = || InheritedSocket::Tcp(TcpListener::bind("127.0.0.1:0").expect("loopback has a port"));
         Inherited {
             sockets: names.iter().map(|name| ((*name).to_owned(), socket())).collect(),
             reserved: BTreeSet::new(),

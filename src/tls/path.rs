@@ -5,7 +5,7 @@ use webpki::{EndEntityCert, Error};
 
 use super::anchors::Anchor;
 use super::chain::Chain;
-use super::search::{Failure, Purpose, Search};
+use super::search::{Purpose, Search, SearchFailure};
 use super::trust::{Moment, SenderTrust};
 use crate::policy::{TrustError, TrustErrorKind, Vouched};
 
@@ -31,8 +31,8 @@ impl SenderTrust {
         let search = Search { end_entity: &end_entity, chain, moment };
         let error = match search.path(&sound, moment.now, self.eku.into(), self.revocation.as_ref()) {
             Ok(vouched) => return Ok(vouched),
-            Err(Failure::TrustError(trust_error)) => return Err(trust_error),
-            Err(Failure::NoPath(error)) => error,
+            Err(SearchFailure::TrustError(trust_error)) => return Err(trust_error),
+            Err(SearchFailure::NoPath(error)) => error,
         };
         if let Some(trust_error) = self.known_but(&search, &sound, &error) {
             return Err(trust_error);
@@ -71,8 +71,8 @@ impl SenderTrust {
             Error::RequiredEkuNotFoundContext(_) => {
                 match search.path(sound, moment.now, Purpose::Any, self.revocation.as_ref()) {
                     Ok(_) => Some(search.other_purpose()),
-                    Err(Failure::TrustError(trust_error)) => Some(trust_error),
-                    Err(Failure::NoPath(_)) => None,
+                    Err(SearchFailure::TrustError(trust_error)) => Some(trust_error),
+                    Err(SearchFailure::NoPath(_)) => None,
                 }
             }
             Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => {

@@ -21,7 +21,7 @@ pub(super) struct Search<'a> {
     pub(super) moment: Moment<'a>,
 }
 
-pub(super) enum Failure {
+pub(super) enum SearchFailure {
     /// A path was found, and there is something about it.
     TrustError(TrustError),
     /// None was found.
@@ -40,7 +40,7 @@ impl Search<'_> {
         at: Timestamp,
         purpose: Purpose,
         revocation: Option<&Revocation>,
-    ) -> Result<Vouched, Failure> {
+    ) -> Result<Vouched, SearchFailure> {
         let trusted: Vec<TrustAnchor<'_>> =
             anchors.iter().filter_map(|anchor| anchor.trust.as_ref().ok().cloned()).collect();
         // What was found on the way: the library passes on a path, but nothing about it.
@@ -50,8 +50,8 @@ impl Search<'_> {
                 *vouched.borrow_mut() = Some(found);
                 Ok(())
             }
-            Err(Failure::NoPath(error)) => Err(error),
-            Err(Failure::TrustError(trust_error)) => {
+            Err(SearchFailure::NoPath(error)) => Err(error),
+            Err(SearchFailure::TrustError(trust_error)) => {
                 let mut worst = found_errors.borrow_mut();
                 if worst.as_ref().is_none_or(|known| known.kind < trust_error.kind) {
                     *worst = Some(trust_error);
@@ -70,9 +70,9 @@ impl Search<'_> {
         );
         match (verified.map(|_| ()), vouched.take(), found_errors.take()) {
             (Ok(()), Some(found), _) => Ok(found),
-            (_, _, Some(trust_error)) => Err(Failure::TrustError(trust_error)),
-            (Err(error), _, None) => Err(Failure::NoPath(error)),
-            (Ok(()), None, None) => Err(Failure::NoPath(Error::UnknownIssuer)),
+            (_, _, Some(trust_error)) => Err(SearchFailure::TrustError(trust_error)),
+            (Err(error), _, None) => Err(SearchFailure::NoPath(error)),
+            (Ok(()), None, None) => Err(SearchFailure::NoPath(Error::UnknownIssuer)),
         }
     }
 
@@ -82,16 +82,16 @@ impl Search<'_> {
         path: &VerifiedPath<'_>,
         anchors: &[&Anchor],
         revocation: Option<&Revocation>,
-    ) -> Result<Vouched, Failure> {
+    ) -> Result<Vouched, SearchFailure> {
         let above = path
             .intermediate_certificates()
             .map(|certificate| self.chain.intermediates.iter().position(|der| *der == certificate.der()))
             .map(|place| self.chain.above.get(place?))
             .collect::<Option<Vec<_>>>()
-            .ok_or(Failure::NoPath(Error::BadDer))?;
+            .ok_or(SearchFailure::NoPath(Error::BadDer))?;
         // The library looks at basicConstraints; RFC 5280, 6.1.4 (n), asks for keyCertSign as well.
         if above.iter().any(|identity| identity.issuing.never.is_some()) {
-            return Err(Failure::NoPath(Error::EndEntityUsedAsCa));
+            return Err(SearchFailure::NoPath(Error::EndEntityUsedAsCa));
         }
         // RFC 5280, 6.1.4 (l): those that only carry an issuer over to a new key do not count.
         let counted = above.iter().filter(|identity| !identity.is_self_issued()).count();
@@ -101,7 +101,7 @@ impl Search<'_> {
             .filter(|anchor| anchor.trust.as_ref().is_ok_and(|trust| trust == path.anchor()))
             .filter(|anchor| anchor.permits(counted))
             .max_by_key(|anchor| anchor.identity.not_after)
-            .ok_or(Failure::NoPath(Error::PathLenConstraintViolated))?;
+            .ok_or(SearchFailure::NoPath(Error::PathLenConstraintViolated))?;
         let issuers = above.iter().copied().chain([&anchor.identity]);
         let issued = std::iter::once(self.chain.identity).chain(above.iter().copied());
         let links: Vec<_> =
@@ -109,7 +109,7 @@ impl Search<'_> {
         let lists = match revocation {
             Some(revocation) => revocation
                 .check(&links, self.moment.now, self.moment.algorithms)
-                .map_err(Failure::TrustError)?,
+                .map_err(SearchFailure::TrustError)?,
             None => None,
         };
         let certificates = links.iter().flat_map(|link| [link.certificate.not_after, link.issuer.not_after]);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hookspool::client::{Connection, Target};
+use hookspool::client::{ClientConnection, Target};
 use hookspool::clock::Timestamp;
 use hookspool::devpki::{KeyKind, Root};
 use hookspool::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
@@ -161,7 +161,7 @@ impl Load {
         for keep in [true, false] {
             let connector = connector.clone();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let mut open: Option<Connection> = None;
+            let mut open: Option<ClientConnection> = None;
             load.worker(move || runtime.block_on(http2(&connector, port, &mut open, keep)));
         }
         load
@@ -217,7 +217,7 @@ fn http2_connector(world: &World, name: &str) -> Connector {
 async fn http2(
     connector: &Connector,
     port: u16,
-    open: &mut Option<Connection>,
+    open: &mut Option<ClientConnection>,
     keep: bool,
 ) -> Result<(), String> {
     let target = Target::parse(&format!("https://localhost:{port}/webhooks/pix")).unwrap();
@@ -225,7 +225,7 @@ async fn http2(
         Some(connection) => connection,
         None => {
             let address = format!("127.0.0.1:{port}");
-            Connection::open(connector, &target, Some(&address))
+            ClientConnection::open(connector, &target, Some(&address))
                 .await
                 .map_err(|fault| format!("h2 open: {fault}"))?
         }
@@ -354,7 +354,7 @@ fn stream(
     let stop = Arc::clone(stop);
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (mut wire, mut connection) = (None::<Wire>, None::<Connection>);
+        let (mut wire, mut connection) = (None::<Wire>, None::<ClientConnection>);
         let mut told = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let begun = Instant::now();
@@ -392,14 +392,16 @@ async fn post_http2(
     connector: &Connector,
     port: u16,
     path: &str,
-    open: &mut Option<Connection>,
+    open: &mut Option<ClientConnection>,
 ) -> Result<(), String> {
     let mut connection = match open.take() {
         Some(connection) => connection,
         None => {
             let target = Target::parse(&format!("https://localhost:{port}{path}")).unwrap();
             let address = format!("127.0.0.1:{port}");
-            Connection::open(connector, &target, Some(&address)).await.map_err(|fault| fault.to_string())?
+            ClientConnection::open(connector, &target, Some(&address))
+                .await
+                .map_err(|fault| fault.to_string())?
         }
     };
     let answer =

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hookspool::client::{Connection, Target};
+use hookspool::client::{ClientConnection, Target};
 use hookspool::clock::{Clock, Timestamp};
 use hookspool::config;
 use hookspool::daemon::{Daemon, unconfined};
@@ -232,7 +232,7 @@ fn a_connection_takes_no_request_after_its_certificate_has_expired() {
     assert_eq!(timed.world.entries("pix").len(), 2);
 }
 
-fn http2(timed: &Timed) -> Connection {
+fn http2(timed: &Timed) -> ClientConnection {
     let read = |name: &str| pem::certificates(&fs::read(timed.world.cert(name)).unwrap()).unwrap();
     let keys = pem::private_keys(&fs::read(timed.world.key("client")).unwrap()).unwrap();
     let settings = ClientSettings {
@@ -244,7 +244,7 @@ fn http2(timed: &Timed) -> Connection {
     let connector = Connector::new(&settings).unwrap();
     let target = Target::parse(&format!("https://localhost:{}/webhooks/pix", timed.port)).unwrap();
     let address = format!("127.0.0.1:{}", timed.port);
-    timed.runtime.block_on(Connection::open(&connector, &target, Some(&address))).unwrap()
+    timed.runtime.block_on(ClientConnection::open(&connector, &target, Some(&address))).unwrap()
 }
 
 #[test]

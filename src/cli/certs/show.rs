@@ -41,7 +41,7 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
 
 fn report(path: &Path) -> Result<FileReport, Failure> {
     let bytes = read_pem(path)?;
-    let bad = |why: crate::cli::exit::Cause| Failure::BadFile { path: path.to_owned(), why };
+    let bad = |why: crate::cli::exit::BoxError| Failure::BadFile { path: path.to_owned(), why };
     let private_keys = match private_keys(&bytes) {
         Ok(keys) => keys.iter().map(|key| kind(key)).collect(),
         Err(PemFault::EncryptedKey) => vec!["encrypted"],

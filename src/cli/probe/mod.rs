@@ -15,11 +15,11 @@ use super::files::stdin_at_most_once;
 use super::output::{print, print_json};
 use super::peer::{client_settings, connector, failed};
 use super::runtime::block_on;
-use crate::client::{Answer, ClientFault, Connection, Target};
+use crate::client::{ClientConnection, ClientFault, ClientResponse, Target};
 use crate::tls::client::{ClientSettings, Connector, TlsVersions};
 use assessment::{Seen, judge};
 use cases::{Credentials, ProbeCase, VISITORS};
-use report::{Report, Row};
+use report::{ProbeReport, Row};
 
 /// What banks send to try a webhook. Never a payment.
 const BODY: &[u8] = br#"{"evento":"teste_webhook"}"#;
@@ -60,7 +60,7 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
         }
         Ok::<_, Failure>(rows)
     })??;
-    let report = Report::new(url, rows);
+    let report = ProbeReport::new(url, rows);
     if args.json {
         print_json(&report)?;
     } else {
@@ -72,11 +72,11 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
 /// One visit. What is a fault of ours, or of the way there, is not seen but an error.
 async fn connect(args: &ProbeArgs, connector: &Connector, target: &Target) -> Result<Seen, ClientFault> {
     let visit = async {
-        let mut connection = Connection::open(connector, target, args.peer.connect.as_deref()).await?;
+        let mut connection = ClientConnection::open(connector, target, args.peer.connect.as_deref()).await?;
         connection.post(&HeaderMap::new(), Bytes::from_static(BODY)).await
     };
     match visit.await {
-        Ok(Answer { status, .. }) => Ok(Seen::Answered(status)),
+        Ok(ClientResponse { status, .. }) => Ok(Seen::Answered(status)),
         Err(fault) => Seen::from_fault(fault),
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Row {
 
 /// All of them. The names are a promise.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct ProbeReport {
     /// Without its query, which may hold a secret.
     url: String,
     /// Whether all visits went as they have to, over at least one version of TLS.
@@ -43,7 +43,7 @@ struct Visit {
     seen: String,
 }
 
-impl Report {
+impl ProbeReport {
     pub(super) fn new(url: &str, rows: Vec<Row>) -> Self {
         let visits: Vec<_> = rows.into_iter().map(Visit::new).collect();
         let spoken = visits.iter().any(|visit| visit.spoken);

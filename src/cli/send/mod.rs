@@ -11,7 +11,7 @@ use std::path::Path;
 use super::args::SendArgs;
 use super::exit::{Exit, Failure};
 use super::files::stdin_at_most_once;
-use super::peer::Peer;
+use super::peer::DeliveryClient;
 use super::runtime::block_on;
 
 /// Delivers once and shows all of it, or many times and sums up.
@@ -22,7 +22,7 @@ pub fn send(args: &SendArgs) -> Result<Exit, Failure> {
     let body = ("the body to send (FILE)", args.file.as_deref().unwrap_or(Path::new("-")));
     stdin_at_most_once(args.peer.files().chain([body]))?;
     let headers = message::headers(&args.headers)?;
-    let peer = Peer::new(&args.url, &args.peer)?;
+    let peer = DeliveryClient::new(&args.url, &args.peer)?;
     let body = message::body(args.file.as_deref())?;
     let repeated = args.repeat > 1;
     block_on(async {

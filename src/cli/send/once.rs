@@ -7,13 +7,18 @@ use http::HeaderMap;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{escaped_lines, print};
-use crate::cli::peer::{Peer, failed};
-use crate::client::Answer;
+use crate::cli::peer::{DeliveryClient, failed};
+use crate::client::ClientResponse;
 use crate::clock::{Clock, distance};
 use crate::escape::Escaped;
-use crate::tls::client::Session;
+use crate::tls::client::ClientSession;
 
-pub(super) async fn once(url: &str, peer: &Peer, headers: &HeaderMap, body: Bytes) -> Result<Exit, Failure> {
+pub(super) async fn once(
+    url: &str,
+    peer: &DeliveryClient,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Exit, Failure> {
     let mut connection = peer.connect().await.map_err(|fault| failed(url, fault))?;
     print(&server(&connection.session))?;
     let answer = connection.post(headers, body).await.map_err(|fault| failed(url, fault))?;
@@ -21,7 +26,7 @@ pub(super) async fn once(url: &str, peer: &Peer, headers: &HeaderMap, body: Byte
     Ok(if answer.status.is_success() { Exit::Fine } else { Exit::No })
 }
 
-fn server(session: &Session) -> String {
+fn server(session: &ClientSession) -> String {
     let mut out = String::new();
     if let Some(server) = &session.server {
         let now = Clock::System.now();
@@ -35,7 +40,7 @@ fn server(session: &Session) -> String {
     out
 }
 
-fn shown(answer: &Answer) -> String {
+fn shown(answer: &ClientResponse) -> String {
     let colour = if answer.status.is_success() { "32" } else { "31" };
     let millis = answer.elapsed.as_secs_f64() * 1000.0;
     let mut out = format!("\x1b[1;{colour}m{}\x1b[0m in {millis:.1} ms\n", answer.status);

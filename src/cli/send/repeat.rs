@@ -11,13 +11,13 @@ use super::summary::Summary;
 use crate::cli::args::SendArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
-use crate::cli::peer::{Peer, failed};
+use crate::cli::peer::{DeliveryClient, failed};
 use crate::cli::runtime::ending_signal;
-use crate::client::{Answer, ClientFault, Connection};
+use crate::client::{ClientConnection, ClientFault, ClientResponse};
 
 pub(super) async fn repeat(
     args: &SendArgs,
-    peer: &Peer,
+    peer: &DeliveryClient,
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Exit, Failure> {
@@ -56,12 +56,12 @@ pub(super) async fn repeat(
 
 /// A connection that is opened again when it is gone.
 struct Line<'a> {
-    peer: &'a Peer,
-    connection: Option<Connection>,
+    peer: &'a DeliveryClient,
+    connection: Option<ClientConnection>,
 }
 
 impl Line<'_> {
-    async fn post(&mut self, headers: &HeaderMap, body: Bytes) -> Result<Answer, ClientFault> {
+    async fn post(&mut self, headers: &HeaderMap, body: Bytes) -> Result<ClientResponse, ClientFault> {
         let open = self.connection.take().filter(|connection| !connection.is_closed());
         let mut connection = match open {
             Some(connection) => connection,

@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
 use crate::cli::spool_args::{SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
 use crate::policy::Name;
-use crate::quantity::Span;
+use crate::quantity::HumanDuration;
 use crate::spool::{
     EntryLocation, Lease, LeaseError, Queue, Volume as _, entries, older, sync_moves, transfer,
 };
@@ -150,7 +150,7 @@ fn of_age(
     context: &SpoolContext,
     endpoint: Option<&Name>,
     queue: Queue,
-    age: Option<Span>,
+    age: Option<HumanDuration>,
     what: &'static str,
     mut act: impl FnMut(&EntryLocation) -> Result<bool, Failure>,
 ) -> Result<u64, Failure> {

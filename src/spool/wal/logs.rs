@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::checkpoint::{CheckpointThread, Checkpointer, Checkpoints, Damage, Finished, Job};
 use super::record;
 use super::restore::{Absent, Damaged, Handover, restore};
-use super::segment::{Contents, LogError, Segment};
+use super::segment::{LogError, Segment, SegmentContents};
 use crate::envelope::EntryId;
 use crate::spool::draft::Draft;
 use crate::spool::layout::Layout;
@@ -60,7 +60,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
     ) -> Result<Option<Self>, LogError> {
         let io = |source| LogError::Io { path: layout.root().to_owned(), source };
         for number in 0..LOGS {
-            match Contents::read(volume, layout, number) {
+            match SegmentContents::read(volume, layout, number) {
                 Err(error) if error.is_permanent() => return Err(error),
                 Ok(_) | Err(_) => {}
             }

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::record::Record;
-use super::segment::{Contents, LogError};
+use super::segment::{LogError, SegmentContents};
 use crate::spool::corrupt::move_to_corrupt;
 use crate::spool::folders::make_queues;
 use crate::spool::layout::{Access, Layout, Queue};
@@ -72,7 +72,7 @@ pub(super) fn restore<V: Volume>(volume: &V, layout: &Layout, logs: &[Damaged]) 
         Rewriter { volume, layout, syncs_everything, elsewhere: BTreeMap::new(), handovers: Vec::new() };
     let mut entries = 0;
     for log in logs {
-        let contents = Contents::read(volume, layout, log.number).map_err(LogError::into_io)?;
+        let contents = SegmentContents::read(volume, layout, log.number).map_err(LogError::into_io)?;
         let records = contents.records();
         for record in &records.intact {
             rewriter.rewrite(record, log.absent)?;

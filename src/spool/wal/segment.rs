@@ -172,7 +172,7 @@ impl LogError {
 
 /// What a log file holds.
 #[derive(Debug)]
-pub(super) struct Contents {
+pub(super) struct SegmentContents {
     bytes: Vec<u8>,
     form: Form,
 }
@@ -184,7 +184,7 @@ enum Form {
     Previous,
 }
 
-impl Contents {
+impl SegmentContents {
     /// Reads a log; one that does not exist is void.
     pub(super) fn read<V: Volume>(volume: &V, layout: &Layout, number: usize) -> Result<Self, LogError> {
         let path = layout.wal(number);

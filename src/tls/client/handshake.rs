@@ -64,7 +64,7 @@ pub struct Connector {
 
 /// What a handshake settled.
 #[derive(Clone, Debug)]
-pub struct Session {
+pub struct ClientSession {
     /// The server's certificate, where it could be read.
     pub server: Option<Box<Identity>>,
     /// The protocol version, as in `TLSv1.3`.
@@ -162,7 +162,7 @@ impl Connector {
         &self,
         name: ServerName<'static>,
         tcp: TcpStream,
-    ) -> Result<(TlsStream, Session), HandshakeFault> {
+    ) -> Result<(TlsStream, ClientSession), HandshakeFault> {
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.config));
         let result = connector.connect(name, tcp).await;
         let witness = self.verifier.take();
@@ -184,9 +184,9 @@ impl Connector {
     }
 }
 
-fn session(stream: &TlsStream, server: Option<Box<Identity>>) -> Session {
+fn session(stream: &TlsStream, server: Option<Box<Identity>>) -> ClientSession {
     let (_, connection) = stream.get_ref();
-    Session {
+    ClientSession {
         server,
         tls_version: match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",

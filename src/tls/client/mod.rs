@@ -9,6 +9,6 @@ mod handshake;
 
 pub use alert::Alert;
 pub use handshake::{
-    ClientSettings, Connector, HandshakeFault, Protocols, Session, TlsStream, TlsVersions, is_hang_up,
+    ClientSession, ClientSettings, Connector, HandshakeFault, Protocols, TlsStream, TlsVersions, is_hang_up,
 };
 pub use server_verifier::{ServerFault, Trust};
