@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use clap::CommandFactory as _;
 use hookspool::cli::args::Args;
-use hookspool::config::manual::ROWS;
+use hookspool::config::schema::TABLES_OF_KEYS;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hookspool");
 
@@ -82,8 +82,8 @@ fn every_command_and_option_has_help_and_stands_in_the_manual() {
 #[test]
 fn every_key_stands_in_its_page() {
     let page = fs::read_to_string(docs("man/webhooks.toml.5")).unwrap().replace("\\-", "-").replace("\\", "");
-    for row in ROWS {
-        assert!(page.contains(row.key), "{} is missing", row.key);
+    for key in TABLES_OF_KEYS.iter().flat_map(|table| table.keys) {
+        assert!(page.contains(key.name), "{} is missing", key.name);
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use hookspool::cli::check::check;
 use hookspool::cli::exit::Exit;
 use hookspool::clock::Timestamp;
-use hookspool::config::{Loaded, admin_settings, keys, load};
+use hookspool::config::{Loaded, admin_settings, load, schema::TABLES_OF_KEYS};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
@@ -409,8 +409,8 @@ fn the_shipped_configuration_is_fine_but_for_its_development_ca() {
 fn the_shipped_configuration_shows_every_key_with_its_default() {
     let text = shipped();
     let words: BTreeSet<_> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-    for table in keys::ALL {
-        for key in table.built() {
+    for table in TABLES_OF_KEYS {
+        for key in table.names() {
             assert!(words.contains(key), "`{key}` of {} is not shown", table.name);
         }
     }

@@ -1,6 +1,5 @@
 //! `hookspool man` and `hookspool completions`: made from the tables that are parsed with.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -13,7 +12,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::args::Args;
 use super::exit::{Exit, Failure, shown};
 use super::output::print;
-use crate::config::manual::ROWS;
+use crate::config::schema::{Fallback, TABLES_OF_KEYS};
 
 /// What hookspool(1) says beside the commands: heading, then lines of a term and a text.
 const SECTIONS: &[(&str, &[(&str, &str)])] = &[
@@ -153,30 +152,36 @@ fn commands(parent: &Command, path: &str, roff: &mut Roff) {
     }
 }
 
+/// The keys whose changes take a restart: `[server] listen, [spool] directory and group`.
+fn restart_keys() -> String {
+    let tables = TABLES_OF_KEYS.iter().filter_map(|table| {
+        let keys: Vec<_> = table.keys.iter().filter(|key| key.needs_restart).map(|key| key.name).collect();
+        (!keys.is_empty()).then(|| format!("{} {}", table.name, keys.join(" and ")))
+    });
+    tables.collect::<Vec<_>>().join(", ")
+}
+
 fn configuration() -> String {
     let mut roff = Roff::new();
     roff.control("TH", ["webhooks.toml", "5", "", "hookspool", "hookspool"]);
     roff.control("SH", ["NAME"]).text([roman("webhooks.toml - configuration of hookspool(1)")]);
-    roff.control("SH", ["DESCRIPTION"]).text([roman(
+    roff.control("SH", ["DESCRIPTION"]).text([roman(format!(
         "TOML. Relative paths start at the folder of the file. Sizes are written as \"1 MiB\", times as \"30s\" or \"5m\". \
          Unknown keys and wrong values are errors; `hookspool check` reports all of them with their places. Changes are \
-         taken in while the daemon runs; [server] listen, [admin] listen, [spool] directory and group, [log] format and \
-         [sandbox] take a restart.",
-    )]);
-    let mut table = "";
-    for row in ROWS {
-        if table != row.table {
-            table = row.table;
-            let heading = table.trim_matches('`');
-            roff.control("SH", [heading]);
+         taken in while the daemon runs; {} take a restart.",
+        restart_keys()
+    ))]);
+    for table in TABLES_OF_KEYS {
+        roff.control("SH", [table.name.trim_matches('`')]);
+        for key in table.keys {
+            let (about, reason) = match key.default {
+                Fallback::Required => ("(required)".to_owned(), ""),
+                Fallback::Value(default) => (format!("(default: {default})"), key.reason),
+                Fallback::Absent(meaning) => (format!("(default: {meaning})"), key.reason),
+            };
+            roff.control("TP", []).text([bold(key.name), roman(format!(": {} {about}", key.kind))]);
+            roff.text([roman([key.summary, reason].join(" ").trim_end())]);
         }
-        let mut about = format!("{} ", row.kind);
-        let _ = match row.default {
-            "required" => write!(about, "(required)"),
-            default => write!(about, "(default: {default})"),
-        };
-        roff.control("TP", []).text([bold(row.key), roman(format!(": {about}"))]);
-        roff.text([roman(row.says)]);
     }
     roff.control("SH", ["SEE ALSO"]).text([roman("hookspool(1)")]);
     roff.to_roff()

@@ -3,23 +3,22 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::context::{ValidationContext, section};
-use super::defaults as default;
-use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
+use super::schema;
 use super::server::{inherited, socket_address};
 use crate::admin::{Address, Settings};
 use crate::server::Listen;
 
+/// The longest path that fits `sockaddr_un`, in bytes, without the final NUL (unix(7)).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
 pub(super) fn admin(node: Option<&Node>, taken: &[Listen], context: &mut ValidationContext) -> Settings {
     let (table, span) = section(node, "admin", context);
-    let reader = Reader::new(table, span, &keys::ADMIN, &mut context.findings);
-    let nowhere = 0..0;
+    let reader = Reader::new(table, span, &schema::ADMIN, &mut context.findings);
     let texts = match reader.texts("listen", &mut context.findings) {
-        Field::Missing | Field::Bad => {
-            default::ADMIN_LISTEN.iter().map(|text| Text { text, span: &nowhere }).collect()
-        }
         Field::Is((texts, _)) => texts,
+        Field::Missing | Field::Bad => reader.default_texts("listen"),
     };
     let mut listen: Vec<Address> = Vec::new();
     for text in texts {
@@ -84,10 +83,10 @@ fn unix(path: &str, text: Text<'_>, context: &mut ValidationContext) -> Option<A
     let length = resolved.as_os_str().as_bytes().len();
     let message = if path.is_empty() || path.contains('\0') {
         format!("`{}` names no socket", text.text)
-    } else if length > default::SOCKET_PATH_BYTES_MAX {
+    } else if length > SOCKET_PATH_BYTES_MAX {
         format!(
             "the path of the socket is longer than the {} bytes that the system takes, its folder included",
-            default::SOCKET_PATH_BYTES_MAX
+            SOCKET_PATH_BYTES_MAX
         )
     } else {
         return Some(Address::Unix(resolved));

@@ -1,59 +1,62 @@
-//! Every default of webhooks.toml and every bound on its values, each with its reason.
+//! The defaults of the schema, read by the parser that reads webhooks.toml.
 
-use std::time::Duration;
+use std::sync::LazyLock;
 
-use crate::quantity::ByteSize;
+use super::raw::{self, Node};
+use super::schema::{Fallback, TABLES_OF_KEYS, Table};
 
-/// Loopback, so that a first run is not open to the world by accident.
-pub(super) const LISTEN: &str = "127.0.0.1:8443";
-/// Far above what a few banks open, and within what a small machine can hold.
-pub(super) const MAX_CONNECTIONS: usize = 8192;
-/// A million is where sockets, not settings, are the limit.
-pub(super) const MAX_CONNECTIONS_MAX: i64 = 1_000_000;
-/// A handshake is two round trips; longer only keeps a slot for a stranger.
-pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Headers are one packet or two, on a connection that is already open.
-pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
-/// 1 MiB in 30 s is 35 kB/s: slower than any bank's data centre.
-pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Above the 60 s that many clients keep a connection for, so that they close it and not we.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// Less than a body may take, but far more than one in flight needs; systemd waits 90 s by default.
-pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// No wait is longer than a day: that would be a leak with a name.
-pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(86_400);
+/// The defaults of each table, under the table's name.
+static DEFAULTS: LazyLock<Vec<(&str, raw::Table)>> =
+    LazyLock::new(|| TABLES_OF_KEYS.iter().map(|table| (table.name, parse(table))).collect());
 
-/// A change that inotify missed is applied within half a minute; reading the files takes milliseconds.
-pub(super) const POLL: Duration = Duration::from_secs(30);
-/// Longer than a tool needs from a key to its certificate, shorter than anyone waits.
-pub(super) const SETTLE: Duration = Duration::from_millis(200);
-/// The watch does not wait any longer.
-pub(super) const SETTLE_MAX: Duration = Duration::from_secs(1);
+/// The default of a key, if it has one.
+pub(super) fn default(table: &Table, key: &str) -> Option<&'static Node> {
+    let (_, defaults) = DEFAULTS.iter().find(|(name, _)| *name == table.name)?;
+    defaults.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+}
 
-/// Thousands of senders; a file longer than this is another one.
-pub(super) const CONFIG_BYTES_MAX: u64 = 4 << 20;
+fn parse(table: &Table) -> raw::Table {
+    let line = |name: &str, value: &str| format!("{name} = {value}\n");
+    let lines: String = table
+        .keys
+        .iter()
+        .filter_map(|key| match key.default {
+            Fallback::Value(value) => Some(line(key.name, value)),
+            Fallback::Required | Fallback::Absent(_) => None,
+        })
+        .collect();
+    raw::parse(&lines).0
+}
 
-/// Beside webhooks.toml, so that a first run needs no rights.
-pub(super) const SPOOL_DIRECTORY: &str = "spool";
-/// Room for the consumers and the logs on the same disk to notice.
-pub(super) const MIN_FREE: ByteSize = ByteSize(256 << 20);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::{ByteSize, HumanDuration};
 
-/// Long enough to look into what went wrong last week.
-pub(super) const KEEP_DONE: Option<Duration> = Some(Duration::from_secs(7 * 86_400));
-/// What failed is money that somebody has to look for.
-pub(super) const KEEP_FAILED: Option<Duration> = None;
+    #[test]
+    fn every_bound_is_of_the_kind_of_its_key() {
+        for key in TABLES_OF_KEYS.iter().flat_map(|table| table.keys) {
+            for bound in key.range.iter().flat_map(|(min, max)| [*min, *max]) {
+                let parses = match key.kind {
+                    "size" => bound.parse::<ByteSize>().is_ok(),
+                    "number" => bound.parse::<i64>().is_ok(),
+                    _ => bound.parse::<HumanDuration>().is_ok(),
+                };
+                assert!(parses, "{}: {bound}", key.name);
+            }
+        }
+    }
 
-/// Some 50 000 groups in /etc/group.
-pub(super) const GROUP_BYTES_MAX: u64 = 4 << 20;
-
-/// 9464 is the port that Prometheus exporters are given; the socket is for control.
-pub(super) const ADMIN_LISTEN: &[&str] = &["127.0.0.1:9464", "unix:run/admin.sock"];
-/// What fits `sockaddr_un`, the final NUL aside (unix(7)).
-pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
-
-/// A notification is a few KiB; this leaves room for long lists.
-pub(super) const MAX_BODY: ByteSize = ByteSize(1 << 20);
-/// A larger body than this is not a webhook; each is held in memory, a quarter of what all of them share.
-pub(super) const MAX_BODY_MAX: ByteSize = ByteSize(64 << 20);
-/// Longer request targets are refused by many proxies.
-pub(super) const PATH_BYTES_MAX: usize = 1024;
+    #[test]
+    fn every_default_and_example_is_a_value() {
+        for table in TABLES_OF_KEYS {
+            for key in table.keys {
+                let has_default = matches!(key.default, Fallback::Value(_));
+                assert_eq!(default(table, key.name).is_some(), has_default, "{} {}", table.name, key.name);
+                let (_, faults) = raw::parse(&format!("{} = {}", key.name, key.example));
+                let is_header = key.example.starts_with("[[");
+                assert!(faults.is_empty() || is_header, "{} {}", table.name, key.name);
+            }
+        }
+    }
+}

@@ -1,17 +1,18 @@
 //! `[[endpoint]]`: a path, who may deliver to it, and the answer.
 
 use super::context::ValidationContext;
-use super::defaults as default;
-use super::keys;
 use super::names::name;
 use super::networks::networks;
 use super::raw::{Span, Table};
 use super::reader::{Field, Reader, Text, choices, nearest};
 use super::response::response;
+use super::schema;
 use super::secret::query_secret;
 use super::senders::Draft as SenderDraft;
 use crate::policy::{Endpoint, SenderIndex};
-use crate::quantity::ByteSize;
+
+/// The longest path, in bytes: many proxies refuse longer request targets.
+const PATH_BYTES_MAX: usize = 1024;
 
 /// What is known of an endpoint.
 pub(super) struct Draft<'a> {
@@ -33,15 +34,14 @@ pub(super) fn endpoints<'a>(
 ) -> Vec<Draft<'a>> {
     let mut drafts: Vec<Draft<'a>> = Vec::new();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &keys::ENDPOINT, &mut context.findings);
+        let reader = Reader::new(table, span, &schema::ENDPOINT, &mut context.findings);
         let (text, name) = name(&reader, "endpoint", drafts.iter().map(|draft| draft.name), context);
         let shown =
             text.map_or_else(|| "this endpoint".to_owned(), |text| format!("endpoint `{}`", text.text));
         let path = path(&reader, &shown, context);
         let suffixes = suffixes(&reader, context);
         let (senders, senders_are_known) = senders(&reader, &shown, known, context);
-        let bounds = (ByteSize(1), default::MAX_BODY_MAX);
-        let max_body = reader.size("max_body", bounds, default::MAX_BODY, &mut context.findings).0;
+        let max_body = reader.size("max_body", &mut context.findings).0;
         let response = response(&reader, context);
         let secret = query_secret(&reader, &shown, context);
         let from = networks(&reader, context);
@@ -103,8 +103,8 @@ fn is_path(text: Text<'_>, what: &str, context: &mut ValidationContext) -> bool 
         )
     } else if !path.starts_with('/') {
         (format!("the {what} `{path}` does not start with `/`"), format!("write `/{path}`"))
-    } else if path.len() > default::PATH_BYTES_MAX {
-        let max = default::PATH_BYTES_MAX;
+    } else if path.len() > PATH_BYTES_MAX {
+        let max = PATH_BYTES_MAX;
         (format!("the {what} is {} bytes long, more than {max}", path.len()), "take a shorter one".to_owned())
     } else if path.chars().any(|c| !c.is_ascii_graphic()) {
         (

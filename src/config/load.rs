@@ -6,17 +6,19 @@ use jiff::Timestamp;
 
 use super::admin::admin;
 use super::context::ValidationContext;
-use super::defaults::CONFIG_BYTES_MAX;
 use super::files::{Digest, FileFault, Files, read_within};
 use super::findings::Findings;
-use super::keys;
 use super::raw;
 use super::read_scope::ReadScope;
 use super::reader::Reader;
+use super::schema;
 use super::settings::Settings;
 use super::validate::validate;
 use crate::admin;
 use crate::diagnostic::{Report, SourceFile};
+
+/// The longest webhooks.toml, in bytes: room for thousands of senders.
+const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 /// What a configuration came to.
 #[derive(Debug)]
@@ -117,8 +119,8 @@ pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
     // The findings are for `check`; no address depends on the time.
     let mut context = ValidationContext::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
     let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &keys::TOP, &mut context.findings);
-    Ok(admin(top.node("admin"), &[], &mut context))
+    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut context.findings);
+    Ok(admin(top.written("admin"), &[], &mut context))
 }
 
 /// Reads only where the spool is, and whose: a consumer needs no certificate.
@@ -131,8 +133,8 @@ pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
     let (table, _) = raw::parse(file.text());
     let mut context = ValidationContext::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
     let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &keys::TOP, &mut context.findings);
-    Ok(super::spool::spool(top.node("spool"), &mut context))
+    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut context.findings);
+    Ok(super::spool::spool(top.written("spool"), &mut context))
 }
 
 fn contents(path: &Path, read_scope: &ReadScope) -> Result<Vec<u8>, LoadError> {

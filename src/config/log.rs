@@ -1,9 +1,9 @@
 //! `[log]`: how lines look, and how many there are.
 
 use super::context::{ValidationContext, section};
-use super::keys;
 use super::raw::Node;
 use super::reader::Reader;
+use super::schema;
 use crate::logging::{Format, Level, Settings};
 
 const FORMATS: &[(&str, Format)] =
@@ -19,9 +19,9 @@ const LEVELS: &[(&str, Level)] = &[
 pub(super) fn log(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
     let (table, span) = section(node, "log", context);
     let findings = &mut context.findings;
-    let reader = Reader::new(table, span, &keys::LOG, findings);
+    let reader = Reader::new(table, span, &schema::LOG, findings);
     Settings {
-        format: reader.word("format", FORMATS, Format::default(), findings),
-        level: reader.word("level", LEVELS, Level::default(), findings),
+        format: reader.word("format", FORMATS, findings),
+        level: reader.word("level", LEVELS, findings),
     }
 }

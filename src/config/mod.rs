@@ -1,10 +1,9 @@
 //! webhooks.toml: read as a whole, judged as a whole, every finding at once.
 
 // What there is to say
-mod defaults;
-pub mod keys;
-pub mod manual;
+pub mod schema;
 mod raw;
+mod defaults;
 
 // Saying it with its place
 mod findings;

@@ -1,11 +1,12 @@
 //! Reading one table: which keys are there, which are not known, and values of the right kind.
 
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::defaults::TIMEOUT_MAX;
+use super::defaults::default;
 use super::findings::Findings;
-use super::keys::{State, TableKeys};
 use super::raw::{Node, Span, Table, Value};
+use super::schema::{self, Fallback};
 use crate::quantity::{ByteSize, HumanDuration};
 
 /// A string and where it stands.
@@ -56,40 +57,56 @@ impl<T> Field<T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     table: &'a Table,
-    keys: &'static TableKeys,
+    schema: &'static schema::Table,
     /// Where to say that something is missing: the header of the table.
     pub(super) span: &'a Span,
 }
 
 impl<'a> Reader<'a> {
-    /// Looks at the keys; unknown keys, and those not in this version, are reported at once.
+    /// A reader of this table. Unknown keys, and those of a later version, are reported at once.
     pub(super) fn new(
         table: &'a Table,
         span: &'a Span,
-        keys: &'static TableKeys,
+        schema: &'static schema::Table,
         findings: &mut Findings,
     ) -> Self {
         for entry in &table.entries {
-            match keys.keys.iter().find(|key| key.name == entry.key).map(|key| &key.state) {
-                Some(State::Built(_)) => {}
-                Some(State::NotBuilt(why)) => {
+            if schema.key(&entry.key).is_some() {
+                continue;
+            }
+            match schema.later.iter().find(|(name, _)| *name == entry.key) {
+                Some((name, reason)) => {
                     findings
-                        .error(&entry.key_span, format!("`{}` is not in this version", entry.key))
-                        .hint(format!("remove it: {why}"));
+                        .error(&entry.key_span, format!("`{name}` is not in this version"))
+                        .hint(format!("remove it: {reason}"));
                 }
-                None => unknown(keys, &entry.key, &entry.key_span, findings),
+                None => unknown(schema, &entry.key, &entry.key_span, findings),
             }
         }
-        Self { table, keys, span }
+        Self { table, schema, span }
     }
 
     /// A value that the key could have.
     pub(super) fn example(&self, key: &str) -> &'static str {
-        self.keys.example(key)
+        self.schema.key(key).map_or("…", |key| key.example)
     }
 
-    pub(super) fn node(&self, key: &str) -> Option<&'a Node> {
+    /// The value of a key as it is written, if it is.
+    pub(super) fn written(&self, key: &str) -> Option<&'a Node> {
         self.table.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    /// The value of a key: what is written, or else its default.
+    fn node(&self, key: &str) -> Option<&'a Node> {
+        self.written(key).or_else(|| default(self.schema, key))
+    }
+
+    /// The default of a key, for a hint.
+    fn default_text(&self, key: &str) -> &'static str {
+        match self.schema.key(key).map(|key| key.default) {
+            Some(Fallback::Value(value)) => value.trim_matches('"'),
+            Some(Fallback::Required | Fallback::Absent(_)) | None => "…",
+        }
     }
 
     pub(super) fn text(&self, key: &str, findings: &mut Findings) -> Field<Text<'a>> {
@@ -101,8 +118,25 @@ impl<'a> Reader<'a> {
         self.read(key, "an integer", findings, Value::as_integer)
     }
 
-    pub(super) fn boolean(&self, key: &str, findings: &mut Findings) -> Field<bool> {
-        self.read(key, "a boolean", findings, Value::as_boolean).and_then(|(value, _)| Some(value))
+    /// A number within the bounds of the schema; 0 if it is wrong, which is reported.
+    pub(super) fn number(&self, key: &str, findings: &mut Findings) -> usize {
+        let (min, max) = self.range::<i64>(key).unwrap_or((0, i64::MAX));
+        let read = self.integer(key, findings).and_then(|(number, span)| {
+            let fits = number.filter(|number| (min..=max).contains(number));
+            let fits = fits.and_then(|number| usize::try_from(number).ok());
+            if fits.is_none() {
+                findings
+                    .error(span, format!("`{key}` is not between {min} and {max}"))
+                    .hint(format!("the default is {}", self.default_text(key)));
+            }
+            fits
+        });
+        read.or(0)
+    }
+
+    /// A boolean; false if the value is wrong, which is reported.
+    pub(super) fn boolean(&self, key: &str, findings: &mut Findings) -> bool {
+        self.read(key, "a boolean", findings, Value::as_boolean).ok().is_some_and(|(value, _)| value)
     }
 
     /// A list of strings; one string is a list of one. A string that occurs twice is reported.
@@ -128,6 +162,12 @@ impl<'a> Reader<'a> {
         if bad { Field::Bad } else { Field::Is((texts, &node.span)) }
     }
 
+    /// The strings of a key's default.
+    pub(super) fn default_texts(&self, key: &str) -> Vec<Text<'a>> {
+        let items = default(self.schema, key).and_then(|node| node.value.as_list()).unwrap_or_default();
+        items.iter().filter_map(|node| Some(Text { text: node.value.as_text()?, span: &node.span })).collect()
+    }
+
     /// As [`Reader::texts`], and an empty list is an error.
     pub(super) fn some_texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
         self.texts(key, findings).and_then(|(texts, span)| {
@@ -145,85 +185,100 @@ impl<'a> Reader<'a> {
         self.read(key, "a table", findings, Value::as_table)
     }
 
-    pub(super) fn time(&self, key: &str, default: Duration, findings: &mut Findings) -> Duration {
-        self.text(key, findings)
-            .and_then(|found| match found.text.parse::<HumanDuration>() {
-                Ok(HumanDuration(time)) if time > Duration::ZERO && time <= TIMEOUT_MAX => Some(time),
-                Ok(_) => {
+    pub(super) fn time(&self, key: &str, findings: &mut Findings) -> Duration {
+        self.value(key, findings, |found, findings| self.parse_time(key, found, findings))
+    }
+
+    /// A time, or `None` for this word.
+    pub(super) fn time_or(&self, key: &str, word: &str, findings: &mut Findings) -> Option<Duration> {
+        self.value(key, findings, |found, findings| {
+            if found.text == word { Some(None) } else { self.parse_time(key, found, findings).map(Some) }
+        })
+    }
+
+    fn parse_time(&self, key: &str, found: Text<'_>, findings: &mut Findings) -> Option<Duration> {
+        let max = self.range(key).map(|(_, max)| max);
+        match found.text.parse::<HumanDuration>() {
+            Ok(time) if time.0 > Duration::ZERO && max.is_none_or(|max| time <= max) => Some(time.0),
+            Ok(_) => {
+                let bounds = max.map_or(String::new(), |max| format!(" and at most `{max}`"));
+                findings
+                    .error(
+                        found.span,
+                        format!("`{}` is out of range: more than `0s`{bounds} is expected", found.text),
+                    )
+                    .hint(format!("the default is `{}`", self.default_text(key)));
+                None
+            }
+            Err(fault) => {
+                findings
+                    .error(found.span, format!("`{key}` is not a time: {fault}"))
+                    .hint(format!("write a whole number and a unit, as in `{key} = {}`", self.example(key)));
+                None
+            }
+        }
+    }
+
+    pub(super) fn size(&self, key: &str, findings: &mut Findings) -> ByteSize {
+        self.value(key, findings, |found, findings| match found.text.parse::<ByteSize>() {
+            Ok(size) => match self.range::<ByteSize>(key) {
+                Some((min, max)) if size < min || max < size => {
                     findings
                         .error(
                             found.span,
                             format!(
-                                "`{}` is out of range: more than `0s` and at most `1d` is expected",
+                                "`{}` is out of range: between `{min}` and `{max}` is expected",
                                 found.text
                             ),
                         )
-                        .hint(format!("the default is `{}`", HumanDuration(default)));
+                        .hint(format!("the default is `{}`", self.default_text(key)));
                     None
                 }
-                Err(fault) => {
-                    findings.error(found.span, format!("`{key}` is not a time: {fault}")).hint(format!(
-                        "write a whole number and a unit, as in `{key} = {}`",
-                        self.keys.example(key)
-                    ));
-                    None
-                }
-            })
-            .or(default)
-    }
-
-    pub(super) fn size(
-        &self,
-        key: &str,
-        bounds: (ByteSize, ByteSize),
-        default: ByteSize,
-        findings: &mut Findings,
-    ) -> ByteSize {
-        self.text(key, findings)
-            .and_then(|found| match found.text.parse::<ByteSize>() {
-                Ok(size) if bounds.0 <= size && size <= bounds.1 => Some(size),
-                Ok(_) => {
-                    findings
-                        .error(
-                            found.span,
-                            format!(
-                                "`{}` is out of range: between `{}` and `{}` is expected",
-                                found.text, bounds.0, bounds.1
-                            ),
-                        )
-                        .hint(format!("the default is `{default}`"));
-                    None
-                }
-                Err(fault) => {
-                    findings.error(found.span, format!("`{key}` is not a size: {fault}")).hint(format!(
-                        "write a whole number and a unit, as in `{key} = {}`",
-                        self.keys.example(key)
-                    ));
-                    None
-                }
-            })
-            .or(default)
+                Some(_) | None => Some(size),
+            },
+            Err(fault) => {
+                findings
+                    .error(found.span, format!("`{key}` is not a size: {fault}"))
+                    .hint(format!("write a whole number and a unit, as in `{key} = {}`", self.example(key)));
+                None
+            }
+        })
     }
 
     /// One of a few words.
-    pub(super) fn word<T: Copy>(
+    pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)], findings: &mut Findings) -> T {
+        self.value(key, findings, |found, findings| {
+            let known = words.iter().find(|(word, _)| *word == found.text).map(|(_, value)| *value);
+            if known.is_none() {
+                findings
+                    .error(found.span, format!("`{}` is not a value of `{key}`", found.text))
+                    .hint(format!("write {}", choices(words.iter().map(|(word, _)| *word))));
+            }
+            known
+        })
+    }
+
+    /// The bounds of a key, as the schema writes them.
+    fn range<T: FromStr>(&self, key: &str) -> Option<(T, T)> {
+        let (min, max) = self.schema.key(key)?.range?;
+        min.parse().ok().zip(max.parse().ok())
+    }
+
+    /// What `convert` makes of the text of a key, or else of its default: a wrong value is reported, and keeps the
+    /// settings from being used.
+    pub(super) fn value<T>(
         &self,
         key: &str,
-        words: &[(&str, T)],
-        default: T,
         findings: &mut Findings,
+        convert: impl Fn(Text<'a>, &mut Findings) -> Option<T>,
     ) -> T {
-        self.text(key, findings)
-            .and_then(|found| {
-                let known = words.iter().find(|(word, _)| *word == found.text).map(|(_, value)| *value);
-                if known.is_none() {
-                    findings
-                        .error(found.span, format!("`{}` is not a value of `{key}`", found.text))
-                        .hint(format!("write {}", choices(words.iter().map(|(word, _)| *word))));
-                }
-                known
-            })
-            .or(default)
+        let written = self.text(key, findings).and_then(|found| convert(found, findings)).ok();
+        let default = || {
+            let node = default(self.schema, key)?;
+            convert(Text { text: node.value.as_text()?, span: &node.span }, findings)
+        };
+        #[expect(clippy::expect_used, reason = "a test reads the defaults of all tables")]
+        written.or_else(default).expect("the schema has a default of this kind")
     }
 
     fn read<T>(
@@ -250,12 +305,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unknown(keys: &TableKeys, key: &str, span: &Span, findings: &mut Findings) {
-    let message = format!("`{key}` is not a key of {}", keys.name);
-    let near = nearest(key, keys.keys.iter().map(|key| key.name));
+fn unknown(schema: &schema::Table, key: &str, span: &Span, findings: &mut Findings) {
+    let message = format!("`{key}` is not a key of {}", schema.name);
+    let later = schema.later.iter().map(|(name, _)| *name);
+    let near = nearest(key, schema.names().chain(later));
     findings.error(span, message).hint(match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it takes {}", choices(keys.built())),
+        None => format!("it takes {}", choices(schema.names())),
     });
 }
 

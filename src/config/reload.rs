@@ -1,25 +1,25 @@
 //! `[reload]`: how changes of the files are noticed.
 
+use std::time::Duration;
+
 use super::context::{ValidationContext, section};
-use super::defaults as default;
-use super::keys;
 use super::raw::Node;
-use super::reader::{Field, Reader};
+use super::reader::Reader;
+use super::schema;
 use crate::watch::Settings;
+
+/// The watch waits no longer than this for files to settle.
+const SETTLE_MAX: Duration = Duration::from_secs(1);
 
 pub(super) fn reload(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
     let (table, span) = section(node, "reload", context);
     let findings = &mut context.findings;
-    let reader = Reader::new(table, span, &keys::RELOAD, findings);
-    let watch = reader.boolean("watch", findings).or(true);
-    let poll = match reader.text("poll", findings) {
-        Field::Is(found) if found.text == "off" => None,
-        Field::Is(_) | Field::Missing => Some(reader.time("poll", default::POLL, findings)),
-        Field::Bad => Some(default::POLL),
-    };
-    let settle = reader.time("settle", default::SETTLE, findings);
-    if settle > default::SETTLE_MAX
-        && let Some(node) = reader.node("settle")
+    let reader = Reader::new(table, span, &schema::RELOAD, findings);
+    let watch = reader.boolean("watch", findings);
+    let poll = reader.time_or("poll", "off", findings);
+    let settle = reader.time("settle", findings);
+    if settle > SETTLE_MAX
+        && let Some(node) = reader.written("settle")
     {
         findings
             .error(&node.span, "`settle` is longer than `1s`, after which a change is acted on anyway")

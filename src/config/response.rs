@@ -3,8 +3,8 @@
 use http::HeaderName;
 
 use super::context::ValidationContext;
-use super::keys;
 use super::reader::{Reader, Text};
+use super::schema;
 use crate::policy::ResponseRule;
 
 /// Those that mean "it is safe with us" and nothing else.
@@ -38,7 +38,7 @@ pub(super) fn response(endpoint: &Reader<'_>, context: &mut ValidationContext) -
     let Some((table, span)) = endpoint.table("response", &mut context.findings).ok() else {
         return ResponseRule::default();
     };
-    let reader = Reader::new(table, span, &keys::RESPONSE, &mut context.findings);
+    let reader = Reader::new(table, span, &schema::RESPONSE, &mut context.findings);
     let findings = &mut context.findings;
     let status = reader
         .integer("status", findings)

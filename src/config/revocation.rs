@@ -25,7 +25,7 @@ pub(super) fn revocation(
     context: &mut ValidationContext,
 ) -> Result<Option<Revocation>, Unsound> {
     let words = [("strict", CrlPolicy::Strict), ("soft", CrlPolicy::Soft)];
-    let policy = reader.word("crl_policy", &words, CrlPolicy::default(), &mut context.findings);
+    let policy = reader.word("crl_policy", &words, &mut context.findings);
     let (files, span) = match reader.some_texts("crl", &mut context.findings) {
         Field::Is(found) => found,
         Field::Bad => return Err(Unsound),
@@ -53,7 +53,7 @@ fn without_lists(
     shown: &str,
     context: &mut ValidationContext,
 ) -> Result<Option<Revocation>, Unsound> {
-    let Some(node) = reader.node("crl_policy") else { return Ok(None) };
+    let Some(node) = reader.written("crl_policy") else { return Ok(None) };
     context
         .findings
         .error(&node.span, format!("{shown} has a `crl_policy` and no `crl`: revocation is not looked at"))

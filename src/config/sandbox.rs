@@ -1,19 +1,16 @@
 //! `[sandbox]`: what the process gives up, and what it may still read.
 
 use super::context::{ValidationContext, section};
-use super::keys;
 use super::raw::Node;
-use super::reader::{Field, Reader, Text};
+use super::reader::{Reader, Text};
+use super::schema;
 use crate::sandbox::Settings;
 
 pub(super) fn sandbox(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
     let (table, span) = section(node, "sandbox", context);
-    let reader = Reader::new(table, span, &keys::SANDBOX, &mut context.findings);
-    let landlock = reader.boolean("landlock", &mut context.findings).or(true);
-    let folders = match reader.texts("read", &mut context.findings) {
-        Field::Is((folders, _)) => folders,
-        Field::Missing | Field::Bad => Vec::new(),
-    };
+    let reader = Reader::new(table, span, &schema::SANDBOX, &mut context.findings);
+    let landlock = reader.boolean("landlock", &mut context.findings);
+    let (folders, _) = reader.texts("read", &mut context.findings).or((Vec::new(), span));
     let mut read = Vec::new();
     for folder in folders {
         if is_a_name(folder, context) {

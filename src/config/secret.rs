@@ -2,9 +2,9 @@
 
 use super::context::ValidationContext;
 use super::files::FileFault;
-use super::keys;
 use super::mount::keep_private;
 use super::reader::{Field, Reader, Text};
+use super::schema;
 use crate::policy::QuerySecret;
 use crate::systemd::credentials;
 
@@ -21,7 +21,7 @@ pub(super) fn query_secret(
     context: &mut ValidationContext,
 ) -> Option<QuerySecret> {
     let (table, span) = endpoint.table("query_secret", &mut context.findings).ok()?;
-    let reader = Reader::new(table, span, &keys::QUERY_SECRET, &mut context.findings);
+    let reader = Reader::new(table, span, &schema::QUERY_SECRET, &mut context.findings);
     let mut field = |key: &str| match reader.text(key, &mut context.findings) {
         Field::Is(text) => Some(text),
         Field::Bad => None,

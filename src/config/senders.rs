@@ -2,12 +2,12 @@
 
 use super::anchors::{Purpose, anchors};
 use super::context::ValidationContext;
-use super::keys;
 use super::matchers::rule;
 use super::names::name;
 use super::raw::{Span, Table};
 use super::reader::{Reader, Text};
 use super::revocation::revocation;
+use super::schema;
 use crate::policy::Sender;
 use crate::tls::trust::{Eku, SenderTrust};
 use crate::tls::verifier::TrustedSender;
@@ -26,11 +26,11 @@ pub(super) fn senders<'a>(
 ) -> Vec<Draft<'a>> {
     let mut drafts: Vec<Draft<'a>> = Vec::new();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &keys::SENDER, &mut context.findings);
+        let reader = Reader::new(table, span, &schema::SENDER, &mut context.findings);
         let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), context);
         let shown = text.map_or_else(|| "sender".to_owned(), |text| format!("sender `{}`", text.text));
         let words = [("client", Eku::Client), ("any", Eku::Any)];
-        let eku = reader.word("eku", &words, Eku::default(), &mut context.findings);
+        let eku = reader.word("eku", &words, &mut context.findings);
         let rule = rule(&reader, &shown, context);
         let label = text.map_or("", |text| text.text);
         let purpose = Purpose { shown: &shown, name: label, rule: rule.as_ref(), eku };

@@ -3,17 +3,16 @@
 use std::net::SocketAddr;
 
 use super::context::{ValidationContext, section};
-use super::defaults as default;
-use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
+use super::schema;
 use crate::live::Limits;
 use crate::server::{Listen, Settings};
 use crate::systemd::activation::Which;
 
 pub(super) fn server(node: Option<&Node>, context: &mut ValidationContext) -> (Settings, Limits) {
     let (table, span) = section(node, "server", context);
-    let reader = Reader::new(table, span, &keys::SERVER, &mut context.findings);
+    let reader = Reader::new(table, span, &schema::SERVER, &mut context.findings);
     let listen = listen(&reader, context);
     // Where systemd's sockets are is for their unit to say: they may be anywhere.
     context.beyond_loopback = listen.iter().any(|place| match place {
@@ -22,38 +21,19 @@ pub(super) fn server(node: Option<&Node>, context: &mut ValidationContext) -> (S
     });
     let findings = &mut context.findings;
     let limits = Limits {
-        max_connections: reader
-            .integer("max_connections", findings)
-            .and_then(|(number, span)| {
-                let fits = number.filter(|n| (1..=default::MAX_CONNECTIONS_MAX).contains(n));
-                let fits = fits.and_then(|n| usize::try_from(n).ok());
-                if fits.is_none() {
-                    findings
-                        .error(
-                            span,
-                            format!(
-                                "`max_connections` is not between 1 and {}",
-                                default::MAX_CONNECTIONS_MAX
-                            ),
-                        )
-                        .hint(format!("the default is {}", default::MAX_CONNECTIONS));
-                }
-                fits
-            })
-            .or(default::MAX_CONNECTIONS),
-        handshake_timeout: reader.time("handshake_timeout", default::HANDSHAKE_TIMEOUT, findings),
-        header_timeout: reader.time("header_timeout", default::HEADER_TIMEOUT, findings),
-        body_timeout: reader.time("body_timeout", default::BODY_TIMEOUT, findings),
-        idle_timeout: reader.time("idle_timeout", default::IDLE_TIMEOUT, findings),
-        drain_timeout: reader.time("drain_timeout", default::DRAIN_TIMEOUT, findings),
+        max_connections: reader.number("max_connections", findings),
+        handshake_timeout: reader.time("handshake_timeout", findings),
+        header_timeout: reader.time("header_timeout", findings),
+        body_timeout: reader.time("body_timeout", findings),
+        idle_timeout: reader.time("idle_timeout", findings),
+        drain_timeout: reader.time("drain_timeout", findings),
     };
     (Settings { listen }, limits)
 }
 
 fn listen(reader: &Reader<'_>, context: &mut ValidationContext) -> Vec<Listen> {
     match reader.some_texts("listen", &mut context.findings) {
-        Field::Missing => default::LISTEN.parse().map(Listen::Address).into_iter().collect(),
-        Field::Bad => Vec::new(),
+        Field::Missing | Field::Bad => Vec::new(),
         Field::Is((texts, _)) => {
             let mut places: Vec<Listen> = Vec::new();
             for text in texts {

@@ -4,76 +4,61 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::context::{ValidationContext, section};
-use super::defaults as default;
 use super::files::read;
-use super::keys;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
-use crate::quantity::{ByteSize, HumanDuration};
+use super::schema;
+use crate::quantity::HumanDuration;
 use crate::spool::{Retention, Settings};
 
+/// The longest /etc/group, in bytes: some 50,000 groups.
+const GROUP_BYTES_MAX: u64 = 4 << 20;
 /// As `keep_failed` is written to keep everything.
 const FOREVER: &str = "forever";
 
 pub(super) fn spool(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
     let (table, span) = section(node, "spool", context);
-    let reader = Reader::new(table, span, &keys::SPOOL, &mut context.findings);
+    let reader = Reader::new(table, span, &schema::SPOOL, &mut context.findings);
     let directory = match reader.text("directory", &mut context.findings) {
-        Field::Missing | Field::Bad => default::SPOOL_DIRECTORY,
+        Field::Missing | Field::Bad => "",
         Field::Is(found) => {
             if found.text.is_empty() || found.text.contains('\0') {
                 context
                     .findings
                     .error(found.span, "`directory` is not the name of a folder")
-                    .hint(format!("the default is `{}`, beside this file", default::SPOOL_DIRECTORY));
+                    .hint("the default is `spool`, beside this file");
             }
             found.text
         }
     };
-    let all = (ByteSize(0), ByteSize(u64::MAX));
     Settings {
         directory: context.files.resolve(directory),
         group: reader.text("group", &mut context.findings).ok().and_then(|named| group(named, context)),
         retention: Retention {
-            done: retention("keep_done", default::KEEP_DONE, &reader, context),
-            failed: retention("keep_failed", default::KEEP_FAILED, &reader, context),
+            done: retention("keep_done", &reader, context),
+            failed: retention("keep_failed", &reader, context),
         },
-        min_free: reader.size("min_free", all, default::MIN_FREE, &mut context.findings),
+        min_free: reader.size("min_free", &mut context.findings),
     }
 }
 
 /// How long to keep entries; `None` means forever.
-fn retention(
-    key: &str,
-    default: Option<Duration>,
-    reader: &Reader<'_>,
-    context: &mut ValidationContext,
-) -> Option<Duration> {
-    let written = reader.text(key, &mut context.findings).and_then(|found| {
+fn retention(key: &str, reader: &Reader<'_>, context: &mut ValidationContext) -> Option<Duration> {
+    reader.value(key, &mut context.findings, |found, findings| {
         if found.text == FOREVER {
             return Some(None);
         }
         match found.text.parse::<HumanDuration>() {
-            Ok(HumanDuration(time)) if time > Duration::ZERO => Some(Some(time)),
-            Ok(_) => {
-                context
-                    .findings
-                    .error(found.span, format!("`{key}` is `{}`: nothing would be kept", found.text))
-                    .hint(
-                        "let consumers delete entries instead of moving them, or write how long to keep them",
-                    );
-                None
-            }
-            Err(fault) => {
-                context
-                    .findings
-                    .error(found.span, format!("`{key}` is neither a time nor `{FOREVER}`: {fault}"))
-                    .hint(format!("write one of `{key} = \"7d\"` and `{key} = \"{FOREVER}\"`"));
-                None
-            }
-        }
-    });
-    written.or(default)
+            Ok(HumanDuration(time)) if time > Duration::ZERO => return Some(Some(time)),
+            Ok(_) => findings
+                .error(found.span, format!("`{key}` is `{}`: nothing would be kept", found.text))
+                .hint("let consumers delete entries instead of moving them, or write how long to keep them"),
+            Err(fault) => findings
+                .error(found.span, format!("`{key}` is neither a time nor `{FOREVER}`: {fault}"))
+                .hint(format!("write one of `{key} = \"7d\"` and `{key} = \"{FOREVER}\"`")),
+        };
+        None
+    })
 }
 
 /// The number of a group; none for the empty name.
@@ -93,7 +78,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
         return number;
     }
     let listed = || {
-        let groups = read(Path::new("/etc/group"), default::GROUP_BYTES_MAX).ok()?;
+        let groups = read(Path::new("/etc/group"), GROUP_BYTES_MAX).ok()?;
         number_of(named.text, &String::from_utf8_lossy(&groups.bytes))
     };
     let found = context.files.read_scope.group(named.text).or_else(listed);

@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
 use super::context::{ValidationContext, section, sections};
 use super::files::Contents;
-use super::keys;
 use super::mount::keep_private;
 use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
+use super::schema;
 use super::server_chain::report_chain;
 use super::settings::Tls;
 use crate::devpki::is_development;
@@ -35,8 +35,8 @@ struct Named<'a, T> {
 
 pub(super) fn tls(node: Option<&Node>, context: &mut ValidationContext) -> Option<Tls> {
     let (table, span) = section(node, "tls", context);
-    let reader = Reader::new(table, span, &keys::TLS, &mut context.findings);
-    let min_version = reader.word("min_version", VERSIONS, MinVersion::default(), &mut context.findings);
+    let reader = Reader::new(table, span, &schema::TLS, &mut context.findings);
+    let min_version = reader.word("min_version", VERSIONS, &mut context.findings);
     if node.is_none() {
         context
             .findings
@@ -46,7 +46,7 @@ pub(super) fn tls(node: Option<&Node>, context: &mut ValidationContext) -> Optio
     // What is not a table has been said to be none.
     node?.value.as_table()?;
     let key_pair = key_pair(&reader, "[tls]", "server", context);
-    let extra = extra(reader.node("extra"), context);
+    let extra = extra(reader.written("extra"), context);
     Some(Tls { key_pair: key_pair?, extra: extra?, min_version })
 }
 
@@ -59,7 +59,7 @@ fn extra(node: Option<&Node>, context: &mut ValidationContext) -> Option<Vec<Nam
     let mut pairs: Vec<NamedPair> = Vec::new();
     let mut sound = !tables.is_empty();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &keys::TLS_EXTRA, &mut context.findings);
+        let reader = Reader::new(table, span, &schema::TLS_EXTRA, &mut context.findings);
         let written = reader.some_texts("names", &mut context.findings);
         let label = match &written {
             Field::Is((texts, _)) => texts.first().map_or("extra", |text| text.text),
@@ -160,7 +160,7 @@ fn named<'a>(
             context
                 .findings
                 .missing(reader.span, format!("`{table}` has no `{key}`"))
-                .hint(format!("add it, as in `{key} = {}`", keys::TLS.example(key)));
+                .hint(format!("add it, as in `{key} = {}`", reader.example(key)));
             None
         }
         Field::Is(at) => Some((at, context.files.open(at, key, &mut context.findings)?)),

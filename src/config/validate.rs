@@ -3,13 +3,13 @@
 use super::admin::admin;
 use super::context::{ValidationContext, sections};
 use super::endpoints::endpoints;
-use super::keys;
 use super::log::log;
 use super::raw::Table;
 use super::reader::Reader;
 use super::reload::reload;
 use super::routes::{look_at, policy};
 use super::sandbox::sandbox;
+use super::schema;
 use super::senders::senders;
 use super::server::server;
 use super::server_chain::report_alone;
@@ -20,8 +20,8 @@ use super::tls::tls;
 /// What a text came to. The settings are whole only if no error was found.
 pub(super) fn validate(table: &Table, context: &mut ValidationContext) -> Option<Settings> {
     let nowhere = 0..0;
-    let top = Reader::new(table, &nowhere, &keys::TOP, &mut context.findings);
-    let node = |name: &str| top.node(name);
+    let top = Reader::new(table, &nowhere, &schema::TOP, &mut context.findings);
+    let node = |name: &str| top.written(name);
     let (server, limits) = server(node("server"), context);
     let tls = tls(node("tls"), context);
     let spool = spool(node("spool"), context);

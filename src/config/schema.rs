@@ -1,0 +1,448 @@
+//! Every key of webhooks.toml: the only list of them.
+//!
+//! The reader takes defaults and bounds from here, and so do the hints about unknown keys, webhooks.toml(5), the
+//! list of settings that take a restart, and the test of the distributed file.
+
+/// A table of webhooks.toml.
+#[derive(Debug)]
+pub struct Table {
+    /// The name as it is written, `[server]`.
+    pub name: &'static str,
+    /// The keys that work in this version.
+    pub keys: &'static [Key],
+    /// Keys of a later version, each with the reason why it is an error until then.
+    pub later: &'static [(&'static str, &'static str)],
+}
+
+/// A key of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The name.
+    pub name: &'static str,
+    /// The kind of value, in words.
+    pub kind: &'static str,
+    /// What applies if the key is missing.
+    pub default: Fallback,
+    /// The reason for the default, in a sentence.
+    pub reason: &'static str,
+    /// The smallest and the largest value, as they are written.
+    pub range: Option<(&'static str, &'static str)>,
+    /// A value, as it is written.
+    pub example: &'static str,
+    /// What the key does, in a sentence.
+    pub summary: &'static str,
+    /// Whether a change takes effect only after a restart.
+    pub needs_restart: bool,
+}
+
+/// What applies if a key is missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fallback {
+    /// Nothing: the key is required.
+    Required,
+    /// This value, as it is written.
+    Value(&'static str),
+    /// No value, which has this meaning.
+    Absent(&'static str),
+}
+
+use Fallback::{Absent, Required, Value};
+
+const fn key(name: &'static str, kind: &'static str, default: Fallback, summary: &'static str) -> Key {
+    let example = match default {
+        Value(value) => value,
+        Required | Absent(_) => "…",
+    };
+    Key { name, kind, default, reason: "", range: None, example, summary, needs_restart: false }
+}
+
+impl Key {
+    const fn because(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
+    }
+
+    const fn example(self, example: &'static str) -> Self {
+        Self { example, ..self }
+    }
+
+    const fn range(self, min: &'static str, max: &'static str) -> Self {
+        Self { range: Some((min, max)), ..self }
+    }
+
+    const fn needs_restart(self) -> Self {
+        Self { needs_restart: true, ..self }
+    }
+}
+
+impl Table {
+    /// The key of this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The names of the keys that work in this version.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.keys.iter().map(|key| key.name)
+    }
+}
+
+const BOOLEAN: &str = "true or false";
+const FILE: &str = "path or credential:NAME";
+const FILES: &str = "path or list of paths";
+const TABLE: &str = "table";
+const TABLES: &str = "tables";
+const TEXT: &str = "string";
+const TEXTS: &str = "string or list of strings";
+const TIME: &str = "time";
+
+/// The longest time that a key takes: a longer wait would be a leak.
+const TIME_MAX: &str = "1d";
+
+/// The tables themselves.
+pub const TOP: Table = Table {
+    name: "the top level",
+    keys: &[
+        key("server", TABLE, Absent("the defaults"), "The listener for senders.").example("[server]"),
+        key("tls", TABLE, Required, "The server's certificates.").example("[tls]"),
+        key("spool", TABLE, Absent("the defaults"), "Where deliveries are kept.").example("[spool]"),
+        key("admin", TABLE, Absent("the defaults"), "The admin listener.").example("[admin]"),
+        key("reload", TABLE, Absent("the defaults"), "How changes are detected.").example("[reload]"),
+        key("log", TABLE, Absent("the defaults"), "The log.").example("[log]"),
+        key("sandbox", TABLE, Absent("the defaults"), "The sandbox.").example("[sandbox]"),
+        key("sender", TABLES, Required, "Who may deliver.").example("[[sender]]"),
+        key("endpoint", TABLES, Required, "Where senders deliver.").example("[[endpoint]]"),
+    ],
+    later: &[],
+};
+
+/// `[server]`
+pub const SERVER: Table = Table {
+    name: "[server]",
+    keys: &[
+        key("listen", TEXTS, Value("[\"127.0.0.1:8443\"]"),
+            "Where senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those of that FileDescriptorName=.")
+            .because("Loopback, so that a first run is not open to the world by accident.")
+            .needs_restart(),
+        key("max_connections", "number", Value("8192"), "Connections at once; further ones wait until one ends.")
+            .because("Far above what a few banks open, and within what a small machine can hold.")
+            .range("1", "1000000"),
+        key("handshake_timeout", TIME, Value("\"10s\""), "From accept to the end of the TLS handshake.")
+            .because("A handshake is two round trips.")
+            .range("0s", TIME_MAX),
+        key("header_timeout", TIME, Value("\"15s\""), "From the first byte of a request to the end of its headers.")
+            .because("Headers are one or two packets on an open connection.")
+            .range("0s", TIME_MAX),
+        key("body_timeout", TIME, Value("\"30s\""), "From the headers to the last byte of the body.")
+            .because("1 MiB in 30 s is 35 kB/s.")
+            .range("0s", TIME_MAX),
+        key("idle_timeout", TIME, Value("\"75s\""), "How long a keep-alive connection without a request stays open.")
+            .because("Many clients close a connection after 60 s; the client, not the server, should close it.")
+            .range("0s", TIME_MAX),
+        key("drain_timeout", TIME, Value("\"20s\""), "How long a stop waits for requests in flight.")
+            .because("More than a request in flight needs; systemd waits 90 s.")
+            .range("0s", TIME_MAX),
+    ],
+    later: &[(
+        "trusted_proxies",
+        "the PROXY protocol is not read yet, so every delivery would look like the proxy's",
+    )],
+};
+
+/// `[tls]`
+pub const TLS: Table = Table {
+    name: "[tls]",
+    keys: &[
+        key("certificate", FILE, Required, "The server's certificate and its chain in PEM, the server's own first.")
+            .example("\"certs/server.pem\""),
+        key("key", FILE, Required,
+            "Its private key in PEM: PKCS#8, SEC1 or PKCS#1. Only its owner and group may be able to read it.")
+            .example("\"certs/server.key\""),
+        key("min_version", "\"1.2\" or \"1.3\"", Value("\"1.2\""), "The oldest version of TLS that is accepted.")
+            .because("Some banks still offer nothing newer."),
+        key("extra", TABLES, Absent("none"),
+            "Additional certificates, selected by the server name that a client requests (SNI).")
+            .example("[[tls.extra]]"),
+    ],
+    later: &[],
+};
+
+/// `[[tls.extra]]`
+pub const TLS_EXTRA: Table = Table {
+    name: "[[tls.extra]]",
+    keys: &[
+        key("certificate", FILE, Required, "As in [tls].").example("\"certs/other.pem\""),
+        key("key", FILE, Required, "As in [tls].").example("\"certs/other.key\""),
+        key(
+            "names",
+            TEXTS,
+            Absent("the names in the certificate"),
+            "The names that clients request (SNI); `*.example` covers one label.",
+        )
+        .example("[\"hooks.example\"]"),
+    ],
+    later: &[],
+};
+
+/// `[spool]`
+pub const SPOOL: Table = Table {
+    name: "[spool]",
+    keys: &[
+        key(
+            "directory",
+            "path",
+            Value("\"spool\""),
+            "The directory that deliveries are written to. It must be on a local disk.",
+        )
+        .because("Beside webhooks.toml, a first run needs no permissions.")
+        .needs_restart(),
+        key(
+            "group",
+            TEXT,
+            Value("\"\""),
+            "The group whose members may consume entries: the queues get mode 2770, files 0660.",
+        )
+        .because("Payments are nobody else's business.")
+        .example("\"hookspool\"")
+        .needs_restart(),
+        key(
+            "min_free",
+            "size",
+            Value("\"256 MiB\""),
+            "With less free space than this, deliveries get 503, before the disk is full.",
+        )
+        .because("Consumers and logs on the same disk keep some space."),
+        key("keep_done", "time or \"forever\"", Value("\"7d\""), "Finished entries are removed after this.")
+            .because("Long enough to find out what went wrong last week."),
+        key(
+            "keep_failed",
+            "time or \"forever\"",
+            Value("\"forever\""),
+            "Given up entries are removed after this.",
+        )
+        .because("A failed entry is money that somebody has to look for."),
+    ],
+    later: &[],
+};
+
+/// `[admin]`
+pub const ADMIN: Table = Table {
+    name: "[admin]",
+    keys: &[key("listen", TEXTS, Value("[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]"),
+        "The listener for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.")
+        .because("9464 is the usual port of a Prometheus exporter; the socket is for control.")
+        .needs_restart()],
+    later: &[],
+};
+
+/// `[reload]`
+pub const RELOAD: Table = Table {
+    name: "[reload]",
+    keys: &[
+        key(
+            "watch",
+            BOOLEAN,
+            Value("true"),
+            "Detect changes of the file, and of all files that it names, with inotify.",
+        )
+        .because("A renewed certificate is used within a second."),
+        key("poll", "time or \"off\"", Value("\"30s\""), "How often their contents are compared anyway.")
+            .because("A change that inotify missed is applied within half a minute.")
+            .range("0s", TIME_MAX),
+        key(
+            "settle",
+            TIME,
+            Value("\"200ms\""),
+            "The quiet time after a change before it is applied; at most 1s.",
+        )
+        .because("Longer than a tool needs between a key and its certificate.")
+        .range("0s", TIME_MAX),
+    ],
+    later: &[],
+};
+
+/// `[log]`
+pub const LOG: Table = Table {
+    name: "[log]",
+    keys: &[
+        key(
+            "format",
+            "\"auto\", \"text\", \"json\" or \"journald\"",
+            Value("\"auto\""),
+            "auto is text on a terminal, journald under systemd, else json.",
+        )
+        .because("It fits wherever the log goes.")
+        .needs_restart(),
+        key(
+            "level",
+            "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+            Value("\"info\""),
+            "The least important events that are written; RUST_LOG overrides it.",
+        )
+        .because("One line for each delivery and each refusal."),
+    ],
+    later: &[],
+};
+
+/// `[sandbox]`
+pub const SANDBOX: Table = Table {
+    name: "[sandbox]",
+    keys: &[
+        key("landlock", BOOLEAN, Value("true"),
+            "Restrict the daemon with Landlock to the files of the configuration, the spool and the admin sockets.")
+            .because("It costs nothing and needs no permissions.")
+            .needs_restart(),
+        key("read", "list of paths", Value("[]"), "Additional directories in which a later reload may name files.")
+            .because("The directories of the named files can be read anyway.")
+            .example("[\"/etc/letsencrypt\"]")
+            .needs_restart(),
+    ],
+    later: &[],
+};
+
+/// `[[sender]]`
+pub const SENDER: Table = Table {
+    name: "[[sender]]",
+    keys: &[
+        key("name", TEXT, Required, "The name of the sender: a-z, 0-9, - and _.").example("\"efi\""),
+        key(
+            "ca",
+            FILES,
+            Required,
+            "This sender's own anchors, in PEM or DER; never the system's, never another sender's.",
+        )
+        .example("[\"certs/efi-ca.pem\"]"),
+        key("cn", TEXTS, Absent("not asked"), "The common name is one of these.")
+            .example("[\"webhook.efipay.com.br\"]"),
+        key("subject", TEXTS, Absent("not asked"), "The whole subject is one of these (RFC 4514).")
+            .example("[\"CN=webhook.efipay.com.br,O=Efi,C=BR\"]"),
+        key("san_dns", TEXTS, Absent("not asked"), "A DNS name among the alternative names is one of these.")
+            .example("[\"webhook.efipay.com.br\"]"),
+        key("san_uri", TEXTS, Absent("not asked"), "A URI among the alternative names is one of these.")
+            .example("[\"spiffe://efi/webhook\"]"),
+        key("san_ip", TEXTS, Absent("not asked"), "An address among the alternative names is one of these.")
+            .example("[\"192.0.2.1\"]"),
+        key(
+            "san_email",
+            TEXTS,
+            Absent("not asked"),
+            "A mailbox among the alternative names is one of these.",
+        )
+        .example("[\"pix@efi.example\"]"),
+        key(
+            "sha256",
+            TEXTS,
+            Absent("not asked"),
+            "The SHA-256 of the certificate is one of these: 64 hex digits.",
+        )
+        .example("[\"…64 hex digits…\"]"),
+        key(
+            "spki_sha256",
+            TEXTS,
+            Absent("not asked"),
+            "The SHA-256 of its public key is one of these; a renewal may keep it.",
+        )
+        .example("[\"…64 hex digits…\"]"),
+        key(
+            "eku",
+            "\"client\" or \"any\"",
+            Value("\"client\""),
+            "client refuses a certificate that is marked for another purpose.",
+        )
+        .because("A server's certificate proves nothing about a client."),
+        key(
+            "crl",
+            FILES,
+            Absent("none"),
+            "This sender's revocation lists; without them revocation is not checked.",
+        )
+        .example("[\"certs/efi.crl\"]"),
+        key(
+            "crl_policy",
+            "\"strict\" or \"soft\"",
+            Value("\"strict\""),
+            "strict requires a current list for every certificate; soft uses the lists that exist.",
+        )
+        .because("A list that is missing by mistake must not accept a revoked certificate."),
+    ],
+    later: &[],
+};
+
+/// `[[endpoint]]`
+pub const ENDPOINT: Table = Table {
+    name: "[[endpoint]]",
+    keys: &[
+        key("name", TEXT, Required, "The name of the endpoint and of its directory in the spool.")
+            .example("\"pix\""),
+        key("path", TEXT, Required, "The path of the URL, compared byte for byte.")
+            .example("\"/webhooks/pix\""),
+        key(
+            "senders",
+            "list of strings",
+            Required,
+            "The senders that may deliver; if a certificate matches several, the first counts.",
+        )
+        .example("[\"efi\"]"),
+        key("suffixes", "list of strings", Value("[]"), "Also accepted after the path.")
+            .because("Only the Pix API appends them.")
+            .example("[\"/pix\"]"),
+        key("max_body", "size", Value("\"1 MiB\""), "A longer body gets 413.")
+            .because("A notification is a few KiB; this leaves room for long lists.")
+            .range("1 B", "64 MiB"),
+        key("response", TABLE, Value("{ status = 200 }"), "The response to a stored delivery.")
+            .because("It is what every sender accepts."),
+        key(
+            "query_secret",
+            TABLE,
+            Absent("none"),
+            "A secret that the URL must contain; without it the response is 404.",
+        )
+        .example("{ name = \"hmac\", file = \"secrets/pix\" }"),
+        key(
+            "from",
+            "list of networks",
+            Absent("any"),
+            "Networks that deliveries may come from; all other addresses get 403.",
+        )
+        .example("[\"198.51.100.0/24\"]"),
+    ],
+    later: &[],
+};
+
+/// `response` of an endpoint.
+pub const RESPONSE: Table = Table {
+    name: "`response`",
+    keys: &[
+        key("status", "200, 201, 202 or 204", Value("200"), "The status of a success; 204 has no body.")
+            .because("It is what every sender accepts."),
+        key("echo_headers", "list of strings", Value("[]"), "Headers of the request that are returned.")
+            .because("Only Open Finance asks for one.")
+            .example("[\"x-webhook-interaction-id\"]"),
+    ],
+    later: &[],
+};
+
+/// `query_secret` of an endpoint.
+pub const QUERY_SECRET: Table = Table {
+    name: "`query_secret`",
+    keys: &[
+        key("name", TEXT, Required, "The parameter of the query.").example("\"hmac\""),
+        key("file", FILE, Required, "The file with its value.").example("\"secrets/pix\""),
+    ],
+    later: &[],
+};
+
+/// Every table with its keys, in the order of the manual page.
+pub const TABLES_OF_KEYS: &[&Table] = &[
+    &SERVER,
+    &TLS,
+    &TLS_EXTRA,
+    &SPOOL,
+    &ADMIN,
+    &RELOAD,
+    &LOG,
+    &SANDBOX,
+    &SENDER,
+    &ENDPOINT,
+    &RESPONSE,
+    &QUERY_SECRET,
+];
