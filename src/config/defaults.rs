@@ -12,7 +12,7 @@ static DEFAULTS: LazyLock<Vec<(&str, raw::Table)>> =
 /// The default of a key, if it has one.
 pub(super) fn default(table: &Table, key: &str) -> Option<&'static Node> {
     let (_, defaults) = DEFAULTS.iter().find(|(name, _)| *name == table.name)?;
-    defaults.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    defaults.get(key)
 }
 
 fn parse(table: &Table) -> raw::Table {

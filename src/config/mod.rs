@@ -4,6 +4,7 @@
 pub mod schema;
 mod raw;
 mod defaults;
+mod restart;
 
 // Saying it with its place
 mod findings;
@@ -51,4 +52,5 @@ mod load;
 pub use files::{Digest, FileFault};
 pub use load::{LoadError, Loaded, admin_settings, load, load_within, spool_folder};
 pub use read_scope::ReadScope;
+pub use restart::RestartSettings;
 pub use settings::{Settings, Tls};

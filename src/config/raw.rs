@@ -35,6 +35,13 @@ pub(super) struct Table {
     pub(super) entries: Vec<Entry>,
 }
 
+impl Table {
+    /// The value of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+}
+
 /// A key with its value.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {

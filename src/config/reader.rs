@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
 
     /// The value of a key as it is written, if it is.
     pub(super) fn written(&self, key: &str) -> Option<&'a Node> {
-        self.table.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+        self.table.get(key)
     }
 
     /// The value of a key: what is written, or else its default.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::files::Digest;
+use super::restart::RestartSettings;
 use crate::live::Limits;
 use crate::policy::Policy;
 use crate::tls::expiry::CertificateFact;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub admin: admin::Settings,
     /// Logging.
     pub log: logging::Settings,
+    /// The settings that take a restart.
+    pub restart: RestartSettings,
     /// What the process gives up.
     pub sandbox: sandbox::Settings,
     /// webhooks.toml and every file it names, as they were opened.

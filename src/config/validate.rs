@@ -7,6 +7,7 @@ use super::log::log;
 use super::raw::Table;
 use super::reader::Reader;
 use super::reload::reload;
+use super::restart::RestartSettings;
 use super::routes::{look_at, policy};
 use super::sandbox::sandbox;
 use super::schema;
@@ -55,6 +56,7 @@ pub(super) fn validate(table: &Table, context: &mut ValidationContext) -> Option
         admin,
         log,
         sandbox,
+        restart: RestartSettings::of(table),
         files: Vec::new(),
         digest: context.files.digest(),
         certificates: std::mem::take(&mut context.certificates),

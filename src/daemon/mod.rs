@@ -2,7 +2,6 @@
 
 mod snapshot;
 mod notice;
-mod restart_only;
 mod load;
 mod report;
 mod reload;

@@ -10,10 +10,9 @@ use tokio::time::{Instant, sleep};
 use super::load::{LoadOutcome, Unfit, in_words, load, report_of};
 use super::notice::log_findings;
 use super::report::Reporter;
-use super::restart_only::RestartOnly;
 use super::snapshot::{SnapshotDraft, publish};
 use crate::clock::Clock;
-use crate::config::{Digest, ReadScope, Settings};
+use crate::config::{Digest, ReadScope, RestartSettings, Settings};
 use crate::diagnostic::{Diagnostic, Report};
 use crate::live::{Asking, Live, Reload, ReloadOutcome, Snapshot};
 use crate::logging::Logging;
@@ -66,8 +65,8 @@ pub(super) struct LoadedState {
     config: PathBuf,
     /// What it can read.
     within: ReadScope,
-    /// What it cannot change.
-    fixed: RestartOnly,
+    /// The settings of the start that a reload cannot change.
+    restart: RestartSettings,
     /// What is watched, and how.
     watched: (Vec<PathBuf>, watch::Settings),
     /// What is in force.
@@ -80,7 +79,7 @@ impl LoadedState {
         Self {
             config: settings.files.first().cloned().unwrap_or_default(),
             within: ReadScope::new(readable, settings.group.clone()),
-            fixed: RestartOnly::of(settings),
+            restart: settings.restart.clone(),
             watched: (settings.files.clone(), settings.reload),
             digest: settings.digest,
         }
@@ -198,7 +197,8 @@ impl Reloader {
             let report = report_of(&fault);
             return self.reject(Unfit::Fault(fault), &report, &settings.files);
         }
-        self.waits = self.loaded.fixed.differences(&settings);
+        let changed = self.loaded.restart.changed(&settings.restart);
+        self.waits = changed.map(|key| format!("`{key}` has changed, which takes a restart")).collect();
         let ReloadTargets { live, metrics, clock, logging, spool, retention, .. } = &self.targets;
         logging.set_level(settings.log.level);
         spool.health().set_min_free(settings.spool.min_free.0);
