@@ -4,9 +4,16 @@
 //! of the lines in its `mod.rs`. There is no second list.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
 
+#[path = "layers/documents.rs"]
+mod documents;
+#[path = "layers/source.rs"]
+mod source;
+#[path = "layers/types.rs"]
+mod types;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use source::{Tree, code, modules, tree};
 
 /// Texts that only certain files may contain.
 const OWNERS: &[(&str, &[&str])] = &[
@@ -22,53 +29,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sd_notify::", &["systemd/manager.rs"]),
     ("listenfd::", &["systemd/activation.rs"]),
 ];
-
-/// Paths beneath `src`, with what stands in them.
-type Tree = BTreeMap<String, String>;
-
-/// Everything beneath `src` but the tests that have files of their own.
-fn tree() -> Tree {
-    fn walk(folder: &Path, root: &Path, tree: &mut Tree) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path: PathBuf = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, root, tree);
-            } else if path.to_str().is_some_and(|path| path.ends_with(".rs") && !path.ends_with("_tests.rs"))
-            {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                tree.insert(name, fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut tree = Tree::new();
-    walk(&root, &root, &mut tree);
-    tree
-}
-
-/// Module names in the order of their lines, each with its group.
-fn modules(text: &str) -> Vec<(String, usize)> {
-    let mut group = 0;
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let line = line.trim();
-        if line.is_empty() {
-            group += 1;
-        }
-        let declared = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ");
-        if let Some(name) = declared.and_then(|name| name.strip_suffix(';')) {
-            found.push((name.to_owned(), group));
-        }
-    }
-    found
-}
-
-/// The code without its tests, comments and documentation, line by line.
-fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let end = text.find("#[cfg(test)]").unwrap_or(text.len());
-    let lines = text[..end].lines().enumerate().map(|(index, line)| (index + 1, line));
-    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
-}
 
 /// What follows each `prefix` in a line: `crate::a::b` and `crate::{a, b}` alike.
 fn named_after(line: &str, prefix: &str) -> Vec<String> {

@@ -17,7 +17,7 @@ use super::settings::load;
 use crate::client::ClientResponse;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::daemon::{Signals, StartError, serve_while, unconfined};
+use crate::daemon::{Signals, StartError, serve, serve_while, unconfined};
 use crate::devpki::is_development;
 use crate::logging::Logging;
 use crate::policy::Endpoint;
@@ -52,7 +52,7 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
         print(&shown)?;
         if !once {
             print("\nServing until Ctrl-C.\n")?;
-            daemon.serve(signals).await;
+            serve(daemon, signals).await;
         }
         Ok(Exit::Fine)
     })?

@@ -13,7 +13,7 @@ use crate::tls::pem::{self, Wanted};
 use crate::tls::trust::Eku;
 
 /// What the certificates are for.
-pub(super) struct Purpose<'p> {
+pub(super) struct AnchorPurpose<'p> {
     /// As in "sender `efi`".
     pub(super) shown: &'p str,
     /// The sender's name; empty where it is missing.
@@ -54,7 +54,7 @@ enum Use {
 /// All of them; `None` if nothing is left that could vouch, or something is wrong with a file.
 pub(super) fn anchors(
     reader: &Reader<'_>,
-    purpose: &Purpose<'_>,
+    purpose: &AnchorPurpose<'_>,
     context: &mut ValidationContext,
 ) -> Option<Vec<Anchor>> {
     let shown = purpose.shown;
@@ -90,7 +90,7 @@ pub(super) fn anchors(
 /// `false` when an error has been said.
 fn read<'a>(
     at: Text<'a>,
-    purpose: &Purpose<'_>,
+    purpose: &AnchorPurpose<'_>,
     candidates: &mut Vec<Candidate<'a>>,
     context: &mut ValidationContext,
 ) -> bool {
@@ -133,7 +133,7 @@ fn read<'a>(
 
 /// A certificate that never issues may still be the one that the sender presents; then all that is
 /// asked of a sender's certificate is asked of it.
-fn use_of(anchor: &Anchor, purpose: &Purpose<'_>) -> Use {
+fn use_of(anchor: &Anchor, purpose: &AnchorPurpose<'_>) -> Use {
     let identity = &anchor.identity;
     let fits_purpose = purpose.eku == Eku::Any || identity.purposes.include_clients();
     let Some(why) = anchor.never_issues().cloned() else {

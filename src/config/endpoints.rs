@@ -8,14 +8,14 @@ use super::reader::{Field, Reader, Text, choices, nearest};
 use super::response::response;
 use super::schema;
 use super::secret::query_secret;
-use super::senders::Draft as SenderDraft;
+use super::senders::SenderDraft;
 use crate::policy::{Endpoint, SenderIndex};
 
 /// The longest path, in bytes: many proxies refuse longer request targets.
 const PATH_BYTES_MAX: usize = 1024;
 
 /// What is known of an endpoint.
-pub(super) struct Draft<'a> {
+pub(super) struct EndpointDraft<'a> {
     pub(super) name: Option<Text<'a>>,
     pub(super) path: Option<Text<'a>>,
     pub(super) suffixes: Vec<Text<'a>>,
@@ -31,8 +31,8 @@ pub(super) fn endpoints<'a>(
     tables: &[(&'a Table, &'a Span)],
     known: &[SenderDraft<'_>],
     context: &mut ValidationContext,
-) -> Vec<Draft<'a>> {
-    let mut drafts: Vec<Draft<'a>> = Vec::new();
+) -> Vec<EndpointDraft<'a>> {
+    let mut drafts: Vec<EndpointDraft<'a>> = Vec::new();
     for (table, span) in tables {
         let reader = Reader::new(table, span, &schema::ENDPOINT, &mut context.findings);
         let (text, name) = name(&reader, "endpoint", drafts.iter().map(|draft| draft.name), context);
@@ -55,7 +55,7 @@ pub(super) fn endpoints<'a>(
             secret,
             from,
         });
-        drafts.push(Draft { name: text, path, suffixes, senders, senders_are_known, endpoint });
+        drafts.push(EndpointDraft { name: text, path, suffixes, senders, senders_are_known, endpoint });
     }
     drafts
 }

@@ -57,7 +57,7 @@ impl<T> Field<T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     table: &'a Table,
-    schema: &'static schema::Table,
+    schema: &'static schema::TableSchema,
     /// Where to say that something is missing: the header of the table.
     pub(super) span: &'a Span,
 }
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(
         table: &'a Table,
         span: &'a Span,
-        schema: &'static schema::Table,
+        schema: &'static schema::TableSchema,
         findings: &mut Findings,
     ) -> Self {
         for entry in &table.entries {
@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unknown(schema: &schema::Table, key: &str, span: &Span, findings: &mut Findings) {
+fn unknown(schema: &schema::TableSchema, key: &str, span: &Span, findings: &mut Findings) {
     let message = format!("`{key}` is not a key of {}", schema.name);
     let later = schema.later.iter().map(|(name, _)| *name);
     let near = nearest(key, schema.names().chain(later));

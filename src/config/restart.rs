@@ -27,7 +27,7 @@ impl RestartSettings {
 }
 
 /// The value of a key, or its default, in one notation.
-fn value(top: &Table, table: &schema::Table, key: &str) -> String {
+fn value(top: &Table, table: &schema::TableSchema, key: &str) -> String {
     let written =
         top.get(table.name.trim_matches(['[', ']'])).and_then(|node| node.value.as_table()?.get(key));
     written.or_else(|| default(table, key)).map_or(String::new(), |node| notation(&node.value))

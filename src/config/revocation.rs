@@ -1,6 +1,6 @@
 //! `crl` and `crl_policy` of a `[[sender]]`: which of its certificates have been revoked.
 
-use super::anchors::Purpose;
+use super::anchors::AnchorPurpose;
 use super::certificates::{report_unreadable, report_unused};
 use super::context::ValidationContext;
 use super::raw::Span;
@@ -20,7 +20,7 @@ pub(super) struct Unsound;
 /// The sender's lists; `None` if it has none.
 pub(super) fn revocation(
     reader: &Reader<'_>,
-    purpose: &Purpose<'_>,
+    purpose: &AnchorPurpose<'_>,
     anchors: &[Anchor],
     context: &mut ValidationContext,
 ) -> Result<Option<Revocation>, Unsound> {

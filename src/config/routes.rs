@@ -1,20 +1,20 @@
 //! What only shows when senders and endpoints are looked at together.
 
 use super::context::ValidationContext;
-use super::endpoints::Draft;
+use super::endpoints::EndpointDraft;
 use super::raw::Span;
-use super::senders::Draft as SenderDraft;
+use super::senders::SenderDraft;
 use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
 use crate::tls::verifier::TrustedSender;
 
 /// The policy, if there is one: every endpoint whole, and no path answered twice.
 pub(super) fn policy(
     senders: Vec<Sender>,
-    drafts: &[Draft<'_>],
+    drafts: &[EndpointDraft<'_>],
     context: &mut ValidationContext,
 ) -> Option<Policy> {
     let whole: Vec<_> = drafts.iter().filter_map(|draft| Some((draft, draft.endpoint.clone()?))).collect();
-    let (drafts_of, endpoints): (Vec<&Draft<'_>>, Vec<Endpoint>) = whole.into_iter().unzip();
+    let (drafts_of, endpoints): (Vec<&EndpointDraft<'_>>, Vec<Endpoint>) = whole.into_iter().unzip();
     let complete = endpoints.len() == drafts.len();
     match Policy::new(senders, endpoints) {
         Ok(policy) => complete.then_some(policy),
@@ -31,7 +31,7 @@ pub(super) fn policy(
 /// One finding for each value that clashes, though it may clash in several paths.
 fn say<'a>(
     conflict: &PathConflict,
-    drafts: &[&Draft<'a>],
+    drafts: &[&EndpointDraft<'a>],
     said: &mut Vec<&'a Span>,
     context: &mut ValidationContext,
 ) {
@@ -74,7 +74,11 @@ fn say<'a>(
 }
 
 /// Senders that nobody lists, and senders that no certificate could tell apart.
-pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], context: &mut ValidationContext) {
+pub(super) fn look_at(
+    senders: &[SenderDraft<'_>],
+    endpoints: &[EndpointDraft<'_>],
+    context: &mut ValidationContext,
+) {
     for endpoint in endpoints {
         indistinguishable(endpoint, senders, context);
     }
@@ -96,7 +100,11 @@ pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], cont
     }
 }
 
-fn indistinguishable(endpoint: &Draft<'_>, senders: &[SenderDraft<'_>], context: &mut ValidationContext) {
+fn indistinguishable(
+    endpoint: &EndpointDraft<'_>,
+    senders: &[SenderDraft<'_>],
+    context: &mut ValidationContext,
+) {
     for (place, (later, span)) in endpoint.senders.iter().enumerate() {
         let Some(second) = senders[*later].sender.as_ref() else { continue };
         for (earlier, _) in &endpoint.senders[..place] {

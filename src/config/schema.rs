@@ -5,7 +5,7 @@
 
 /// A table of webhooks.toml.
 #[derive(Debug)]
-pub struct Table {
+pub struct TableSchema {
     /// The name as it is written, `[server]`.
     pub name: &'static str,
     /// The keys that work in this version.
@@ -74,7 +74,7 @@ impl Key {
     }
 }
 
-impl Table {
+impl TableSchema {
     /// The key of this name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
@@ -99,7 +99,7 @@ const TIME: &str = "time";
 const TIME_MAX: &str = "1d";
 
 /// The tables themselves.
-pub const TOP: Table = Table {
+pub const TOP: TableSchema = TableSchema {
     name: "the top level",
     keys: &[
         key("server", TABLE, Absent("the defaults"), "The listener for senders.").example("[server]"),
@@ -116,7 +116,7 @@ pub const TOP: Table = Table {
 };
 
 /// `[server]`
-pub const SERVER: Table = Table {
+pub const SERVER: TableSchema = TableSchema {
     name: "[server]",
     keys: &[
         key("listen", TEXTS, Value("[\"127.0.0.1:8443\"]"),
@@ -149,7 +149,7 @@ pub const SERVER: Table = Table {
 };
 
 /// `[tls]`
-pub const TLS: Table = Table {
+pub const TLS: TableSchema = TableSchema {
     name: "[tls]",
     keys: &[
         key("certificate", FILE, Required, "The server's certificate and its chain in PEM, the server's own first.")
@@ -167,7 +167,7 @@ pub const TLS: Table = Table {
 };
 
 /// `[[tls.extra]]`
-pub const TLS_EXTRA: Table = Table {
+pub const TLS_EXTRA: TableSchema = TableSchema {
     name: "[[tls.extra]]",
     keys: &[
         key("certificate", FILE, Required, "As in [tls].").example("\"certs/other.pem\""),
@@ -184,7 +184,7 @@ pub const TLS_EXTRA: Table = Table {
 };
 
 /// `[spool]`
-pub const SPOOL: Table = Table {
+pub const SPOOL: TableSchema = TableSchema {
     name: "[spool]",
     keys: &[
         key(
@@ -225,7 +225,7 @@ pub const SPOOL: Table = Table {
 };
 
 /// `[admin]`
-pub const ADMIN: Table = Table {
+pub const ADMIN: TableSchema = TableSchema {
     name: "[admin]",
     keys: &[key("listen", TEXTS, Value("[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]"),
         "The listener for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.")
@@ -235,7 +235,7 @@ pub const ADMIN: Table = Table {
 };
 
 /// `[reload]`
-pub const RELOAD: Table = Table {
+pub const RELOAD: TableSchema = TableSchema {
     name: "[reload]",
     keys: &[
         key(
@@ -261,7 +261,7 @@ pub const RELOAD: Table = Table {
 };
 
 /// `[log]`
-pub const LOG: Table = Table {
+pub const LOG: TableSchema = TableSchema {
     name: "[log]",
     keys: &[
         key(
@@ -284,7 +284,7 @@ pub const LOG: Table = Table {
 };
 
 /// `[sandbox]`
-pub const SANDBOX: Table = Table {
+pub const SANDBOX: TableSchema = TableSchema {
     name: "[sandbox]",
     keys: &[
         key("landlock", BOOLEAN, Value("true"),
@@ -300,7 +300,7 @@ pub const SANDBOX: Table = Table {
 };
 
 /// `[[sender]]`
-pub const SENDER: Table = Table {
+pub const SENDER: TableSchema = TableSchema {
     name: "[[sender]]",
     keys: &[
         key("name", TEXT, Required, "The name of the sender: a-z, 0-9, - and _.").example("\"efi\""),
@@ -368,7 +368,7 @@ pub const SENDER: Table = Table {
 };
 
 /// `[[endpoint]]`
-pub const ENDPOINT: Table = Table {
+pub const ENDPOINT: TableSchema = TableSchema {
     name: "[[endpoint]]",
     keys: &[
         key("name", TEXT, Required, "The name of the endpoint and of its directory in the spool.")
@@ -409,7 +409,7 @@ pub const ENDPOINT: Table = Table {
 };
 
 /// `response` of an endpoint.
-pub const RESPONSE: Table = Table {
+pub const RESPONSE: TableSchema = TableSchema {
     name: "`response`",
     keys: &[
         key("status", "200, 201, 202 or 204", Value("200"), "The status of a success; 204 has no body.")
@@ -422,7 +422,7 @@ pub const RESPONSE: Table = Table {
 };
 
 /// `query_secret` of an endpoint.
-pub const QUERY_SECRET: Table = Table {
+pub const QUERY_SECRET: TableSchema = TableSchema {
     name: "`query_secret`",
     keys: &[
         key("name", TEXT, Required, "The parameter of the query.").example("\"hmac\""),
@@ -432,7 +432,7 @@ pub const QUERY_SECRET: Table = Table {
 };
 
 /// Every table with its keys, in the order of the manual page.
-pub const TABLES_OF_KEYS: &[&Table] = &[
+pub const TABLES_OF_KEYS: &[&TableSchema] = &[
     &SERVER,
     &TLS,
     &TLS_EXTRA,

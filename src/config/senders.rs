@@ -1,6 +1,6 @@
 //! `[[sender]]`: who we know, by which certificates, under whose signature.
 
-use super::anchors::{Purpose, anchors};
+use super::anchors::{AnchorPurpose, anchors};
 use super::context::ValidationContext;
 use super::matchers::rule;
 use super::names::name;
@@ -13,7 +13,7 @@ use crate::tls::trust::{Eku, SenderTrust};
 use crate::tls::verifier::TrustedSender;
 
 /// What is known of a sender, whether it can be used or not.
-pub(super) struct Draft<'a> {
+pub(super) struct SenderDraft<'a> {
     /// As it was written; `None` where it is missing.
     pub(super) name: Option<Text<'a>>,
     /// Whole, if nothing is wrong with it.
@@ -23,8 +23,8 @@ pub(super) struct Draft<'a> {
 pub(super) fn senders<'a>(
     tables: &[(&'a Table, &'a Span)],
     context: &mut ValidationContext,
-) -> Vec<Draft<'a>> {
-    let mut drafts: Vec<Draft<'a>> = Vec::new();
+) -> Vec<SenderDraft<'a>> {
+    let mut drafts: Vec<SenderDraft<'a>> = Vec::new();
     for (table, span) in tables {
         let reader = Reader::new(table, span, &schema::SENDER, &mut context.findings);
         let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), context);
@@ -33,7 +33,7 @@ pub(super) fn senders<'a>(
         let eku = reader.word("eku", &words, &mut context.findings);
         let rule = rule(&reader, &shown, context);
         let label = text.map_or("", |text| text.text);
-        let purpose = Purpose { shown: &shown, name: label, rule: rule.as_ref(), eku };
+        let purpose = AnchorPurpose { shown: &shown, name: label, rule: rule.as_ref(), eku };
         let anchors = anchors(&reader, &purpose, context);
         let known = anchors.as_deref().unwrap_or_default();
         let revocation = revocation(&reader, &purpose, known, context);
@@ -44,7 +44,7 @@ pub(super) fn senders<'a>(
             }
             (_, _, _, _) => None,
         };
-        drafts.push(Draft { name: text, sender });
+        drafts.push(SenderDraft { name: text, sender });
     }
     drafts
 }

@@ -14,5 +14,5 @@ mod run;
 pub use assemble::{Daemon, StartError};
 pub use confine::{confine, unconfined};
 pub use notice::log_findings;
-pub use run::{run, serve_while};
+pub use run::{run, serve, serve_while};
 pub use signals::Signals;

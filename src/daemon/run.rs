@@ -39,7 +39,7 @@ pub fn run(
     signals: Signals,
 ) -> Result<(), StartError> {
     serve_while(settings, sandbox, logging, clock, signals, async |daemon, signals| {
-        daemon.serve(signals).await;
+        serve(daemon, signals).await;
     })
 }
 
@@ -64,9 +64,9 @@ pub fn serve_while<T>(
     let outcome = runtime.block_on(async {
         let daemon =
             Daemon::start(settings, inherited, sandbox.readable.clone(), Arc::clone(&logging), clock)?;
-        daemon.announce().await;
+        announce(&daemon).await;
         let outcome = meanwhile(&daemon, &mut signals).await;
-        daemon.stop(&mut signals).await;
+        stop(daemon, &mut signals).await;
         Ok(outcome)
     });
     // Everything that could be waited for has been.
@@ -110,77 +110,75 @@ fn make_room_for_descriptors(connections: usize) {
     }
 }
 
-impl Daemon {
-    /// Serves until a signal stops the daemon; reloads on SIGHUP.
-    pub async fn serve(&self, signals: &mut Signals) {
-        loop {
-            match signals.next().await {
-                Received::Stop(signal) => return tracing::info!(signal, "stopping"),
-                Received::Reload => self.reload().await,
-            }
+/// Serves until a signal stops the daemon; reloads on SIGHUP.
+pub async fn serve(daemon: &Daemon, signals: &mut Signals) {
+    loop {
+        match signals.next().await {
+            Received::Stop(signal) => return tracing::info!(signal, "stopping"),
+            Received::Reload => reload(daemon).await,
         }
     }
+}
 
-    /// Asks for certificates and configuration to be read again.
-    async fn reload(&self) {
-        // The reloader is there for as long as the daemon is.
-        let _ = self.triggers.send(Trigger::Hangup).await;
-    }
+/// Asks for certificates and configuration to be read again.
+async fn reload(daemon: &Daemon) {
+    // The reloader is there for as long as the daemon is.
+    let _ = daemon.triggers.send(Trigger::Hangup).await;
+}
 
-    async fn announce(&self) {
-        let snapshot = self.live.current();
-        for why in &snapshot.degraded {
-            tracing::error!(why, "degraded");
-        }
-        let soonest = snapshot.certificates.iter().min_by_key(|fact| fact.not_after);
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            generation = snapshot.generation,
-            endpoints = snapshot.policy.endpoints().len(),
-            senders = snapshot.policy.senders().len(),
-            first_expiry = soonest.map(|fact| tracing::field::display(fact.not_after)),
-            first_to_expire = soonest.map(|fact| tracing::field::display(fact.file.display())),
-            "serving"
-        );
-        for address in self.addresses() {
-            tracing::info!(%address, "listening");
-        }
-        self.reporter.manager.ready(&self.reporter.status()).await;
+async fn announce(daemon: &Daemon) {
+    let snapshot = daemon.live.current();
+    for why in &snapshot.degraded {
+        tracing::error!(why, "degraded");
     }
+    let soonest = snapshot.certificates.iter().min_by_key(|fact| fact.not_after);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        generation = snapshot.generation,
+        endpoints = snapshot.policy.endpoints().len(),
+        senders = snapshot.policy.senders().len(),
+        first_expiry = soonest.map(|fact| tracing::field::display(fact.not_after)),
+        first_to_expire = soonest.map(|fact| tracing::field::display(fact.file.display())),
+        "serving"
+    );
+    for address in daemon.addresses() {
+        tracing::info!(%address, "listening");
+    }
+    daemon.reporter.manager.ready(&daemon.reporter.status()).await;
+}
 
-    /// Takes no more connections, finishes what is in flight, and lets go of everything. A second
-    /// signal ends the wait.
-    async fn stop(self, signals: &mut Signals) {
-        let started = Instant::now();
-        self.live.begin_draining();
-        self.drain.cancel();
-        self.tasks.close();
-        let reporter = self.reporter;
-        let finished = tokio::select! {
-            never = reporter.keep_stopping() => match never {},
-            finished = timeout(self.live.current().limits.drain_timeout, self.tasks.wait()) => finished.is_ok(),
-            _ = signals.stop() => false,
-        };
-        if !finished {
-            let in_flight = self.tasks.len();
-            tracing::warn!(in_flight, waited = ?started.elapsed(), "drain timeout exceeded");
-        }
-        // Queued drafts are committed; later deliveries get 503.
-        let (committer, maintenance, admin) = (self.committer, self.maintenance, self.admin);
-        let closing = tokio::task::spawn_blocking(move || {
-            committer.stop();
-            maintenance.stop();
-            admin.close();
-        });
-        let closed = tokio::select! {
-            never = reporter.keep_stopping() => match never {},
-            closed = timeout(CLOSE_MAX, closing) => closed.is_ok(),
-            _ = signals.stop() => false,
-        };
-        if !closed {
-            tracing::warn!("spool disk not responding; pending deliveries were not acknowledged");
-        }
-        drop(self.lock);
-        tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");
+/// Takes no more connections, finishes what is in flight, and lets go of everything. A second
+/// signal ends the wait.
+async fn stop(daemon: Daemon, signals: &mut Signals) {
+    let started = Instant::now();
+    daemon.live.begin_draining();
+    daemon.drain.cancel();
+    daemon.tasks.close();
+    let reporter = daemon.reporter;
+    let finished = tokio::select! {
+        never = reporter.keep_stopping() => match never {},
+        finished = timeout(daemon.live.current().limits.drain_timeout, daemon.tasks.wait()) => finished.is_ok(),
+        _ = signals.stop() => false,
+    };
+    if !finished {
+        let in_flight = daemon.tasks.len();
+        tracing::warn!(in_flight, waited = ?started.elapsed(), "drain timeout exceeded");
     }
+    // Queued drafts are committed; later deliveries get 503.
+    let (committer, maintenance, admin) = (daemon.committer, daemon.maintenance, daemon.admin);
+    let closing = tokio::task::spawn_blocking(move || {
+        committer.stop();
+        maintenance.stop();
+        admin.close();
+    });
+    let closed = tokio::select! {
+        never = reporter.keep_stopping() => match never {},
+        closed = timeout(CLOSE_MAX, closing) => closed.is_ok(),
+        _ = signals.stop() => false,
+    };
+    if !closed {
+        tracing::warn!("spool disk not responding; pending deliveries were not acknowledged");
+    }
+    drop(daemon.lock);
+    tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");
 }
