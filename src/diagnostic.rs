@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::escape::Escaped;
 use crate::secrets::{NOT_SHOWN, SecretLines, without_secrets};
@@ -279,16 +280,8 @@ fn shown(c: char) -> (String, usize) {
         return (" ".to_owned(), 1);
     }
     let text = Escaped(c.encode_utf8(&mut [0; 4])).to_string();
-    let width = if is_wide(c) { 2 } else { text.chars().count() };
+    let width = text.width();
     (text, width)
-}
-
-/// The blocks that terminals draw two columns wide (Unicode TR 11), roughly.
-fn is_wide(c: char) -> bool {
-    matches!(c,
-        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1f64f}' | '\u{1f900}'..='\u{1f9ff}' | '\u{20000}'..='\u{3fffd}')
 }
 
 struct Paint {
