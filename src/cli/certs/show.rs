@@ -15,7 +15,7 @@ use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
 use crate::escape::{Escaped, toml_string};
 use crate::identity::Identity;
-use crate::tls::pem::{PemFault, Wanted, certificates, private_keys, unused};
+use crate::tls::pem::{FileUse, PemFault, certificates, private_keys, unused};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -60,7 +60,7 @@ fn report(path: &Path) -> Result<FileReport, Failure> {
             Err(fault) => return Err(bad(fault.into())),
         }
     }
-    let other_blocks = unused(&bytes, Wanted::Chain);
+    let other_blocks = unused(&bytes, FileUse::Chain);
     let other_blocks = other_blocks.iter().map(|(line, label)| format!("line {line}: {label}")).collect();
     Ok(FileReport {
         file: path.to_string_lossy().into_owned(),
