@@ -1,7 +1,9 @@
-//! `certs show` of DER with something behind it.
+//! `certs show` of standard input, and of DER with something behind it.
 
 use std::fs;
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 use crate::world::{World, program};
 
@@ -13,6 +15,27 @@ fn sh(world: &World, line: &str) -> Output {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn standard_input_named_twice_is_a_usage_error_that_says_so() {
+    let world = World::new();
+    let output = sh(&world, "\"$PROGRAM\" certs show - - < certs/client.pem");
+    assert_eq!(output.status.code(), Some(64));
+    let expected = "standard input (`-`) can be read only once, but is named more than once";
+    assert!(said(&output).contains(expected), "{}", said(&output));
+}
+
+#[test]
+fn standard_input_has_one_name() {
+    let world = World::new();
+    let text = sh(&world, "\"$PROGRAM\" certs show - < certs/client.pem");
+    assert!(text.stdout.starts_with(b"-\n"), "{}", String::from_utf8_lossy(&text.stdout));
+    let json = sh(&world, "\"$PROGRAM\" certs show --json - < certs/client.pem");
+    let document: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(document["files"][0]["file"], "-");
+    let refused = sh(&world, "echo | \"$PROGRAM\" certs show -");
+    assert!(said(&refused).contains("`-`: the file is empty"), "{}", said(&refused));
 }
 
 #[test]

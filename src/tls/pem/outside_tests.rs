@@ -1,6 +1,7 @@
 //! Text outside of blocks: what may be a block is a fault with its line, and everything else is ignored, as by OpenSSL.
 
 use base64ct::{Base64, Encoding as _};
+use proptest::prelude::*;
 
 use super::tests::block;
 use super::*;
@@ -126,4 +127,35 @@ fn text_that_mentions_blocks_is_ignored() {
     let hex = format!("Modulus={}\n", "C3A9F0D4".repeat(64));
     let dump = format!("    Signature Value:\n{}", "        30:82:01:0a:30:81:88:02:42\n".repeat(20));
     assert_eq!(lines(format!("{hex}{dump}{intact}").as_bytes()), (1, vec![]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// A list of any bytes, in lines of any length, after and before any text.
+    #[test]
+    fn bare_base64_of_a_list_is_never_skipped(
+        noise in prop::collection::vec(any::<u8>(), 120..700),
+        header in prop::sample::select(vec![[0x30, 0x45, 0x02, 1, 1], [0x30, 0x81, 0x99, 2, 1], [0x30, 0x82, 1, 9, 0x30]]),
+        width in 12_usize..100,
+        prefix in prop::sample::select(vec!["", "# ", "> ", "  ", "crl=", "\t\"", "// ", "\\n"]),
+        joint in prop::sample::select(vec!["\n", "\r\n", "\r", " ", "\\n", "\n# ", "\",\n\"", "=\n", "%0A"]),
+        before in "[ -~\n]{0,80}",
+    ) {
+        let length = u8::try_from((noise.len() + header.len()) / 256).unwrap_or(0).max(1);
+        let outer = [0x30, 0x82, length, 0];
+        let der: Vec<u8> = outer.into_iter().chain(header).chain(noise).collect();
+        let text = Base64::encode_string(&der);
+        let pieces: Vec<_> = text.as_bytes().chunks(width).map(String::from_utf8_lossy).collect();
+        let file = format!("{}{before}\n{prefix}{}\n{}", list_block(), pieces.join(joint), list_block());
+        let blocks = scan(file.as_bytes());
+        prop_assert!(blocks.read.len() == 2 && blocks.faults.named.len() == 1, "{blocks:?} {file}");
+    }
+
+    #[test]
+    fn prose_is_never_a_fault(words in prop::collection::vec("[A-Z]?[a-z]{1,12}[,.:]?|[A-Z]{2,12}|[0-9]{1,8}|BEGIN|-----BEGIN", 0..60)) {
+        let file = format!("# {}\n{}", words.join(" "), list_block());
+        let blocks = scan(file.as_bytes());
+        prop_assert!(blocks.read.len() == 1 && blocks.faults == BlockFaults::default(), "{blocks:?} {file}");
+    }
 }
