@@ -35,6 +35,14 @@ const WRITINGS: &[(&str, &str)] = &[
     ("in UTF-16", "iconv -f ASCII -t UTF-16LE new.crl"),
 ];
 
+/// Lists in blocks that are not labeled as lists.
+const OTHER_LABELS: &[(&str, &str)] = &[
+    ("under the label of a certificate", "sed 's/X509 CRL/CERTIFICATE/' new.crl"),
+    ("under the label of a public key", "sed 's/X509 CRL/PUBLIC KEY/' new.crl"),
+    ("in PKCS#7", "openssl crl2pkcs7 -in new.crl"),
+    ("in PKCS#7 that is called CMS", "openssl crl2pkcs7 -in new.crl | sed 's/PKCS7/CMS/'"),
+];
+
 fn bash(folder: &Path, script: &str) -> Vec<u8> {
     let output = Command::new("bash").args(["-c", script]).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
@@ -67,7 +75,7 @@ fn a_list_in_an_unusual_writing_is_an_error_that_names_its_line() {
     let world = made();
     let intact = fs::read(world.path("made/intact.crl")).unwrap();
     let line = intact.split(|byte| *byte == b'\n').count();
-    for (name, writing) in WRITINGS {
+    for (name, writing) in WRITINGS.iter().chain(OTHER_LABELS) {
         let written = bash(&world.path("made"), writing);
         fs::write(world.path("made/lists.pem"), [intact.as_slice(), &written].concat()).unwrap();
         let found = findings(&world, "lists.pem");

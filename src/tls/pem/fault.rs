@@ -50,6 +50,8 @@ pub enum BlockFaultKind {
     Incomplete,
     /// It is whole, and of a form that is not read.
     NotSupported,
+    /// It is a revocation list under another label.
+    ListLabel,
     /// Text outside of blocks is base64 of DER, or much base64.
     Unmarked,
     /// Text outside of blocks is base64 of PEM.
@@ -113,6 +115,7 @@ impl fmt::Display for BlockFault {
             }
             BlockFaultKind::Incomplete => write!(f, "characters are missing in the {label} that begins here"),
             BlockFaultKind::NotSupported => write!(f, "a {label} is not read"),
+            BlockFaultKind::ListLabel => write!(f, "the {label} is a revocation list under the wrong label"),
             BlockFaultKind::Unmarked => {
                 f.write_str("text that may be a block: base64 without a `-----BEGIN` line")
             }
@@ -142,6 +145,7 @@ impl BlockFault {
                 "write five ASCII hyphens on each side; a word processor replaces them"
             }
             BlockFaultKind::NotSupported => self.label.conversion().unwrap_or("remove it from the file"),
+            BlockFaultKind::ListLabel => "write `X509 CRL` as its label, in the BEGIN and in the END line",
             BlockFaultKind::Unmarked => {
                 "add the `-----BEGIN …-----` and `-----END …-----` lines, or remove the text"
             }

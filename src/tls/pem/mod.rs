@@ -6,6 +6,8 @@
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+use crate::identity::{ListFault, RevocationList};
+
 mod label;
 mod fault;
 mod file_fault;
@@ -137,10 +139,11 @@ fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFa
             Some(_) => {}
         }
     }
-    if wanted == Wanted::Certificates && blocks.faults.named.is_empty() {
-        let wrapped = blocks.read.iter().filter(|block| block.label.kind == Kind::WrappedCertificates);
-        for Block { line, label, .. } in wrapped {
-            blocks.faults.push(BlockFault { line: *line, label: *label, kind: BlockFaultKind::NotSupported });
+    if blocks.faults.named.is_empty() {
+        for block in &blocks.read {
+            if let Some(kind) = hidden(block, wanted) {
+                blocks.faults.push(BlockFault { line: block.line, label: block.label, kind });
+            }
         }
     }
     if !blocks.faults.named.is_empty() {
@@ -155,6 +158,17 @@ fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFa
         return Err(PemFault::Missing { wanted, found: others.iter().map(|block| block.label).collect() });
     }
     Ok(taken.into_iter().map(|block| block.der).collect())
+}
+
+/// Why a block that was read may hold what is wanted and is not used: in a form or under a label that hides it.
+fn hidden(block: &Block, wanted: Wanted) -> Option<BlockFaultKind> {
+    let is_wrapped = block.label.kind == Kind::WrappedCertificates;
+    let is_list = || !matches!(RevocationList::from_der(&block.der), Err(ListFault::Damaged));
+    match wanted {
+        Wanted::Certificates | Wanted::RevocationLists if is_wrapped => Some(BlockFaultKind::NotSupported),
+        Wanted::RevocationLists if !wanted.takes(block.label) && is_list() => Some(BlockFaultKind::ListLabel),
+        Wanted::Certificates | Wanted::Keys | Wanted::RevocationLists => None,
+    }
 }
 
 fn at_most(most: usize, found: usize, wanted: Wanted) -> Result<(), PemFault> {

@@ -130,7 +130,7 @@ fn text_that_mentions_blocks_is_ignored() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// A list of any bytes, in lines of any length, after and before any text.
     #[test]
