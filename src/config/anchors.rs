@@ -1,6 +1,6 @@
 //! `ca` of a `[[sender]]`: the certificates that vouch for it.
 
-use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
+use super::certificates::{Dates, FILE_FINDINGS_MAX, dates, fact, report_unreadable, report_unused};
 use super::context::ValidationContext;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
@@ -9,7 +9,7 @@ use crate::identity::CannotIssue;
 use crate::policy::Rule;
 use crate::tls::anchors::Anchor;
 use crate::tls::expiry::Role;
-use crate::tls::pem::{self, Wanted};
+use crate::tls::pem::{self, FileUse};
 use crate::tls::trust::Eku;
 
 /// What the certificates are for.
@@ -69,6 +69,7 @@ pub(super) fn anchors(
             return None;
         }
     };
+    let (before, most) = (context.findings.len(), FILE_FINDINGS_MAX * files.len());
     let mut candidates = Vec::new();
     let mut sound = true;
     for at in files {
@@ -79,6 +80,7 @@ pub(super) fn anchors(
         say_what_it_is(candidate, some, shown, context);
     }
     by_time(&candidates, shown, context);
+    context.findings.limit(before, most, &format!("{shown}: `ca`"));
     development(&candidates, shown, span, context);
     for candidate in &candidates {
         let file = context.files.resolve(candidate.at.text);
@@ -104,7 +106,7 @@ fn read<'a>(
             return false;
         }
     };
-    report_unused(&contents.bytes, Wanted::Certificates, &format!("{shown}: `{file}`"), at.span, context);
+    report_unused(&contents.bytes, FileUse::Anchors, &format!("{shown}: `{file}`"), at.span, context);
     let mut sound = true;
     for der in certificates {
         match Anchor::new(der) {

@@ -7,7 +7,10 @@ use super::raw::Span;
 use crate::clock::distance;
 use crate::identity::Identity;
 use crate::tls::expiry::{CertificateFact, Role, expiring};
-use crate::tls::pem::{PemFault, Wanted, unused};
+use crate::tls::pem::{BLOCK_FAULTS_MAX, FileUse, PemFault, Wanted, unused};
+
+/// The most findings about one file; further ones are counted. A block's faults are bounded by themselves.
+pub(super) const FILE_FINDINGS_MAX: usize = BLOCK_FAULTS_MAX + 1;
 
 /// How a certificate stands to the time.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,27 +70,31 @@ pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, conte
         context.findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
         return;
     };
-    for block in blocks {
+    for block in &blocks.named {
         context.findings.error(span, format!("{what}: {block}")).hint(block.hint());
+    }
+    if blocks.more > 0 {
+        let message = format!("{what}: {} more blocks cannot be read", blocks.more);
+        context.findings.error(span, message).hint("correct those that are named, and check again");
     }
 }
 
 /// Reports the blocks of a readable file that nothing is done with.
 pub(super) fn report_unused(
     bytes: &[u8],
-    wanted: Wanted,
+    file_use: FileUse,
     what: &str,
     span: &Span,
     context: &mut ValidationContext,
 ) {
-    for (line, label) in unused(bytes, wanted) {
+    for (line, label) in unused(bytes, file_use) {
         let hint = if label.is_private_key() {
             "remove the key: only the CA itself needs it, and anyone who can read it can issue certificates"
         } else {
             label.conversion().unwrap_or("remove it, or name the file under the key that reads such blocks")
         };
         let message = format!("{what}: line {line}: the {label} is not used here");
-        if wanted == Wanted::RevocationLists && !label.is_known() {
+        if file_use == FileUse::RevocationLists && !label.is_known() {
             // It may be a list; one that is not read leaves revoked certificates accepted.
             let hint = "fetch the file again; a list begins with `-----BEGIN X509 CRL-----`";
             context.findings.error(span, message).hint(hint);
@@ -112,19 +119,25 @@ fn pem_hint(fault: &PemFault) -> &'static str {
         }
         PemFault::Blocks(_) => "copy the file again",
         PemFault::Missing { wanted, found } => match (wanted, found.first()) {
-            (Wanted::Key, Some(found)) if found.conversion().is_some() => {
+            (Wanted::Keys, Some(found)) if found.conversion().is_some() => {
                 found.conversion().unwrap_or_default()
             }
-            (Wanted::Key, _) => "name the file of the private key",
+            (Wanted::Keys, _) => "name the file of the private key",
             (Wanted::RevocationLists, _) => "name the file of the revocation list",
-            (Wanted::Certificates | Wanted::Chain, _) => "name the file of the certificate",
+            (Wanted::Certificates, _) => "name the file of the certificate",
         },
+        PemFault::TrailingBytes(_) => {
+            "copy the file again; a DER file holds one structure and nothing else, so convert files to PEM before you join them"
+        }
         PemFault::UnreadableKey => {
             "name the file of the private key; `openssl pkey -in FILE -noout` tells whether OpenSSL can read it"
         }
         PemFault::EncryptedKey => {
-            "nobody could type the password at a restart: `openssl pkey -in OLD -out NEW` writes the key without it"
+            "remove the password, which a restart could not ask for: `openssl pkey -in OLD -out NEW`"
         }
-        PemFault::TooMany => "keep the CAs that issue this sender's certificates, and no others",
+        PemFault::TooMany { wanted: Wanted::RevocationLists, .. } => {
+            "keep the current lists of the CAs that issue this sender's certificates, and no others"
+        }
+        PemFault::TooMany { .. } => "keep the CAs that issue this sender's certificates, and no others",
     }
 }

@@ -59,6 +59,28 @@ impl Findings {
         self.file.line(span.start)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Keeps at most so many of the findings after the first `from`, the worst, and reports how many more there were.
+    pub(super) fn limit(&mut self, from: usize, most: usize, what: &str) {
+        if self.found.len().saturating_sub(from) <= most {
+            return;
+        }
+        let mut found = self.found.split_off(from);
+        found.sort_by_key(|finding| (finding.severity, finding.by_time.is_some()));
+        let more = found.split_off(most);
+        self.found.extend(found);
+        let Some(worst) = more.first() else { return };
+        let message = format!("{what}: {} more findings are not shown", more.len());
+        let mut finding = Diagnostic::new(worst.severity, worst.place.clone(), message);
+        finding.by_time.clone_from(&worst.by_time);
+        finding.hint("correct those that are shown, and check again");
+        self.found.push(finding);
+    }
+
     pub(super) fn into_report(self) -> Report {
         Report::new(self.found)
     }

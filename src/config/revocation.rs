@@ -1,7 +1,7 @@
 //! `crl` and `crl_policy` of a `[[sender]]`: which of its certificates have been revoked.
 
 use super::anchors::AnchorPurpose;
-use super::certificates::{report_unreadable, report_unused};
+use super::certificates::{FILE_FINDINGS_MAX, report_unreadable, report_unused};
 use super::context::ValidationContext;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
@@ -9,7 +9,7 @@ use crate::clock::distance;
 use crate::identity::{ListFault, RevocationList};
 use crate::tls::anchors::Anchor;
 use crate::tls::expiry::{CertificateFact, Role, expiring};
-use crate::tls::pem::{LISTS_BYTES_MAX, Wanted, revocation_lists};
+use crate::tls::pem::{FileUse, LISTS_BYTES_MAX, revocation_lists};
 use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
 
 const FETCH: &str = "fetch the CA's current list, and have something fetch it before each next update";
@@ -35,7 +35,9 @@ pub(super) fn revocation(
     let mut sound = true;
     let lists_context = ListContext { shown: purpose.shown, name: purpose.name, anchors, policy };
     for at in files {
+        let before = context.findings.len();
         sound &= lists_context.read(at, &mut lists, context);
+        context.findings.limit(before, FILE_FINDINGS_MAX, &format!("{}: `{}`", purpose.shown, at.text));
     }
     if !sound {
         return Err(Unsound);
@@ -86,7 +88,7 @@ impl ListContext<'_> {
             }
         };
         let what = format!("{shown}: `{file}`");
-        report_unused(&contents.bytes, Wanted::RevocationLists, &what, at.span, context);
+        report_unused(&contents.bytes, FileUse::RevocationLists, &what, at.span, context);
         let mut sound = true;
         for der in found {
             match RevocationList::from_der(&der) {
@@ -223,6 +225,9 @@ fn hint(fault: &ListFault) -> &'static str {
     match fault {
         ListFault::Damaged => {
             "fetch the file again; it holds lists in PEM (`-----BEGIN X509 CRL-----`) or one in DER"
+        }
+        ListFault::TrailingBytes(_) => {
+            "fetch the file again; DER holds one list and nothing else, so convert lists to PEM to put several into one file"
         }
         ListFault::VersionOne => {
             "ask the CA for its version 2 list; with OpenSSL, `openssl ca -gencrl` makes one where `crl_extensions` is set"

@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::tls::expiry::Role;
 use crate::tls::server_chain::{ChainFault, chain_faults};
 
-/// Reports what clients may stumble over. Browsers fetch a missing intermediate; Java, curl and Go do not.
+/// Reports why some clients may not be able to verify the chain. Browsers fetch a missing intermediate; Java, curl and Go do not.
 pub(super) fn report_chain(
     chain: &[CertificateDer<'_>],
     path: &Path,
@@ -69,6 +69,13 @@ fn words(fault: &ChainFault) -> (String, String) {
                 "insert the intermediate certificate `{issuer}` below `{subject}`, unless it is a root; remove `{next}` if \
                  it did not issue anything in the file"
             ),
+        ),
+        ChainFault::CrossSigned { subject, first, second } => (
+            format!(
+                "`{subject}` is in the chain with two certificates, issued by `{first}` and by `{second}`; clients with OpenSSL \
+                 try only the first"
+            ),
+            "keep the one whose root all senders trust, or put it first".to_owned(),
         ),
         ChainFault::AfterRoot { root, next } => (
             format!("`{next}` follows the root certificate `{root}`, where the chain ends"),

@@ -20,7 +20,7 @@ use crate::identity::{Identity, Version};
 use crate::systemd::credentials;
 use crate::tls::expiry::Role;
 use crate::tls::key_pair::{KeyPair, KeyPairFault, UnusableKeyReason};
-use crate::tls::pem::{self, Wanted};
+use crate::tls::pem::{self, FileUse};
 use crate::tls::server::{MinVersion, NamedPair};
 
 const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", MinVersion::Tls13)];
@@ -176,7 +176,7 @@ fn chain<'a>(
     rights(at, &contents, context);
     match pem::certificates(&contents.bytes) {
         Ok(value) => {
-            report_unused(&contents.bytes, Wanted::Chain, &what, at.span, context);
+            report_unused(&contents.bytes, FileUse::Chain, &what, at.span, context);
             Some(Named { at, contents, value })
         }
         Err(fault) => {
@@ -197,7 +197,7 @@ fn keys<'a>(
     rights(at, &contents, context);
     match pem::private_keys(&contents.bytes) {
         Ok(value) => {
-            report_unused(&contents.bytes, Wanted::Key, &what, at.span, context);
+            report_unused(&contents.bytes, FileUse::Key, &what, at.span, context);
             Some(Named { at, contents, value })
         }
         Err(fault) => {

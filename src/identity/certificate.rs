@@ -86,7 +86,7 @@ impl Identity {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|_| UnreadableCertificate("its DER is damaged".into()))?;
         if !rest.is_empty() {
-            return Err(UnreadableCertificate(format!("{} bytes follow it", rest.len())));
+            return Err(UnreadableCertificate(format!("{} it", following(rest.len()))));
         }
         let subject = relative_names(certificate.subject()).map_err(UnreadableCertificate::because)?;
         let issuer = relative_names(certificate.issuer()).map_err(UnreadableCertificate::because)?;
@@ -121,6 +121,11 @@ impl Identity {
         // Certificates know whole seconds, and the last one counts to its end.
         (self.not_before.as_second()..=self.not_after.as_second()).contains(&at.as_second())
     }
+}
+
+/// Begins a sentence about bytes that follow a structure in DER.
+pub(crate) fn following(bytes: usize) -> String {
+    if bytes == 1 { "1 byte follows".to_owned() } else { format!("{bytes} bytes follow") }
 }
 
 fn version(certificate: &X509Certificate<'_>) -> Result<Version, UnreadableCertificate> {

@@ -18,6 +18,7 @@ mod revocation_list;
 
 pub use algorithm::{key_name, signature_name};
 pub use alternative_names::AlternativeNames;
+pub(crate) use certificate::following;
 pub use certificate::{Identity, UnreadableCertificate, Version};
 pub use common_name::{CommonName, UnreadableCommonName};
 pub use distinguished_name::DistinguishedName;

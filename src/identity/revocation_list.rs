@@ -7,7 +7,7 @@ use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension, X509Ext
 use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate};
 use x509_parser::x509::X509Version;
 
-use super::certificate::{Identity, timestamp, uris};
+use super::certificate::{Identity, following, timestamp, uris};
 use super::distinguished_name::DistinguishedName;
 use super::fingerprint::{Fingerprint, Serial};
 use super::relative_names::relative_names;
@@ -52,6 +52,9 @@ pub enum ListFault {
     /// It is not a list in DER.
     #[error("its DER is damaged")]
     Damaged,
+    /// It is a list, and so many bytes follow it.
+    #[error("{} it", following(*.0))]
+    TrailingBytes(usize),
     /// Version 1 knows no extensions, so nothing says that the list is complete.
     #[error("it is a version 1 list")]
     VersionOne,
@@ -82,9 +85,12 @@ impl RevocationList {
     /// When it is not a list, or of a kind that cannot be used alone.
     pub fn from_der(der: &[u8]) -> Result<Self, ListFault> {
         let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| ListFault::Damaged)?;
+        if !rest.is_empty() {
+            return Err(ListFault::TrailingBytes(rest.len()));
+        }
         let signed = list.tbs_cert_list.as_ref();
         // RFC 5280, 5.1.1.2: the algorithm outside must be the one that was signed over.
-        if !rest.is_empty() || list.tbs_cert_list.signature != list.signature_algorithm {
+        if list.tbs_cert_list.signature != list.signature_algorithm {
             return Err(ListFault::Damaged);
         }
         if list.version() != Some(X509Version(1)) {

@@ -1,5 +1,6 @@
 //! Whether the certificates that the server presents form a chain (RFC 8446, 4.4.2): each issued by the next.
 
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
@@ -9,7 +10,7 @@ use super::anchors::algorithms;
 use super::signature::{is_unsupported, issued_by};
 use crate::identity::Identity;
 
-/// What clients may stumble over in a chain; each names the certificates by their subjects.
+/// Why some clients may not be able to verify a chain; each names the certificates by their subjects.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ChainFault {
     /// A certificate is in the chain twice.
@@ -39,6 +40,15 @@ pub enum ChainFault {
         issuer: String,
         /// The subject of what follows instead.
         next: String,
+    },
+    /// A CA is in the chain with two certificates, by different issuers. OpenSSL tries the path over the first only.
+    CrossSigned {
+        /// Its subject.
+        subject: String,
+        /// The issuer of the first.
+        first: String,
+        /// The issuer of the second.
+        second: String,
     },
     /// Something follows a self-signed certificate, where the chain ends.
     AfterRoot {
@@ -75,16 +85,22 @@ pub fn chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ChainFault> {
     for (index, pair) in read.windows(2).enumerate() {
         let [(der, below), (next_der, next)] = pair else { continue };
         let own = (der.as_ref(), below);
+        let is_repeated = read.iter().take(index + 1).any(|(earlier, _)| earlier == next_der);
+        if !is_repeated && let Some(twin) = second_path(&read, index + 1, &algorithms) {
+            faults.extend(twin.filter(|twin| !faults.contains(twin)));
+            continue;
+        }
         if issued_by(own, next, &algorithms) || is_unsupported(own, next, &algorithms) {
             continue;
         }
         let (subject, issuer) = (below.subject.to_string(), below.issuer.to_string());
-        let issues_it = |(_, other): &&(_, Identity)| issued_by(own, other, &algorithms);
-        let elsewhere = read.iter().filter(|(other, _)| other != der).find(issues_it);
+        let issues_it = |(_, other): &&Certificate<'_>| issued_by(own, other, &algorithms);
+        let is_root = issued_by(own, below, &algorithms);
+        let elsewhere = read.iter().find(issues_it).filter(|_| !is_root);
         let is_misplaced = read
             .iter()
             .any(|(other, it)| !it.is_self_issued() && issued_by((other.as_ref(), it), next, &algorithms));
-        faults.push(if read.iter().take(index + 1).any(|(earlier, _)| earlier == next_der) {
+        faults.push(if is_repeated {
             ChainFault::Repeated { subject: next.subject.to_string() }
         } else if let Some((_, issuer)) = elsewhere {
             ChainFault::OutOfOrder { subject, issuer: issuer.subject.to_string() }
@@ -100,6 +116,36 @@ pub fn chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ChainFault> {
         });
     }
     faults
+}
+
+type Certificate<'a> = (&'a CertificateDer<'a>, Identity);
+
+/// Whether a certificate belongs to a second path, which no order can put below the first: it is the same CA as an earlier
+/// one (same subject and key, cross-signed by another issuer), which is a fault, or issued one of such a pair.
+fn second_path(
+    chain: &[Certificate<'_>],
+    index: usize,
+    algorithms: &WebPkiSupportedAlgorithms,
+) -> Option<Option<ChainFault>> {
+    let (before, [(_, candidate), ..]) = chain.split_at(index) else { return None };
+    let is_twin = |one: &Identity, other: &Identity| {
+        other.sha256 != one.sha256 && other.subject == one.subject && other.spki == one.spki
+    };
+    let issued: Vec<_> = before
+        .iter()
+        .filter(|(der, below)| issued_by((der.as_ref(), below), candidate, algorithms))
+        .map(|(_, below)| below)
+        .collect();
+    let first = before.iter().find(|(_, other)| is_twin(candidate, other)).filter(|_| !issued.is_empty());
+    if let Some((_, first)) = first {
+        return Some(Some(ChainFault::CrossSigned {
+            subject: candidate.subject.to_string(),
+            first: first.issuer.to_string(),
+            second: candidate.issuer.to_string(),
+        }));
+    }
+    let has_twin = |below: &Identity| chain.iter().any(|(_, other)| is_twin(below, other));
+    issued.into_iter().any(has_twin).then_some(None)
 }
 
 /// The access method caIssuers (RFC 5280, 4.2.2.1).

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
-use hookspool::tls::pem::{PemFault, Wanted, certificates, unused};
+use hookspool::tls::pem::{FileUse, PemFault, certificates, unused};
 
 use crate::world::World;
 
@@ -83,12 +83,12 @@ fn seen(text: &[u8]) -> usize {
 fn ours(bytes: &[u8]) -> Reading {
     match certificates(bytes) {
         Ok(found) => {
-            let others = unused(bytes, Wanted::Certificates).len();
+            let others = unused(bytes, FileUse::Anchors).len();
             assert_eq!(found.len() + others, seen(bytes), "{}", String::from_utf8_lossy(bytes));
             Some(found.len())
         }
         Err(PemFault::Blocks(faults)) => {
-            assert!(!faults.is_empty() && faults.iter().all(|fault| fault.line > 0));
+            assert!(!faults.named.is_empty() && faults.named.iter().all(|fault| fault.line > 0));
             None
         }
         Err(fault) => panic!("{fault}: {}", String::from_utf8_lossy(bytes)),

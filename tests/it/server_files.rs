@@ -29,8 +29,19 @@ mkdir other; cp middle.pem middle.key other/
 issue middle upper $ca; mv middle.pem middle.key ..; mv other/* .; mv ../middle.pem renewed.pem; rm ../middle.key
 aia='authorityInfoAccess=caIssuers;URI:http://ca.example/middle.der'
 openssl req -x509 -newkey rsa:2048 -nodes -keyout rsamiddle.key -out rsamiddle.pem -subj /CN=middle -days 99 2>/dev/null
+cross() { # name, issuer, file: the same name and key, by another issuer
+    printf '%s\n' "$ca" > ext
+    openssl req -new -key $1.key -subj /CN=$1 2>/dev/null |
+        openssl x509 -req -CA $2.pem -CAkey $2.key -set_serial $RANDOM -days 99 -extfile ext -out $3.pem 2>/dev/null
+}
+root otherroot
+cross upper otherroot uppercross
+issue otherupper otherroot $ca
+cross middle otherupper middlecross
+cross root otherroot rootcross
 issue leaf middle "subjectAltName=DNS:hooks.example
 $aia"
+openssl x509 -req -in leaf.csr -CA middle.pem -CAkey middle.key -set_serial 7 -days 9 -extfile ext -out leafold.pem 2>/dev/null
 issue plain middle subjectAltName=DNS:hooks.example
 issue rsa middle subjectAltName=DNS:hooks.example '-algorithm RSA'
 openssl rsa -in rsa.key -traditional -out rsa.pkcs1 2>/dev/null
@@ -41,6 +52,13 @@ openssl genpkey -quiet -algorithm ED448 -out ed448.key 2>/dev/null
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1 -out brainpool.key 2>/dev/null
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out short.key 2>/dev/null
 "#;
+
+const MIDDLE_TWICE: &str =
+    "`CN=middle` is in the chain with two certificates, issued by `CN=upper` and by `CN=otherupper`";
+const UPPER_TWICE: &str =
+    "`CN=upper` is in the chain with two certificates, issued by `CN=root` and by `CN=otherroot`";
+const ROOT_TWICE: &str =
+    "`CN=root` is in the chain with two certificates, issued by `CN=root` and by `CN=otherroot`";
 
 /// Certificates in the order of the file, and what `check` says of them; nothing if they are a chain.
 const CHAINS: &[(&str, &[&str])] = &[
@@ -80,6 +98,31 @@ const CHAINS: &[(&str, &[&str])] = &[
     (
         "leaf rsamiddle",
         &["`CN=leaf` is followed by a certificate with the name of its issuer, `CN=middle`, and another key"],
+    ),
+    // Two certificates of one CA by different issuers: no order is right for both paths.
+    ("leaf middle middlecross", &[MIDDLE_TWICE]),
+    ("leaf middle middlecross upper otherupper", &[MIDDLE_TWICE]),
+    ("leaf middle upper middlecross otherupper", &[MIDDLE_TWICE]),
+    (
+        "leaf middlecross middle upper otherupper",
+        &["`CN=middle` is in the chain with two certificates, issued by `CN=otherupper` and by `CN=upper`"],
+    ),
+    ("leaf middle upper uppercross", &[UPPER_TWICE]),
+    ("leaf middle upper uppercross root otherroot", &[UPPER_TWICE]),
+    ("leaf middle upper root rootcross", &[ROOT_TWICE]),
+    ("leaf middle upper root rootcross otherroot", &[ROOT_TWICE]),
+    (
+        "leaf middle upper root rootcross stranger",
+        &[ROOT_TWICE, "`CN=root` was issued by `CN=otherroot`, but `CN=stranger` follows it in the chain"],
+    ),
+    (
+        "leaf middle upper uppercross middle",
+        &[UPPER_TWICE, "the certificate `CN=middle` is in the chain twice"],
+    ),
+    // The same name and key, but no CA of the chain: an old certificate of the server.
+    (
+        "leaf leafold middle upper",
+        &["the chain is not in order: `CN=middle` issued `CN=leaf` and does not follow it directly"],
     ),
     ("middle leaf upper", &["error: this key does not belong to the certificate (subject `CN=middle`)"]),
 ];
@@ -169,6 +212,26 @@ fn a_chain_that_clients_cannot_verify_is_a_warning_that_names_both_certificates(
             found.len() == expected.len() && found.iter().zip(*expected).all(fits),
             "{names}: {found:#?}"
         );
+    }
+}
+
+#[test]
+fn openssl_tries_only_the_first_of_a_cross_signed_pair() {
+    let world = World::new();
+    fs::create_dir(world.path("made")).unwrap();
+    bash(&world, MAKE);
+    for (chain, root, works) in [
+        ("middle upper uppercross", "root", true),
+        ("middle upper uppercross", "otherroot", false),
+        ("middle uppercross upper", "root", false),
+        ("middle uppercross upper", "otherroot", true),
+        ("middle middlecross upper otherupper", "root", true),
+        ("middle middlecross upper otherupper", "otherroot", false),
+    ] {
+        let file = format!("cd made; for name in {chain}; do cat $name.pem; done > file.pem");
+        let verify = format!("openssl verify -CAfile {root}.pem -untrusted file.pem leaf.pem 2>/dev/null");
+        let said = bash(&world, &format!("{file}; {verify} || echo fails"));
+        assert_eq!(!said.ends_with(b"fails\n"), works, "{chain}, {root}");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::policy::{Name, presented};
 /// What one file holds.
 #[derive(Debug, Serialize)]
 pub(super) struct FileReport {
+    /// Its path as it was named; `-` is standard input.
     pub(super) file: String,
     pub(super) certificates: Vec<CertificateReport>,
     pub(super) private_keys: Vec<&'static str>,

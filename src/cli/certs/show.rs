@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::report::{CertificateReport, FileReport, SenderLines};
 use crate::cli::args::ShowArgs;
 use crate::cli::exit::{Exit, Failure, shown};
-use crate::cli::files::{is_stdin, read_pem, stdin_at_most_once};
+use crate::cli::files::{is_stdin, read_pem};
 use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
 use crate::escape::{Escaped, toml_string};
 use crate::identity::Identity;
-use crate::tls::pem::{PemFault, Wanted, certificates, private_keys, unused};
+use crate::tls::pem::{FileUse, PemFault, certificates, private_keys, unused};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -28,7 +28,10 @@ struct Document<'a> {
 /// # Errors
 /// When a file is missing, or holds neither a certificate nor a key.
 pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
-    stdin_at_most_once(args.files.iter().map(|path| ("one FILE", path.as_path())))?;
+    if args.files.iter().filter(|path| is_stdin(path)).count() > 1 {
+        let why = "standard input (`-`) can be read only once, but is named more than once";
+        return Err(Failure::Usage(why.to_owned()));
+    }
     let reports = args.files.iter().map(|path| report(path)).collect::<Result<Vec<_>, _>>()?;
     if args.json {
         print_json(&Document { files: &reports })?;
@@ -60,7 +63,7 @@ fn report(path: &Path) -> Result<FileReport, Failure> {
             Err(fault) => return Err(bad(fault.into())),
         }
     }
-    let other_blocks = unused(&bytes, Wanted::Chain);
+    let other_blocks = unused(&bytes, FileUse::Chain);
     let other_blocks = other_blocks.iter().map(|(line, label)| format!("line {line}: {label}")).collect();
     Ok(FileReport {
         file: path.to_string_lossy().into_owned(),
@@ -81,12 +84,9 @@ fn kind(key: &PrivateKeyDer<'_>) -> &'static str {
 
 fn page(file: &FileReport) -> String {
     let path = Path::new(&file.file);
-    let (heading, named) = if is_stdin(path) {
-        ("standard input".to_owned(), "[]  # its file".to_owned())
-    } else {
-        (shown(path), format!("[{}]", toml_string(&file.file)))
-    };
-    let mut out = format!("\x1b[1m{heading}\x1b[0m\n");
+    let named =
+        if is_stdin(path) { "[]  # its file".to_owned() } else { format!("[{}]", toml_string(&file.file)) };
+    let mut out = format!("\x1b[1m{}\x1b[0m\n", shown(path));
     for (index, certificate) in file.certificates.iter().enumerate() {
         if index > 0 {
             out.push('\n');

@@ -6,10 +6,17 @@
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+use crate::identity::{ListFault, RevocationList};
+
 mod label;
+mod fault;
+mod file_fault;
+mod stray;
+mod marks;
 mod blocks;
 
-pub use blocks::{BlockFault, BlockFaultKind};
+pub use fault::{BLOCK_FAULTS_MAX, BlockFault, BlockFaultKind, BlockFaults};
+pub use file_fault::{PemFault, Wanted};
 pub use label::Label;
 
 use blocks::{Block, scan};
@@ -17,6 +24,8 @@ use label::Kind;
 
 /// The most certificates that one file may hold.
 pub const CERTIFICATES_MAX: usize = 256;
+/// The most revocation lists that one file may hold; large CAs divide theirs into more than a hundred.
+pub const REVOCATION_LISTS_MAX: usize = 1024;
 /// The largest certificate or key file that is read, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The largest file of revocation lists that is read, in bytes. A large public CA's is a few MiB.
@@ -26,11 +35,11 @@ pub const LISTS_BYTES_MAX: u64 = 16 << 20;
 const UTF_16_MARKS: &[&[u8]] = &[b"\xff\xfe", b"\xfe\xff"];
 const UTF_16_BEGIN: &[u8] = b"B\0E\0G\0I\0N";
 
-/// What a file is read for.
+/// What a file is for, which decides the blocks that belong into it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Wanted {
+pub enum FileUse {
     /// Certificates alone: CAs.
-    Certificates,
+    Anchors,
     /// The server's or a client's chain, with whose key it may share a file.
     Chain,
     /// A private key, with whose chain it may share a file.
@@ -39,88 +48,17 @@ pub enum Wanted {
     RevocationLists,
 }
 
-/// What is wrong with a file of certificates, keys or revocation lists.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum PemFault {
-    /// There is nothing in it.
-    #[error("the file is empty")]
-    Empty,
-    /// It is text in UTF-16, as Windows PowerShell writes it.
-    #[error("the file is UTF-16 text")]
-    Utf16,
-    /// There is neither a PEM block in it nor DER.
-    #[error("the file is neither PEM nor DER")]
-    NotPem {
-        /// Whether it is PEM once more in base64.
-        encoded_twice: bool,
-    },
-    /// Blocks of it cannot be read: at least one.
-    #[error("{}", faults(.0))]
-    Blocks(Vec<BlockFault>),
-    /// There is nothing in it of what it is read for.
-    #[error("the file holds no {}{}", noun(*.wanted), instead(.found))]
-    Missing {
-        /// What it is read for.
-        wanted: Wanted,
-        /// What it holds instead.
-        found: Vec<Label>,
-    },
-    /// The key is encrypted, and nobody could type its password at a restart.
-    #[error("the private key is encrypted with a password")]
-    EncryptedKey,
-    /// DER that is not a private key.
-    #[error("the file holds no private key that can be read: PKCS#8, SEC1 or PKCS#1")]
-    UnreadableKey,
-    /// More than [`CERTIFICATES_MAX`].
-    #[error("the file holds more than {CERTIFICATES_MAX} certificates")]
-    TooMany,
-}
-
-/// How many damaged blocks a message names.
-const SHOWN_FAULTS_MAX: usize = 3;
-
-fn faults(faults: &[BlockFault]) -> String {
-    let shown: Vec<_> = faults.iter().take(SHOWN_FAULTS_MAX).map(ToString::to_string).collect();
-    let more = faults.len().saturating_sub(SHOWN_FAULTS_MAX);
-    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
-    format!("{}{more}", shown.join("; "))
-}
-
-fn noun(wanted: Wanted) -> &'static str {
-    match wanted {
-        Wanted::Certificates | Wanted::Chain => "certificate",
-        Wanted::Key => "private key",
-        Wanted::RevocationLists => "revocation list",
-    }
-}
-
-fn instead(found: &[Label]) -> String {
-    match found {
-        [] => String::new(),
-        [first, rest @ ..] => {
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            format!(", but a {first}{more}")
-        }
-    }
-}
-
-impl Wanted {
-    fn takes(self, label: Label) -> bool {
-        match self {
-            Self::Certificates | Self::Chain => label.kind == Kind::Certificate,
-            Self::Key => label.kind == Kind::PrivateKey,
-            Self::RevocationLists => label.kind == Kind::RevocationList,
-        }
-    }
-
-    /// Whether a block belongs beside what is wanted.
+impl FileUse {
+    /// Whether a block belongs into such a file.
     fn expects(self, label: Label) -> bool {
         match self {
-            Self::Certificates | Self::RevocationLists => false,
-            Self::Chain => {
-                matches!(label.kind, Kind::PrivateKey | Kind::EncryptedKey | Kind::Parameters)
-            }
-            Self::Key => matches!(label.kind, Kind::Certificate | Kind::Parameters),
+            Self::Anchors => label.kind == Kind::Certificate,
+            Self::RevocationLists => label.kind == Kind::RevocationList,
+            Self::Chain => matches!(
+                label.kind,
+                Kind::Certificate | Kind::PrivateKey | Kind::EncryptedKey | Kind::Parameters
+            ),
+            Self::Key => matches!(label.kind, Kind::PrivateKey | Kind::Certificate | Kind::Parameters),
         }
     }
 }
@@ -131,9 +69,7 @@ impl Wanted {
 /// If there is none, or a block of the file cannot be read.
 pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFault> {
     let found = wanted(bytes, Wanted::Certificates)?;
-    if found.len() > CERTIFICATES_MAX {
-        return Err(PemFault::TooMany);
-    }
+    at_most(CERTIFICATES_MAX, found.len(), Wanted::Certificates)?;
     Ok(found.into_iter().map(|mut der| CertificateDer::from(std::mem::take(&mut *der))).collect())
 }
 
@@ -143,6 +79,7 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFau
 /// If there is none, or a block of the file cannot be read.
 pub fn revocation_lists(bytes: &[u8]) -> Result<Vec<Vec<u8>>, PemFault> {
     let found = wanted(bytes, Wanted::RevocationLists)?;
+    at_most(REVOCATION_LISTS_MAX, found.len(), Wanted::RevocationLists)?;
     Ok(found.into_iter().map(|mut der| std::mem::take(&mut *der)).collect())
 }
 
@@ -152,17 +89,16 @@ pub fn revocation_lists(bytes: &[u8]) -> Result<Vec<Vec<u8>>, PemFault> {
 /// # Errors
 /// If there is none, one is encrypted, or a block of the file cannot be read.
 pub fn private_keys(bytes: &[u8]) -> Result<Vec<Zeroizing<PrivateKeyDer<'static>>>, PemFault> {
-    let found = wanted(bytes, Wanted::Key)?;
+    let found = wanted(bytes, Wanted::Keys)?;
     found.into_iter().map(|der| key(der).ok_or(PemFault::UnreadableKey)).collect()
 }
 
 /// The blocks of a file, with their lines, that were read and are not used for what the file is read for.
-pub fn unused(bytes: &[u8], wanted: Wanted) -> Vec<(usize, Label)> {
+pub fn unused(bytes: &[u8], file_use: FileUse) -> Vec<(usize, Label)> {
     if looks_like_der(bytes) {
         return Vec::new();
     }
-    let used = |block: &Block| wanted.takes(block.label) || wanted.expects(block.label);
-    let read = scan(bytes).read.into_iter().filter(|block| !used(block));
+    let read = scan(bytes).read.into_iter().filter(|block| !file_use.expects(block.label));
     read.map(|block| (block.line, block.label)).collect()
 }
 
@@ -175,10 +111,15 @@ pub fn holds_private_key(bytes: &[u8]) -> bool {
 
 fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFault> {
     if looks_like_der(bytes) {
+        if let Some(trailing) =
+            der_bytes(bytes).and_then(|der| bytes.len().checked_sub(der)).filter(|it| *it > 0)
+        {
+            return Err(PemFault::TrailingBytes(trailing));
+        }
         let is_key = PrivateKeyDer::try_from(bytes).is_ok();
         return match (wanted, is_key) {
-            (Wanted::Key, false) => Err(PemFault::UnreadableKey),
-            (Wanted::Certificates | Wanted::Chain | Wanted::RevocationLists, true) => {
+            (Wanted::Keys, false) => Err(PemFault::UnreadableKey),
+            (Wanted::Certificates | Wanted::RevocationLists, true) => {
                 Err(PemFault::Missing { wanted, found: vec![Label::of(b"PRIVATE KEY")] })
             }
             (_, _) => Ok(vec![Zeroizing::new(bytes.to_vec())]),
@@ -190,27 +131,26 @@ fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFa
     if is_utf_16(bytes) {
         return Err(PemFault::Utf16);
     }
-    let blocks = scan(bytes);
-    if !blocks.faults.is_empty() {
+    let mut blocks = scan(bytes);
+    if blocks.read.is_empty() {
+        match blocks.faults.named.first().map(|fault| fault.kind) {
+            None | Some(BlockFaultKind::Binary) => return Err(PemFault::NotPem { encoded_twice: false }),
+            Some(BlockFaultKind::EncodedTwice) => return Err(PemFault::NotPem { encoded_twice: true }),
+            Some(_) => {}
+        }
+    }
+    if blocks.faults.named.is_empty() {
+        for block in &blocks.read {
+            if let Some(kind) = hidden(block, wanted) {
+                blocks.faults.push(BlockFault { line: block.line, label: block.label, kind });
+            }
+        }
+    }
+    if !blocks.faults.named.is_empty() {
         return Err(PemFault::Blocks(blocks.faults));
     }
-    if blocks.read.is_empty() {
-        return Err(PemFault::NotPem { encoded_twice: is_encoded_twice(bytes) });
-    }
-    if wanted == Wanted::Key && blocks.read.iter().any(|block| block.label.kind == Kind::EncryptedKey) {
+    if wanted == Wanted::Keys && blocks.read.iter().any(|block| block.label.kind == Kind::EncryptedKey) {
         return Err(PemFault::EncryptedKey);
-    }
-    if matches!(wanted, Wanted::Certificates | Wanted::Chain) {
-        let wrapped = blocks.read.iter().filter(|block| block.label.kind == Kind::WrappedCertificates);
-        let unread = |block: &Block| BlockFault {
-            line: block.line,
-            label: block.label,
-            kind: BlockFaultKind::NotSupported,
-        };
-        let faults: Vec<_> = wrapped.map(unread).collect();
-        if !faults.is_empty() {
-            return Err(PemFault::Blocks(faults));
-        }
     }
     let (taken, others): (Vec<_>, Vec<_>) =
         blocks.read.into_iter().partition(|block| wanted.takes(block.label));
@@ -220,6 +160,21 @@ fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFa
     Ok(taken.into_iter().map(|block| block.der).collect())
 }
 
+/// Why a block that was read may hold what is wanted and is not used: in a form or under a label that hides it.
+fn hidden(block: &Block, wanted: Wanted) -> Option<BlockFaultKind> {
+    let is_wrapped = block.label.kind == Kind::WrappedCertificates;
+    let is_list = || !matches!(RevocationList::from_der(&block.der), Err(ListFault::Damaged));
+    match wanted {
+        Wanted::Certificates | Wanted::RevocationLists if is_wrapped => Some(BlockFaultKind::NotSupported),
+        Wanted::RevocationLists if !wanted.takes(block.label) && is_list() => Some(BlockFaultKind::ListLabel),
+        Wanted::Certificates | Wanted::Keys | Wanted::RevocationLists => None,
+    }
+}
+
+fn at_most(most: usize, found: usize, wanted: Wanted) -> Result<(), PemFault> {
+    if found > most { Err(PemFault::TooMany { wanted, most }) } else { Ok(()) }
+}
+
 /// A key in whatever form its bytes have. The form's name in the label is often wrong.
 fn key(mut der: Zeroizing<Vec<u8>>) -> Option<Zeroizing<PrivateKeyDer<'static>>> {
     // What is not a key is not moved out of the memory that is wiped.
@@ -227,13 +182,23 @@ fn key(mut der: Zeroizing<Vec<u8>>) -> Option<Zeroizing<PrivateKeyDer<'static>>>
     PrivateKeyDer::try_from(std::mem::take(&mut *der)).ok().map(Zeroizing::new)
 }
 
-/// DER begins with a SEQUENCE, whose length is that of the file or has a long form; PEM begins with text.
+/// DER begins with a SEQUENCE, whose length is that of the file or has a long form, or with a SEQUENCE and a small INTEGER;
+/// PEM begins with text.
 fn looks_like_der(bytes: &[u8]) -> bool {
     match bytes {
-        [0x30, 0x80..=0xff, ..] => true,
+        [0x30, 0x80..=0xff, ..] | [0x30, _, 0x02, 0x01, ..] => true,
         [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
         _ => false,
     }
+}
+
+/// How many bytes a structure in DER has by its header (X.690, 8.1.3); none if its length is indefinite or absurd.
+fn der_bytes(bytes: &[u8]) -> Option<usize> {
+    const HEADER: usize = 2;
+    let length = usize::from(*bytes.get(1)?);
+    let Some(octets) = length.checked_sub(0x80) else { return Some(HEADER + length) };
+    let octets = bytes.get(HEADER..HEADER + octets).filter(|octets| (1..=4).contains(&octets.len()))?;
+    Some(HEADER + octets.len() + octets.iter().fold(0, |length, octet| length << 8 | usize::from(*octet)))
 }
 
 fn is_utf_16(bytes: &[u8]) -> bool {
@@ -241,10 +206,7 @@ fn is_utf_16(bytes: &[u8]) -> bool {
         || bytes.windows(UTF_16_BEGIN.len()).any(|window| window == UTF_16_BEGIN)
 }
 
-/// Whether the text is base64 of PEM, as in a Kubernetes manifest: `-----BEGIN` becomes this.
-fn is_encoded_twice(bytes: &[u8]) -> bool {
-    bytes.trim_ascii().starts_with(b"LS0tLS1CRUdJTi")
-}
-
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod outside_tests;

@@ -6,7 +6,7 @@ use super::*;
 
 const KEY: &[u8] = b"0\x03\x02\x01\x00";
 
-fn block(label: &str, der: &[u8]) -> String {
+pub(super) fn block(label: &str, der: &[u8]) -> String {
     ::pem::encode_config(
         &::pem::Pem::new(label, der),
         ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF),
@@ -20,7 +20,7 @@ fn seen(text: &[u8]) -> usize {
 
 fn kinds(text: &str) -> (usize, Vec<BlockFaultKind>) {
     let blocks = scan(text.as_bytes());
-    (blocks.read.len(), blocks.faults.iter().map(|fault| fault.kind).collect())
+    (blocks.read.len(), blocks.faults.named.iter().map(|fault| fault.kind).collect())
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_block_that_cannot_be_read_is_a_fault_with_its_line() {
     ] {
         assert_eq!(kinds(&text), (0, vec![fault]), "{text}");
         let line = if fault == BlockFaultKind::NoBegin { 4 } else { 1 };
-        assert_eq!(scan(text.as_bytes()).faults[0].line, line, "{text}");
+        assert_eq!(scan(text.as_bytes()).faults.named[0].line, line, "{text}");
     }
 }
 
@@ -93,10 +93,12 @@ fn a_file_without_what_is_wanted_says_what_it_holds() {
     assert_eq!(missing.to_string(), "the file holds no certificate, but a `PRIVATE KEY` block");
     let both = block("CERTIFICATE", &[1; 9]) + &key;
     assert_eq!(private_keys(both.as_bytes()).expect("a key").len(), 1);
-    assert_eq!(unused(both.as_bytes(), Wanted::Chain), []);
-    assert_eq!(unused(both.as_bytes(), Wanted::Certificates), [(4, Label::of(b"PRIVATE KEY"))]);
+    assert_eq!(unused(both.as_bytes(), FileUse::Chain), []);
+    assert_eq!(unused(both.as_bytes(), FileUse::Anchors), [(4, Label::of(b"PRIVATE KEY"))]);
     let wrapped = block("PKCS7", &[1; 9]) + &both;
-    assert!(matches!(certificates(wrapped.as_bytes()), Err(PemFault::Blocks(faults)) if faults.len() == 1));
+    assert!(
+        matches!(certificates(wrapped.as_bytes()), Err(PemFault::Blocks(faults)) if faults.named.len() == 1)
+    );
     assert_eq!(certificates(b" \n"), Err(PemFault::Empty));
     assert_eq!(certificates(b"\xff\xfe-\0"), Err(PemFault::Utf16));
     assert_eq!(certificates(b"LS0tLS1CRUdJTiBD"), Err(PemFault::NotPem { encoded_twice: true }));
@@ -123,16 +125,27 @@ fn only_keys_are_encrypted_and_no_file_takes_long() {
     let marked = block("CERTIFICATE", &[1; 9]).replacen('\n', "\nProc-Type: 4,ENCRYPTED\n\n", 1);
     assert_eq!(kinds(&marked), (0, vec![BlockFaultKind::NotSupported]));
     // Each BEGIN without an END is a fault; the time must not grow with the square of their number.
-    let many = "-----BEGIN".repeat(100_000);
-    assert_eq!(scan(many.as_bytes()).faults.len(), 100_000);
+    for many in [
+        "-----BEGIN".repeat(100_000),
+        "-----BEGIN".repeat(100_000) + &" ".repeat(1_000_000),
+        "-----BEGIN A-----".repeat(100_000) + &"-".repeat(1_000_000),
+    ] {
+        let faults = scan(many.as_bytes()).faults;
+        assert_eq!((faults.named.len(), faults.more), (BLOCK_FAULTS_MAX, 100_000 - BLOCK_FAULTS_MAX));
+    }
+    for mentioned in ["x-----BEGIN", "-".repeat(1_000_000).as_str(), "x-begin ", "x-begin\n", "MI ", "%2D"] {
+        let many = format!("x{}", mentioned.repeat(500_000 / mentioned.len()));
+        assert_eq!(scan(many.as_bytes()).faults, BlockFaults::default(), "{mentioned}");
+    }
 }
 
 /// A file of blocks, each damaged in one of many ways or whole, joined in one of many ways.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let labels = prop::sample::select(vec!["CERTIFICATE", "X509 CRL", "PRIVATE KEY", "ODD THING"]);
     let piece =
-        (labels, prop::collection::vec(any::<u8>(), 1..90), 0_usize..14).prop_map(|(label, der, way)| {
-            let whole = block(label, &der);
+        (labels, prop::collection::vec(any::<u8>(), 40..90), 0_usize..14).prop_map(|(label, der, way)| {
+            // No number in hexadecimal, which would be no data.
+            let whole = block(label, &[b"\xfa\xce".as_slice(), &der].concat());
             match way {
                 0 => whole.replace('\n', " "),
                 1 => whole.replace('\n', ""),
@@ -140,7 +153,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
                 3 => whole.replace("-----BEGIN", "----BEGIN"),
                 4 => whole.replacen('\n', "\nk: v\n\n", 1),
                 5 => whole.replace('\n', "\r\n"),
-                6 => whole.lines().next().unwrap_or_default().to_owned(),
+                6 => whole.lines().take(2).collect::<Vec<_>>().join("\n"),
                 7 => whole.replace("END ", "END X"),
                 8 => format!("\u{feff}{whole}"),
                 9 => whole.trim_end().to_owned(),
@@ -160,9 +173,9 @@ proptest! {
     #[test]
     fn as_many_blocks_are_read_or_faults_as_a_person_sees(text in file()) {
         let blocks = scan(&text);
-        let extra = [BlockFaultKind::NoBegin, BlockFaultKind::DashesDamaged];
-        let faults = blocks.faults.iter().filter(|fault| !extra.contains(&fault.kind)).count();
-        prop_assert_eq!(blocks.read.len() + faults, seen(&text), "{:?}", blocks);
+        let extra = [BlockFaultKind::NoBegin, BlockFaultKind::DashesDamaged, BlockFaultKind::Unmarked];
+        let faults = blocks.faults.named.iter().filter(|fault| !extra.contains(&fault.kind)).count();
+        prop_assert_eq!(blocks.read.len() + faults, seen(&text), "{:?} {}", blocks, String::from_utf8_lossy(&text));
     }
 
     #[test]
