@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::context::{ValidationContext, section};
+use super::findings::Findings;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
 use super::schema;
@@ -13,35 +14,35 @@ use crate::server::Listen;
 /// The longest path that fits `sockaddr_un`, in bytes, without the final NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-pub(super) fn admin(node: Option<&Node>, taken: &[Listen], context: &mut ValidationContext) -> Settings {
-    let (table, span) = section(node, "admin", context);
-    let reader = Reader::new(table, span, &schema::ADMIN, &mut context.findings);
-    let texts = match reader.texts("listen", &mut context.findings) {
+pub(super) fn admin(
+    node: Option<&Node>,
+    taken: &[Listen],
+    context: &mut ValidationContext,
+    findings: &mut Findings,
+) -> Settings {
+    let (table, span) = section(node, "admin", findings);
+    let reader = Reader::new(table, span, &schema::ADMIN, findings);
+    let texts = match reader.texts("listen", findings) {
         Field::Is((texts, _)) => texts,
         Field::Missing | Field::Bad => reader.default_texts("listen"),
     };
     let mut listen: Vec<Address> = Vec::new();
     for text in texts {
-        let Some(address) = address(text, context) else { continue };
+        let Some(address) = address(text, context, findings) else { continue };
         match &address {
             Address::Tcp(tcp) if tcp.port() != 0 && taken.contains(&Listen::Address(*tcp)) => {
-                context
-                    .findings
+                findings
                     .error(text.span, format!("`{}` is also an address of `[server]`", text.text))
                     .hint("give the admin listener another port, or turn it off with `listen = []`");
             }
             Address::Inherited(which) if taken.contains(&Listen::Inherited(which.clone())) => {
-                context
-                    .findings
-                    .error(text.span, format!("`{}` is also a socket of `[server]`", text.text))
-                    .hint(
-                        "give each a name with FileDescriptorName= in its socket unit, and write `systemd:NAME`",
-                    );
+                findings.error(text.span, format!("`{}` is also a socket of `[server]`", text.text)).hint(
+                    "give each a name with FileDescriptorName= in its socket unit, and write `systemd:NAME`",
+                );
             }
             Address::Tcp(tcp) if tcp.port() == 0 => {}
             Address::Tcp(_) | Address::Unix(_) | Address::Inherited(_) if listen.contains(&address) => {
-                context
-                    .findings
+                findings
                     .error(
                         text.span,
                         format!("`{}` is the same address as another one of the list", text.text),
@@ -55,17 +56,16 @@ pub(super) fn admin(node: Option<&Node>, taken: &[Listen], context: &mut Validat
     Settings { listen }
 }
 
-fn address(text: Text<'_>, context: &mut ValidationContext) -> Option<Address> {
+fn address(text: Text<'_>, context: &mut ValidationContext, findings: &mut Findings) -> Option<Address> {
     if let Some(path) = text.text.strip_prefix("unix:") {
-        return unix(path, text, context);
+        return unix(path, text, context, findings);
     }
-    if let Some(which) = inherited(text, context) {
+    if let Some(which) = inherited(text, findings) {
         return which.map(Address::Inherited);
     }
-    let address = socket_address(text, context)?;
+    let address = socket_address(text, findings)?;
     if !address.ip().is_loopback() {
-        context
-            .findings
+        findings
             .error(
                 text.span,
                 format!(
@@ -78,7 +78,12 @@ fn address(text: Text<'_>, context: &mut ValidationContext) -> Option<Address> {
     Some(Address::Tcp(address))
 }
 
-fn unix(path: &str, text: Text<'_>, context: &mut ValidationContext) -> Option<Address> {
+fn unix(
+    path: &str,
+    text: Text<'_>,
+    context: &mut ValidationContext,
+    findings: &mut Findings,
+) -> Option<Address> {
     let resolved = context.files.resolve(path);
     let length = resolved.as_os_str().as_bytes().len();
     let message = if path.is_empty() || path.contains('\0') {
@@ -91,6 +96,6 @@ fn unix(path: &str, text: Text<'_>, context: &mut ValidationContext) -> Option<A
     } else {
         return Some(Address::Unix(resolved));
     };
-    context.findings.error(text.span, message).hint("write a short path, as in `unix:run/admin.sock`");
+    findings.error(text.span, message).hint("write a short path, as in `unix:run/admin.sock`");
     None
 }

@@ -1,7 +1,8 @@
 //! `ca` of a `[[sender]]`: the certificates that vouch for it.
 
 use super::certificates::{Dates, FILE_FINDINGS_MAX, dates, fact, report_unreadable, report_unused};
-use super::context::ValidationContext;
+use super::context::{Facts, ValidationContext};
+use super::findings::Findings;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
 use crate::devpki::is_development;
@@ -56,35 +57,37 @@ pub(super) fn anchors(
     reader: &Reader<'_>,
     purpose: &AnchorPurpose<'_>,
     context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
+    beyond_loopback: bool,
 ) -> Option<Vec<Anchor>> {
     let shown = purpose.shown;
-    let (files, span) = match reader.some_texts("ca", &mut context.findings) {
+    let (files, span) = match reader.some_texts("ca", findings) {
         Field::Is(found) => found,
         Field::Bad => return None,
         Field::Missing => {
-            context
-                .findings
+            findings
                 .missing(reader.span, format!("{shown} has no `ca`: nothing vouches for its certificate"))
                 .hint("add `ca = [\"…\"]`, the certificate of the CA that signed the sender's");
             return None;
         }
     };
-    let (before, most) = (context.findings.len(), FILE_FINDINGS_MAX * files.len());
+    let (before, most) = (findings.len(), FILE_FINDINGS_MAX * files.len());
     let mut candidates = Vec::new();
     let mut sound = true;
     for at in files {
-        sound &= read(at, purpose, &mut candidates, context);
+        sound &= read(at, purpose, &mut candidates, context, findings);
     }
     let some = candidates.iter().any(Candidate::is_useful);
     for candidate in &candidates {
-        say_what_it_is(candidate, some, shown, context);
+        say_what_it_is(candidate, some, shown, findings);
     }
-    by_time(&candidates, shown, context);
-    context.findings.limit(before, most, &format!("{shown}: `ca`"));
-    development(&candidates, shown, span, context);
+    by_time(&candidates, shown, findings, facts);
+    findings.limit(before, most, &format!("{shown}: `ca`"));
+    development(&candidates, shown, span, findings, beyond_loopback);
     for candidate in &candidates {
         let file = context.files.resolve(candidate.at.text);
-        context.certificates.push(fact(Role::Anchor, purpose.name, &file, &candidate.anchor.identity));
+        facts.certificates.push(fact(Role::Anchor, purpose.name, &file, &candidate.anchor.identity));
     }
     (sound && some).then(|| candidates.into_iter().map(|candidate| candidate.anchor).collect())
 }
@@ -95,18 +98,19 @@ fn read<'a>(
     purpose: &AnchorPurpose<'_>,
     candidates: &mut Vec<Candidate<'a>>,
     context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> bool {
     let shown = purpose.shown;
-    let Some(contents) = context.files.open(at, shown, &mut context.findings) else { return false };
+    let Some(contents) = context.files.open(at, shown, findings) else { return false };
     let file = contents.path.display();
     let certificates = match pem::certificates(&contents.bytes) {
         Ok(certificates) => certificates,
         Err(fault) => {
-            report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, context);
+            report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, findings);
             return false;
         }
     };
-    report_unused(&contents.bytes, FileUse::Anchors, &format!("{shown}: `{file}`"), at.span, context);
+    report_unused(&contents.bytes, FileUse::Anchors, &format!("{shown}: `{file}`"), at.span, findings);
     let mut sound = true;
     for der in certificates {
         match Anchor::new(der) {
@@ -118,12 +122,11 @@ fn read<'a>(
                 let kind = if anchor.never_issues().is_none() { "the CA" } else { "the certificate" };
                 let what = format!("{shown}: `{file}`: {kind} `{}`", anchor.identity.subject);
                 let renew = "ask the sender for its new CA and name both here";
-                let dates = dates(Role::Anchor, &anchor.identity, &what, at.span, renew, context);
+                let dates = dates(Role::Anchor, &anchor.identity, &what, at.span, renew, context, findings);
                 candidates.push(Candidate { at, anchor, what, dates, use_of_it });
             }
             Err(fault) => {
-                context
-                    .findings
+                findings
                     .error(at.span, format!("{shown}: `{file}`: {fault}"))
                     .hint("copy the file again, or ask the sender for its CA in PEM");
                 sound = false;
@@ -147,7 +150,7 @@ fn use_of(anchor: &Anchor, purpose: &AnchorPurpose<'_>) -> Use {
     if fits { Use::Presented(why) } else { Use::Nothing(why) }
 }
 
-fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, context: &mut ValidationContext) {
+fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, findings: &mut Findings) {
     const HINT: &str = "name the CA that signed the sender's certificate";
     let Candidate { at, what, .. } = candidate;
     match &candidate.use_of_it {
@@ -158,17 +161,13 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, context: &
             );
             let hint = "write `eku = \"any\"`, if this is how the sender's CA does it";
             if some {
-                context.findings.warning(at.span, message).hint(hint);
+                findings.warning(at.span, message).hint(hint);
             } else {
-                context
-                    .findings
-                    .error(at.span, format!("{message}; {shown} has nothing that can vouch"))
-                    .hint(hint);
+                findings.error(at.span, format!("{message}; {shown} has nothing that can vouch")).hint(hint);
             }
         }
         Use::Presented(why) => {
-            context
-                .findings
+            findings
                 .note(
                     at.span,
                     format!("{what} never issues: {why}; it counts as the sender's own certificate alone"),
@@ -177,8 +176,7 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, context: &
         }
         // While another is left this is untidy; without one nobody gets in.
         Use::Nothing(why) if some => {
-            context
-                .findings
+            findings
                 .warning(
                     at.span,
                     format!(
@@ -188,8 +186,7 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, context: &
                 .hint(HINT);
         }
         Use::Nothing(why) => {
-            context
-                .findings
+            findings
                 .error(
                     at.span,
                     format!(
@@ -202,14 +199,13 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, context: &
     }
 }
 
-fn by_time(candidates: &[Candidate<'_>], shown: &str, context: &mut ValidationContext) {
+fn by_time(candidates: &[Candidate<'_>], shown: &str, findings: &mut Findings, facts: &mut Facts) {
     let useful = |candidate: &&Candidate<'_>| candidate.is_useful();
     let left = candidates.iter().filter(useful).any(|candidate| candidate.dates == Dates::Valid);
     let mut reasons = Vec::new();
     for candidate in candidates {
         let Dates::Invalid(why) = &candidate.dates else { continue };
-        context
-            .findings
+        findings
             .error(candidate.at.span, format!("{} {why}", candidate.what))
             .by_time(candidate.anchor.identity.sha256.to_string())
             .hint(if left {
@@ -220,23 +216,27 @@ fn by_time(candidates: &[Candidate<'_>], shown: &str, context: &mut ValidationCo
         reasons.push(format!("`{}` {why}", candidate.anchor.identity.subject));
     }
     if !left && !reasons.is_empty() {
-        context.degraded.push(format!("{shown}: no valid CA: {}", reasons.join(", ")));
+        facts.degraded.push(format!("{shown}: no valid CA: {}", reasons.join(", ")));
     }
 }
 
-fn development(candidates: &[Candidate<'_>], shown: &str, span: &Span, context: &mut ValidationContext) {
+fn development(
+    candidates: &[Candidate<'_>],
+    shown: &str,
+    span: &Span,
+    findings: &mut Findings,
+    beyond_loopback: bool,
+) {
     let Some(toy) = candidates.iter().find(|candidate| is_development(&candidate.anchor.identity)) else {
         return;
     };
     let subject = &toy.anchor.identity.subject;
-    if context.beyond_loopback {
-        context
-            .findings
+    if beyond_loopback {
+        findings
             .warning(span, format!("{shown} is vouched for by a DEVELOPMENT CA (`{subject}`) while `[server]` listens beyond loopback: anyone who has `root-ca.key` can deliver as this sender"))
             .hint("name the sender's real CA before the world can reach this port");
     } else {
-        context
-            .findings
+        findings
             .warning(span, format!("{shown} is vouched for by a development CA (`{subject}`)"))
             .hint("fine for trying things out; name the sender's real CA for real deliveries");
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::context::ValidationContext;
+use super::findings::Findings;
 use super::raw::Span;
 use crate::clock::distance;
 use crate::identity::Identity;
@@ -28,6 +29,7 @@ pub(super) fn dates(
     span: &Span,
     hint: &str,
     context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Dates {
     let now = context.now;
     if now < identity.not_before {
@@ -41,8 +43,7 @@ pub(super) fn dates(
     }
     if let Some(expiring) = expiring(role, identity.not_before, ends, now) {
         let (distance, share) = (distance(now, ends), expiring.share);
-        context
-            .findings
+        findings
             .warning(
                 span,
                 format!("{what} expires {ends}, {distance}; less than {share} of its lifetime is left"),
@@ -65,17 +66,17 @@ pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
 }
 
 /// Reports why a file cannot be read as PEM or DER: one finding for each block at fault.
-pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, context: &mut ValidationContext) {
+pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, findings: &mut Findings) {
     let PemFault::Blocks(blocks) = fault else {
-        context.findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
+        findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
         return;
     };
     for block in &blocks.named {
-        context.findings.error(span, format!("{what}: {block}")).hint(block.hint());
+        findings.error(span, format!("{what}: {block}")).hint(block.hint());
     }
     if blocks.more > 0 {
         let message = format!("{what}: {} more blocks cannot be read", blocks.more);
-        context.findings.error(span, message).hint("correct those that are named, and check again");
+        findings.error(span, message).hint("correct those that are named, and check again");
     }
 }
 
@@ -85,7 +86,7 @@ pub(super) fn report_unused(
     file_use: FileUse,
     what: &str,
     span: &Span,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) {
     for (line, label) in unused(bytes, file_use) {
         let hint = if label.is_private_key() {
@@ -97,9 +98,9 @@ pub(super) fn report_unused(
         if file_use == FileUse::RevocationLists && !label.is_known() {
             // It may be a list; one that is not read leaves revoked certificates accepted.
             let hint = "fetch the file again; a list begins with `-----BEGIN X509 CRL-----`";
-            context.findings.error(span, message).hint(hint);
+            findings.error(span, message).hint(hint);
         } else {
-            context.findings.warning(span, message).hint(hint);
+            findings.warning(span, message).hint(hint);
         }
     }
 }

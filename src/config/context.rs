@@ -1,4 +1,4 @@
-//! What every table is validated with: the findings so far, the files, and the time.
+//! What a table is validated with, and the facts that it contributes.
 
 use jiff::Timestamp;
 
@@ -7,18 +7,19 @@ use super::findings::Findings;
 use super::raw::{Node, Span, Table};
 use crate::tls::expiry::CertificateFact;
 
-/// The context that is passed from table to table.
+/// What validation depends on besides the text: the named files and the time.
 pub(super) struct ValidationContext {
-    pub(super) findings: Findings,
     pub(super) files: Files,
     pub(super) now: Timestamp,
+}
+
+/// What a table contributes to the report, besides its settings.
+#[derive(Default)]
+pub(super) struct Facts {
     pub(super) certificates: Vec<CertificateFact>,
+    /// What does not work because of time alone, in a sentence each.
     pub(super) degraded: Vec<String>,
     pub(super) alone: Vec<Alone>,
-    /// The name of the spool's group and its number.
-    pub(super) group: Option<(String, u32)>,
-    /// Whether the server listens beyond loopback, which makes some warnings more urgent.
-    pub(super) beyond_loopback: bool,
 }
 
 /// A server certificate whose issuer may be a root or an intermediate: the certificate does not say.
@@ -29,21 +30,6 @@ pub(super) struct Alone {
     pub(super) issuer: String,
 }
 
-impl ValidationContext {
-    pub(super) fn new(findings: Findings, files: Files, now: Timestamp) -> Self {
-        Self {
-            findings,
-            files,
-            now,
-            certificates: Vec::new(),
-            degraded: Vec::new(),
-            alone: Vec::new(),
-            group: None,
-            beyond_loopback: false,
-        }
-    }
-}
-
 /// A table that is not there reads as one without keys.
 static NOWHERE: (Table, Span) = (Table { entries: Vec::new() }, 0..0);
 
@@ -51,13 +37,12 @@ static NOWHERE: (Table, Span) = (Table { entries: Vec::new() }, 0..0);
 pub(super) fn section<'a>(
     node: Option<&'a Node>,
     name: &str,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> (&'a Table, &'a Span) {
     let nowhere = (&NOWHERE.0, &NOWHERE.1);
     let Some(node) = node else { return nowhere };
     let Some(table) = node.value.as_table() else {
-        context
-            .findings
+        findings
             .error(&node.span, format!("{} where `{name}` is a table", node.value.kind()))
             .hint(format!("write `[{name}]` once, on a separate line, and its keys below"));
         return nowhere;
@@ -69,20 +54,19 @@ pub(super) fn section<'a>(
 pub(super) fn sections<'a>(
     node: Option<&'a Node>,
     name: &str,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Vec<(&'a Table, &'a Span)> {
     let hint = format!("write `[[{name}]]`, with two brackets, before the keys of each");
     let Some(node) = node else {
-        context.findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is needed")).hint(
-            format!("add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"),
-        );
+        findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is needed")).hint(format!(
+            "add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"
+        ));
         return Vec::new();
     };
     let items = node.value.as_list().unwrap_or_default();
     let tables: Vec<_> = items.iter().filter_map(|item| Some((item.value.as_table()?, &item.span))).collect();
     if tables.is_empty() || tables.len() < items.len() {
-        context
-            .findings
+        findings
             .error(&node.span, format!("{} where a list of `[[{name}]]` is expected", node.value.kind()))
             .hint(hint);
         return Vec::new();

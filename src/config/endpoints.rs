@@ -1,6 +1,7 @@
 //! `[[endpoint]]`: a path, who may deliver to it, and the answer.
 
 use super::context::ValidationContext;
+use super::findings::Findings;
 use super::names::name;
 use super::networks::networks;
 use super::raw::{Span, Table};
@@ -31,20 +32,21 @@ pub(super) fn endpoints<'a>(
     tables: &[(&'a Table, &'a Span)],
     known: &[SenderDraft<'_>],
     context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Vec<EndpointDraft<'a>> {
     let mut drafts: Vec<EndpointDraft<'a>> = Vec::new();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &schema::ENDPOINT, &mut context.findings);
-        let (text, name) = name(&reader, "endpoint", drafts.iter().map(|draft| draft.name), context);
+        let reader = Reader::new(table, span, &schema::ENDPOINT, findings);
+        let (text, name) = name(&reader, "endpoint", drafts.iter().map(|draft| draft.name), findings);
         let shown =
             text.map_or_else(|| "this endpoint".to_owned(), |text| format!("endpoint `{}`", text.text));
-        let path = path(&reader, &shown, context);
-        let suffixes = suffixes(&reader, context);
-        let (senders, senders_are_known) = senders(&reader, &shown, known, context);
-        let max_body = reader.size("max_body", &mut context.findings).0;
-        let response = response(&reader, context);
-        let secret = query_secret(&reader, &shown, context);
-        let from = networks(&reader, context);
+        let path = path(&reader, &shown, findings);
+        let suffixes = suffixes(&reader, findings);
+        let (senders, senders_are_known) = senders(&reader, &shown, known, findings);
+        let max_body = reader.size("max_body", findings).0;
+        let response = response(&reader, findings);
+        let secret = query_secret(&reader, &shown, context, findings);
+        let from = networks(&reader, findings);
         let endpoint = name.zip(path).map(|(name, path)| Endpoint {
             name,
             path: path.text.to_owned(),
@@ -60,13 +62,12 @@ pub(super) fn endpoints<'a>(
     drafts
 }
 
-fn path<'a>(reader: &Reader<'a>, shown: &str, context: &mut ValidationContext) -> Option<Text<'a>> {
-    match reader.text("path", &mut context.findings) {
-        Field::Is(path) => is_path(path, "path", context).then_some(path),
+fn path<'a>(reader: &Reader<'a>, shown: &str, findings: &mut Findings) -> Option<Text<'a>> {
+    match reader.text("path", findings) {
+        Field::Is(path) => is_path(path, "path", findings).then_some(path),
         Field::Bad => None,
         Field::Missing => {
-            context
-                .findings
+            findings
                 .missing(reader.span, format!("{shown} has no `path`"))
                 .hint("add one, as in `path = \"/webhooks/pix\"`");
             None
@@ -74,25 +75,24 @@ fn path<'a>(reader: &Reader<'a>, shown: &str, context: &mut ValidationContext) -
     }
 }
 
-fn suffixes<'a>(reader: &Reader<'a>, context: &mut ValidationContext) -> Vec<Text<'a>> {
-    let (texts, _) = reader.texts("suffixes", &mut context.findings).or((Vec::new(), reader.span));
-    texts.into_iter().filter(|text| is_path(*text, "suffix", context) && is_bare(*text, context)).collect()
+fn suffixes<'a>(reader: &Reader<'a>, findings: &mut Findings) -> Vec<Text<'a>> {
+    let (texts, _) = reader.texts("suffixes", findings).or((Vec::new(), reader.span));
+    texts.into_iter().filter(|text| is_path(*text, "suffix", findings) && is_bare(*text, findings)).collect()
 }
 
 /// No request ends with the slash of a suffix and is meant to.
-fn is_bare(text: Text<'_>, context: &mut ValidationContext) -> bool {
+fn is_bare(text: Text<'_>, findings: &mut Findings) -> bool {
     // A slash alone adds nothing to the path, which is reported where the paths are compared.
     let bare = text.text == "/" || !text.text.ends_with('/');
     if !bare {
-        context
-            .findings
+        findings
             .error(text.span, format!("the suffix `{}` ends with a slash", text.text))
             .hint("write it without, as in `/pix`, or remove it");
     }
     bare
 }
 
-fn is_path(text: Text<'_>, what: &str, context: &mut ValidationContext) -> bool {
+fn is_path(text: Text<'_>, what: &str, findings: &mut Findings) -> bool {
     let path = text.text;
     let (message, hint) = if let Some((at, c)) = path.char_indices().find(|(_, c)| matches!(c, '?' | '#')) {
         let before = path.get(..at).unwrap_or_default();
@@ -120,7 +120,7 @@ fn is_path(text: Text<'_>, what: &str, context: &mut ValidationContext) -> bool 
     } else {
         return true;
     };
-    context.findings.error(text.span, message).hint(hint);
+    findings.error(text.span, message).hint(hint);
     false
 }
 
@@ -128,14 +128,13 @@ fn senders<'a>(
     reader: &Reader<'a>,
     shown: &str,
     known: &[SenderDraft<'_>],
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> (Vec<(SenderIndex, &'a Span)>, bool) {
-    let texts = match reader.some_texts("senders", &mut context.findings) {
+    let texts = match reader.some_texts("senders", findings) {
         Field::Is((texts, _)) => texts,
         Field::Bad => return (Vec::new(), false),
         Field::Missing => {
-            context
-                .findings
+            findings
                 .missing(reader.span, format!("{shown} has no `senders`: nobody could deliver to it"))
                 .hint("add `senders = [\"…\"]` with the names of those who may");
             return (Vec::new(), false);
@@ -156,7 +155,7 @@ fn senders<'a>(
         if known.is_empty() || known.iter().any(|draft| draft.name.is_none()) {
             continue;
         }
-        context.findings.missing(text.span, format!("there is no sender `{}`", text.text)).hint(
+        findings.missing(text.span, format!("there is no sender `{}`", text.text)).hint(
             match nearest(text.text, names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("write {}, or add a `[[sender]]` of that name", choices(names())),

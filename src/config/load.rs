@@ -96,9 +96,9 @@ pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result
     for fault in &faults {
         findings.syntax(fault);
     }
-    let mut context = ValidationContext::new(findings, files, now);
-    let settings = validate(&table, &mut context);
-    let report = context.findings.into_report();
+    let mut context = ValidationContext { files, now };
+    let settings = validate(&table, &mut context, &mut findings);
+    let report = findings.into_report();
     let digest = context.files.digest();
     let files = context.files.into_names();
     let settings = settings
@@ -117,10 +117,11 @@ pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());
     // The findings are for `check`; no address depends on the time.
-    let mut context = ValidationContext::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
+    let mut findings = Findings::new(file);
+    let mut context = ValidationContext { files: Files::beside(path), now: Timestamp::UNIX_EPOCH };
     let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut context.findings);
-    Ok(admin(top.written("admin"), &[], &mut context))
+    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut findings);
+    Ok(admin(top.written("admin"), &[], &mut context, &mut findings))
 }
 
 /// Reads only where the spool is, and whose: a consumer needs no certificate.
@@ -131,10 +132,11 @@ pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
     let contents = contents(path, &ReadScope::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());
-    let mut context = ValidationContext::new(Findings::new(file), Files::beside(path), Timestamp::UNIX_EPOCH);
+    let mut findings = Findings::new(file);
+    let mut context = ValidationContext { files: Files::beside(path), now: Timestamp::UNIX_EPOCH };
     let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut context.findings);
-    Ok(super::spool::spool(top.written("spool"), &mut context))
+    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut findings);
+    Ok(super::spool::spool(top.written("spool"), &mut context, &mut findings).0)
 }
 
 fn contents(path: &Path, read_scope: &ReadScope) -> Result<Vec<u8>, LoadError> {

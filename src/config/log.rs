@@ -1,6 +1,7 @@
 //! `[log]`: how lines look, and how many there are.
 
-use super::context::{ValidationContext, section};
+use super::context::section;
+use super::findings::Findings;
 use super::raw::Node;
 use super::reader::Reader;
 use super::schema;
@@ -16,9 +17,8 @@ const LEVELS: &[(&str, Level)] = &[
     ("trace", Level::Trace),
 ];
 
-pub(super) fn log(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
-    let (table, span) = section(node, "log", context);
-    let findings = &mut context.findings;
+pub(super) fn log(node: Option<&Node>, findings: &mut Findings) -> Settings {
+    let (table, span) = section(node, "log", findings);
     let reader = Reader::new(table, span, &schema::LOG, findings);
     Settings {
         format: reader.word("format", FORMATS, findings),

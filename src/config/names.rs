@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::context::ValidationContext;
+use super::findings::Findings;
 use super::reader::{Field, Reader, Text};
 use crate::policy::{Name, NameError};
 
@@ -11,23 +11,21 @@ pub(super) fn name<'a>(
     reader: &Reader<'a>,
     what: &str,
     others: impl Iterator<Item = Option<Text<'a>>>,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> (Option<Text<'a>>, Option<Name>) {
-    let text = match reader.text("name", &mut context.findings) {
+    let text = match reader.text("name", findings) {
         Field::Is(text) => text,
         Field::Bad => return (None, None),
         Field::Missing => {
-            context
-                .findings
+            findings
                 .missing(reader.span, format!("this {what} has no `name`"))
                 .hint(format!("add one, as in `name = {}`", reader.example("name")));
             return (None, None);
         }
     };
     if let Some(first) = others.flatten().find(|other| other.text == text.text) {
-        let line = context.findings.line(first.span);
-        context
-            .findings
+        let line = findings.line(first.span);
+        findings
             .error(text.span, format!("`{}` is already the name of another {what} (line {line})", text.text))
             .hint(format!("give each {what} its own name"));
         return (Some(text), None);
@@ -41,7 +39,7 @@ pub(super) fn name<'a>(
                 }
                 NameError::Reserved(_) => "take another name",
             };
-            context.findings.error(text.span, fault.to_string()).hint(hint);
+            findings.error(text.span, fault.to_string()).hint(hint);
             (Some(text), None)
         }
     }

@@ -4,28 +4,26 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::context::ValidationContext;
+use super::findings::Findings;
 use super::reader::{Field, Reader};
 
 /// The networks; none for all. What is wrong with one has been said, and keeps the settings from
 /// being used.
-pub(super) fn networks(endpoint: &Reader<'_>, context: &mut ValidationContext) -> Vec<IpNet> {
-    let Field::Is((texts, _)) = endpoint.some_texts("from", &mut context.findings) else { return Vec::new() };
+pub(super) fn networks(endpoint: &Reader<'_>, findings: &mut Findings) -> Vec<IpNet> {
+    let Field::Is((texts, _)) = endpoint.some_texts("from", findings) else { return Vec::new() };
     let mut networks = Vec::new();
     for text in texts {
         let parsed = text.text.parse().or_else(|_| text.text.parse::<IpAddr>().map(IpNet::from));
         match parsed {
             // No peer has such an address: those that come over IPv4 are shown as such.
             Ok(IpNet::V6(mapped)) if mapped.addr().to_ipv4_mapped().is_some() => {
-                context
-                    .findings
+                findings
                     .error(text.span, format!("`{mapped}` is an IPv4 network in IPv6 form"))
                     .hint("write it as IPv4, as in `198.51.100.0/24`");
             }
             Ok(network) if network == network.trunc() => networks.push(network),
             Ok(network) => {
-                context
-                    .findings
+                findings
                     .error(text.span, format!("`{network}` is an address within a network, not the network"))
                     .hint(format!(
                         "write `{}` for the network, or the address without `/` for it alone",
@@ -33,8 +31,7 @@ pub(super) fn networks(endpoint: &Reader<'_>, context: &mut ValidationContext) -
                     ));
             }
             Err(_) => {
-                context
-                    .findings
+                findings
                     .error(text.span, format!("`{}` is not a network", text.text))
                     .hint("write it as in `198.51.100.0/24` or `2001:db8::/32`, or a single address");
             }

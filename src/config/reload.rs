@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::context::{ValidationContext, section};
+use super::context::section;
+use super::findings::Findings;
 use super::raw::Node;
 use super::reader::Reader;
 use super::schema;
@@ -11,9 +12,8 @@ use crate::watch::Settings;
 /// The watch waits no longer than this for files to settle.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
 
-pub(super) fn reload(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
-    let (table, span) = section(node, "reload", context);
-    let findings = &mut context.findings;
+pub(super) fn reload(node: Option<&Node>, findings: &mut Findings) -> Settings {
+    let (table, span) = section(node, "reload", findings);
     let reader = Reader::new(table, span, &schema::RELOAD, findings);
     let watch = reader.boolean("watch", findings);
     let poll = reader.time_or("poll", "off", findings);

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::context::ValidationContext;
+use super::findings::Findings;
 use super::reader::{Reader, Text};
 use super::schema;
 use crate::policy::ResponseRule;
@@ -34,12 +34,11 @@ const NOT_ECHOED: &[&str] = &[
     "upgrade",
 ];
 
-pub(super) fn response(endpoint: &Reader<'_>, context: &mut ValidationContext) -> ResponseRule {
-    let Some((table, span)) = endpoint.table("response", &mut context.findings).ok() else {
+pub(super) fn response(endpoint: &Reader<'_>, findings: &mut Findings) -> ResponseRule {
+    let Some((table, span)) = endpoint.table("response", findings).ok() else {
         return ResponseRule::default();
     };
-    let reader = Reader::new(table, span, &schema::RESPONSE, &mut context.findings);
-    let findings = &mut context.findings;
+    let reader = Reader::new(table, span, &schema::RESPONSE, findings);
     let status = reader
         .integer("status", findings)
         .and_then(|(number, span)| {
@@ -55,21 +54,19 @@ pub(super) fn response(endpoint: &Reader<'_>, context: &mut ValidationContext) -
     let (texts, _) = reader.texts("echo_headers", findings).or((Vec::new(), span));
     ResponseRule {
         status,
-        echo_headers: texts.into_iter().filter_map(|text| header(text, context)).collect(),
+        echo_headers: texts.into_iter().filter_map(|text| header(text, findings)).collect(),
     }
 }
 
-fn header(text: Text<'_>, context: &mut ValidationContext) -> Option<String> {
+fn header(text: Text<'_>, findings: &mut Findings) -> Option<String> {
     let Ok(name) = HeaderName::from_bytes(text.text.as_bytes()) else {
-        context
-            .findings
+        findings
             .error(text.span, format!("`{}` is not the name of a header", text.text))
             .hint("write the name alone, as in `x-webhook-interaction-id`");
         return None;
     };
     if NOT_ECHOED.contains(&name.as_str()) {
-        context
-            .findings
+        findings
             .error(
                 text.span,
                 format!("`{}` is not sent back: it belongs to one message or one connection", name.as_str()),

@@ -2,7 +2,10 @@
 
 use super::anchors::AnchorPurpose;
 use super::certificates::{FILE_FINDINGS_MAX, report_unreadable, report_unused};
-use super::context::ValidationContext;
+use jiff::Timestamp;
+
+use super::context::{Facts, ValidationContext};
+use super::findings::Findings;
 use super::raw::Span;
 use super::reader::{Field, Reader, Text};
 use crate::clock::distance;
@@ -23,41 +26,43 @@ pub(super) fn revocation(
     purpose: &AnchorPurpose<'_>,
     anchors: &[Anchor],
     context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
 ) -> Result<Option<Revocation>, Unsound> {
     let words = [("strict", CrlPolicy::Strict), ("soft", CrlPolicy::Soft)];
-    let policy = reader.word("crl_policy", &words, &mut context.findings);
-    let (files, span) = match reader.some_texts("crl", &mut context.findings) {
+    let policy = reader.word("crl_policy", &words, findings);
+    let (files, span) = match reader.some_texts("crl", findings) {
         Field::Is(found) => found,
         Field::Bad => return Err(Unsound),
-        Field::Missing => return without_lists(reader, purpose.shown, context),
+        Field::Missing => return without_lists(reader, purpose.shown, findings),
     };
     let mut lists = Vec::new();
     let mut sound = true;
-    let lists_context = ListContext { shown: purpose.shown, name: purpose.name, anchors, policy };
+    let lists_context =
+        ListContext { shown: purpose.shown, name: purpose.name, anchors, policy, now: context.now };
     for at in files {
-        let before = context.findings.len();
-        sound &= lists_context.read(at, &mut lists, context);
-        context.findings.limit(before, FILE_FINDINGS_MAX, &format!("{}: `{}`", purpose.shown, at.text));
+        let before = findings.len();
+        sound &= lists_context.read(at, &mut lists, context, findings, facts);
+        findings.limit(before, FILE_FINDINGS_MAX, &format!("{}: `{}`", purpose.shown, at.text));
     }
     if !sound {
         return Err(Unsound);
     }
     if policy == CrlPolicy::Strict {
-        lists_context.find_gaps(&lists, span, context);
+        lists_context.find_gaps(&lists, span, findings);
     }
     let revocation = Revocation::new(lists, policy);
-    lists_context.find_revoked_anchors(&revocation, span, context);
+    lists_context.find_revoked_anchors(&revocation, span, findings, facts);
     Ok(Some(revocation))
 }
 
 fn without_lists(
     reader: &Reader<'_>,
     shown: &str,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Result<Option<Revocation>, Unsound> {
     let Some(node) = reader.written("crl_policy") else { return Ok(None) };
-    context
-        .findings
+    findings
         .error(&node.span, format!("{shown} has a `crl_policy` and no `crl`: revocation is not looked at"))
         .hint("add `crl = [\"…\"]` with the revocation lists of its CA, or remove `crl_policy`");
     Err(Unsound)
@@ -69,32 +74,39 @@ struct ListContext<'s> {
     name: &'s str,
     anchors: &'s [Anchor],
     policy: CrlPolicy,
+    now: Timestamp,
 }
 
 impl ListContext<'_> {
     /// `false` when an error has been said that time alone did not bring.
-    fn read(&self, at: Text<'_>, lists: &mut Vec<SignedList>, context: &mut ValidationContext) -> bool {
+    fn read(
+        &self,
+        at: Text<'_>,
+        lists: &mut Vec<SignedList>,
+        context: &mut ValidationContext,
+        findings: &mut Findings,
+        facts: &mut Facts,
+    ) -> bool {
         let shown = self.shown;
-        let Some(contents) = context.files.open_up_to(LISTS_BYTES_MAX, at, shown, &mut context.findings)
-        else {
+        let Some(contents) = context.files.open_up_to(LISTS_BYTES_MAX, at, shown, findings) else {
             return false;
         };
         let file = contents.path.display();
         let found = match revocation_lists(&contents.bytes) {
             Ok(found) => found,
             Err(fault) => {
-                report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, context);
+                report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, findings);
                 return false;
             }
         };
         let what = format!("{shown}: `{file}`");
-        report_unused(&contents.bytes, FileUse::RevocationLists, &what, at.span, context);
+        report_unused(&contents.bytes, FileUse::RevocationLists, &what, at.span, findings);
         let mut sound = true;
         for der in found {
             match RevocationList::from_der(&der) {
                 Ok(list) => {
                     let what = format!("{shown}: `{file}`: the revocation list of `{}`", list.issuer);
-                    context.certificates.push(CertificateFact {
+                    facts.certificates.push(CertificateFact {
                         role: Role::Crl,
                         name: self.name.to_owned(),
                         file: contents.path.clone(),
@@ -103,11 +115,10 @@ impl ListContext<'_> {
                         not_before: list.this_update,
                         not_after: list.next_update,
                     });
-                    sound &= self.take(list, &what, at.span, lists, context);
+                    sound &= self.take(list, &what, at.span, lists, findings, facts);
                 }
                 Err(fault) => {
-                    context
-                        .findings
+                    findings
                         .error(
                             at.span,
                             format!("{shown}: `{file}`: this revocation list cannot be used: {fault}"),
@@ -126,21 +137,21 @@ impl ListContext<'_> {
         what: &str,
         span: &Span,
         lists: &mut Vec<SignedList>,
-        context: &mut ValidationContext,
+        findings: &mut Findings,
+        facts: &mut Facts,
     ) -> bool {
-        self.dates(&list, what, span, context);
+        self.dates(&list, what, span, findings, facts);
         let signed = match SignedList::new(list, self.anchors) {
             Ok(signed) => signed,
             Err(fault) => {
-                context.findings.error(span, format!("{what}: {fault}")).hint(
+                findings.error(span, format!("{what}: {fault}")).hint(
                     "fetch it again from that CA; if the CA has a new key, name its new certificate in `ca`",
                 );
                 return false;
             }
         };
         if !signed.is_verified() {
-            context
-                .findings
+            findings
                 .warning(span, format!("{what}: its issuer is not among the sender's CAs, so its signature is checked at each handshake"))
                 .hint("right for the list of an intermediate that the sender sends along; else name its issuer in `ca`");
         }
@@ -148,14 +159,20 @@ impl ListContext<'_> {
         true
     }
 
-    fn dates(&self, list: &RevocationList, what: &str, span: &Span, context: &mut ValidationContext) {
-        let now = context.now;
+    fn dates(
+        &self,
+        list: &RevocationList,
+        what: &str,
+        span: &Span,
+        findings: &mut Findings,
+        facts: &mut Facts,
+    ) {
+        let now = self.now;
         if list.is_current_at(now) {
             if let Some(expiring) = expiring(Role::Crl, list.this_update, list.next_update, now) {
                 let (end, distance, share) =
                     (list.next_update, distance(now, list.next_update), expiring.share);
-                context
-                    .findings
+                findings
                     .warning(
                         span,
                         format!("{what} is out of date from {end}, {distance}; less than {share} of its lifetime is left"),
@@ -175,18 +192,14 @@ impl ListContext<'_> {
                 "certificates that were revoked since are accepted until a current list is here"
             }
         };
-        context
-            .findings
-            .error(span, format!("{what} {why}; {what_follows}"))
-            .by_time(list.digest())
-            .hint(FETCH);
-        context
+        findings.error(span, format!("{what} {why}; {what_follows}")).by_time(list.digest()).hint(FETCH);
+        facts
             .degraded
             .push(format!("{}: the revocation list of `{}` {why}; {what_follows}", self.shown, list.issuer));
     }
 
     /// CAs without a list that counts, whose certificates strict refuses all.
-    fn find_gaps(&self, lists: &[SignedList], span: &Span, context: &mut ValidationContext) {
+    fn find_gaps(&self, lists: &[SignedList], span: &Span, findings: &mut Findings) {
         for anchor in self.anchors.iter().filter(|anchor| anchor.never_issues().is_none()) {
             let subject = &anchor.identity.subject;
             let (has_list, shown) = (lists.iter().any(|list| list.is_verified_by(anchor)), self.shown);
@@ -197,8 +210,7 @@ impl ListContext<'_> {
             } else {
                 continue;
             };
-            context
-                .findings
+            findings
                 .warning(
                     span,
                     format!("{why}: `crl_policy` is strict, so whatever that CA issued is refused"),
@@ -207,16 +219,21 @@ impl ListContext<'_> {
         }
     }
 
-    fn find_revoked_anchors(&self, revocation: &Revocation, span: &Span, context: &mut ValidationContext) {
+    fn find_revoked_anchors(
+        &self,
+        revocation: &Revocation,
+        span: &Span,
+        findings: &mut Findings,
+        facts: &mut Facts,
+    ) {
         for anchor in self.anchors.iter().filter(|anchor| revocation.revokes_anchor(&anchor.identity)) {
             let (subject, shown) = (&anchor.identity.subject, self.shown);
             let why = format!("`{subject}`, which vouches for {shown}, has been revoked by its issuer");
-            context
-                .findings
+            findings
                 .error(span, why.clone())
                 .by_time(anchor.identity.sha256.to_string())
                 .hint("remove it from `ca`, and ask the sender for the CA that took its place");
-            context.degraded.push(why);
+            facts.degraded.push(why);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What only shows when senders and endpoints are looked at together.
 
-use super::context::ValidationContext;
 use super::endpoints::EndpointDraft;
+use super::findings::Findings;
 use super::raw::Span;
 use super::senders::SenderDraft;
 use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
@@ -11,7 +11,7 @@ use crate::tls::verifier::TrustedSender;
 pub(super) fn policy(
     senders: Vec<Sender>,
     drafts: &[EndpointDraft<'_>],
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Option<Policy> {
     let whole: Vec<_> = drafts.iter().filter_map(|draft| Some((draft, draft.endpoint.clone()?))).collect();
     let (drafts_of, endpoints): (Vec<&EndpointDraft<'_>>, Vec<Endpoint>) = whole.into_iter().unzip();
@@ -21,7 +21,7 @@ pub(super) fn policy(
         Err(conflicts) => {
             let mut said: Vec<&Span> = Vec::new();
             for conflict in &conflicts {
-                say(conflict, &drafts_of, &mut said, context);
+                say(conflict, &drafts_of, &mut said, findings);
             }
             None
         }
@@ -33,7 +33,7 @@ fn say<'a>(
     conflict: &PathConflict,
     drafts: &[&EndpointDraft<'a>],
     said: &mut Vec<&'a Span>,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) {
     let (first, second) = (drafts[conflict.endpoints.0], drafts[conflict.endpoints.1]);
     let suffix = second
@@ -49,12 +49,11 @@ fn say<'a>(
     }
     said.push(span);
     let (name, line) = match (first.name, first.path) {
-        (Some(name), Some(path)) => (name.text, context.findings.line(path.span)),
+        (Some(name), Some(path)) => (name.text, findings.line(path.span)),
         (_, _) => return,
     };
     if conflict.endpoints.0 == conflict.endpoints.1 {
-        context
-            .findings
+        findings
             .error(
                 span,
                 format!("endpoint `{name}` already answers to `{}` without this suffix", conflict.path),
@@ -67,20 +66,15 @@ fn say<'a>(
     } else {
         format!("`{}` is already answered by endpoint `{name}` (line {line})", conflict.path)
     };
-    context
-        .findings
+    findings
         .error(span, message)
         .hint("give each endpoint its own path, or list both senders under one endpoint");
 }
 
 /// Senders that nobody lists, and senders that no certificate could tell apart.
-pub(super) fn look_at(
-    senders: &[SenderDraft<'_>],
-    endpoints: &[EndpointDraft<'_>],
-    context: &mut ValidationContext,
-) {
+pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[EndpointDraft<'_>], findings: &mut Findings) {
     for endpoint in endpoints {
-        indistinguishable(endpoint, senders, context);
+        indistinguishable(endpoint, senders, findings);
     }
     if endpoints.iter().any(|endpoint| !endpoint.senders_are_known) {
         return;
@@ -89,8 +83,7 @@ pub(super) fn look_at(
         let used =
             endpoints.iter().any(|endpoint| endpoint.senders.iter().any(|(listed, _)| *listed == index));
         if let (Some(name), Some(_), false) = (sender.name, &sender.sender, used) {
-            context
-                .findings
+            findings
                 .warning(
                     name.span,
                     format!("no endpoint lists sender `{}`, so all it can get is a 403", name.text),
@@ -100,19 +93,14 @@ pub(super) fn look_at(
     }
 }
 
-fn indistinguishable(
-    endpoint: &EndpointDraft<'_>,
-    senders: &[SenderDraft<'_>],
-    context: &mut ValidationContext,
-) {
+fn indistinguishable(endpoint: &EndpointDraft<'_>, senders: &[SenderDraft<'_>], findings: &mut Findings) {
     for (place, (later, span)) in endpoint.senders.iter().enumerate() {
         let Some(second) = senders[*later].sender.as_ref() else { continue };
         for (earlier, _) in &endpoint.senders[..place] {
             let Some(first) = senders[*earlier].sender.as_ref() else { continue };
             if let Some(value) = common(first, second) {
                 let (first, second) = (&first.sender.name, &second.sender.name);
-                context
-                    .findings
+                findings
                     .warning(span, format!("a certificate with {value} can be `{first}` as well as `{second}`; here it counts as `{first}`, which comes first"))
                     .hint("give the two different names or different CAs, or list one of them");
             }

@@ -2,6 +2,7 @@
 
 use super::context::ValidationContext;
 use super::files::FileFault;
+use super::findings::Findings;
 use super::mount::keep_private;
 use super::reader::{Field, Reader, Text};
 use super::schema;
@@ -19,40 +20,45 @@ pub(super) fn query_secret(
     endpoint: &Reader<'_>,
     shown: &str,
     context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Option<QuerySecret> {
-    let (table, span) = endpoint.table("query_secret", &mut context.findings).ok()?;
-    let reader = Reader::new(table, span, &schema::QUERY_SECRET, &mut context.findings);
-    let mut field = |key: &str| match reader.text(key, &mut context.findings) {
+    let (table, span) = endpoint.table("query_secret", findings).ok()?;
+    let reader = Reader::new(table, span, &schema::QUERY_SECRET, findings);
+    let mut field = |key: &str| match reader.text(key, findings) {
         Field::Is(text) => Some(text),
         Field::Bad => None,
         Field::Missing => {
-            context
-                .findings
+            findings
                 .missing(span, format!("the `query_secret` of {shown} has no `{key}`"))
                 .hint("write it as in `query_secret = { name = \"hmac\", file = \"secrets/pix\" }`");
             None
         }
     };
     let (name, file) = (field("name"), field("file"));
-    let name = name.filter(|name| is_parameter(*name, context))?;
-    read(name, file?, shown, context)
+    let name = name.filter(|name| is_parameter(*name, findings))?;
+    read(name, file?, shown, context, findings)
 }
 
-fn is_parameter(name: Text<'_>, context: &mut ValidationContext) -> bool {
+fn is_parameter(name: Text<'_>, findings: &mut Findings) -> bool {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
     let sound = !name.text.is_empty() && name.text.bytes().all(fits);
     if !sound {
-        context
-            .findings
+        findings
             .error(name.span, "this is not the name of a parameter in a URL")
             .hint("use letters, digits and `-._~`, as in `hmac`");
     }
     sound
 }
 
-fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationContext) -> Option<QuerySecret> {
+fn read(
+    name: Text<'_>,
+    file: Text<'_>,
+    shown: &str,
+    context: &mut ValidationContext,
+    findings: &mut Findings,
+) -> Option<QuerySecret> {
     let what = format!("the secret of {shown}");
-    let path = context.files.path_of(file, &what, &mut context.findings)?;
+    let path = context.files.path_of(file, &what, findings)?;
     let contents = context.files.contents(&path, FILE_BYTES_MAX).map_err(|fault| {
         // The text is not shown: many write the secret where its file belongs.
         let message = if matches!(fault, FileFault::Missing) {
@@ -60,8 +66,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
         } else {
             format!("{what}: the file that `file` names {fault}")
         };
-        context
-            .findings
+        findings
             .error(file.span, message)
             .hint("`file` takes the path of a file with the secret in it, not the secret; correct the path, and let the user that runs hookspool read the file");
     });
@@ -69,8 +74,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
     let path = contents.path.display();
     if contents.mode & OTHERS != 0 && !credentials::holds(&contents.path) {
         let mode = contents.mode & 0o7777;
-        context
-            .findings
+        findings
             .warning(
                 file.span,
                 format!(
@@ -83,8 +87,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
     match secret {
         Ok(secret) => {
             if !secret.is_long() {
-                context
-                    .findings
+                findings
                     .warning(
                         file.span,
                         format!("{what}: `{path}` holds so short a text that it can be guessed"),
@@ -92,8 +95,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
                     .hint("make one with `openssl rand -hex 32`, and register the URL with it again");
             }
             if !secret.is_written_in_one_way() {
-                context
-                    .findings
+                findings
                     .warning(
                         file.span,
                         format!(
@@ -105,8 +107,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
             Some(secret)
         }
         Err(fault) => {
-            context
-                .findings
+            findings
                 .error(file.span, format!("{what}: `{path}` cannot be used as a secret in a URL: {fault}"))
                 .hint("write the value alone into it, as `openssl rand -hex 32` makes it");
             None

@@ -1,7 +1,8 @@
 //! `[[sender]]`: who we know, by which certificates, under whose signature.
 
 use super::anchors::{AnchorPurpose, anchors};
-use super::context::ValidationContext;
+use super::context::{Facts, ValidationContext};
+use super::findings::Findings;
 use super::matchers::rule;
 use super::names::name;
 use super::raw::{Span, Table};
@@ -23,20 +24,23 @@ pub(super) struct SenderDraft<'a> {
 pub(super) fn senders<'a>(
     tables: &[(&'a Table, &'a Span)],
     context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
+    beyond_loopback: bool,
 ) -> Vec<SenderDraft<'a>> {
     let mut drafts: Vec<SenderDraft<'a>> = Vec::new();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &schema::SENDER, &mut context.findings);
-        let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), context);
+        let reader = Reader::new(table, span, &schema::SENDER, findings);
+        let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), findings);
         let shown = text.map_or_else(|| "sender".to_owned(), |text| format!("sender `{}`", text.text));
         let words = [("client", Eku::Client), ("any", Eku::Any)];
-        let eku = reader.word("eku", &words, &mut context.findings);
-        let rule = rule(&reader, &shown, context);
+        let eku = reader.word("eku", &words, findings);
+        let rule = rule(&reader, &shown, findings);
         let label = text.map_or("", |text| text.text);
         let purpose = AnchorPurpose { shown: &shown, name: label, rule: rule.as_ref(), eku };
-        let anchors = anchors(&reader, &purpose, context);
+        let anchors = anchors(&reader, &purpose, context, findings, facts, beyond_loopback);
         let known = anchors.as_deref().unwrap_or_default();
-        let revocation = revocation(&reader, &purpose, known, context);
+        let revocation = revocation(&reader, &purpose, known, context, findings, facts);
         let sender = match (name, rule, anchors, revocation) {
             (Some(name), Some(rule), Some(anchors), Ok(revocation)) => {
                 let trust = SenderTrust { anchors, eku, revocation };

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::context::{ValidationContext, section};
+use super::context::section;
+use super::findings::Findings;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
 use super::schema;
@@ -10,16 +11,10 @@ use crate::live::Limits;
 use crate::server::{Listen, Settings};
 use crate::systemd::activation::Which;
 
-pub(super) fn server(node: Option<&Node>, context: &mut ValidationContext) -> (Settings, Limits) {
-    let (table, span) = section(node, "server", context);
-    let reader = Reader::new(table, span, &schema::SERVER, &mut context.findings);
-    let listen = listen(&reader, context);
-    // Where systemd's sockets are is for their unit to say: they may be anywhere.
-    context.beyond_loopback = listen.iter().any(|place| match place {
-        Listen::Address(address) => !address.ip().is_loopback(),
-        Listen::Inherited(_) => true,
-    });
-    let findings = &mut context.findings;
+pub(super) fn server(node: Option<&Node>, findings: &mut Findings) -> (Settings, Limits) {
+    let (table, span) = section(node, "server", findings);
+    let reader = Reader::new(table, span, &schema::SERVER, findings);
+    let listen = listen(&reader, findings);
     let limits = Limits {
         max_connections: reader.number("max_connections", findings),
         handshake_timeout: reader.time("handshake_timeout", findings),
@@ -31,21 +26,20 @@ pub(super) fn server(node: Option<&Node>, context: &mut ValidationContext) -> (S
     (Settings { listen }, limits)
 }
 
-fn listen(reader: &Reader<'_>, context: &mut ValidationContext) -> Vec<Listen> {
-    match reader.some_texts("listen", &mut context.findings) {
+fn listen(reader: &Reader<'_>, findings: &mut Findings) -> Vec<Listen> {
+    match reader.some_texts("listen", findings) {
         Field::Missing | Field::Bad => Vec::new(),
         Field::Is((texts, _)) => {
             let mut places: Vec<Listen> = Vec::new();
             for text in texts {
-                let place = match inherited(text, context) {
+                let place = match inherited(text, findings) {
                     Some(which) => which.map(Listen::Inherited),
-                    None => socket_address(text, context).map(Listen::Address),
+                    None => socket_address(text, findings).map(Listen::Address),
                 };
                 let Some(place) = place else { continue };
                 let any_port = matches!(place, Listen::Address(address) if address.port() == 0);
                 if places.contains(&place) && !any_port {
-                    context
-                        .findings
+                    findings
                         .error(
                             text.span,
                             format!("`{}` is the same address as another one of the list", text.text),
@@ -60,7 +54,7 @@ fn listen(reader: &Reader<'_>, context: &mut ValidationContext) -> Vec<Listen> {
 }
 
 /// `systemd` or `systemd:NAME`, if it is one of them; what is wrong with the name has been said.
-pub(super) fn inherited(text: Text<'_>, context: &mut ValidationContext) -> Option<Option<Which>> {
+pub(super) fn inherited(text: Text<'_>, findings: &mut Findings) -> Option<Option<Which>> {
     let which = Which::parse(text.text)?;
     // What FileDescriptorName= takes (systemd.socket(5)).
     let sound = match &which {
@@ -70,8 +64,7 @@ pub(super) fn inherited(text: Text<'_>, context: &mut ValidationContext) -> Opti
         }
     };
     if !sound {
-        context
-            .findings
+        findings
             .error(text.span, format!("`{}` names no socket", text.text))
             .hint("write `systemd:NAME` with the FileDescriptorName= of the socket unit, or `systemd` alone");
     }
@@ -79,10 +72,10 @@ pub(super) fn inherited(text: Text<'_>, context: &mut ValidationContext) -> Opti
 }
 
 /// An IP address with a port.
-pub(super) fn socket_address(text: Text<'_>, context: &mut ValidationContext) -> Option<SocketAddr> {
+pub(super) fn socket_address(text: Text<'_>, findings: &mut Findings) -> Option<SocketAddr> {
     let parsed = text.text.parse().ok();
     if parsed.is_none() {
-        context.findings.error(text.span, format!("`{}` is not an IP address with a port", text.text)).hint(
+        findings.error(text.span, format!("`{}` is not an IP address with a port", text.text)).hint(
             "write both, as in `127.0.0.1:8443`, `0.0.0.0:8443` or `[::]:8443`; names are not looked up",
         );
     }

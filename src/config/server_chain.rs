@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
 
-use super::context::{Alone, ValidationContext};
+use super::context::{Alone, Facts};
+use super::findings::Findings;
 use super::raw::Span;
 use crate::devpki::is_development;
 use crate::identity::Identity;
@@ -16,7 +17,8 @@ pub(super) fn report_chain(
     chain: &[CertificateDer<'_>],
     path: &Path,
     span: &Span,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
 ) {
     let own = chain.first().and_then(|der| Identity::from_der(der).ok());
     if own.is_some_and(|own| is_development(&own)) {
@@ -26,19 +28,19 @@ pub(super) fn report_chain(
         let (message, hint) = words(&fault);
         let message = format!("`{}`: {message}", path.display());
         if let ChainFault::Alone { has_issuer_address: false, issuer, .. } = fault {
-            context.alone.push(Alone { span: span.clone(), message, hint, issuer });
+            facts.alone.push(Alone { span: span.clone(), message, hint, issuer });
         } else {
-            context.findings.warning(span, message).hint(hint);
+            findings.warning(span, message).hint(hint);
         }
     }
 }
 
 /// Notes server certificates that are alone in their files, except where the issuer is a CA that a sender is known by.
-pub(super) fn report_alone(context: &mut ValidationContext) {
-    for Alone { span, message, hint, issuer } in std::mem::take(&mut context.alone) {
-        let mut anchors = context.certificates.iter().filter(|fact| fact.role == Role::Anchor);
-        if !anchors.any(|anchor| anchor.subject == issuer) {
-            context.findings.note(&span, message).hint(hint);
+pub(super) fn report_alone(facts: &Facts, findings: &mut Findings) {
+    for Alone { span, message, hint, issuer } in &facts.alone {
+        let mut anchors = facts.certificates.iter().filter(|fact| fact.role == Role::Anchor);
+        if !anchors.any(|anchor| anchor.subject == *issuer) {
+            findings.note(span, message).hint(hint);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::{ValidationContext, section};
 use super::files::read;
+use super::findings::Findings;
 use super::raw::Node;
 use super::reader::{Field, Reader, Text};
 use super::schema;
@@ -16,35 +17,42 @@ const GROUP_BYTES_MAX: u64 = 4 << 20;
 /// As `keep_failed` is written to keep everything.
 const FOREVER: &str = "forever";
 
-pub(super) fn spool(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
-    let (table, span) = section(node, "spool", context);
-    let reader = Reader::new(table, span, &schema::SPOOL, &mut context.findings);
-    let directory = match reader.text("directory", &mut context.findings) {
+/// The settings, and the name and number of the group.
+pub(super) fn spool(
+    node: Option<&Node>,
+    context: &mut ValidationContext,
+    findings: &mut Findings,
+) -> (Settings, Option<(String, u32)>) {
+    let (table, span) = section(node, "spool", findings);
+    let reader = Reader::new(table, span, &schema::SPOOL, findings);
+    let directory = match reader.text("directory", findings) {
         Field::Missing | Field::Bad => "",
         Field::Is(found) => {
             if found.text.is_empty() || found.text.contains('\0') {
-                context
-                    .findings
+                findings
                     .error(found.span, "`directory` is not the name of a folder")
                     .hint("the default is `spool`, beside this file");
             }
             found.text
         }
     };
-    Settings {
+    let named = reader.text("group", findings).ok();
+    let group = named.and_then(|named| Some((named.text.to_owned(), group(named, context, findings)?)));
+    let settings = Settings {
         directory: context.files.resolve(directory),
-        group: reader.text("group", &mut context.findings).ok().and_then(|named| group(named, context)),
+        group: group.as_ref().map(|(_, number)| *number),
         retention: Retention {
-            done: retention("keep_done", &reader, context),
-            failed: retention("keep_failed", &reader, context),
+            done: retention("keep_done", &reader, findings),
+            failed: retention("keep_failed", &reader, findings),
         },
-        min_free: reader.size("min_free", &mut context.findings),
-    }
+        min_free: reader.size("min_free", findings),
+    };
+    (settings, group)
 }
 
 /// How long to keep entries; `None` means forever.
-fn retention(key: &str, reader: &Reader<'_>, context: &mut ValidationContext) -> Option<Duration> {
-    reader.value(key, &mut context.findings, |found, findings| {
+fn retention(key: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<Duration> {
+    reader.value(key, findings, |found, findings| {
         if found.text == FOREVER {
             return Some(None);
         }
@@ -62,7 +70,7 @@ fn retention(key: &str, reader: &Reader<'_>, context: &mut ValidationContext) ->
 }
 
 /// The number of a group; none for the empty name.
-fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
+fn group(named: Text<'_>, context: &mut ValidationContext, findings: &mut Findings) -> Option<u32> {
     if named.text.is_empty() {
         return None;
     }
@@ -70,8 +78,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
         let number = named.text.parse().ok();
         // The largest number means "unchanged" to chown(2).
         if number.is_none_or(|number: u32| number == u32::MAX) {
-            context
-                .findings
+            findings
                 .error(named.span, format!("`{}` is too large for the number of a group", named.text))
                 .hint("write the name of the group, or its number from /etc/group");
         }
@@ -82,9 +89,8 @@ fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
         number_of(named.text, &String::from_utf8_lossy(&groups.bytes))
     };
     let found = context.files.read_scope.group(named.text).or_else(listed);
-    context.group = found.map(|number| (named.text.to_owned(), number));
     if found.is_none() {
-        context.findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
+        findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
             format!(
                 "make it with `groupadd --system {}`, or write the number of a group that is kept elsewhere",
                 named.text

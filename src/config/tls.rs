@@ -6,8 +6,9 @@ use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
-use super::context::{ValidationContext, section, sections};
+use super::context::{Facts, ValidationContext, section, sections};
 use super::files::Contents;
+use super::findings::Findings;
 use super::mount::keep_private;
 use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
@@ -33,43 +34,55 @@ struct Named<'a, T> {
     value: T,
 }
 
-pub(super) fn tls(node: Option<&Node>, context: &mut ValidationContext) -> Option<Tls> {
-    let (table, span) = section(node, "tls", context);
-    let reader = Reader::new(table, span, &schema::TLS, &mut context.findings);
-    let min_version = reader.word("min_version", VERSIONS, &mut context.findings);
+pub(super) fn tls(
+    node: Option<&Node>,
+    context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
+    beyond_loopback: bool,
+) -> Option<Tls> {
+    let (table, span) = section(node, "tls", findings);
+    let reader = Reader::new(table, span, &schema::TLS, findings);
+    let min_version = reader.word("min_version", VERSIONS, findings);
     if node.is_none() {
-        context
-            .findings
+        findings
             .missing(span, "there is no `[tls]`; a certificate and its key are needed")
             .hint("write `[tls]` with `certificate` and `key`; `hookspool certs init` makes throwaway ones");
     }
     // What is not a table has been said to be none.
     node?.value.as_table()?;
-    let key_pair = key_pair(&reader, "[tls]", "server", context);
-    let extra = extra(reader.written("extra"), context);
+    let key_pair = key_pair(&reader, "[tls]", "server", context, findings, facts, beyond_loopback);
+    let extra = extra(reader.written("extra"), context, findings, facts, beyond_loopback);
     Some(Tls { key_pair: key_pair?, extra: extra?, min_version })
 }
 
 /// `[[tls.extra]]`: more certificates, chosen by the name that a client asks for.
-fn extra(node: Option<&Node>, context: &mut ValidationContext) -> Option<Vec<NamedPair>> {
+fn extra(
+    node: Option<&Node>,
+    context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
+    beyond_loopback: bool,
+) -> Option<Vec<NamedPair>> {
     let tables = match node {
-        Some(_) => sections(node, "tls.extra", context),
+        Some(_) => sections(node, "tls.extra", findings),
         None => return Some(Vec::new()),
     };
     let mut pairs: Vec<NamedPair> = Vec::new();
     let mut sound = !tables.is_empty();
     for (table, span) in tables {
-        let reader = Reader::new(table, span, &schema::TLS_EXTRA, &mut context.findings);
-        let written = reader.some_texts("names", &mut context.findings);
+        let reader = Reader::new(table, span, &schema::TLS_EXTRA, findings);
+        let written = reader.some_texts("names", findings);
         let label = match &written {
             Field::Is((texts, _)) => texts.first().map_or("extra", |text| text.text),
             Field::Missing | Field::Bad => "extra",
         };
-        let Some(pair) = key_pair(&reader, "[[tls.extra]]", label, context) else {
+        let Some(pair) = key_pair(&reader, "[[tls.extra]]", label, context, findings, facts, beyond_loopback)
+        else {
             sound = false;
             continue;
         };
-        match names(written, &pair, &pairs, span, context) {
+        match names(written, &pair, &pairs, span, findings) {
             Some(names) => pairs.push(NamedPair { names, pair }),
             None => sound = false,
         }
@@ -83,15 +96,14 @@ fn names(
     pair: &KeyPair,
     others: &[NamedPair],
     span: &Span,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Option<Vec<String>> {
     let in_certificate = &pair.identity.alternative_names.dns;
     let mut names = Vec::new();
     match written {
         Field::Bad => return None,
         Field::Missing if in_certificate.is_empty() => {
-            context
-                .findings
+            findings
                 .error(
                     span,
                     "the certificate of this `[[tls.extra]]` names no host, so nobody could ask for it",
@@ -104,15 +116,13 @@ fn names(
             for text in texts {
                 let name = host(text.text);
                 if let Some(ascii) = ascii_form(&name) {
-                    context
-                        .findings
+                    findings
                         .error(text.span, format!("`{}` is an internationalized name", text.text))
                         .hint(format!("write its ASCII form, which clients ask for: `{ascii}`"));
                     return None;
                 }
                 if DnsName::try_from(name.strip_prefix("*.").unwrap_or(&name)).is_err() {
-                    context
-                        .findings
+                    findings
                         .error(text.span, format!("`{}` is not a name that a client can ask for", text.text))
                         .hint("write a DNS name, as in `hooks.example` or `*.example`");
                     return None;
@@ -122,8 +132,7 @@ fn names(
         }
     }
     if let Some(twice) = names.iter().find(|name| others.iter().any(|other| other.names.contains(name))) {
-        context
-            .findings
+        findings
             .error(span, format!("`{twice}` belongs to another `[[tls.extra]]` already"))
             .hint("write `names` so that each name is in one table only");
         return None;
@@ -141,11 +150,15 @@ fn key_pair(
     table: &str,
     label: &str,
     context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
+    beyond_loopback: bool,
 ) -> Option<KeyPair> {
-    let chain =
-        named(reader, table, "certificate", context).and_then(|(at, contents)| chain(at, contents, context));
-    let keys = named(reader, table, "key", context).and_then(|(at, contents)| keys(at, contents, context));
-    pair(chain?, &keys?, label, context)
+    let chain = named(reader, table, "certificate", context, findings)
+        .and_then(|(at, contents)| chain(at, contents, findings));
+    let keys = named(reader, table, "key", context, findings)
+        .and_then(|(at, contents)| keys(at, contents, findings));
+    pair(chain?, &keys?, label, context, findings, facts, beyond_loopback)
 }
 
 fn named<'a>(
@@ -153,34 +166,34 @@ fn named<'a>(
     table: &str,
     key: &str,
     context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Option<(Text<'a>, Arc<Contents>)> {
-    match reader.text(key, &mut context.findings) {
+    match reader.text(key, findings) {
         Field::Bad => None,
         Field::Missing => {
-            context
-                .findings
+            findings
                 .missing(reader.span, format!("`{table}` has no `{key}`"))
                 .hint(format!("add it, as in `{key} = {}`", reader.example(key)));
             None
         }
-        Field::Is(at) => Some((at, context.files.open(at, key, &mut context.findings)?)),
+        Field::Is(at) => Some((at, context.files.open(at, key, findings)?)),
     }
 }
 
 fn chain<'a>(
     at: Text<'a>,
     contents: Arc<Contents>,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) -> Option<Named<'a, Vec<CertificateDer<'static>>>> {
     let what = format!("`{}`", contents.path.display());
-    rights(at, &contents, context);
+    rights(at, &contents, findings);
     match pem::certificates(&contents.bytes) {
         Ok(value) => {
-            report_unused(&contents.bytes, FileUse::Chain, &what, at.span, context);
+            report_unused(&contents.bytes, FileUse::Chain, &what, at.span, findings);
             Some(Named { at, contents, value })
         }
         Err(fault) => {
-            report_unreadable(&fault, &what, at.span, context);
+            report_unreadable(&fault, &what, at.span, findings);
             None
         }
     }
@@ -188,27 +201,23 @@ fn chain<'a>(
 
 type Keys = Vec<Zeroizing<PrivateKeyDer<'static>>>;
 
-fn keys<'a>(
-    at: Text<'a>,
-    contents: Arc<Contents>,
-    context: &mut ValidationContext,
-) -> Option<Named<'a, Keys>> {
+fn keys<'a>(at: Text<'a>, contents: Arc<Contents>, findings: &mut Findings) -> Option<Named<'a, Keys>> {
     let what = format!("`{}`", contents.path.display());
-    rights(at, &contents, context);
+    rights(at, &contents, findings);
     match pem::private_keys(&contents.bytes) {
         Ok(value) => {
-            report_unused(&contents.bytes, FileUse::Key, &what, at.span, context);
+            report_unused(&contents.bytes, FileUse::Key, &what, at.span, findings);
             Some(Named { at, contents, value })
         }
         Err(fault) => {
-            report_unreadable(&fault, &what, at.span, context);
+            report_unreadable(&fault, &what, at.span, findings);
             None
         }
     }
 }
 
 /// The group may read the key: that is how a daemon with a separate user reads it.
-fn rights(at: Text<'_>, contents: &Contents, context: &mut ValidationContext) {
+fn rights(at: Text<'_>, contents: &Contents, findings: &mut Findings) {
     if contents.mode & 0o007 == 0
         || credentials::holds(&contents.path)
         || !pem::holds_private_key(&contents.bytes)
@@ -216,8 +225,7 @@ fn rights(at: Text<'_>, contents: &Contents, context: &mut ValidationContext) {
         return;
     }
     let (path, mode) = (contents.path.display(), contents.mode & 0o7777);
-    context
-        .findings
+    findings
         .error(
             at.span,
             format!("`{path}` can be read or changed by every user of this machine (mode {mode:04o})"),
@@ -230,20 +238,23 @@ fn pair(
     key: &Named<'_, Keys>,
     label: &str,
     context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
+    beyond_loopback: bool,
 ) -> Option<KeyPair> {
     let pair = match KeyPair::new(chain.value.clone(), &key.value) {
         Ok(pair) => pair,
         Err(fault) => {
-            refuse(&chain, key, &fault, context);
+            refuse(&chain, key, &fault, findings);
             return None;
         }
     };
     let path = chain.contents.path.clone();
-    look_at(&pair.identity, &chain, context);
-    report_chain(&chain.value, &path, chain.at.span, context);
-    context.certificates.push(fact(Role::Server, label, &path, &pair.identity));
+    look_at(&pair.identity, &chain, context, findings, facts, beyond_loopback);
+    report_chain(&chain.value, &path, chain.at.span, findings, facts);
+    facts.certificates.push(fact(Role::Server, label, &path, &pair.identity));
     let above = chain.value.iter().skip(1).filter_map(|der| Identity::from_der(der).ok());
-    context.certificates.extend(above.map(|above| fact(Role::Server, label, &path, &above)));
+    facts.certificates.extend(above.map(|above| fact(Role::Server, label, &path, &above)));
     Some(pair)
 }
 
@@ -251,7 +262,7 @@ fn refuse(
     chain: &Named<'_, Vec<CertificateDer<'static>>>,
     key: &Named<'_, Keys>,
     fault: &KeyPairFault,
-    context: &mut ValidationContext,
+    findings: &mut Findings,
 ) {
     let (at, path, hint) = match fault {
         KeyPairFault::UnusableKey(UnusableKeyReason::Kind(_)) => (
@@ -280,7 +291,7 @@ fn refuse(
             (key.at, &key.contents.path, hint)
         }
     };
-    context.findings.error(at.span, format!("`{}`: {fault}", path.display())).hint(hint);
+    findings.error(at.span, format!("`{}`: {fault}", path.display())).hint(hint);
 }
 
 /// What does not keep us from serving, and should be known.
@@ -288,38 +299,34 @@ fn look_at(
     identity: &Identity,
     chain: &Named<'_, Vec<CertificateDer<'static>>>,
     context: &mut ValidationContext,
+    findings: &mut Findings,
+    facts: &mut Facts,
+    beyond_loopback: bool,
 ) {
     let (span, path) = (chain.at.span, chain.contents.path.display().to_string());
     let what = format!("`{path}`: the server certificate");
-    if let Dates::Invalid(why) = dates(Role::Server, identity, &what, span, RENEW, context) {
-        context
-            .findings
-            .error(span, format!("{what} {why}"))
-            .by_time(identity.sha256.to_string())
-            .hint(RENEW);
-        context.degraded.push(format!("the server certificate {why}"));
+    if let Dates::Invalid(why) = dates(Role::Server, identity, &what, span, RENEW, context, findings) {
+        findings.error(span, format!("{what} {why}")).by_time(identity.sha256.to_string()).hint(RENEW);
+        facts.degraded.push(format!("the server certificate {why}"));
     }
     for der in chain.value.iter().skip(1) {
         let Ok(above) = Identity::from_der(der) else { continue };
         let what = format!("`{path}`: the intermediate certificate `{}`", above.subject);
-        if let Dates::Invalid(why) = dates(Role::Server, &above, &what, span, RENEW, context) {
-            context
-                .findings
+        if let Dates::Invalid(why) = dates(Role::Server, &above, &what, span, RENEW, context, findings) {
+            findings
                 .error(span, format!("{what} {why}"))
                 .by_time(above.sha256.to_string())
                 .hint("ask the CA for its current chain");
-            context.degraded.push(format!("the intermediate certificate `{}` {why}", above.subject));
+            facts.degraded.push(format!("the intermediate certificate `{}` {why}", above.subject));
         }
     }
     if identity.version == Version::One {
-        context
-            .findings
+        findings
             .warning(span, format!("{what} is an X.509 version 1 certificate, which many clients refuse"))
             .hint("have it issued as version 3 with a subjectAltName: with OpenSSL, `-extfile` with `subjectAltName=DNS:…`");
     }
-    if context.beyond_loopback && is_development(identity) {
-        context
-            .findings
+    if beyond_loopback && is_development(identity) {
+        findings
             .warning(
                 span,
                 format!("{what} is a throwaway of `certs init`, and `[server]` listens beyond loopback"),

@@ -1,8 +1,9 @@
 //! From the tree of webhooks.toml to settings, table by table; all findings at once.
 
 use super::admin::admin;
-use super::context::{ValidationContext, sections};
+use super::context::{Facts, ValidationContext, sections};
 use super::endpoints::endpoints;
+use super::findings::Findings;
 use super::log::log;
 use super::raw::Table;
 use super::reader::Reader;
@@ -18,32 +19,39 @@ use super::settings::Settings;
 use super::spool::spool;
 use super::tls::tls;
 
-/// What a text came to. The settings are whole only if no error was found.
-pub(super) fn validate(table: &Table, context: &mut ValidationContext) -> Option<Settings> {
+/// The settings of a text; whole only if no error was found.
+pub(super) fn validate(
+    table: &Table,
+    context: &mut ValidationContext,
+    findings: &mut Findings,
+) -> Option<Settings> {
     let nowhere = 0..0;
-    let top = Reader::new(table, &nowhere, &schema::TOP, &mut context.findings);
+    let mut facts = Facts::default();
+    let top = Reader::new(table, &nowhere, &schema::TOP, findings);
     let node = |name: &str| top.written(name);
-    let (server, limits) = server(node("server"), context);
-    let tls = tls(node("tls"), context);
-    let spool = spool(node("spool"), context);
-    let admin = admin(node("admin"), &server.listen, context);
-    let reload = reload(node("reload"), context);
-    let log = log(node("log"), context);
-    let sandbox = sandbox(node("sandbox"), context);
-    let sender_drafts = senders(&sections(node("sender"), "sender", context), context);
-    let endpoint_drafts =
-        endpoints(&sections(node("endpoint"), "endpoint", context), &sender_drafts, context);
+    let (server, limits) = server(node("server"), findings);
+    let beyond_loopback = server.is_beyond_loopback();
+    let tls = tls(node("tls"), context, findings, &mut facts, beyond_loopback);
+    let (spool, group) = spool(node("spool"), context, findings);
+    let admin = admin(node("admin"), &server.listen, context, findings);
+    let reload = reload(node("reload"), findings);
+    let log = log(node("log"), findings);
+    let sandbox = sandbox(node("sandbox"), context, findings);
+    let sender_tables = sections(node("sender"), "sender", findings);
+    let sender_drafts = senders(&sender_tables, context, findings, &mut facts, beyond_loopback);
+    let endpoint_tables = sections(node("endpoint"), "endpoint", findings);
+    let endpoint_drafts = endpoints(&endpoint_tables, &sender_drafts, context, findings);
     if !endpoint_drafts.is_empty() {
-        look_at(&sender_drafts, &endpoint_drafts, context);
+        look_at(&sender_drafts, &endpoint_drafts, findings);
     }
     let count = sender_drafts.len();
     let senders: Vec<_> = sender_drafts.into_iter().filter_map(|draft| draft.sender).collect();
     let policy =
-        policy(senders.iter().map(|trusted| trusted.sender.clone()).collect(), &endpoint_drafts, context);
+        policy(senders.iter().map(|trusted| trusted.sender.clone()).collect(), &endpoint_drafts, findings);
     if senders.len() != count || senders.is_empty() || endpoint_drafts.is_empty() {
         return None;
     }
-    report_alone(context);
+    report_alone(&facts, findings);
     Some(Settings {
         server,
         limits,
@@ -52,14 +60,14 @@ pub(super) fn validate(table: &Table, context: &mut ValidationContext) -> Option
         senders,
         policy: policy?,
         spool,
-        group: context.group.take(),
+        group,
         admin,
         log,
         sandbox,
         restart: RestartSettings::of(table),
         files: Vec::new(),
         digest: context.files.digest(),
-        certificates: std::mem::take(&mut context.certificates),
-        degraded: std::mem::take(&mut context.degraded),
+        certificates: facts.certificates,
+        degraded: facts.degraded,
     })
 }

@@ -12,6 +12,16 @@ pub struct Settings {
     pub listen: Vec<Listen>,
 }
 
+impl Settings {
+    /// Whether senders can connect from other machines. A socket of systemd's may be bound to any address.
+    pub fn is_beyond_loopback(&self) -> bool {
+        self.listen.iter().any(|place| match place {
+            Listen::Address(address) => !address.ip().is_loopback(),
+            Listen::Inherited(_) => true,
+        })
+    }
+}
+
 /// One address, or sockets from systemd.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Listen {
