@@ -37,6 +37,15 @@ impl Budget {
     }
 }
 
+/// Why a body cannot be read to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyFault {
+    /// The sender disconnected, or canceled the request.
+    CutOff,
+    /// The body is not valid HTTP; the text contains nothing of it.
+    Malformed(&'static str),
+}
+
 /// A body that arrived whole.
 #[derive(Debug)]
 pub struct Payload {
@@ -52,15 +61,15 @@ pub struct Payload {
 /// Reads a body to its end. Only a permit begins this, so nobody else's body is read at all.
 ///
 /// # Errors
-/// The outcome, when it is too long, too slow, cut off, or there is no memory for it.
-pub async fn read<S, B, E>(
+/// The outcome, when it is too long, too slow, cut off, malformed, or there is no memory for it.
+pub async fn read<S, B>(
     permit: &Permit,
     body: &mut S,
     deadline: Instant,
     budget: &Budget,
 ) -> Result<Payload, Outcome>
 where
-    S: Stream<Item = Result<B, E>> + Unpin,
+    S: Stream<Item = Result<B, BodyFault>> + Unpin,
     B: Buf,
 {
     let max = permit.endpoint().max_body;
@@ -70,7 +79,8 @@ where
     loop {
         let mut piece = match timeout_at(deadline, body.next()).await {
             Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(_))) => return Err(Outcome::Aborted),
+            Ok(Some(Err(BodyFault::CutOff))) => return Err(Outcome::Aborted),
+            Ok(Some(Err(BodyFault::Malformed(detail)))) => return Err(Outcome::BadRequest(detail)),
             Ok(None) => break,
             Err(_) => return Err(Outcome::Timeout),
         };

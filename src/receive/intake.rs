@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap};
 use http::{Method, StatusCode, Uri, Version};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::authorization::{Authorization, Connection, Revoked};
-use super::body::{self, Budget, Payload};
+use super::body::{self, BodyFault, Budget, Payload};
+use super::head;
 use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
 use super::recent::Recent;
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
@@ -37,6 +38,8 @@ pub struct Arrival {
     pub method: Method,
     /// Path and query, undecoded.
     pub uri: Uri,
+    /// Whether a fragment followed, which is not in `uri`.
+    pub has_fragment: bool,
     /// The HTTP version.
     pub version: Version,
     /// The headers as received.
@@ -66,11 +69,10 @@ pub struct Intake {
 
 impl Intake {
     /// Takes one delivery, from its head to the answer.
-    pub async fn deliver<S, B, E>(self: Arc<Self>, arrival: Arrival, mut body: S) -> Answer
+    pub async fn deliver<S, B>(self: Arc<Self>, arrival: Arrival, mut body: S) -> Answer
     where
-        S: Stream<Item = Result<B, E>> + Send + Unpin + 'static,
+        S: Stream<Item = Result<B, BodyFault>> + Send + Unpin + 'static,
         B: Buf + Send + 'static,
-        E: Send + 'static,
     {
         let arrived = Arrived { at: self.clock.now(), instant: Instant::now() };
         let route = arrival.policy().route(arrival.uri.path());
@@ -89,7 +91,7 @@ impl Intake {
             Ok(received) => received,
             Err(outcome) => {
                 watched.end(&outcome);
-                // Nobody sends what it was not told to continue with.
+                // A client that sent `Expect: 100-continue` sends no body before the server continues.
                 let may_be_coming = begun || !arrival.headers.contains_key(EXPECT);
                 if outcome.leaves_body_unread() && may_be_coming {
                     self.tasks.spawn(body::read_away(body));
@@ -108,8 +110,10 @@ impl Intake {
         })
     }
 
-    /// Checks that do not need the body, in the order 400, 501, 404, 403, 405, 503, 413.
+    /// Checks that do not need the body, in the order 400, 501, 404, 403, 405, 503, 413. The connection's authorization is
+    /// checked after 501, because without it there is no policy to apply.
     fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
+        arrival.check_head()?;
         let Authorization { peer, revoked, .. } = &arrival.authorization;
         let now = self.clock.now();
         let expired = || {
@@ -122,7 +126,6 @@ impl Intake {
         if now > peer.admission.not_after() {
             return Err(expired());
         }
-        arrival.check_transfer_coding()?;
         let route = route.ok_or(Outcome::NotFound(Nowhere::Path))?;
         if !route.endpoint.is_addressed_by(arrival.uri.query()) {
             return Err(Outcome::NotFound(Nowhere::Secret));
@@ -241,23 +244,11 @@ impl Arrival {
         self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    /// The library decodes `chunked` if it is the last coding, and nothing else (RFC 9112, section 6.1).
-    fn check_transfer_coding(&self) -> Result<(), Outcome> {
-        let mut chunked = 0;
-        for value in self.headers.get_all(TRANSFER_ENCODING) {
-            for coding in value.as_bytes().split(|&byte| byte == b',') {
-                match coding.trim_ascii() {
-                    coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
-                    [] => {}
-                    _ => return Err(Outcome::NotImplemented),
-                }
-            }
+    fn check_head(&self) -> Result<(), Outcome> {
+        if self.has_fragment {
+            return Err(Outcome::BadRequest("the URL contains a fragment (#)"));
         }
-        if chunked > 1 {
-            Err(Outcome::BadRequest("the transfer coding chunked is applied twice"))
-        } else {
-            Ok(())
-        }
+        head::check(&self.uri, self.version, &self.headers)
     }
 
     fn envelope<'a>(

@@ -16,7 +16,7 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 pub enum Outcome {
     /// The sender hung up before its body was complete.
     Aborted,
-    /// The request is ambiguous, so that another program could read another body in it.
+    /// The request is not valid HTTP; the text says why, and contains nothing of it.
     BadRequest(&'static str),
     /// The endpoint does not list this sender.
     Forbidden(Denial),

@@ -15,6 +15,7 @@
 //! closed it.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -22,6 +23,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::request_line::RequestLine;
 
 /// How long a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,7 @@ struct State {
     in_flight: usize,
     deadline: Instant,
     in_head: bool,
+    request_line: RequestLine,
     /// The task that polled while a request was in flight. It is woken when the request is done, because hyper does not
     /// poll again by itself.
     waiting: Option<Waker>,
@@ -51,7 +55,9 @@ struct State {
 impl Deadlines {
     pub(super) fn new(timeouts: Timeouts) -> Self {
         let deadline = Instant::now() + timeouts.idle;
-        Self(Arc::new(Mutex::new(State { timeouts, in_flight: 0, deadline, in_head: false, waiting: None })))
+        let request_line = RequestLine::default();
+        let (in_flight, in_head, waiting) = (0, false, None);
+        Self(Arc::new(Mutex::new(State { timeouts, in_flight, deadline, in_head, request_line, waiting })))
     }
 
     /// A request's headers are complete; it is in flight until the guard is dropped.
@@ -59,12 +65,14 @@ impl Deadlines {
         let mut state = self.lock();
         state.in_flight += 1;
         state.in_head = false;
-        InFlight(self.clone())
+        InFlight { deadlines: self.clone(), request_line: mem::take(&mut state.request_line) }
     }
 
-    fn bytes_arrived(&self) {
+    fn bytes_arrived(&self, bytes: &[u8]) {
         let mut state = self.lock();
-        if let (0, false, Some(head)) = (state.in_flight, state.in_head, state.timeouts.head) {
+        let (0, Some(head)) = (state.in_flight, state.timeouts.head) else { return };
+        state.request_line.read(bytes);
+        if !state.in_head {
             state.in_head = true;
             state.deadline = Instant::now() + head;
         }
@@ -87,11 +95,15 @@ impl Deadlines {
 
 /// A request in flight.
 #[derive(Debug)]
-pub(super) struct InFlight(Deadlines);
+pub(super) struct InFlight {
+    deadlines: Deadlines,
+    /// What was read of its request line.
+    pub(super) request_line: RequestLine,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.deadlines.lock();
         state.in_flight -= 1;
         if state.in_flight == 0 {
             state.deadline = Instant::now() + state.timeouts.idle;
@@ -146,8 +158,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Ready(result) => {
-                if buf.filled().len() > before {
-                    self.deadlines.bytes_arrived();
+                if let Some(bytes @ [_, ..]) = buf.filled().get(before..) {
+                    self.deadlines.bytes_arrived(bytes);
                 }
                 Poll::Ready(result)
             }

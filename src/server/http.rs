@@ -137,8 +137,9 @@ fn answer(
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let in_flight = Arc::new(deadlines.begin());
     let is_http2 = request.version() == Version::HTTP_2;
+    let has_fragment = in_flight.request_line.has_fragment(request.method(), request.uri());
     let request = request.map(|body| InFlightBody::new(body, is_http2, Arc::clone(&in_flight)));
-    let answered = routes::answer(routes, Arc::clone(connection), request);
+    let answered = routes::answer(routes, Arc::clone(connection), request, has_fragment);
     async move {
         let response = answered.await;
         drop(in_flight);

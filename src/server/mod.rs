@@ -2,12 +2,13 @@
 
 mod settings;
 mod listen;
+mod request_line;
 mod deadlines;
+mod rejected;
 mod body;
 mod failure;
 mod handshake;
 mod routes;
-mod rejected;
 mod frames;
 mod http;
 mod connection_limit;

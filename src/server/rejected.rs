@@ -7,6 +7,7 @@
 //! logged nor counted.
 
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
 use h2::Reason;
@@ -16,6 +17,7 @@ use crate::escape::Escaped;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::receive::authorization::Connection;
+use crate::receive::body::BodyFault;
 use crate::receive::outcome::Rejection;
 use crate::refusals::Refusals;
 
@@ -141,6 +143,22 @@ pub(super) fn http2_cause(error: &hyper::Error) -> Option<Cause> {
         _ => bad("connection closed because the client violated HTTP/2"),
     })
 }
+
+/// Why the library cannot read a request's body to its end.
+pub(super) fn body_fault(error: &(dyn Error + 'static)) -> BodyFault {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            let is_malformed =
+                matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+            return if is_malformed { BodyFault::Malformed(CHUNKS) } else { BodyFault::CutOff };
+        }
+        next = error.source();
+    }
+    BodyFault::CutOff
+}
+
+const CHUNKS: &str = "a chunk or the trailers of the body are not valid HTTP/1.1";
 
 /// The library reset a stream before its request could be processed.
 pub(super) const STREAM_RESET: Cause = bad(

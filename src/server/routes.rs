@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Buf;
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use hyper::body::Incoming;
 use tower_service::Service as _;
@@ -15,6 +15,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::body::InFlightBody;
+use super::rejected::body_fault;
 use crate::receive::authorization::Connection;
 use crate::receive::intake::{Arrival, Intake};
 use crate::receive::outcome::Answer;
@@ -25,6 +26,7 @@ use crate::receive::outcome::Answer;
 struct Head {
     connection: Arc<Connection>,
     uri: Uri,
+    has_fragment: bool,
     version: Version,
 }
 
@@ -48,8 +50,9 @@ pub(super) fn answer(
     routes: Routes,
     connection: Arc<Connection>,
     mut request: Request<InFlightBody<Incoming>>,
+    has_fragment: bool,
 ) -> impl Future<Output = Result<Response, Infallible>> {
-    let head = Head { connection, uri: request.uri().clone(), version: request.version() };
+    let head = Head { connection, uri: request.uri().clone(), has_fragment, version: request.version() };
     request.extensions_mut().insert(head);
     warp::service(routes).call(request)
 }
@@ -64,12 +67,13 @@ async fn deliver<S, B, E>(
 where
     S: Stream<Item = Result<B, E>> + Send + Unpin + 'static,
     B: Buf + Send + 'static,
-    E: Send + 'static,
+    E: std::error::Error + Send + 'static,
 {
-    let Head { connection, uri, version } = head;
+    let Head { connection, uri, has_fragment, version } = head;
     let authorization = connection.authorization(&intake.live);
-    let arrival = Arrival { connection, authorization, method, uri, version, headers };
-    let Answer { status, headers, body } = intake.deliver(arrival, body).await;
+    let arrival = Arrival { connection, authorization, method, uri, has_fragment, version, headers };
+    let Answer { status, headers, body } =
+        intake.deliver(arrival, body.map_err(|error| body_fault(&error))).await;
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

@@ -14,6 +14,7 @@
 )]
 
 mod der;
+mod http2;
 mod nginx;
 mod wire;
 mod world;
@@ -34,6 +35,7 @@ mod handshakes;
 mod housekeeping;
 mod ids;
 mod intake;
+mod invalid;
 mod journal;
 mod keys;
 mod lease;
