@@ -60,6 +60,11 @@ impl Deadlines {
         Self(Arc::new(Mutex::new(State { timeouts, in_flight, deadline, in_head, request_line, waiting })))
     }
 
+    /// Whether a request is in flight.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().in_flight > 0
+    }
+
     /// A request's headers are complete; it is in flight until the guard is dropped.
     pub(super) fn begin(&self) -> InFlight {
         let mut state = self.lock();

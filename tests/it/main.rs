@@ -61,4 +61,5 @@ mod shutdown;
 mod signals;
 mod spool_commands;
 mod stalled;
+mod streams;
 mod takeover;
