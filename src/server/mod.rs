@@ -8,6 +8,7 @@ mod frame_reader;
 mod frames;
 mod rejected;
 mod body;
+mod offer;
 mod failure;
 mod handshake;
 mod routes;

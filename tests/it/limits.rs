@@ -60,6 +60,29 @@ fn a_handshake_that_stalls_is_given_up() {
 }
 
 #[test]
+fn a_handshake_that_stalls_after_its_hello_is_logged_counted_and_in_status() {
+    let world = World::new();
+    world.configure(SHORT);
+    let daemon = world.start();
+    let mut tls = rustls::ClientConnection::new(
+        crate::wire::client_config(&world, "client"),
+        "hooks.example".try_into().unwrap(),
+    )
+    .unwrap();
+    let mut stalled = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
+    while tls.wants_write() {
+        tls.write_tls(&mut stalled).unwrap();
+    }
+    let line = daemon.logged("handshake failed", |line| line["reason"] == "other");
+    assert_eq!((&line["level"], &line["sni"]), (&"WARN".into(), &"hooks.example".into()), "{line:#}");
+    assert!(line["detail"].as_str().unwrap().starts_with("timeout"), "{line:#}");
+    assert_eq!(daemon.metric("hookspool_handshake_failures_total{reason=\"other\"}"), 1.0);
+    assert_eq!(daemon.metric("hookspool_handshakes_total{outcome=\"timeout\"}"), 1.0);
+    let status: serde_json::Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
+    assert_eq!(status["refusals"][0]["detail"], line["detail"], "{status:#}");
+}
+
+#[test]
 fn who_does_not_speak_tls_is_counted_and_not_served() {
     let world = World::new();
     let daemon = world.start();
