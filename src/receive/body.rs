@@ -49,16 +49,15 @@ pub enum BodyFault {
 /// A body that arrived whole.
 #[derive(Debug)]
 pub struct Payload {
-    /// Byte for byte. Copied into one place: a sender of one-byte chunks must not make us keep a
-    /// buffer for each.
+    /// Byte for byte, in one buffer: a sender of one-byte chunks must not cause a buffer for each.
     pub bytes: Vec<u8>,
-    /// What a consumer checks them against.
+    /// Their digest, which consumers check.
     pub sha256: Sha256,
     /// Its part of the memory, held until it is on disk.
     pub memory: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads a body to its end. Only a permit begins this, so nobody else's body is read at all.
+/// Reads a body to its end. It requires a permit, so the body of an unauthorized sender is not read.
 ///
 /// # Errors
 /// The outcome, when it is too long, too slow, cut off, malformed, or there is no memory for it.

@@ -1,7 +1,7 @@
-//! The life of one delivery. The heart; read this first.
+//! The life of one delivery; read this first.
 //!
-//! [`Intake::deliver`] routes, authorizes, reads and commits, in that order, and every way out is
-//! an [`Outcome`]. It knows nothing of TLS, and leaves the status of a refusal to the outcome.
+//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order, and each end is an [`Outcome`]. It is
+//! independent of TLS; the status of a refusal is the outcome's.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub struct Intake {
     pub budget: Budget,
     /// What was stored lately.
     pub recent: Recent,
-    /// Waits, at a stop, for what must finish although its sender has hung up.
+    /// The tasks that the shutdown waits for, although their senders have disconnected.
     pub tasks: TaskTracker,
 }
 
@@ -168,7 +168,7 @@ impl Intake {
                 permit = again;
                 self.commit(&arrival, arrived, &permit, payload.bytes, payload.sha256).await
             }
-            Err(not_welcome) => Err(not_welcome.into()),
+            Err(revoked) => Err(revoked.into()),
         };
         let outcome = match stored {
             Ok(receipt) => {
@@ -261,8 +261,8 @@ impl Arrival {
     ) -> Envelope<'a> {
         let endpoint = permit.endpoint();
         let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
-        // A secret that stood in the spool would be known to every consumer.
-        let told = |text: String| match &endpoint.secret {
+        // Every consumer could read a secret in the spool.
+        let redacted = |text: String| match &endpoint.secret {
             Some(secret) => secret.strike_from(&text),
             None => text,
         };
@@ -286,7 +286,7 @@ impl Arrival {
                 headers: self
                     .headers
                     .iter()
-                    .map(|(name, value)| (name.as_str(), told(latin1(value.as_bytes()))))
+                    .map(|(name, value)| (name.as_str(), redacted(latin1(value.as_bytes()))))
                     .collect(),
             },
             peer: &self.authorization.peer.facts,
@@ -304,8 +304,7 @@ struct Arrived {
     instant: Instant,
 }
 
-/// Sees to it that a delivery is counted and logged also when its sender hangs up in the middle,
-/// which drops the future that reads it.
+/// Counts and logs a delivery also if its sender disconnects in the middle, which drops the future that reads it.
 struct Unfinished<'a> {
     intake: &'a Intake,
     arrival: &'a Arrival,
@@ -320,7 +319,7 @@ impl Unfinished<'_> {
         self.open = false;
     }
 
-    /// Another sees to it from here on.
+    /// From here on another task counts and logs it.
     fn hand_over(mut self) {
         self.open = false;
     }

@@ -25,7 +25,7 @@ use crate::receive::intake::Intake;
 use crate::refusals::{Refusals, RefusedHandshake};
 
 /// How long to wait when the system has no descriptors or memory to give: long enough for a
-/// connection to end, short enough that nobody's connect times out.
+/// connection to end, short enough that no client's connect times out.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// The listener for senders.

@@ -20,8 +20,7 @@ use crate::receive::authorization::Connection;
 use crate::receive::intake::{Arrival, Intake};
 use crate::receive::outcome::Answer;
 
-/// What the handshake proved and the request line said, on its way through the filter. Without it
-/// warp rejects the request: it fails closed.
+/// The authorized connection and the request line, passed through the filter. Without them warp rejects the request.
 #[derive(Clone, Debug)]
 struct Head {
     connection: Arc<Connection>,
@@ -32,7 +31,7 @@ struct Head {
 
 /// Answers requests.
 pub(super) type Routes = BoxedFilter<(Response,)>;
-/// What hyper sends back.
+/// The response that hyper sends.
 pub(super) type Response = warp::reply::Response;
 
 /// The filter that takes deliveries.
@@ -45,7 +44,7 @@ pub(super) fn routes(intake: Arc<Intake>) -> Routes {
         .boxed()
 }
 
-/// Answers one request, with the proof beside it of who sent it.
+/// Answers one request of an authenticated connection.
 pub(super) fn answer(
     routes: Routes,
     connection: Arc<Connection>,

@@ -27,7 +27,7 @@ fn a_body_that_stalls_is_408_and_leaves_nothing() {
 }
 
 #[test]
-fn a_connection_with_nothing_to_say_is_closed_with_close_notify() {
+fn an_idle_connection_is_closed_with_close_notify() {
     let world = World::new();
     world.configure(SHORT);
     let daemon = world.start();
@@ -48,7 +48,7 @@ fn headers_that_never_end_close_the_connection_before_it_is_idle() {
 }
 
 #[test]
-fn a_handshake_that_stalls_is_given_up() {
+fn a_handshake_that_stalls_is_ended() {
     let world = World::new();
     world.configure(SHORT);
     let daemon = world.start();
@@ -83,7 +83,7 @@ fn a_handshake_that_stalls_after_its_hello_is_logged_counted_and_in_status() {
 }
 
 #[test]
-fn who_does_not_speak_tls_is_counted_and_not_served() {
+fn a_client_without_tls_is_counted_and_not_served() {
     let world = World::new();
     let daemon = world.start();
     let mut plain = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
