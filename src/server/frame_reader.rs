@@ -4,8 +4,8 @@
 pub(super) const PREFACE_BYTES: usize = 24;
 /// The length of a frame's header.
 const HEADER_BYTES: usize = 9;
-/// How much of a payload is kept: two changes of the table's size and a field, or the fields of RST_STREAM and GOAWAY.
-const PAYLOAD_BYTES: usize = 16;
+/// How much of a payload is kept: padding, priority, two changes of the table's size and the beginning of a field.
+const PAYLOAD_BYTES: usize = 24;
 
 /// A frame, with the first bytes of its payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn frames_are_found_however_the_bytes_are_divided() {
-        let payloads = [&[][..], &[7; 4], &[8; 15], &[9; 16], &[10; 17], &[11; 200], &[]];
+        let payloads = [&[][..], &[7; 4], &[8; 23], &[9; 24], &[10; 25], &[11; 200], &[]];
         for skip in [0, 1, PREFACE_BYTES] {
             let (mut bytes, mut expected) = (vec![0; skip], Vec::new());
             for (stream, payload) in (1..).step_by(2).zip(payloads) {

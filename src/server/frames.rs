@@ -14,7 +14,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frame_reader::{FrameReader, PREFACE_BYTES};
+use super::frame_reader::{Frame, FrameReader, PREFACE_BYTES};
+use super::header_block::{block, first_field, is_pseudo};
 
 const HEADERS: u8 = 0x1;
 const RST_STREAM: u8 = 0x3;
@@ -57,6 +58,8 @@ struct Counts {
     is_blocked: bool,
     /// Whether the library has ended the connection with an error.
     is_ended: bool,
+    /// Whether the client sent trailers that begin with a pseudo-header.
+    has_pseudo_trailers: bool,
 }
 
 impl Streams {
@@ -85,6 +88,12 @@ impl Streams {
         counts.take().requests.max(u64::from(!counts.is_busy))
     }
 
+    /// Whether the client sent a pseudo-header in trailers (RFC 9113, section 8.1). Which stream it was on is unknown to the
+    /// service, so all requests with trailers are affected from then on.
+    pub(super) fn has_pseudo_trailers(&self) -> bool {
+        self.lock().has_pseudo_trailers
+    }
+
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,7 +106,12 @@ impl Counts {
         Rejected { requests, too_large: too_large.min(requests) }
     }
 
-    fn received(&mut self, kind: u8, flags: u8, stream: u32) {
+    fn received(&mut self, frame: Frame<'_>) {
+        let Frame { kind, flags, stream, payload } = frame;
+        if kind == HEADERS && stream <= self.last {
+            // The library rejects a pseudo-header after another field, and ignores one before.
+            self.has_pseudo_trailers |= is_pseudo(first_field(block(flags, payload)));
+        }
         if kind == HEADERS && stream > self.last && self.accepted_to.is_none_or(|limit| stream <= limit) {
             self.last = stream;
             self.in_headers = true;
@@ -108,10 +122,10 @@ impl Counts {
         }
     }
 
-    fn written(&mut self, kind: u8, flags: u8, payload: &[u8]) {
-        match (kind, payload) {
-            (HEADERS, block) if flags & END_STREAM != 0 => {
-                self.too_large += u64::from(first_field(block) != Some(STATUS_204));
+    fn written(&mut self, frame: Frame<'_>) {
+        match (frame.kind, frame.payload) {
+            (HEADERS, block) if frame.flags & END_STREAM != 0 => {
+                self.too_large += u64::from(!first_field(block).starts_with(&[STATUS_204]));
             }
             (RST_STREAM, code) if code == REFUSED_STREAM => {
                 self.undecided = self.undecided.saturating_sub(1);
@@ -123,17 +137,6 @@ impl Counts {
             _ => {}
         }
     }
-}
-
-/// The first byte of a header block after changes of the table's size (RFC 7541, section 6.3), which are integers with a
-/// prefix of five bits (section 5.1).
-fn first_field(mut block: &[u8]) -> Option<u8> {
-    while let [first @ 0x20..=0x3f, rest @ ..] = block {
-        let is_long = *first == 0x3f;
-        let more = rest.iter().take_while(|byte| is_long && **byte & 0x80 != 0).count();
-        block = rest.get(more + usize::from(is_long)..)?;
-    }
-    block.first().copied()
 }
 
 /// A transport that passes everything on, and follows the frames in both directions.
@@ -164,7 +167,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if let Some(bytes @ [_, ..]) = buf.filled().get(before..) {
             let mut counts = this.streams.lock();
-            this.received.read(bytes, |frame| counts.received(frame.kind, frame.flags, frame.stream));
+            this.received.read(bytes, |frame| counts.received(frame));
         }
         read
     }
@@ -178,7 +181,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         counts.is_blocked = written.is_pending();
         if let Poll::Ready(Ok(count)) = &written {
             let bytes = bytes.get(..*count).unwrap_or_default();
-            this.written.read(bytes, |frame| counts.written(frame.kind, frame.flags, frame.payload));
+            this.written.read(bytes, |frame| counts.written(frame));
         }
         written
     }
@@ -198,22 +201,23 @@ mod tests {
 
     #[test]
     fn what_is_neither_served_nor_refused_was_rejected() {
+        let frame = |kind, flags, stream, payload| Frame { kind, flags, stream, payload };
         let mut counts = Counts::default();
-        counts.received(HEADERS, END_HEADERS, 1);
-        counts.received(HEADERS, 0, 3);
+        counts.received(frame(HEADERS, END_HEADERS, 1, b""));
+        counts.received(frame(HEADERS, 0, 3, b""));
         assert_eq!(counts.undecided, 1);
-        counts.received(CONTINUATION, END_HEADERS, 3);
+        counts.received(frame(CONTINUATION, END_HEADERS, 3, b""));
         // Trailers open no stream.
-        counts.received(HEADERS, END_HEADERS | END_STREAM, 1);
-        counts.received(HEADERS, END_HEADERS, 5);
+        counts.received(frame(HEADERS, END_HEADERS | END_STREAM, 1, b""));
+        counts.received(frame(HEADERS, END_HEADERS, 5, b""));
         assert_eq!(counts.undecided, 3);
-        counts.written(RST_STREAM, 0, &REFUSED_STREAM);
-        counts.written(HEADERS, END_HEADERS | END_STREAM, &[STATUS_204]);
-        counts.written(HEADERS, END_HEADERS | END_STREAM, b"\x20\x3f\xe1\x1f\x48\x03431");
+        counts.written(frame(RST_STREAM, 0, 1, &REFUSED_STREAM));
+        counts.written(frame(HEADERS, END_HEADERS | END_STREAM, 1, &[STATUS_204]));
+        counts.written(frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x20\x3f\xe1\x1f\x48\x03431"));
         assert_eq!(counts.take(), Rejected { requests: 2, too_large: 1 });
         assert_eq!(counts.take(), Rejected::default());
-        counts.written(GOAWAY, 0, &[0, 0, 0, 5, 0, 0, 0, 0]);
-        counts.received(HEADERS, END_HEADERS, 7);
+        counts.written(frame(GOAWAY, 0, 1, &[0, 0, 0, 5, 0, 0, 0, 0]));
+        counts.received(frame(HEADERS, END_HEADERS, 7, b""));
         assert_eq!(counts.take(), Rejected::default());
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::time::sleep;
@@ -73,7 +73,7 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
         if is_http2 {
             opened.served();
         }
-        answer(routes.clone(), &requests, &deadlines, request)
+        answer(routes.clone(), &requests, &deadlines, is_http2.then(|| opened.clone()), request)
     });
 
     let rejections = context.rejections;
@@ -148,12 +148,12 @@ fn answer(
     routes: Routes,
     connection: &Arc<Connection>,
     deadlines: &Deadlines,
+    streams: Option<Streams>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let in_flight = Arc::new(deadlines.begin());
-    let is_http2 = request.version() == Version::HTTP_2;
     let has_fragment = in_flight.request_line.has_fragment(request.method(), request.uri());
-    let request = request.map(|body| InFlightBody::new(body, is_http2, Arc::clone(&in_flight)));
+    let request = request.map(|body| InFlightBody::new(body, streams, Arc::clone(&in_flight)));
     let answered = routes::answer(routes, Arc::clone(connection), request, has_fragment);
     async move {
         let response = answered.await;

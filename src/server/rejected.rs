@@ -13,6 +13,7 @@ use std::sync::Arc;
 use h2::Reason;
 use tokio::time::Instant;
 
+use super::body::BodyError;
 use super::frames::Rejected;
 use crate::escape::Escaped;
 use crate::live::Live;
@@ -160,6 +161,9 @@ pub(super) fn http2_cause(error: &hyper::Error) -> Option<Cause> {
 pub(super) fn body_fault(error: &(dyn Error + 'static)) -> BodyFault {
     let mut next = Some(error);
     while let Some(error) = next {
+        if matches!(error.downcast_ref(), Some(BodyError::<hyper::Error>::PseudoTrailers)) {
+            return BodyFault::Malformed("the trailers contain a pseudo-header");
+        }
         if let Some(error) = error.downcast_ref::<h2::Error>() {
             return if is_violation(error) { BodyFault::Malformed(STREAM_BODY) } else { BodyFault::CutOff };
         }

@@ -185,3 +185,42 @@ fn refused_streams_are_not_rejected_requests() {
     wait_for(&daemon, &["pix stored 128"]);
     assert!(!daemon.log_text().contains(LINE), "{}", daemon.log_text());
 }
+
+#[test]
+fn trailers_with_a_pseudo_header_are_a_bad_request() {
+    let world = World::new();
+    let daemon = world.start();
+    let valid: [&[u8]; 3] = [b"\x00\x01x\x01y", b"\x20\x3f\xe1\x1f\x00\x01x\x01y", b"\x0f\x01\x01y"];
+    for (index, block) in valid.into_iter().enumerate() {
+        let mut h2 = Http2::connect(&world, &daemon);
+        h2.begin(0, 1, b"/webhooks/pix", "a", "b");
+        h2.send(0x0, 0, 1, b"{}");
+        h2.send(0x1, 0x5, 1, block);
+        h2.until(0x1, 1);
+        wait_for(&daemon, &[&format!("pix stored {}", index + 1)]);
+    }
+    // Indexed, with an indexed name, with its own name (also compressed), padded, with a priority, and after a field.
+    let invalid: [(u8, &[u8]); 9] = [
+        (0, b"\x83"),
+        (0, b"\x04\x02/x"),
+        (0, b"\x44\x02/x"),
+        (0, b"\x00\x05:path\x02/x"),
+        (0, b"\x00\x84\xb9\x58\xd3\x3f\x02/x"),
+        (0, b"\x20\x3f\xe1\x1f\x83\x00\x01x\x01y"),
+        (0x8, b"\x01\x83\x00"),
+        (0x20, b"\x00\x00\x00\x00\x10\x83"),
+        (0, b"\x00\x01x\x01y\x83"),
+    ];
+    for (index, (flags, block)) in invalid.into_iter().enumerate() {
+        let mut h2 = Http2::connect(&world, &daemon);
+        h2.begin(0, 1, b"/webhooks/pix", "a", "b");
+        h2.send(0x0, 0, 1, b"{}");
+        h2.send(0x1, 0x5 | flags, 1, block);
+        if index < 8 {
+            h2.until(0x1, 1);
+            assert_eq!(h2.until(0x0, 1), b"{\"error\":\"bad_request\"}\n", "{block:?}");
+        }
+        wait_for(&daemon, &[&format!("pix bad_request {}", index + 1), "pix stored 3"]);
+    }
+    daemon.logged("delivery not taken", |line| line["detail"] == "the trailers contain a pseudo-header");
+}
