@@ -211,10 +211,10 @@ impl Metrics {
         self.delivery_seconds.with_label_values(&[endpoint]).observe(seconds);
     }
 
-    /// Counts a request that the HTTP library rejected by itself, so that it reached no endpoint and has no
-    /// duration. `outcome` is one of [`OUTCOMES`].
-    pub fn rejected(&self, outcome: &str) {
-        self.deliveries.with_label_values(&[NO_ENDPOINT, outcome]).inc();
+    /// Counts requests that the HTTP library rejected by itself, so that they reached no endpoint and have no duration.
+    /// `outcome` is one of [`OUTCOMES`].
+    pub fn rejected(&self, outcome: &str, requests: u64) {
+        self.deliveries.with_label_values(&[NO_ENDPOINT, outcome]).inc_by(requests);
     }
 
     /// Says how many entries a queue of an endpoint holds. `queue` is one of [`QUEUES`].

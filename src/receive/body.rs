@@ -37,30 +37,38 @@ impl Budget {
     }
 }
 
+/// Why a body cannot be read to its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyFault {
+    /// The sender disconnected, or canceled the request.
+    CutOff,
+    /// The body is not valid HTTP; the text contains nothing of it.
+    Malformed(&'static str),
+}
+
 /// A body that arrived whole.
 #[derive(Debug)]
 pub struct Payload {
-    /// Byte for byte. Copied into one place: a sender of one-byte chunks must not make us keep a
-    /// buffer for each.
+    /// Byte for byte, in one buffer: a sender of one-byte chunks must not cause a buffer for each.
     pub bytes: Vec<u8>,
-    /// What a consumer checks them against.
+    /// Their digest, which consumers check.
     pub sha256: Sha256,
     /// Its part of the memory, held until it is on disk.
     pub memory: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads a body to its end. Only a permit begins this, so nobody else's body is read at all.
+/// Reads a body to its end. It requires a permit, so the body of an unauthorized sender is not read.
 ///
 /// # Errors
-/// The outcome, when it is too long, too slow, cut off, or there is no memory for it.
-pub async fn read<S, B, E>(
+/// The outcome, when it is too long, too slow, cut off, malformed, or there is no memory for it.
+pub async fn read<S, B>(
     permit: &Permit,
     body: &mut S,
     deadline: Instant,
     budget: &Budget,
 ) -> Result<Payload, Outcome>
 where
-    S: Stream<Item = Result<B, E>> + Unpin,
+    S: Stream<Item = Result<B, BodyFault>> + Unpin,
     B: Buf,
 {
     let max = permit.endpoint().max_body;
@@ -70,7 +78,8 @@ where
     loop {
         let mut piece = match timeout_at(deadline, body.next()).await {
             Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(_))) => return Err(Outcome::Aborted),
+            Ok(Some(Err(BodyFault::CutOff))) => return Err(Outcome::Aborted),
+            Ok(Some(Err(BodyFault::Malformed(detail)))) => return Err(Outcome::BadRequest(detail)),
             Ok(None) => break,
             Err(_) => return Err(Outcome::Timeout),
         };

@@ -1,19 +1,20 @@
-//! The life of one delivery. The heart; read this first.
+//! The life of one delivery; read this first.
 //!
-//! [`Intake::deliver`] routes, authorizes, reads and commits, in that order, and every way out is
-//! an [`Outcome`]. It knows nothing of TLS, and leaves the status of a refusal to the outcome.
+//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order, and each end is an [`Outcome`]. It is
+//! independent of TLS; the status of a refusal is the outcome's.
 
 use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap};
 use http::{Method, StatusCode, Uri, Version};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::authorization::{Authorization, Connection, Revoked};
-use super::body::{self, Budget, Payload};
+use super::body::{self, BodyFault, Budget, Payload};
+use super::head;
 use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
 use super::recent::Recent;
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
@@ -37,6 +38,8 @@ pub struct Arrival {
     pub method: Method,
     /// Path and query, undecoded.
     pub uri: Uri,
+    /// Whether a fragment followed, which is not in `uri`.
+    pub has_fragment: bool,
     /// The HTTP version.
     pub version: Version,
     /// The headers as received.
@@ -60,17 +63,16 @@ pub struct Intake {
     pub budget: Budget,
     /// What was stored lately.
     pub recent: Recent,
-    /// Waits, at a stop, for what must finish although its sender has hung up.
+    /// The tasks that the shutdown waits for, although their senders have disconnected.
     pub tasks: TaskTracker,
 }
 
 impl Intake {
     /// Takes one delivery, from its head to the answer.
-    pub async fn deliver<S, B, E>(self: Arc<Self>, arrival: Arrival, mut body: S) -> Answer
+    pub async fn deliver<S, B>(self: Arc<Self>, arrival: Arrival, mut body: S) -> Answer
     where
-        S: Stream<Item = Result<B, E>> + Send + Unpin + 'static,
+        S: Stream<Item = Result<B, BodyFault>> + Send + Unpin + 'static,
         B: Buf + Send + 'static,
-        E: Send + 'static,
     {
         let arrived = Arrived { at: self.clock.now(), instant: Instant::now() };
         let route = arrival.policy().route(arrival.uri.path());
@@ -89,7 +91,7 @@ impl Intake {
             Ok(received) => received,
             Err(outcome) => {
                 watched.end(&outcome);
-                // Nobody sends what it was not told to continue with.
+                // A client that sent `Expect: 100-continue` sends no body before the server continues.
                 let may_be_coming = begun || !arrival.headers.contains_key(EXPECT);
                 if outcome.leaves_body_unread() && may_be_coming {
                     self.tasks.spawn(body::read_away(body));
@@ -108,8 +110,10 @@ impl Intake {
         })
     }
 
-    /// Checks that do not need the body, in the order 400, 501, 404, 403, 405, 503, 413.
+    /// Checks that do not need the body, in the order 400, 501, 404, 403, 405, 503, 413. The connection's authorization is
+    /// checked after 501, because without it there is no policy to apply.
     fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
+        arrival.check_head()?;
         let Authorization { peer, revoked, .. } = &arrival.authorization;
         let now = self.clock.now();
         let expired = || {
@@ -122,7 +126,6 @@ impl Intake {
         if now > peer.admission.not_after() {
             return Err(expired());
         }
-        arrival.check_transfer_coding()?;
         let route = route.ok_or(Outcome::NotFound(Nowhere::Path))?;
         if !route.endpoint.is_addressed_by(arrival.uri.query()) {
             return Err(Outcome::NotFound(Nowhere::Secret));
@@ -165,7 +168,7 @@ impl Intake {
                 permit = again;
                 self.commit(&arrival, arrived, &permit, payload.bytes, payload.sha256).await
             }
-            Err(not_welcome) => Err(not_welcome.into()),
+            Err(revoked) => Err(revoked.into()),
         };
         let outcome = match stored {
             Ok(receipt) => {
@@ -241,23 +244,11 @@ impl Arrival {
         self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    /// The library decodes `chunked` if it is the last coding, and nothing else (RFC 9112, section 6.1).
-    fn check_transfer_coding(&self) -> Result<(), Outcome> {
-        let mut chunked = 0;
-        for value in self.headers.get_all(TRANSFER_ENCODING) {
-            for coding in value.as_bytes().split(|&byte| byte == b',') {
-                match coding.trim_ascii() {
-                    coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
-                    [] => {}
-                    _ => return Err(Outcome::NotImplemented),
-                }
-            }
+    fn check_head(&self) -> Result<(), Outcome> {
+        if self.has_fragment {
+            return Err(Outcome::BadRequest("the URL contains a fragment (#)"));
         }
-        if chunked > 1 {
-            Err(Outcome::BadRequest("the transfer coding chunked is applied twice"))
-        } else {
-            Ok(())
-        }
+        head::check(&self.uri, self.version, &self.headers)
     }
 
     fn envelope<'a>(
@@ -270,8 +261,8 @@ impl Arrival {
     ) -> Envelope<'a> {
         let endpoint = permit.endpoint();
         let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
-        // A secret that stood in the spool would be known to every consumer.
-        let told = |text: String| match &endpoint.secret {
+        // Every consumer could read a secret in the spool.
+        let redacted = |text: String| match &endpoint.secret {
             Some(secret) => secret.strike_from(&text),
             None => text,
         };
@@ -295,7 +286,7 @@ impl Arrival {
                 headers: self
                     .headers
                     .iter()
-                    .map(|(name, value)| (name.as_str(), told(latin1(value.as_bytes()))))
+                    .map(|(name, value)| (name.as_str(), redacted(latin1(value.as_bytes()))))
                     .collect(),
             },
             peer: &self.authorization.peer.facts,
@@ -313,8 +304,7 @@ struct Arrived {
     instant: Instant,
 }
 
-/// Sees to it that a delivery is counted and logged also when its sender hangs up in the middle,
-/// which drops the future that reads it.
+/// Counts and logs a delivery also if its sender disconnects in the middle, which drops the future that reads it.
 struct Unfinished<'a> {
     intake: &'a Intake,
     arrival: &'a Arrival,
@@ -329,7 +319,7 @@ impl Unfinished<'_> {
         self.open = false;
     }
 
-    /// Another sees to it from here on.
+    /// From here on another task counts and logs it.
     fn hand_over(mut self) {
         self.open = false;
     }

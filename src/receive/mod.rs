@@ -8,6 +8,7 @@
 
 pub mod authorization;
 pub mod outcome;
+mod head;
 pub mod body;
 pub mod recent;
 pub mod intake;

@@ -7,32 +7,31 @@ use super::authorization::Revoked;
 use crate::policy::Denial;
 use crate::spool::{CommitError, HealthFault, Receipt};
 
-/// What a sender that gets 503 is asked to wait, in seconds: long enough for a probe, short enough
-/// that no event is late.
+/// `Retry-After` of a 503, in seconds: long enough for a probe of the spool, short enough that no event is late.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// How a delivery ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The sender hung up before its body was complete.
+    /// The sender disconnected before its body was complete.
     Aborted,
-    /// The request is ambiguous, so that another program could read another body in it.
+    /// The request is not valid HTTP; the text says why, and contains nothing of it.
     BadRequest(&'static str),
     /// The endpoint does not list this sender.
     Forbidden(Denial),
-    /// Anything but POST.
+    /// The method is not POST.
     MethodNotAllowed,
-    /// The address is no endpoint.
+    /// The path is not that of an endpoint, or the query lacks its secret.
     NotFound(Nowhere),
     /// The body has a transfer coding other than chunked.
     NotImplemented,
-    /// The entry is safe.
+    /// The entry is durable.
     Stored(Receipt),
     /// The body stalled or never ended.
     Timeout,
     /// The body is longer than the endpoint takes.
     TooLarge,
-    /// The fault is ours, and passes.
+    /// A fault of the receiver that is temporary.
     Unavailable(Unavailable),
 }
 
@@ -159,7 +158,7 @@ impl Outcome {
         }
     }
 
-    /// One word for all reasons: what exactly is wrong is nobody's business but the operator's.
+    /// A response with the outcome's word alone; the reason is in the log only.
     fn refuse(&self, status: StatusCode, more: &[(HeaderName, HeaderValue)]) -> Answer {
         let mut headers: HeaderMap = more.iter().cloned().collect();
         headers.insert(CONTENT_TYPE, JSON);
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_is_ours_is_never_a_4xx_and_asks_to_come_back() {
+    fn a_receiver_fault_is_never_a_4xx_and_has_retry_after() {
         for outcome in refusals().into_iter().filter(|outcome| outcome.word() == "unavailable") {
             let answer = outcome.answer(StatusCode::OK, HeaderMap::new());
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{outcome:?}");

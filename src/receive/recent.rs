@@ -1,4 +1,4 @@
-//! What was delivered lately, so that a repetition can be told as one.
+//! The payloads that were stored lately, to recognize repetitions.
 //!
 //! Best effort: it knows what this process stored, and of that the latest 100,000. Two
 //! that arrive at the same moment are both the first. A consumer that must know compares digests.

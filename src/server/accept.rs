@@ -25,7 +25,7 @@ use crate::receive::intake::Intake;
 use crate::refusals::{Refusals, RefusedHandshake};
 
 /// How long to wait when the system has no descriptors or memory to give: long enough for a
-/// connection to end, short enough that nobody's connect times out.
+/// connection to end, short enough that no client's connect times out.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// The listener for senders.
@@ -119,9 +119,17 @@ impl Server {
                 self.note_expiry(&established);
                 serve(established, self.context).await;
             }
-            Err(NotEstablished::Failed { failure, sni }) => self.failed(address, sni.as_deref(), &failure),
+            Err(NotEstablished::Failed { failure, sni }) => {
+                self.failed(address, sni.as_deref(), &failure, "failed");
+            }
+            Err(NotEstablished::Stalled { sni }) => {
+                self.failed(address, sni.as_deref(), &HandshakeFailure::timed_out(), "timeout");
+            }
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
-            Err(NotEstablished::TimedOut { after_hello }) => self.timed_out(address, after_hello),
+            Err(NotEstablished::TimedOut) => {
+                self.metrics.handshake("timeout");
+                tracing::debug!(stage = "handshake", peer = %address, "handshake timed out");
+            }
         }
         drop(permit);
     }
@@ -135,10 +143,10 @@ impl Server {
         }
     }
 
-    fn failed(&self, address: SocketAddr, sni: Option<&str>, failure: &HandshakeFailure) {
+    fn failed(&self, address: SocketAddr, sni: Option<&str>, failure: &HandshakeFailure, outcome: &str) {
         let HandshakeFailure { reason, detail, offered } = failure;
         self.metrics.handshake_failure(reason.word());
-        self.metrics.handshake("failed");
+        self.metrics.handshake(outcome);
         if reason.is_noise() {
             tracing::debug!(stage = "handshake", reason = reason.word(), detail, peer = %address, "handshake failed");
             return;
@@ -160,16 +168,6 @@ impl Server {
                 offered,
                 "handshake failed"
             );
-        }
-    }
-
-    /// Behind a path that drops large packets, a sender stalls after its ClientHello.
-    fn timed_out(&self, address: SocketAddr, after_hello: bool) {
-        self.metrics.handshake("timeout");
-        if after_hello && self.refusals.may_log("timeout", false, Instant::now()) {
-            tracing::warn!(stage = "handshake", peer = %address, "handshake timed out after the ClientHello");
-        } else {
-            tracing::debug!(stage = "handshake", peer = %address, after_hello, "handshake timed out");
         }
     }
 

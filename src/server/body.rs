@@ -10,13 +10,15 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::deadlines::InFlight;
+use super::frames::Streams;
 
 /// A request's body. The request is in flight as long as the body may be read: what is discarded after an early response is
 /// not the head of another request.
 #[derive(Debug)]
 pub(super) struct InFlightBody<B> {
     body: B,
-    is_http2: bool,
+    /// The streams of the connection; only over HTTP/2.
+    streams: Option<Streams>,
     _in_flight: Arc<InFlight>,
 }
 
@@ -29,11 +31,14 @@ pub(super) enum BodyError<E> {
     /// The client reset the stream before its end.
     #[error("the stream was reset before the end of the body")]
     Reset,
+    /// The trailers contain a pseudo-header.
+    #[error("the trailers contain a pseudo-header")]
+    PseudoTrailers,
 }
 
 impl<B> InFlightBody<B> {
-    pub(super) fn new(body: B, is_http2: bool, in_flight: Arc<InFlight>) -> Self {
-        Self { body, is_http2, _in_flight: in_flight }
+    pub(super) fn new(body: B, streams: Option<Streams>, in_flight: Arc<InFlight>) -> Self {
+        Self { body, streams, _in_flight: in_flight }
     }
 }
 
@@ -47,8 +52,17 @@ impl<B: Body + Unpin> Body for InFlightBody<B> {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // Over HTTP/1.1 the library reports a body that is cut off, and does not know the end of a chunked one.
-        let is_cut_off = frame.is_none() && self.is_http2 && !self.body.is_end_stream();
-        Poll::Ready(if is_cut_off { Some(Err(BodyError::Reset)) } else { frame.map(|it| Ok(it?)) })
+        let fault = match (&frame, &self.streams) {
+            (None, Some(_)) if !self.body.is_end_stream() => Some(BodyError::Reset),
+            (Some(Ok(frame)), Some(streams)) if frame.is_trailers() && streams.has_pseudo_trailers() => {
+                Some(BodyError::PseudoTrailers)
+            }
+            _ => None,
+        };
+        Poll::Ready(match fault {
+            Some(fault) => Some(Err(fault)),
+            None => frame.map(|it| Ok(it?)),
+        })
     }
 
     fn is_end_stream(&self) -> bool {

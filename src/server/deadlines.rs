@@ -15,6 +15,7 @@
 //! closed it.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -22,6 +23,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::request_line::RequestLine;
 
 /// How long a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,7 @@ struct State {
     in_flight: usize,
     deadline: Instant,
     in_head: bool,
+    request_line: RequestLine,
     /// The task that polled while a request was in flight. It is woken when the request is done, because hyper does not
     /// poll again by itself.
     waiting: Option<Waker>,
@@ -51,7 +55,14 @@ struct State {
 impl Deadlines {
     pub(super) fn new(timeouts: Timeouts) -> Self {
         let deadline = Instant::now() + timeouts.idle;
-        Self(Arc::new(Mutex::new(State { timeouts, in_flight: 0, deadline, in_head: false, waiting: None })))
+        let request_line = RequestLine::default();
+        let (in_flight, in_head, waiting) = (0, false, None);
+        Self(Arc::new(Mutex::new(State { timeouts, in_flight, deadline, in_head, request_line, waiting })))
+    }
+
+    /// Whether a request is in flight.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().in_flight > 0
     }
 
     /// A request's headers are complete; it is in flight until the guard is dropped.
@@ -59,12 +70,14 @@ impl Deadlines {
         let mut state = self.lock();
         state.in_flight += 1;
         state.in_head = false;
-        InFlight(self.clone())
+        InFlight { deadlines: self.clone(), request_line: mem::take(&mut state.request_line) }
     }
 
-    fn bytes_arrived(&self) {
+    fn bytes_arrived(&self, bytes: &[u8]) {
         let mut state = self.lock();
-        if let (0, false, Some(head)) = (state.in_flight, state.in_head, state.timeouts.head) {
+        let (0, Some(head)) = (state.in_flight, state.timeouts.head) else { return };
+        state.request_line.read(bytes);
+        if !state.in_head {
             state.in_head = true;
             state.deadline = Instant::now() + head;
         }
@@ -87,11 +100,15 @@ impl Deadlines {
 
 /// A request in flight.
 #[derive(Debug)]
-pub(super) struct InFlight(Deadlines);
+pub(super) struct InFlight {
+    deadlines: Deadlines,
+    /// What was read of its request line.
+    pub(super) request_line: RequestLine,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.deadlines.lock();
         state.in_flight -= 1;
         if state.in_flight == 0 {
             state.deadline = Instant::now() + state.timeouts.idle;
@@ -146,8 +163,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
             Poll::Ready(result) => {
-                if buf.filled().len() > before {
-                    self.deadlines.bytes_arrived();
+                if let Some(bytes @ [_, ..]) = buf.filled().get(before..) {
+                    self.deadlines.bytes_arrived(bytes);
                 }
                 Poll::Ready(result)
             }
@@ -175,75 +192,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-
-    use super::*;
-
-    fn timed() -> (DuplexStream, TimedStream<DuplexStream>, Deadlines) {
-        let (peer, ours) = duplex(64);
-        let deadlines =
-            Deadlines::new(Timeouts { head: Some(Duration::from_secs(15)), idle: Duration::from_secs(75) });
-        (peer, TimedStream::new(ours, deadlines.clone()), deadlines)
-    }
-
-    async fn seconds_until_end(stream: &mut TimedStream<DuplexStream>) -> u64 {
-        let started = Instant::now();
-        let mut buf = [0; 16];
-        while stream.read(&mut buf).await.expect("a read") > 0 {}
-        started.elapsed().as_secs()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_connection_ends_after_the_idle_time() {
-        let (_peer, mut stream, _) = timed();
-        assert_eq!(seconds_until_end(&mut stream).await, 75);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn headers_that_never_end_are_given_their_own_time() {
-        let (mut peer, mut stream, _) = timed();
-        peer.write_all(b"POST").await.expect("a write");
-        assert_eq!(seconds_until_end(&mut stream).await, 15);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn dripping_headers_do_not_move_their_deadline() {
-        let (mut peer, mut stream, _) = timed();
-        let drip = async {
-            while peer.write_all(b"x").await.is_ok() {
-                tokio::time::sleep(Duration::from_secs(4)).await;
-            }
-        };
-        let ended = async {
-            let seconds = seconds_until_end(&mut stream).await;
-            drop(stream);
-            seconds
-        };
-        assert_eq!(tokio::join!(ended, drip).0, 15);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_ends_while_a_request_is_under_way() {
-        let (mut peer, mut stream, deadlines) = timed();
-        peer.write_all(b"POST").await.expect("a write");
-        let mut buf = [0; 4];
-        stream.read_exact(&mut buf).await.expect("a read");
-        let in_flight = deadlines.begin();
-        let hour = tokio::time::timeout(Duration::from_secs(3600), stream.read(&mut buf)).await;
-        assert!(hour.is_err(), "the body's deadline is not kept here");
-        drop(in_flight);
-        assert_eq!(seconds_until_end(&mut stream).await, 75);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_read_that_began_during_a_request_ends_when_the_idle_time_does() {
-        let (_peer, mut stream, deadlines) = timed();
-        let in_flight = deadlines.begin();
-        let request = async {
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            drop(in_flight);
-        };
-        assert_eq!(tokio::join!(seconds_until_end(&mut stream), request).0, 10 + 75);
-    }
-}
+#[path = "deadlines_tests.rs"]
+mod tests;

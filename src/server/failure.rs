@@ -2,16 +2,9 @@
 
 use std::io;
 
-use rustls::server::ClientHello;
-use rustls::{
-    AlertDescription, CipherSuite, Error, InvalidMessage, NamedGroup, PeerIncompatible, PeerMisbehaved,
-    SignatureScheme,
-};
+use rustls::{AlertDescription, ContentType, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-/// The most values of one kind that are shown of a ClientHello.
-const OFFERED_MAX: usize = 24;
-/// The longest text of them, in bytes: the peer chooses it.
-const OFFERED_BYTES_MAX: usize = 512;
+use super::offer::{Offer, list};
 
 /// A handshake that failed, with what the peer offered.
 #[derive(Debug)]
@@ -55,39 +48,28 @@ impl FailureReason {
         }
     }
 
-    /// Whether it is counted and not logged: port scanners and clients that hang up are no news.
+    /// Whether it is counted and not logged, because port scanners and clients that disconnect cause it.
     pub(super) fn is_noise(self) -> bool {
         matches!(self, Self::NotTls | Self::Closed)
     }
 }
 
-/// What a ClientHello offered, kept for the case that nothing of it is in common.
-#[derive(Debug, Default)]
-pub(super) struct Offer {
-    suites: Vec<CipherSuite>,
-    groups: Vec<NamedGroup>,
-    schemes: Vec<SignatureScheme>,
-    protocols: Vec<Vec<u8>>,
-}
-
-impl Offer {
-    pub(super) fn of(hello: &ClientHello<'_>) -> Self {
-        Self {
-            suites: hello.cipher_suites().to_vec(),
-            groups: hello.named_groups().unwrap_or_default().to_vec(),
-            schemes: hello.signature_schemes().to_vec(),
-            protocols: hello.alpn().into_iter().flatten().take(OFFERED_MAX).map(<[u8]>::to_vec).collect(),
-        }
-    }
-}
-
 impl HandshakeFailure {
-    /// What an error says; `offer` is what was in the ClientHello, if one was read.
+    /// The failure behind an error; `offer` is what the ClientHello offered, if one was read.
     pub(super) fn new(error: &io::Error, offer: Option<&Offer>) -> Self {
         match tls_error(error) {
             Some(error) => Self::of_tls(error, offer),
             None => Self::plain(FailureReason::Closed, format!("the connection ended: {}", error.kind())),
         }
+    }
+
+    /// The peer stalled after its ClientHello. Its first large packets may be lost on the way.
+    pub(super) fn timed_out() -> Self {
+        Self::plain(
+            FailureReason::Other,
+            "timeout: the peer stalled after its ClientHello; the network path may drop large packets"
+                .to_owned(),
+        )
     }
 
     /// A failure that is not the peer's.
@@ -103,21 +85,23 @@ impl HandshakeFailure {
     fn of_tls(error: &Error, offer: Option<&Offer>) -> Self {
         match error {
             Error::PeerIncompatible(incompatible) => Self::incompatible(incompatible, offer),
+            Error::InvalidMessage(invalid) if offer.is_none() => Self::invalid_hello(invalid),
             Error::NoApplicationProtocol => Self {
                 reason: FailureReason::NoApplicationProtocol,
-                detail: "the peer offers no application protocol (ALPN) of h2, http/1.1 and http/1.0".to_owned(),
+                detail: "the peer offers no application protocol (ALPN) of h2, http/1.1 and http/1.0"
+                    .to_owned(),
                 offered: offer.map(|offer| list(&offer.protocols, |name| name.escape_ascii().to_string())),
             },
             Error::PeerMisbehaved(
                 PeerMisbehaved::ServerNameMustContainOneHostName | PeerMisbehaved::ServerNameDifferedOnRetry,
-            )
-            | Error::InvalidMessage(InvalidMessage::InvalidServerName) => Self::plain(
-                FailureReason::BadServerName,
-                "the server name (SNI) that the peer asks for is not a DNS name; the peer must send a DNS name or none"
-                    .to_owned(),
-            ),
-            Error::InvalidMessage(_) if offer.is_none() => {
-                Self::plain(FailureReason::NotTls, "the peer sent no TLS ClientHello".to_owned())
+            ) => Self::plain(FailureReason::BadServerName, BAD_SERVER_NAME.to_owned()),
+            Error::InappropriateMessage { got_type: ContentType::Alert, .. } if offer.is_none() => {
+                Self::plain(FailureReason::Closed, "the peer sent an alert and no ClientHello".to_owned())
+            }
+            Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. }
+                if offer.is_none() =>
+            {
+                Self::plain(FailureReason::NotTls, NO_HELLO.to_owned())
             }
             Error::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled) => {
                 Self::plain(FailureReason::Closed, "the peer closed the connection".to_owned())
@@ -125,6 +109,48 @@ impl HandshakeFailure {
             Error::AlertReceived(alert) => Self::plain(FailureReason::Other, alert_words(*alert)),
             other => Self::plain(FailureReason::Other, format!("the peer broke the TLS protocol: {other}")),
         }
+    }
+
+    /// What was read is no valid ClientHello. Only what is no TLS record at all is noise.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
+    fn invalid_hello(error: &InvalidMessage) -> Self {
+        let (reason, detail) = match error {
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::InvalidEmptyPayload
+            | InvalidMessage::MessageTooLarge => (FailureReason::NotTls, NO_HELLO),
+            InvalidMessage::InvalidServerName | InvalidMessage::IllegalEmptyList("ServerNames") => {
+                (FailureReason::BadServerName, BAD_SERVER_NAME)
+            }
+            // The library does not say which of the two.
+            InvalidMessage::IllegalEmptyValue => (
+                FailureReason::BadServerName,
+                "the ClientHello contains an empty server name (SNI) or application protocol (ALPN)",
+            ),
+            InvalidMessage::IllegalEmptyList("CipherSuites") => {
+                (FailureReason::NoCommonCipher, "the peer offers no cipher suite")
+            }
+            InvalidMessage::IllegalEmptyList("NamedGroups" | "ECPointFormats") => {
+                (FailureReason::NoCommonCipher, "the peer offers no key exchange group")
+            }
+            InvalidMessage::NoSignatureSchemes => {
+                (FailureReason::NoCommonCipher, "the peer offers no signature scheme")
+            }
+            InvalidMessage::IllegalEmptyList("ProtocolVersions") => {
+                (FailureReason::NoCommonProtocol, "the peer offers no TLS version")
+            }
+            InvalidMessage::IllegalEmptyList("ProtocolNames") => (
+                FailureReason::NoApplicationProtocol,
+                "the peer offers an empty list of application protocols (ALPN)",
+            ),
+            InvalidMessage::HandshakePayloadTooLarge => {
+                (FailureReason::Other, "the ClientHello is larger than 64 KiB")
+            }
+            other => {
+                return Self::plain(FailureReason::Other, format!("the ClientHello is malformed: {other:?}"));
+            }
+        };
+        Self::plain(reason, detail.to_owned())
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
@@ -184,23 +210,13 @@ impl HandshakeFailure {
     }
 }
 
+const NO_HELLO: &str = "the peer sent no TLS ClientHello";
+const BAD_SERVER_NAME: &str =
+    "the server name (SNI) that the peer asks for is not a DNS name; the peer must send a DNS name or none";
+
 /// The TLS library's error behind an error of the stream.
 pub(super) fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
-}
-
-/// At most [`OFFERED_MAX`] values in [`OFFERED_BYTES_MAX`], separated by commas.
-fn list<T>(values: &[T], word: impl Fn(&T) -> String) -> String {
-    let mut words: Vec<_> = values.iter().take(OFFERED_MAX).map(word).collect();
-    if let more @ 1.. = values.len().saturating_sub(OFFERED_MAX) {
-        words.push(format!("{more} more"));
-    }
-    let mut text = words.join(", ");
-    if text.len() > OFFERED_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(OFFERED_BYTES_MAX));
-        text.push('…');
-    }
-    text
 }
 
 /// An alert of the peer (RFC 8446, 6.2): after the server's certificate, it is about that.
@@ -220,7 +236,7 @@ fn alert_words(alert: AlertDescription) -> String {
         AlertDescription::InsufficientSecurity | AlertDescription::HandshakeFailure => {
             "what was negotiated is not secure enough for it"
         }
-        _ => "it gave up",
+        _ => "it ended the handshake",
     };
     format!("the peer sent the alert {alert:?}: {meaning}")
 }

@@ -1,143 +1,187 @@
-//! Observes which streams the HTTP/2 library resets.
+//! Counts the HTTP/2 requests that the library rejects.
 //!
-//! The library resets the stream of a malformed request by itself and reports it nowhere. The only trace is
-//! the RST_STREAM frame among the bytes that it writes, so those are followed here, one frame header after
-//! another. Nothing is changed. Of the payloads, only the error code of RST_STREAM and the first byte of headers
-//! without a body are read: the library also answers 431 by itself.
+//! The library resets the stream of a malformed request, or answers 431, and reports it nowhere. So the frames of both
+//! directions are followed: a stream that the client opened is either served, refused because too many are open, or
+//! rejected. Nothing is changed. Whenever the library waits for the client, it has decided on each stream that was
+//! opened, and what was neither served nor refused by then was rejected. A request that was served has its own outcome,
+//! also if the library resets its stream later.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::rejected::{Cause, STREAM_HEADERS_TOO_LARGE, STREAM_RESET};
+use super::frame_reader::{Frame, FrameReader, PREFACE_BYTES};
+use super::header_block::{block, first_field, is_pseudo};
 
-/// The length of a frame's header, in bytes (RFC 9113, section 4.1).
-const HEADER_BYTES: usize = 9;
-/// The length of the payload of RST_STREAM, in bytes (section 6.4).
-const RESET_BYTES: usize = 4;
 const HEADERS: u8 = 0x1;
 const RST_STREAM: u8 = 0x3;
+const GOAWAY: u8 = 0x7;
+const CONTINUATION: u8 = 0x9;
 const END_STREAM: u8 = 0x1;
-const PROTOCOL_ERROR: [u8; RESET_BYTES] = [0, 0, 0, 1];
-/// The status 204, compressed (RFC 7541, appendix A): the only answer of the service without a body.
+const END_HEADERS: u8 = 0x4;
+const NO_ERROR: [u8; 4] = [0; 4];
+const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
+/// The status 204, compressed (RFC 7541, appendix A): the only response of the service without a body.
 const STATUS_204: u8 = 0x89;
-/// From here on the first byte is a change of the table's size, to here (RFC 7541, section 6.3).
-const TABLE_SIZE: std::ops::RangeInclusive<u8> = 0x20..=0x3f;
-/// Streams answered with 431 that are remembered until they might be reset: as many as are open at once.
-const TOO_LARGE_MAX: usize = 128;
 
-/// Follows the frames of one direction of a connection, however its bytes are cut.
+/// How many requests the library rejected since this was last asked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Rejected {
+    /// All of them.
+    pub(super) requests: u64,
+    /// Those that were answered with 431.
+    pub(super) too_large: u64,
+}
+
+/// The streams of one connection; shared by its transport and its requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Streams(Arc<Mutex<Counts>>);
+
 #[derive(Debug, Default)]
-struct Frames {
-    /// The header of the current frame and the part of its payload that is of interest, as far as they were
-    /// written.
-    head: [u8; HEADER_BYTES + RESET_BYTES],
-    have: usize,
-    /// Bytes of the payload that are still to come and are of no interest.
-    skip: usize,
-    /// The streams last answered with 431.
-    too_large: VecDeque<[u8; 4]>,
+struct Counts {
+    /// The greatest stream that the client opened.
+    last: u32,
+    /// Whether the headers of that stream are incomplete.
+    in_headers: bool,
+    /// Streams above this one are ignored: the limit that the library sent with GOAWAY, if it did.
+    accepted_to: Option<u32>,
+    /// Requests whose headers are complete, and that are not known to be served, refused or rejected.
+    undecided: u64,
+    too_large: u64,
+    /// Whether requests were in flight when the library last waited for the client, or were served since.
+    is_busy: bool,
+    /// Whether the client reads too slowly: the library may then have frames that it has not processed or written.
+    is_blocked: bool,
+    /// Whether the library has ended the connection with an error.
+    is_ended: bool,
+    /// Whether the client sent trailers that begin with a pseudo-header.
+    has_pseudo_trailers: bool,
 }
 
-impl Frames {
-    /// Takes in what was written, and reports each stream that was rejected.
-    fn follow(&mut self, mut bytes: &[u8], mut report: impl FnMut(Cause)) {
-        while !bytes.is_empty() {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            let taken = (self.wanted() - self.have).min(bytes.len());
-            let (now, later) = bytes.split_at(taken);
-            if let Some(free) = self.head.get_mut(self.have..self.have + taken) {
-                free.copy_from_slice(now);
-            }
-            self.have += taken;
-            bytes = later;
-            if self.have == self.wanted() {
-                if let Some(cause) = self.cause() {
-                    report(cause);
-                }
-                self.skip = self.length().saturating_sub(self.have - HEADER_BYTES);
-                self.have = 0;
-            }
+impl Streams {
+    /// A request reached the service.
+    pub(super) fn served(&self) {
+        let mut counts = self.lock();
+        counts.undecided = counts.undecided.saturating_sub(1);
+        counts.is_busy = true;
+    }
+
+    /// The requests rejected since the last call. It must be called only while the library waits for the client; `is_busy`
+    /// says whether requests are in flight.
+    pub(super) fn take_rejected(&self, is_busy: impl FnOnce() -> bool) -> Rejected {
+        let mut counts = self.lock();
+        if counts.is_blocked || counts.is_ended {
+            return Rejected::default();
         }
+        counts.is_busy = is_busy();
+        counts.take()
     }
 
-    /// How many bytes of the current frame are read: its header, the first byte of headers that end the
-    /// stream, and the error code of RST_STREAM.
-    fn wanted(&self) -> usize {
-        let [_, _, _, kind, flags, ..] = self.head;
-        let payload = match kind {
-            _ if self.have < HEADER_BYTES => 0,
-            HEADERS if flags & END_STREAM != 0 => 1,
-            RST_STREAM => RESET_BYTES,
-            _ => 0,
-        };
-        HEADER_BYTES + payload.min(self.length())
+    /// How many requests a violation that ended the connection counts as: those that have no outcome of their own, and at
+    /// least one if none was in flight.
+    pub(super) fn take_violation(&self) -> u64 {
+        let mut counts = self.lock();
+        counts.take().requests.max(u64::from(!counts.is_busy))
     }
 
-    fn length(&self) -> usize {
-        let [a, b, c, ..] = self.head;
-        usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX)
+    /// Whether the client sent a pseudo-header in trailers (RFC 9113, section 8.1). Which stream it was on is unknown to the
+    /// service, so all requests with trailers are affected from then on.
+    pub(super) fn has_pseudo_trailers(&self) -> bool {
+        self.lock().has_pseudo_trailers
     }
 
-    /// Why the library rejected the request of the current frame's stream, if it did.
-    fn cause(&mut self) -> Option<Cause> {
-        let [_, _, _, kind, _, a, b, c, d, payload @ ..] = self.head;
-        let stream = [a, b, c, d];
-        let [first, ..] = payload;
-        if kind == HEADERS && self.have > HEADER_BYTES && first != STATUS_204 && !TABLE_SIZE.contains(&first)
-        {
-            self.too_large.truncate(TOO_LARGE_MAX - 1);
-            self.too_large.push_front(stream);
-            return Some(STREAM_HEADERS_TOO_LARGE);
-        }
-        // After its 431 the library resets a stream whose body it does not read.
-        let is_malformed =
-            kind == RST_STREAM && payload == PROTOCOL_ERROR && !self.too_large.contains(&stream);
-        is_malformed.then_some(STREAM_RESET)
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection that passes everything on, and reports the requests that the HTTP/2 library rejected.
-pub(super) struct Observed<S, F> {
+impl Counts {
+    fn take(&mut self) -> Rejected {
+        let (requests, too_large) = (self.undecided, self.too_large);
+        (self.undecided, self.too_large) = (0, 0);
+        Rejected { requests, too_large: too_large.min(requests) }
+    }
+
+    fn received(&mut self, frame: Frame<'_>) {
+        let Frame { kind, flags, stream, payload } = frame;
+        if kind == HEADERS && stream <= self.last {
+            // The library rejects a pseudo-header after another field, and ignores one before.
+            self.has_pseudo_trailers |= is_pseudo(first_field(block(flags, payload)));
+        }
+        if kind == HEADERS && stream > self.last && self.accepted_to.is_none_or(|limit| stream <= limit) {
+            self.last = stream;
+            self.in_headers = true;
+        }
+        if self.in_headers && matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS != 0 {
+            self.in_headers = false;
+            self.undecided += 1;
+        }
+    }
+
+    fn written(&mut self, frame: Frame<'_>) {
+        match (frame.kind, frame.payload) {
+            (HEADERS, block) if frame.flags & END_STREAM != 0 => {
+                self.too_large += u64::from(!first_field(block).starts_with(&[STATUS_204]));
+            }
+            (RST_STREAM, code) if code == REFUSED_STREAM => {
+                self.undecided = self.undecided.saturating_sub(1);
+            }
+            (GOAWAY, [a, b, c, d, code @ ..]) => {
+                self.accepted_to = Some(u32::from_be_bytes([*a, *b, *c, *d]));
+                self.is_ended = !code.starts_with(&NO_ERROR);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A transport that passes everything on, and follows the frames in both directions.
+pub(super) struct Observed<S> {
     stream: S,
-    frames: Frames,
-    report: F,
+    streams: Streams,
+    received: FrameReader,
+    written: FrameReader,
 }
 
-impl<S, F> Observed<S, F> {
-    pub(super) fn new(stream: S, report: F) -> Self {
-        Self { stream, frames: Frames::default(), report }
+impl<S> Observed<S> {
+    pub(super) fn new(stream: S, streams: Streams) -> Self {
+        let (received, written) = (FrameReader::after(PREFACE_BYTES), FrameReader::after(0));
+        Self { stream, streams, received, written }
     }
 }
 
-impl<S: fmt::Debug, F> fmt::Debug for Observed<S, F> {
+impl<S: fmt::Debug> fmt::Debug for Observed<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Observed").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
 
-impl<S: AsyncRead + Unpin, F: Unpin> AsyncRead for Observed<S, F> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if let Some(bytes @ [_, ..]) = buf.filled().get(before..) {
+            let mut counts = this.streams.lock();
+            this.received.read(bytes, |frame| counts.received(frame));
+        }
+        read
     }
 }
 
-impl<S: AsyncWrite + Unpin, F: FnMut(Cause) + Unpin> AsyncWrite for Observed<S, F> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        let mut counts = this.streams.lock();
+        counts.is_blocked = written.is_pending();
         if let Poll::Ready(Ok(count)) = &written {
-            this.frames.follow(bytes.get(..*count).unwrap_or_default(), &mut this.report);
+            let bytes = bytes.get(..*count).unwrap_or_default();
+            this.written.read(bytes, |frame| counts.written(frame));
         }
         written
     }
@@ -153,44 +197,27 @@ impl<S: AsyncWrite + Unpin, F: FnMut(Cause) + Unpin> AsyncWrite for Observed<S, 
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(payload.len()).expect("a short payload");
-        [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
-    }
-
-    fn found(bytes: &[u8], piece: usize) -> Vec<Cause> {
-        let (mut frames, mut causes) = (Frames::default(), Vec::new());
-        for piece in bytes.chunks(piece) {
-            frames.follow(piece, |cause| causes.push(cause));
-        }
-        causes
-    }
-
     #[test]
-    fn resets_are_found_however_the_bytes_are_cut() {
-        let settings = frame(0x4, 0, 0, &[0; 12]);
-        let answered =
-            [frame(HEADERS, 0x4, 1, b"\x88"), frame(0x0, END_STREAM, 1, b"{\"id\":\"x\"}")].concat();
-        let malformed = frame(RST_STREAM, 0, 3, &PROTOCOL_ERROR);
-        let refused = frame(RST_STREAM, 0, 5, &[0, 0, 0, 7]);
-        let too_large =
-            [frame(HEADERS, 0x4 | END_STREAM, 7, b"\x08\x03431"), frame(RST_STREAM, 0, 7, &PROTOCOL_ERROR)]
-                .concat();
-        let no_content = frame(HEADERS, 0x4 | END_STREAM, 9, b"\x89\xbe");
-        let bytes = [settings, answered, malformed, refused, too_large, no_content].concat();
-        for piece in 1..bytes.len() {
-            assert_eq!(found(&bytes, piece), [STREAM_RESET, STREAM_HEADERS_TOO_LARGE], "{piece}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), piece in 1..20_usize) {
-            let _ = found(&bytes, piece);
-        }
+    fn what_is_neither_served_nor_refused_was_rejected() {
+        let frame = |kind, flags, stream, payload| Frame { kind, flags, stream, payload };
+        let mut counts = Counts::default();
+        counts.received(frame(HEADERS, END_HEADERS, 1, b""));
+        counts.received(frame(HEADERS, 0, 3, b""));
+        assert_eq!(counts.undecided, 1);
+        counts.received(frame(CONTINUATION, END_HEADERS, 3, b""));
+        // Trailers open no stream.
+        counts.received(frame(HEADERS, END_HEADERS | END_STREAM, 1, b""));
+        counts.received(frame(HEADERS, END_HEADERS, 5, b""));
+        assert_eq!(counts.undecided, 3);
+        counts.written(frame(RST_STREAM, 0, 1, &REFUSED_STREAM));
+        counts.written(frame(HEADERS, END_HEADERS | END_STREAM, 1, &[STATUS_204]));
+        counts.written(frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x20\x3f\xe1\x1f\x48\x03431"));
+        assert_eq!(counts.take(), Rejected { requests: 2, too_large: 1 });
+        assert_eq!(counts.take(), Rejected::default());
+        counts.written(frame(GOAWAY, 0, 1, &[0, 0, 0, 5, 0, 0, 0, 0]));
+        counts.received(frame(HEADERS, END_HEADERS, 7, b""));
+        assert_eq!(counts.take(), Rejected::default());
     }
 }

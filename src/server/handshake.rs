@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::failure::{HandshakeFailure, Offer, tls_error};
+use super::failure::{HandshakeFailure, tls_error};
+use super::offer::Offer;
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
 use crate::tls::verifier::{Admitted, Decision, observed};
@@ -41,8 +42,10 @@ pub(super) enum NotEstablished {
     Failed { failure: HandshakeFailure, sni: Option<String> },
     /// The peer's certificate was refused.
     Refused { refusal: Refusal, sni: Option<String> },
-    /// It took too long; whether a ClientHello had been read.
-    TimedOut { after_hello: bool },
+    /// It took too long, and no ClientHello was read.
+    TimedOut,
+    /// It took too long after its ClientHello was read.
+    Stalled { sni: Option<String> },
 }
 
 /// Performs the TLS handshake. The snapshot is read once, after the ClientHello: the server's certificate, the verifier and
@@ -55,15 +58,15 @@ pub(super) async fn handshake(
     let deadline = Instant::now() + live.current().limits.handshake_timeout;
     let hello = timeout_at(deadline, LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream))
         .await
-        .map_err(|_| NotEstablished::TimedOut { after_hello: false })?
+        .map_err(|_| NotEstablished::TimedOut)?
         .map_err(|error| failed(HandshakeFailure::new(&error, None), None))?;
     let sni = hello.client_hello().server_name().map(ToOwned::to_owned);
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = hello.into_stream(Arc::clone(&snapshot.tls)).into_fallible();
-    let (accepted, decision) = timeout_at(deadline, observed(accept))
-        .await
-        .map_err(|_| NotEstablished::TimedOut { after_hello: true })?;
+    let Ok((accepted, decision)) = timeout_at(deadline, observed(accept)).await else {
+        return Err(NotEstablished::Stalled { sni });
+    };
     let refusal = match (accepted, decision) {
         (Ok(stream), Some(Ok(admitted))) => return established(stream, address, admitted, snapshot),
         (Ok(_), Some(Err(_)) | None) => {

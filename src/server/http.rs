@@ -1,15 +1,16 @@
 //! HTTP on one TLS stream, until it is closed or drained.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::time::sleep;
@@ -18,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::body::InFlightBody;
 use super::deadlines::{Deadlines, TimedStream, Timeouts};
-use super::frames::Observed;
+use super::frames::{Observed, Streams};
 use super::handshake::Established;
 use super::rejected::{Http, Rejections, http1_cause, http2_cause};
 use super::routes::{self, Response, Routes};
@@ -66,40 +67,54 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
     let stream = TimedStream::new(stream, deadlines.clone());
     let end = authorization_ends(Arc::clone(&connection), context.live, context.clock, retire);
     let (routes, requests) = (context.routes, Arc::clone(&connection));
-    let service = service_fn(move |request| answer(routes.clone(), &requests, &deadlines, request));
+    let streams = Streams::default();
+    let (opened, busy) = (streams.clone(), deadlines.clone());
+    let service = service_fn(move |request| {
+        if is_http2 {
+            opened.served();
+        }
+        answer(routes.clone(), &requests, &deadlines, is_http2.then(|| opened.clone()), request)
+    });
 
     let rejections = context.rejections;
     if is_http2 {
-        let (each, of) = (rejections.clone(), Arc::clone(&connection));
-        let io = TokioIo::new(Observed::new(stream, move |cause| each.record(&of, Http::Two, cause)));
-        let ended = until(end, http2_builder(context.tasks).serve_connection(io, service)).await;
+        let io = TokioIo::new(Observed::new(stream, streams.clone()));
+        let waiting = || rejections.record_streams(&connection, streams.take_rejected(|| busy.is_busy()));
+        let ended = until(end, http2_builder(context.tasks).serve_connection(io, service), waiting).await;
         if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
-            rejections.record(&connection, Http::Two, cause);
+            rejections.record(&connection, Http::Two, cause, streams.take_violation());
         }
     } else {
-        let ended = until(end, http1_builder().serve_connection(TokioIo::new(stream), service)).await;
+        let ended = until(end, http1_builder().serve_connection(TokioIo::new(stream), service), || {}).await;
         if let Some(cause) = ended.err().as_ref().and_then(http1_cause) {
-            rejections.record(&connection, Http::One, cause);
+            rejections.record(&connection, Http::One, cause, 1);
         }
     }
 }
 
 /// Drives a connection. When it accepts no further requests, those in flight are completed, and the peer gets close_notify or
-/// GOAWAY.
+/// GOAWAY. `waiting` is called whenever the connection waits for the client.
 ///
 /// # Errors
 /// The error with which the HTTP library ended the connection.
-async fn until<C>(end: impl Future<Output = ()>, http: C) -> Result<(), C::Error>
+async fn until<C>(end: impl Future<Output = ()>, http: C, mut waiting: impl FnMut()) -> Result<(), C::Error>
 where
     C: GracefulConnection,
 {
     let mut http = pin!(http);
+    let mut poll = |http: Pin<&mut C>, cx: &mut Context<'_>| {
+        let polled = http.poll(cx);
+        if polled.is_pending() {
+            waiting();
+        }
+        polled
+    };
     tokio::select! {
-        ended = http.as_mut() => return ended,
+        ended = poll_fn(|cx| poll(http.as_mut(), cx)) => return ended,
         () = end => {}
     }
     http.as_mut().graceful_shutdown();
-    http.await
+    poll_fn(|cx| poll(http.as_mut(), cx)).await
 }
 
 /// Waits until the connection accepts no further requests: the server drains, the peer's certificate expires, or a reload
@@ -133,12 +148,13 @@ fn answer(
     routes: Routes,
     connection: &Arc<Connection>,
     deadlines: &Deadlines,
+    streams: Option<Streams>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let in_flight = Arc::new(deadlines.begin());
-    let is_http2 = request.version() == Version::HTTP_2;
-    let request = request.map(|body| InFlightBody::new(body, is_http2, Arc::clone(&in_flight)));
-    let answered = routes::answer(routes, Arc::clone(connection), request);
+    let has_fragment = in_flight.request_line.has_fragment(request.method(), request.uri());
+    let request = request.map(|body| InFlightBody::new(body, streams, Arc::clone(&in_flight)));
+    let answered = routes::answer(routes, Arc::clone(connection), request, has_fragment);
     async move {
         let response = answered.await;
         drop(in_flight);

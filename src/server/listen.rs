@@ -74,7 +74,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "only some of the system's errors have a way out")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "only some of the system's errors have a hint")]
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => ": another program listens there",

@@ -2,13 +2,17 @@
 
 mod settings;
 mod listen;
+mod request_line;
 mod deadlines;
+mod frame_reader;
+mod header_block;
+mod frames;
 mod body;
+mod rejected;
+mod offer;
 mod failure;
 mod handshake;
 mod routes;
-mod rejected;
-mod frames;
 mod http;
 mod connection_limit;
 mod accept;

@@ -2,20 +2,24 @@
 //! counted here.
 //!
 //! On HTTP/1.1 the library answers 400, 414 or 431 with an empty body, and the connection ends with an error
-//! that says why. On HTTP/2 it resets the stream (observed by [`super::frames`]) or ends the connection with
-//! a GOAWAY frame. Connections that end for another reason, such as a client that disconnects, are neither
+//! that says why. On HTTP/2 it resets the stream or answers 431 (counted by [`super::frames`]), or ends the connection
+//! with a GOAWAY frame. Connections that end for another reason, such as a client that disconnects, are neither
 //! logged nor counted.
 
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
 use h2::Reason;
 use tokio::time::Instant;
 
+use super::body::BodyError;
+use super::frames::Rejected;
 use crate::escape::Escaped;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::receive::authorization::Connection;
+use crate::receive::body::BodyFault;
 use crate::receive::outcome::Rejection;
 use crate::refusals::Refusals;
 
@@ -44,10 +48,11 @@ pub(super) struct Rejections {
 }
 
 impl Rejections {
-    /// Counts a rejected request, and logs it unless too many were logged lately.
-    pub(super) fn record(&self, connection: &Connection, http: Http, cause: Cause) {
+    /// Counts the requests that were rejected, and logs the cause unless too many were logged lately. There may be none, if
+    /// only requests were affected that have their own outcomes.
+    pub(super) fn record(&self, connection: &Connection, http: Http, cause: Cause, requests: u64) {
         let reason = cause.rejection.word();
-        self.metrics.rejected(reason);
+        self.metrics.rejected(reason, requests);
         if !self.refusals.may_log(reason, true, Instant::now()) {
             return;
         }
@@ -69,6 +74,17 @@ impl Rejections {
             sha256 = %peer.identity.sha256,
             "request rejected by the HTTP library"
         );
+    }
+}
+
+impl Rejections {
+    /// Counts and logs the streams that the library rejected, each by itself.
+    pub(super) fn record_streams(&self, connection: &Connection, rejected: Rejected) {
+        let Rejected { requests, too_large } = rejected;
+        for number in 0..requests {
+            let cause = if number < too_large { STREAM_HEADERS_TOO_LARGE } else { STREAM_RESET };
+            self.record(connection, Http::Two, cause, 1);
+        }
     }
 }
 
@@ -111,12 +127,11 @@ const TARGET: &str = "the URL contains a character that must be percent-encoded:
 /// network error, a drain, or a client that ended the connection.
 pub(super) fn http2_cause(error: &hyper::Error) -> Option<Cause> {
     let error = error.source()?.downcast_ref::<h2::Error>()?;
-    if !error.is_go_away() || !error.is_library() {
+    if !error.is_go_away() || !is_violation(error) {
         return None;
     }
     let too_large = |detail| Cause { rejection: Rejection::HeadersTooLarge, detail };
     Some(match error.reason()? {
-        Reason::NO_ERROR | Reason::INTERNAL_ERROR => return None,
         Reason::PROTOCOL_ERROR => bad(
             "connection closed with PROTOCOL_ERROR: the URL contains a byte that is not UTF-8, the headers cannot be \
              decompressed, or the client sent a frame that HTTP/2 does not allow",
@@ -142,14 +157,44 @@ pub(super) fn http2_cause(error: &hyper::Error) -> Option<Cause> {
     })
 }
 
+/// Why the library cannot read a request's body to its end.
+pub(super) fn body_fault(error: &(dyn Error + 'static)) -> BodyFault {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if matches!(error.downcast_ref(), Some(BodyError::<hyper::Error>::PseudoTrailers)) {
+            return BodyFault::Malformed("the trailers contain a pseudo-header");
+        }
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            return if is_violation(error) { BodyFault::Malformed(STREAM_BODY) } else { BodyFault::CutOff };
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            let is_malformed =
+                matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+            return if is_malformed { BodyFault::Malformed(CHUNKS) } else { BodyFault::CutOff };
+        }
+        next = error.source();
+    }
+    BodyFault::CutOff
+}
+
+const CHUNKS: &str = "a chunk or the trailers of the body are not valid HTTP/1.1";
+
+const STREAM_BODY: &str = "the client violated HTTP/2 before the body was complete; for example, the body is not as long \
+                           as Content-Length (RFC 9113, section 8.1.1)";
+
+/// Whether the library reset a stream or ended a connection because of what the client sent.
+fn is_violation(error: &h2::Error) -> bool {
+    error.is_library() && !matches!(error.reason(), None | Some(Reason::NO_ERROR | Reason::INTERNAL_ERROR))
+}
+
 /// The library reset a stream before its request could be processed.
-pub(super) const STREAM_RESET: Cause = bad(
+const STREAM_RESET: Cause = bad(
     "stream reset with PROTOCOL_ERROR: the request is malformed (RFC 9113, section 8.1.1); for example, the URL \
-     contains a character that must be percent-encoded (a space, \", <, > or a control character), a header is not allowed in HTTP/2, or the body is not as long as Content-Length",
+     contains a character that must be percent-encoded (a space, \", <, > or a control character), or a header is not allowed in HTTP/2",
 );
 
 /// The library answered 431 on a stream.
-pub(super) const STREAM_HEADERS_TOO_LARGE: Cause =
+const STREAM_HEADERS_TOO_LARGE: Cause =
     Cause { rejection: Rejection::HeadersTooLarge, detail: "the header list is larger than 64 KiB" };
 
 const fn bad(detail: &'static str) -> Cause {

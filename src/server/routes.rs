@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Buf;
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt};
 use http::{HeaderMap, Method, Request, Uri, Version};
 use hyper::body::Incoming;
 use tower_service::Service as _;
@@ -15,22 +15,23 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use super::body::InFlightBody;
+use super::rejected::body_fault;
 use crate::receive::authorization::Connection;
 use crate::receive::intake::{Arrival, Intake};
 use crate::receive::outcome::Answer;
 
-/// What the handshake proved and the request line said, on its way through the filter. Without it
-/// warp rejects the request: it fails closed.
+/// The authorized connection and the request line, passed through the filter. Without them warp rejects the request.
 #[derive(Clone, Debug)]
 struct Head {
     connection: Arc<Connection>,
     uri: Uri,
+    has_fragment: bool,
     version: Version,
 }
 
 /// Answers requests.
 pub(super) type Routes = BoxedFilter<(Response,)>;
-/// What hyper sends back.
+/// The response that hyper sends.
 pub(super) type Response = warp::reply::Response;
 
 /// The filter that takes deliveries.
@@ -43,13 +44,14 @@ pub(super) fn routes(intake: Arc<Intake>) -> Routes {
         .boxed()
 }
 
-/// Answers one request, with the proof beside it of who sent it.
+/// Answers one request of an authenticated connection.
 pub(super) fn answer(
     routes: Routes,
     connection: Arc<Connection>,
     mut request: Request<InFlightBody<Incoming>>,
+    has_fragment: bool,
 ) -> impl Future<Output = Result<Response, Infallible>> {
-    let head = Head { connection, uri: request.uri().clone(), version: request.version() };
+    let head = Head { connection, uri: request.uri().clone(), has_fragment, version: request.version() };
     request.extensions_mut().insert(head);
     warp::service(routes).call(request)
 }
@@ -64,12 +66,13 @@ async fn deliver<S, B, E>(
 where
     S: Stream<Item = Result<B, E>> + Send + Unpin + 'static,
     B: Buf + Send + 'static,
-    E: Send + 'static,
+    E: std::error::Error + Send + 'static,
 {
-    let Head { connection, uri, version } = head;
+    let Head { connection, uri, has_fragment, version } = head;
     let authorization = connection.authorization(&intake.live);
-    let arrival = Arrival { connection, authorization, method, uri, version, headers };
-    let Answer { status, headers, body } = intake.deliver(arrival, body).await;
+    let arrival = Arrival { connection, authorization, method, uri, has_fragment, version, headers };
+    let Answer { status, headers, body } =
+        intake.deliver(arrival, body.map_err(|error| body_fault(&error))).await;
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

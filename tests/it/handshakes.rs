@@ -17,9 +17,13 @@ enum Client {
     Curl(&'static str),
     Python(&'static str),
     Raw(&'static [u8]),
+    /// A ClientHello with these cipher suites and extensions.
+    Hello(&'static [u8], &'static [u8]),
 }
 
-use Client::{Curl, OpenSsl, Python, Raw};
+use Client::{Curl, Hello, OpenSsl, Python, Raw};
+
+const SUITE: &[u8] = b"\xc0\x2b";
 
 /// Clients with the reason that each fails for. The server has an ECDSA certificate.
 const FAILURES: &[(&str, Client)] = &[
@@ -69,7 +73,25 @@ const FAILURES: &[(&str, Client)] = &[
     ("not_tls", Raw(b"SSH-2.0-OpenSSH_9.2\r\n")),
     ("not_tls", Raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
     ("not_tls", Raw(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")),
-    ("not_tls", Raw(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00")),
+    // An empty ClientHello, one that ends too early, one with more than its fields, and one of 16 MiB.
+    ("other", Raw(b"\x16\x03\x01\x00\x04\x01\x00\x00\x00")),
+    ("other", Raw(b"\x16\x03\x01\x00\x08\x01\x00\x00\x04\x03\x03\x00\x00")),
+    ("other", Hello(SUITE, b"\x00\x00\x00\x03\x00\x01")),
+    ("other", Hello(SUITE, b"\x00\x0b\x00\x00")),
+    ("other", Raw(b"\x16\x03\x01\x00\x08\x01\xff\xff\xff\x03\x03\x00\x00")),
+    ("no_common_cipher", Hello(b"", b"")),
+    ("no_common_cipher", Hello(SUITE, b"\x00\x0d\x00\x02\x00\x00")),
+    ("no_common_cipher", Hello(SUITE, b"\x00\x0a\x00\x02\x00\x00")),
+    ("no_common_protocol", Hello(SUITE, b"\x00\x2b\x00\x01\x00")),
+    ("no_application_protocol", Hello(SUITE, b"\x00\x10\x00\x02\x00\x00")),
+    // An empty list of names, and an empty name.
+    ("bad_server_name", Hello(SUITE, b"\x00\x00\x00\x02\x00\x00")),
+    ("bad_server_name", Hello(SUITE, b"\x00\x00\x00\x05\x00\x03\x00\x00\x00")),
+    // Records of TLS without a ClientHello: an alert, application data, another handshake message.
+    ("closed", Raw(b"\x15\x03\x01\x00\x02\x02\x28")),
+    ("closed", Raw(b"\x15\x03\x03\x00\x02\x01\x00")),
+    ("not_tls", Raw(b"\x17\x03\x03\x00\x01\x00")),
+    ("not_tls", Raw(b"\x16\x03\x01\x00\x04\x0e\x00\x00\x00")),
     ("not_tls", Raw(b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80")),
     ("closed", Raw(b"")),
     ("closed", Raw(b"\x16\x03\x01\x02\x00\x01")),
@@ -80,6 +102,7 @@ impl Client {
         let port = daemon.port;
         let mut command = match self {
             Raw(bytes) => return send(bytes, port),
+            Hello(suites, extensions) => return send(&hello(suites, extensions), port),
             OpenSsl(arguments) => {
                 let mut command = Command::new("openssl");
                 command.args(["s_client", "-connect", &format!("localhost:{port}")]);
@@ -116,6 +139,13 @@ impl Client {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
         assert!(!output.status.success(), "{command:?}: {output:?}");
     }
+}
+
+fn hello(suites: &[u8], extensions: &[u8]) -> Vec<u8> {
+    let fields = [&[3, 3], &[7; 32][..], &[0], &[0, suites.len() as u8], suites, &[1, 0]].concat();
+    let fields = [&fields, &[0, extensions.len() as u8][..], extensions].concat();
+    let message = [&[1, 0, 0, fields.len() as u8], &fields[..]].concat();
+    [&[22, 3, 1, 0, message.len() as u8], &message[..]].concat()
 }
 
 fn send(bytes: &[u8], port: u16) {

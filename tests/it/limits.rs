@@ -27,7 +27,7 @@ fn a_body_that_stalls_is_408_and_leaves_nothing() {
 }
 
 #[test]
-fn a_connection_with_nothing_to_say_is_closed_with_close_notify() {
+fn an_idle_connection_is_closed_with_close_notify() {
     let world = World::new();
     world.configure(SHORT);
     let daemon = world.start();
@@ -48,7 +48,7 @@ fn headers_that_never_end_close_the_connection_before_it_is_idle() {
 }
 
 #[test]
-fn a_handshake_that_stalls_is_given_up() {
+fn a_handshake_that_stalls_is_ended() {
     let world = World::new();
     world.configure(SHORT);
     let daemon = world.start();
@@ -60,7 +60,30 @@ fn a_handshake_that_stalls_is_given_up() {
 }
 
 #[test]
-fn who_does_not_speak_tls_is_counted_and_not_served() {
+fn a_handshake_that_stalls_after_its_hello_is_logged_counted_and_in_status() {
+    let world = World::new();
+    world.configure(SHORT);
+    let daemon = world.start();
+    let mut tls = rustls::ClientConnection::new(
+        crate::wire::client_config(&world, "client"),
+        "hooks.example".try_into().unwrap(),
+    )
+    .unwrap();
+    let mut stalled = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
+    while tls.wants_write() {
+        tls.write_tls(&mut stalled).unwrap();
+    }
+    let line = daemon.logged("handshake failed", |line| line["reason"] == "other");
+    assert_eq!((&line["level"], &line["sni"]), (&"WARN".into(), &"hooks.example".into()), "{line:#}");
+    assert!(line["detail"].as_str().unwrap().starts_with("timeout"), "{line:#}");
+    assert_eq!(daemon.metric("hookspool_handshake_failures_total{reason=\"other\"}"), 1.0);
+    assert_eq!(daemon.metric("hookspool_handshakes_total{outcome=\"timeout\"}"), 1.0);
+    let status: serde_json::Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
+    assert_eq!(status["refusals"][0]["detail"], line["detail"], "{status:#}");
+}
+
+#[test]
+fn a_client_without_tls_is_counted_and_not_served() {
     let world = World::new();
     let daemon = world.start();
     let mut plain = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();

@@ -14,6 +14,7 @@
 )]
 
 mod der;
+mod http2;
 mod nginx;
 mod wire;
 mod world;
@@ -35,6 +36,7 @@ mod handshakes;
 mod housekeeping;
 mod ids;
 mod intake;
+mod invalid;
 mod journal;
 mod key_material;
 mod keys;
@@ -63,4 +65,5 @@ mod shutdown;
 mod signals;
 mod spool_commands;
 mod stalled;
+mod streams;
 mod takeover;

@@ -239,6 +239,11 @@ impl Daemon {
         })
     }
 
+    /// All lines with this message that were logged so far.
+    pub fn lines(&self, message: &str) -> Vec<Value> {
+        self.log.lock().unwrap().iter().filter(|line| line["message"] == message).cloned().collect()
+    }
+
     /// Everything logged so far, as text.
     pub fn log_text(&self) -> String {
         let log = self.log.lock().unwrap();

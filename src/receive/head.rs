@@ -1,0 +1,73 @@
+//! Checks of a request's head that hold for every endpoint. The HTTP library accepts what is rejected here.
+
+use http::header::{HOST, HeaderMap, TRANSFER_ENCODING};
+use http::uri::Scheme;
+use http::{Uri, Version};
+
+use super::outcome::Outcome;
+
+/// Checks the scheme, the authority and the transfer codings. It reads nothing else, as it runs for every request.
+///
+/// # Errors
+/// 400 if the head is invalid, otherwise 501 if a transfer coding is not supported.
+pub(super) fn check(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Outcome> {
+    if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS) {
+        return Err(Outcome::BadRequest("the scheme of the URL is not https"));
+    }
+    check_host(uri, version, headers).map_err(Outcome::BadRequest)?;
+    check_transfer_codings(headers)
+}
+
+/// RFC 9112, section 3.2, and RFC 9113, section 8.3.1.
+fn check_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
+    let mut hosts = headers.get_all(HOST).iter().map(|value| value.as_bytes());
+    let host = hosts.next();
+    let is_http2 = version == Version::HTTP_2;
+    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+    let is_required = if is_http2 { authority.is_none() } else { version == Version::HTTP_11 };
+    if hosts.next().is_some() || is_required && host.is_none() {
+        return Err(if is_http2 {
+            "there is neither :authority nor exactly one Host header field"
+        } else {
+            "there is not exactly one Host header field"
+        });
+    }
+    let Some(host) = host else { return Ok(()) };
+    if host.is_empty() || !host.iter().copied().all(is_allowed_in_authority) {
+        return Err("Host is empty or contains a byte that is not allowed in it (RFC 3986, section 3.2)");
+    }
+    let differs = |authority| !without_port(host).eq_ignore_ascii_case(without_port(authority));
+    if is_http2 && authority.is_some_and(differs) {
+        return Err("Host differs from :authority");
+    }
+    Ok(())
+}
+
+/// RFC 3986, section 3.2.
+fn is_allowed_in_authority(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@[]".contains(&byte)
+}
+
+/// Without the default port of https.
+fn without_port(authority: &[u8]) -> &[u8] {
+    authority.strip_suffix(b":443").unwrap_or(authority)
+}
+
+/// The library decodes `chunked` if it is the last coding, and nothing else (RFC 9112, section 6.1).
+fn check_transfer_codings(headers: &HeaderMap) -> Result<(), Outcome> {
+    let (mut chunked, mut others) = (0, 0);
+    for value in headers.get_all(TRANSFER_ENCODING) {
+        for coding in value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            match coding {
+                [] => {}
+                _ if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
+                _ => others += 1,
+            }
+        }
+    }
+    match (chunked, others) {
+        (2.., _) => Err(Outcome::BadRequest("the transfer coding chunked is applied twice")),
+        (_, 1..) => Err(Outcome::NotImplemented),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,121 @@
+//! Splits the bytes of one direction of an HTTP/2 connection into frames (RFC 9113, section 4.1).
+
+/// The length of what a client sends before its first frame (section 3.4).
+pub(super) const PREFACE_BYTES: usize = 24;
+/// The length of a frame's header.
+const HEADER_BYTES: usize = 9;
+/// How much of a payload is kept: padding, priority, two changes of the table's size and the beginning of a field.
+const PAYLOAD_BYTES: usize = 24;
+
+/// A frame, with the first bytes of its payload.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Frame<'a> {
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) stream: u32,
+    pub(super) payload: &'a [u8],
+}
+
+/// Finds the frames however the bytes are divided. It keeps the beginning of one frame.
+#[derive(Debug)]
+pub(super) struct FrameReader {
+    head: [u8; HEADER_BYTES + PAYLOAD_BYTES],
+    have: usize,
+    /// Bytes to come that are not kept.
+    skip: usize,
+}
+
+impl FrameReader {
+    /// A reader that ignores this many bytes first.
+    pub(super) fn after(skip: usize) -> Self {
+        Self { head: [0; HEADER_BYTES + PAYLOAD_BYTES], have: 0, skip }
+    }
+
+    /// Passes each frame that ends in these bytes to `found`.
+    pub(super) fn read(&mut self, mut bytes: &[u8], mut found: impl FnMut(Frame<'_>)) {
+        loop {
+            let skipped = self.skip.min(bytes.len());
+            self.skip -= skipped;
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            if self.skip == 0 && self.have == self.wanted() {
+                found(self.frame());
+                self.have = 0;
+            }
+            if bytes.is_empty() {
+                return;
+            }
+            let (now, later) = bytes.split_at((self.wanted() - self.have).min(bytes.len()));
+            if let Some(free) = self.head.get_mut(self.have..self.have + now.len()) {
+                free.copy_from_slice(now);
+            }
+            self.have += now.len();
+            bytes = later;
+            if self.have == self.wanted() {
+                self.skip = self.length().saturating_sub(PAYLOAD_BYTES);
+            }
+        }
+    }
+
+    /// How many bytes of the current frame are kept, as far as that is known.
+    fn wanted(&self) -> usize {
+        if self.have < HEADER_BYTES { HEADER_BYTES } else { HEADER_BYTES + self.length().min(PAYLOAD_BYTES) }
+    }
+
+    fn length(&self) -> usize {
+        let [a, b, c, ..] = self.head;
+        usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX)
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        let [_, _, _, kind, flags, a, b, c, d, ..] = self.head;
+        // The first bit of a stream's number is reserved.
+        let stream = u32::from_be_bytes([a, b, c, d]) & 0x7fff_ffff;
+        Frame { kind, flags, stream, payload: self.head.get(HEADER_BYTES..self.have).unwrap_or_default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes_of(kind: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).expect("a short payload");
+        [&[0, 0, length, kind, 1, 0x80, 0, 0, stream], payload].concat()
+    }
+
+    fn found(skip: usize, bytes: &[u8], piece: usize) -> Vec<(u8, u32, Vec<u8>)> {
+        let (mut reader, mut frames) = (FrameReader::after(skip), Vec::new());
+        for piece in bytes.chunks(piece) {
+            reader.read(piece, |frame| frames.push((frame.kind, frame.stream, frame.payload.to_vec())));
+        }
+        frames
+    }
+
+    #[test]
+    fn frames_are_found_however_the_bytes_are_divided() {
+        let payloads = [&[][..], &[7; 4], &[8; 23], &[9; 24], &[10; 25], &[11; 200], &[]];
+        for skip in [0, 1, PREFACE_BYTES] {
+            let (mut bytes, mut expected) = (vec![0; skip], Vec::new());
+            for (stream, payload) in (1..).step_by(2).zip(payloads) {
+                bytes.extend(bytes_of(stream + 1, stream, payload));
+                let kept = payload.get(..payload.len().min(PAYLOAD_BYTES)).unwrap_or_default();
+                expected.push((stream + 1, u32::from(stream), kept.to_vec()));
+            }
+            for piece in 1..bytes.len() {
+                assert_eq!(found(skip, &bytes, piece), expected, "{skip} {piece}");
+            }
+            bytes.pop();
+            let last = bytes.len();
+            assert_eq!(found(skip, &bytes, last).len(), expected.len() - 1, "the last frame is incomplete");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), piece in 1..20_usize) {
+            let _ = found(PREFACE_BYTES, &bytes, piece);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a ClientHello offered, for the log and the status.
+
+use rustls::server::ClientHello;
+use rustls::{CipherSuite, NamedGroup, SignatureScheme};
+
+/// The most values of one kind that are shown of a ClientHello.
+const OFFERED_MAX: usize = 24;
+/// The longest text of them, in bytes: the peer chooses it.
+const OFFERED_BYTES_MAX: usize = 512;
+
+/// What a ClientHello offered, kept for the case that nothing of it is in common.
+#[derive(Debug, Default)]
+pub(super) struct Offer {
+    pub(super) suites: Vec<CipherSuite>,
+    pub(super) groups: Vec<NamedGroup>,
+    pub(super) schemes: Vec<SignatureScheme>,
+    pub(super) protocols: Vec<Vec<u8>>,
+}
+
+impl Offer {
+    pub(super) fn of(hello: &ClientHello<'_>) -> Self {
+        Self {
+            suites: hello.cipher_suites().to_vec(),
+            groups: hello.named_groups().unwrap_or_default().to_vec(),
+            schemes: hello.signature_schemes().to_vec(),
+            protocols: hello.alpn().into_iter().flatten().take(OFFERED_MAX).map(<[u8]>::to_vec).collect(),
+        }
+    }
+}
+
+/// At most [`OFFERED_MAX`] values in [`OFFERED_BYTES_MAX`], separated by commas.
+pub(super) fn list<T>(values: &[T], word: impl Fn(&T) -> String) -> String {
+    let mut words: Vec<_> = values.iter().take(OFFERED_MAX).map(word).collect();
+    if let more @ 1.. = values.len().saturating_sub(OFFERED_MAX) {
+        words.push(format!("{more} more"));
+    }
+    let mut text = words.join(", ");
+    if text.len() > OFFERED_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(OFFERED_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}
