@@ -91,7 +91,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
                     )
                     .hint("make one with `openssl rand -hex 32`, and register the URL with it again");
             }
-            if !secret.is_written_in_one_way() {
+            if !secret.is_unreserved() {
                 context
                     .findings
                     .warning(

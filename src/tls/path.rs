@@ -7,7 +7,7 @@ use super::anchors::Anchor;
 use super::chain::Chain;
 use super::search::{Purpose, Search, SearchFailure};
 use super::trust::{Moment, SenderTrust};
-use crate::policy::{TrustError, TrustErrorKind, Vouched};
+use crate::policy::{TrustError, TrustErrorKind, Trusted};
 
 impl SenderTrust {
     /// Version 3: whether a path leads from one of the anchors to the certificate.
@@ -20,7 +20,7 @@ impl SenderTrust {
         &self,
         chain: &Chain<'_>,
         moment: Moment<'_>,
-    ) -> Result<Vouched, TrustError> {
+    ) -> Result<Trusted, TrustError> {
         let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|error| {
             TrustError::new(TrustErrorKind::Unreadable, format!("it cannot be used: {}", words(&error)))
         })?;

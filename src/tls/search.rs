@@ -12,7 +12,7 @@ use super::chain::Chain;
 use super::revocation::{Link, Revocation};
 use super::trust::{Eku, Moment, dates, for_another_purpose};
 use crate::identity::Identity;
-use crate::policy::{TrustError, Vouched, VouchedBy};
+use crate::policy::{TrustError, Trusted, TrustedBy};
 
 /// One certificate's search for an anchor.
 pub(super) struct Search<'a> {
@@ -40,7 +40,7 @@ impl Search<'_> {
         at: Timestamp,
         purpose: Purpose,
         revocation: Option<&Revocation>,
-    ) -> Result<Vouched, SearchFailure> {
+    ) -> Result<Trusted, SearchFailure> {
         let trusted: Vec<TrustAnchor<'_>> =
             anchors.iter().filter_map(|anchor| anchor.trust.as_ref().ok().cloned()).collect();
         // What was found on the way: the library passes on a path, but nothing about it.
@@ -82,7 +82,7 @@ impl Search<'_> {
         path: &VerifiedPath<'_>,
         anchors: &[&Anchor],
         revocation: Option<&Revocation>,
-    ) -> Result<Vouched, SearchFailure> {
+    ) -> Result<Trusted, SearchFailure> {
         let above = path
             .intermediate_certificates()
             .map(|certificate| self.chain.intermediates.iter().position(|der| *der == certificate.der()))
@@ -113,8 +113,8 @@ impl Search<'_> {
             None => None,
         };
         let certificates = links.iter().flat_map(|link| [link.certificate.not_after, link.issuer.not_after]);
-        Ok(Vouched {
-            by: VouchedBy::Anchor(anchor.identity.subject.clone()),
+        Ok(Trusted {
+            by: TrustedBy::Anchor(anchor.identity.subject.clone()),
             not_after: certificates.chain(lists).min().unwrap_or(self.chain.identity.not_after),
         })
     }

@@ -9,7 +9,7 @@ use super::revocation::{Link, Revocation, revoked};
 use super::signature::issued_by;
 use crate::clock::distance;
 use crate::identity::{Identity, Version};
-use crate::policy::{TrustError, TrustErrorKind, Vouched, VouchedBy};
+use crate::policy::{TrustError, TrustErrorKind, Trusted, TrustedBy};
 
 /// What a sender's certificates may be marked for (RFC 5280, 4.2.1.12).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -41,7 +41,7 @@ pub(super) struct Moment<'a> {
 
 impl SenderTrust {
     /// Whether the sender's trust vouches for a chain.
-    pub(super) fn vouch(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, TrustError> {
+    pub(super) fn vouch(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
         let vouched = if self.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
             self.vouch_for_itself(chain.identity, moment.now)
         } else {
@@ -58,7 +58,7 @@ impl SenderTrust {
 
     /// A certificate that is in `ca` byte for byte: nothing above it is checked, also not
     /// whether it is a CA, self-signed or of version 1 (RFC 8705, 2.2).
-    fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Vouched, TrustError> {
+    fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Trusted, TrustError> {
         if self.revocation.as_ref().is_some_and(|revocation| revocation.names(identity)) {
             return Err(revoked(identity));
         }
@@ -66,11 +66,11 @@ impl SenderTrust {
         if self.eku == Eku::Client && !identity.purposes.include_clients() {
             return Err(for_another_purpose("the certificate"));
         }
-        Ok(Vouched { by: VouchedBy::Itself, not_after: identity.not_after })
+        Ok(Trusted { by: TrustedBy::Itself, not_after: identity.not_after })
     }
 
     /// Version 1: the anchor's own signature, and the dates. Never by way of an intermediate.
-    fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, TrustError> {
+    fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
         let own = (chain.end_entity.as_ref(), chain.identity);
         let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, moment.algorithms));
         let mut trust_error = self.unsupported(chain, moment).unwrap_or_else(|| {
@@ -105,7 +105,7 @@ impl SenderTrust {
         identity: &Identity,
         anchor: &Anchor,
         moment: Moment<'_>,
-    ) -> Result<Vouched, TrustError> {
+    ) -> Result<Trusted, TrustError> {
         let Moment { now, algorithms } = moment;
         let link = Link { certificate: identity, issuer: &anchor.identity };
         if anchor.constrains_names() {
@@ -122,8 +122,8 @@ impl SenderTrust {
             None => None,
         };
         let ends = [identity.not_after, anchor.identity.not_after].into_iter().chain(lists).min();
-        Ok(Vouched {
-            by: VouchedBy::Anchor(anchor.identity.subject.clone()),
+        Ok(Trusted {
+            by: TrustedBy::Anchor(anchor.identity.subject.clone()),
             not_after: ends.unwrap_or(identity.not_after),
         })
     }
