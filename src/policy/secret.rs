@@ -64,7 +64,7 @@ impl QuerySecret {
     /// Creates a secret from the name of the parameter and its value.
     ///
     /// # Errors
-    /// If the value is empty or too long, or a query cannot contain it without percent-encoding (RFC 3986, section 3.4).
+    /// If the value is empty, too long, or must be percent-encoded in a query (RFC 3986, section 3.4).
     pub fn new(name: &str, value: &str) -> Result<Self, SecretFault> {
         if value.is_empty() {
             return Err(SecretFault::Empty);
