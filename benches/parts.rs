@@ -93,11 +93,11 @@ fn judging(c: &mut Criterion) {
     let (settings, client) = world(folder.path());
     let policy = settings.policy;
     let verifier = SenderVerifier::new(settings.senders, Clock::System);
-    let admitted = verifier.judge(&client, &[]).unwrap();
+    let admitted = verifier.verify(&client, &[]).unwrap();
     let session = Session { tls_version: "TLSv1.3", cipher_suite: String::new() };
     let peer = Peer::new(([127, 0, 0, 1], 1).into(), admitted.identity, admitted.admission, session);
     c.bench_function("a certificate is read", |b| b.iter(|| Identity::from_der(black_box(&client))));
-    c.bench_function("a certificate is judged", |b| b.iter(|| verifier.judge(black_box(&client), &[])));
+    c.bench_function("verify a certificate", |b| b.iter(|| verifier.verify(black_box(&client), &[])));
     c.bench_function("a request is routed and permitted", |b| {
         b.iter(|| {
             let route = policy.route(black_box("/webhooks/pix/pix")).unwrap();

@@ -94,7 +94,7 @@ fn read(
                     )
                     .hint("make one with `openssl rand -hex 32`, and register the URL with it again");
             }
-            if !secret.is_written_in_one_way() {
+            if !secret.is_unreserved() {
                 findings
                     .warning(
                         file.span,

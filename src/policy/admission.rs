@@ -1,4 +1,4 @@
-//! The decision on "may this certificate come in?".
+//! The decision whether a certificate is accepted.
 
 use jiff::Timestamp;
 
@@ -6,20 +6,20 @@ use super::evaluation::{Evaluation, TrustError};
 use super::refusal::RefusalReason;
 use super::sender::SenderIndex;
 
-/// A certificate that gets in: whose it can be, and for how long.
+/// The senders that a certificate is accepted for, and until when.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Admission {
-    /// The senders whose anchors vouched and whose rule holds, never empty, in the policy's order,
-    /// each with the last moment at which everything that vouched for it is valid.
+    /// The senders that trust the certificate and whose rule matches it, in the policy's order. Each has the last
+    /// moment at which the certificate and everything that its trust depends on are valid. Never empty.
     senders: Vec<(SenderIndex, Timestamp)>,
 }
 
 impl Admission {
-    /// The decision, after every sender's evaluation, in the policy's order.
+    /// Decides on the evaluations of all senders, in the policy's order.
     ///
     /// # Errors
-    /// When there is no sender whose CA vouches and whose rule holds. The reason is the one of
-    /// the sender that it came closest to: a sender whose rule holds, else one whose CA vouches, else any.
+    /// If no sender trusts the certificate and has a rule that matches. The reason is taken from the closest sender:
+    /// one whose CA is known and whose rule matches, else one that trusts the certificate, else any.
     pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
         let admitted =
             evaluations.iter().enumerate().filter_map(|(index, evaluation)| match &evaluation.trust {
@@ -32,10 +32,10 @@ impl Admission {
         }
         let error =
             |evaluation: &Evaluation| evaluation.trust.as_ref().err().map(|error: &TrustError| error.kind);
-        let fitting = evaluations
+        let matching = evaluations
             .iter()
-            .filter(|evaluation| evaluation.knows_the_ca() && evaluation.mismatches.is_empty());
-        if let Some(closest) = fitting.filter_map(error).max() {
+            .filter(|evaluation| evaluation.is_ca_known() && evaluation.mismatches.is_empty());
+        if let Some(closest) = matching.filter_map(error).max() {
             return Err(closest.into());
         }
         if evaluations.iter().any(|evaluation| evaluation.trust.is_ok()) {
@@ -44,17 +44,17 @@ impl Admission {
         Err(evaluations.iter().filter_map(error).max().map_or(RefusalReason::UnknownCa, RefusalReason::from))
     }
 
-    /// Until when the certificate can be this sender's; `None` if it cannot be.
+    /// The last moment at which the certificate is valid for this sender; `None` if it is not accepted for it.
     pub fn until(&self, sender: SenderIndex) -> Option<Timestamp> {
         self.senders.iter().find(|(index, _)| *index == sender).map(|(_, not_after)| *not_after)
     }
 
-    /// The senders whose certificate this can be; never empty.
+    /// The senders that the certificate is accepted for; never empty.
     pub fn senders(&self) -> impl Iterator<Item = SenderIndex> {
         self.senders.iter().map(|(sender, _)| *sender)
     }
 
-    /// The last moment at which it can be anybody's; no request is taken later.
+    /// The last moment at which the certificate is valid for any sender. Later requests are rejected.
     pub fn not_after(&self) -> Timestamp {
         self.senders.iter().map(|(_, not_after)| *not_after).max().unwrap_or(Timestamp::MIN)
     }

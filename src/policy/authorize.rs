@@ -1,4 +1,4 @@
-//! From a path to an endpoint, and from a peer to a permit.
+//! Finds the endpoint of a path, and authorizes a peer to deliver to it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,8 +12,7 @@ use super::name::Name;
 use super::peer::Peer;
 use super::sender::Sender;
 
-/// All senders and endpoints, with the table of paths between them. Immutable: a change of the
-/// configuration makes another one.
+/// All senders, endpoints and paths. Immutable: a reload creates another one.
 #[derive(Debug)]
 pub struct Policy {
     senders: Vec<Sender>,
@@ -21,56 +20,56 @@ pub struct Policy {
     routes: HashMap<String, Route>,
 }
 
-/// Where a path leads.
+/// The endpoint that a path belongs to.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
-    /// Which of its suffixes the path ended with.
+    /// The index of the suffix that the path ends with, in [`Endpoint::suffixes`].
     pub suffix: Option<usize>,
 }
 
-/// Two endpoints that answer to the same path.
+/// Two endpoints that accept the same path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PathConflict {
-    /// The path in question.
+    /// The path.
     pub path: String,
-    /// Places of the two in the table of endpoints; the same twice, if one endpoint's own suffixes clash.
+    /// The indexes of the two endpoints; equal if the paths of one endpoint conflict.
     pub endpoints: (usize, usize),
 }
 
-/// "This peer, as this sender, may deliver here." Made only by [`Policy::authorize`].
+/// Proof that a peer may deliver to an endpoint as a sender. Created only by [`Policy::authorize`].
 #[derive(Clone, Debug)]
 pub struct Permit {
     sender: Name,
     endpoint: Arc<Endpoint>,
 }
 
-/// A known sender that may not deliver here.
+/// Why an accepted peer may not deliver to an endpoint.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Denial {
-    /// The endpoint has other senders.
+    /// The endpoint lists other senders only.
     #[error("the endpoint lists none of the senders this certificate can be")]
     NotListed {
-        /// The senders this certificate can be.
+        /// The senders that the certificate is accepted for.
         presented: Vec<Name>,
     },
     /// The certificate is no longer valid for a sender that the endpoint lists.
-    #[error("what vouched for the certificate is no longer valid")]
+    #[error("the certificate, its CA or a revocation list is no longer valid")]
     Expired,
-    /// It comes from elsewhere.
+    /// The peer's address is in none of the endpoint's networks.
     #[error("{address} is in none of the networks of the endpoint's `from`")]
     Network {
-        /// Where it comes from.
+        /// The peer's address.
         address: IpAddr,
     },
 }
 
 impl Policy {
-    /// Puts senders and endpoints together. `Endpoint::senders` point into `senders`.
+    /// Creates a policy. [`Endpoint::senders`] are indexes into `senders`.
     ///
     /// # Errors
-    /// All paths that more than one endpoint would answer to.
+    /// All paths that belong to more than one endpoint, or to one endpoint twice.
     pub fn new(senders: Vec<Sender>, endpoints: Vec<Endpoint>) -> Result<Self, Vec<PathConflict>> {
         let endpoints: Vec<_> = endpoints.into_iter().map(Arc::new).collect();
         let mut owner: HashMap<String, usize> = HashMap::new();
@@ -88,29 +87,29 @@ impl Policy {
         if conflicts.is_empty() { Ok(Self { senders, endpoints, routes }) } else { Err(conflicts) }
     }
 
-    /// Where a request's path leads, compared byte for byte and undecoded.
+    /// The endpoint of a request's path. The path is compared byte for byte, without percent-decoding.
     pub fn route(&self, path: &str) -> Option<&Route> {
         self.routes.get(path)
     }
 
-    /// Whether this peer may deliver here, and as which sender: the first one on the endpoint's list
-    /// whose certificate this can be.
+    /// Authorizes a peer to deliver to an endpoint, as the first of the endpoint's senders that its certificate is
+    /// valid for.
     ///
     /// # Errors
-    /// When the endpoint lists none of the senders that the peer can be at `now`, or not the peer's
-    /// network.
+    /// If the certificate is valid at `now` for none of the endpoint's senders, or the peer's address is in none of
+    /// the endpoint's networks.
     pub fn authorize(&self, peer: &Peer, endpoint: &Arc<Endpoint>, now: Timestamp) -> Result<Permit, Denial> {
         let sender = self.sender_at(endpoint, &peer.admission, now)?.clone();
-        if !endpoint.may_come_from(peer.address.ip()) {
+        if !endpoint.allows_address(peer.address.ip()) {
             return Err(Denial::Network { address: peer.address.ip() });
         }
         Ok(Permit { sender, endpoint: Arc::clone(endpoint) })
     }
 
-    /// The sender as which an endpoint would accept a certificate from any address: the first of its list.
+    /// The first of an endpoint's senders that a certificate is valid for, regardless of the peer's address.
     ///
     /// # Errors
-    /// When the endpoint lists none of the senders that it can be, or can be at `now`.
+    /// If the certificate is valid at `now` for none of the endpoint's senders.
     pub fn sender_at(
         &self,
         endpoint: &Endpoint,
@@ -129,12 +128,12 @@ impl Policy {
         valid.map(|(sender, _)| &self.senders[sender].name).ok_or(Denial::Expired)
     }
 
-    /// The senders that a certificate can be.
+    /// The senders that a certificate is accepted for.
     pub fn names(&self, admission: &Admission) -> Vec<Name> {
         admission.senders().map(|sender| self.senders[sender].name.clone()).collect()
     }
 
-    /// The senders that an endpoint lists, in its order.
+    /// The senders that an endpoint lists, in its order of preference.
     pub fn listed(&self, endpoint: &Endpoint) -> impl Iterator<Item = &Name> {
         endpoint.senders.iter().map(|sender| &self.senders[*sender].name)
     }
@@ -151,12 +150,12 @@ impl Policy {
 }
 
 impl Permit {
-    /// The sender as which the peer delivers.
+    /// The sender that the delivery is attributed to.
     pub fn sender(&self) -> &Name {
         &self.sender
     }
 
-    /// Where to.
+    /// The endpoint that the peer may deliver to.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_compared_byte_for_byte_with_one_slash_to_spare() {
+    fn paths_are_compared_byte_for_byte_and_one_extra_slash_is_accepted() {
         let policy = policy(vec![endpoint("pix", "/webhooks/pix", &["/pix", "/rec"])]);
         let suffix = |path: &str| policy.route(path).map(|route| route.suffix);
         assert_eq!(suffix("/webhooks/pix"), Some(None));
@@ -198,7 +197,7 @@ mod tests {
         assert_eq!(suffix("/webhooks/pix/pix"), Some(Some(0)));
         assert_eq!(suffix("/webhooks/pix//pix"), Some(Some(0)));
         assert_eq!(suffix("/webhooks/pix/rec"), Some(Some(1)));
-        for stranger in [
+        for unknown in [
             "/webhooks/pix//",
             "/webhooks//pix",
             "//webhooks/pix",
@@ -211,12 +210,12 @@ mod tests {
             "/",
             "",
         ] {
-            assert_eq!(suffix(stranger), None, "{stranger}");
+            assert_eq!(suffix(unknown), None, "{unknown}");
         }
     }
 
     #[test]
-    fn the_root_and_a_trailing_slash_are_paths_like_others() {
+    fn paths_may_be_the_root_or_end_with_a_slash() {
         let root = policy(vec![endpoint("root", "/", &["/pix"])]);
         for path in ["/", "/pix", "//pix"] {
             assert!(root.route(path).is_some(), "{path}");
@@ -228,16 +227,16 @@ mod tests {
     }
 
     #[test]
-    fn no_two_endpoints_answer_to_one_path() {
-        let clash = |endpoints| Policy::new(vec![sender("efi")], endpoints).expect_err("a conflict");
-        let both = clash(vec![endpoint("a", "/hooks", &["/pix"]), endpoint("b", "/hooks/pix", &[])]);
+    fn two_endpoints_with_the_same_path_are_a_conflict() {
+        let conflict = |endpoints| Policy::new(vec![sender("efi")], endpoints).expect_err("a conflict");
+        let both = conflict(vec![endpoint("a", "/hooks", &["/pix"]), endpoint("b", "/hooks/pix", &[])]);
         assert_eq!(both[0], PathConflict { path: "/hooks/pix".to_owned(), endpoints: (0, 1) });
-        let itself = clash(vec![endpoint("a", "/hooks", &["/pix", "/pix"])]);
+        let itself = conflict(vec![endpoint("a", "/hooks", &["/pix", "/pix"])]);
         assert_eq!(itself[0].endpoints, (0, 0));
     }
 
     #[test]
-    fn the_event_is_what_the_target_ends_with() {
+    fn the_suffix_at_the_end_of_the_target_is_the_event() {
         let endpoint = endpoint("pix", "/p", &["/pix", "/x/pix"]);
         assert_eq!(endpoint.event(None, None), None);
         assert_eq!(endpoint.event(Some(0), None), Some("pix"));

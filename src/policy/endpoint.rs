@@ -1,4 +1,4 @@
-//! One place a sender can deliver to.
+//! One endpoint.
 
 use std::net::IpAddr;
 
@@ -8,33 +8,33 @@ use super::name::Name;
 use super::secret::QuerySecret;
 use super::sender::SenderIndex;
 
-/// A path, who may deliver to it, and how deliveries are answered.
+/// A path, the senders that may deliver to it, and the response to their deliveries.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// What the operator calls it; also its folder in the spool.
+    /// The name from webhooks.toml; also the endpoint's directory in the spool.
     pub name: Name,
     /// The path as configured, byte for byte.
     pub path: String,
-    /// Endings that are also accepted after the path, each beginning with `/`.
+    /// Suffixes that are accepted after the path. Each begins with `/`.
     pub suffixes: Vec<String>,
-    /// Who may deliver, in order of preference.
+    /// The senders that may deliver, in order of preference.
     pub senders: Vec<SenderIndex>,
-    /// The longest payload, in bytes.
+    /// The size limit of a payload, in bytes.
     pub max_body: u64,
-    /// What success looks like.
+    /// The response to a stored delivery.
     pub response: ResponseRule,
-    /// What the URL must carry, if anything.
+    /// The secret that the query must contain, if any.
     pub secret: Option<QuerySecret>,
-    /// The networks that deliveries may come from; empty for all.
+    /// The networks that deliveries are accepted from; empty for all.
     pub from: Vec<IpNet>,
 }
 
-/// The answer to a delivery that is safely stored.
+/// The response to a delivery that has been stored durably.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ResponseRule {
     /// 200, 201, 202 or 204.
     pub status: u16,
-    /// Request headers that are sent back, in lower case.
+    /// Request headers that are copied to the response, in lower case.
     pub echo_headers: Vec<String>,
 }
 
@@ -45,8 +45,8 @@ impl Default for ResponseRule {
 }
 
 impl Endpoint {
-    /// Every path this endpoint answers to, each with the place of its suffix in
-    /// [`Endpoint::suffixes`]: `path`, `path/`, `path` + suffix, `path/` + suffix.
+    /// Every path of the endpoint, with the index of its suffix in [`Endpoint::suffixes`]: `path`, `path/`,
+    /// `path` + suffix and `path/` + suffix.
     pub fn paths(&self) -> impl Iterator<Item = (String, Option<usize>)> + '_ {
         let base = self.path.strip_suffix('/').unwrap_or(&self.path);
         let bare = [base.to_owned(), format!("{base}/")].into_iter().filter(|path| !path.is_empty());
@@ -56,18 +56,18 @@ impl Endpoint {
         bare.map(|path| (path, None)).chain(with_suffix)
     }
 
-    /// Whether a query carries what this endpoint asks for.
-    pub fn is_addressed_by(&self, query: Option<&str>) -> bool {
+    /// Whether a query contains the endpoint's secret; always true if it has none.
+    pub fn has_secret_in(&self, query: Option<&str>) -> bool {
         self.secret.as_ref().is_none_or(|secret| secret.is_in(query, &self.suffixes))
     }
 
-    /// Whether deliveries may come from there.
-    pub fn may_come_from(&self, address: IpAddr) -> bool {
+    /// Whether deliveries are accepted from an address.
+    pub fn allows_address(&self, address: IpAddr) -> bool {
         self.from.is_empty() || self.from.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// The event that a request target names: the suffix, without its slash, that its query ends
-    /// with, else the one its path ended with.
+    /// The event of a request: the suffix, without its slash, that the query ends with, else the one that the path
+    /// ends with.
     pub fn event(&self, path_suffix: Option<usize>, query: Option<&str>) -> Option<&str> {
         let in_query = query.and_then(|query| {
             self.suffixes.iter().filter(|suffix| query.ends_with(suffix.as_str())).max_by_key(|s| s.len())

@@ -12,90 +12,90 @@ use crate::identity::{DistinguishedName, Identity};
 pub struct Evaluation {
     /// The sender.
     pub sender: Name,
-    /// What vouches for the certificate, or why nothing does.
-    pub trust: Result<Vouched, TrustError>,
-    /// Where the certificate does not match the sender's rule. Evaluated only if [`Evaluation::knows_the_ca`].
+    /// Why the certificate is trusted for the sender, or why it is not.
+    pub trust: Result<Trusted, TrustError>,
+    /// The matchers of the sender's rule that do not match. Evaluated only if [`Evaluation::is_ca_known`].
     pub mismatches: Vec<Mismatch>,
 }
 
-/// A sender's own CA vouches for a certificate.
+/// A certificate that is trusted for a sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Vouched {
-    /// Which one.
-    pub by: VouchedBy,
-    /// The last moment at which everything that vouches is valid: the certificate and all above it
-    /// and, where the sender asks for current revocation lists, those.
+pub struct Trusted {
+    /// What the trust is based on.
+    pub by: TrustedBy,
+    /// The last moment at which the certificate, all certificates above it and, if the sender requires current
+    /// revocation lists, those lists are valid.
     pub not_after: Timestamp,
 }
 
-/// What vouches for a certificate.
+/// What the trust in a certificate is based on.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum VouchedBy {
-    /// The certificate itself is in the sender's `ca`, byte for byte (RFC 8705, section 2.2).
+pub enum TrustedBy {
+    /// The certificate is in the sender's `ca`, byte for byte (RFC 8705, section 2.2).
     Itself,
-    /// A CA of the sender's issued it, directly or through intermediates.
+    /// A CA of the sender issued the certificate, directly or through intermediates.
     Anchor(DistinguishedName),
 }
 
-/// Why nothing that a sender trusts vouches for a certificate.
+/// Why a certificate is not trusted for a sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TrustError {
-    /// The reason.
+    /// How much of the verification succeeded; the order is that of [`TrustErrorKind`].
     pub kind: TrustErrorKind,
-    /// The reason as text. It may contain what an unknown peer chose, unescaped.
+    /// The reason as text. It may contain unescaped data from an unknown peer.
     pub detail: String,
 }
 
-/// Why nothing vouches. From [`TrustErrorKind::Purpose`] on, the sender's own CA vouches for the certificate in all other
-/// respects; the later the reason, the more has been verified.
+/// Why a certificate is not trusted. The later the kind, the more has been verified. From
+/// [`TrustErrorKind::Purpose`] on, a CA of the sender issued the certificate, and only this check failed.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum TrustErrorKind {
-    /// No CA of the sender issued it.
+    /// No CA of the sender issued the certificate.
     NotIssued,
-    /// A CA of the sender has the name of its issuer, or of one above, and no path is valid.
+    /// A CA of the sender has the name of an issuer in the chain, but no path is valid.
     BadPath,
-    /// It names one of them as its issuer, and the signature cannot be verified: its algorithm is not supported.
+    /// A CA of the sender has the name of an issuer, but the algorithm of the signature is not supported.
     Unsupported,
-    /// It, or a part of its chain, is not readable.
+    /// The certificate, or one of its chain, cannot be parsed.
     Unreadable,
-    /// It is marked for another purpose.
+    /// The extended key usage of the certificate, or of one above it, does not include TLS clients.
     Purpose,
-    /// Its key is of a kind or length that is not supported.
+    /// The kind or length of the certificate's key is not supported.
     Key,
-    /// A certificate of the chain, or the anchor itself, is not valid yet.
+    /// A certificate of the chain, or the anchor, is not valid yet.
     NotYetValid,
-    /// A certificate of the chain, or the anchor itself, has expired.
+    /// A certificate of the chain, or the anchor, has expired.
     Expired,
-    /// No current list shows whether it is revoked.
+    /// No current list shows whether the certificate is revoked.
     RevocationUnknown,
-    /// A list says that it, or a certificate above it, is revoked.
+    /// A list contains the certificate, or one above it.
     Revoked,
 }
 
 impl TrustError {
-    /// An error with its reason as text.
+    /// Creates an error with its reason as text.
     pub fn new(kind: TrustErrorKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into() }
     }
 }
 
 impl TrustErrorKind {
-    /// Whether the sender's own CA vouches for the certificate in all other respects.
-    pub fn knows_the_ca(self) -> bool {
+    /// Whether a CA of the sender issued the certificate, and only this check failed.
+    pub fn is_ca_known(self) -> bool {
         self >= Self::Purpose
     }
 }
 
 impl Evaluation {
-    /// Combines what the sender's trust found with the matchers of its rule.
-    pub fn new(sender: &Sender, trust: Result<Vouched, TrustError>, identity: &Identity) -> Self {
-        let looks = trust.as_ref().map_or_else(|error| error.kind.knows_the_ca(), |_| true);
-        let mismatches = if looks { sender.rule.mismatches(identity) } else { Vec::new() };
+    /// Combines the result of the sender's trust with the matchers of its rule.
+    pub fn new(sender: &Sender, trust: Result<Trusted, TrustError>, identity: &Identity) -> Self {
+        let is_ca_known = trust.as_ref().map_or_else(|error| error.kind.is_ca_known(), |_| true);
+        let mismatches = if is_ca_known { sender.rule.mismatches(identity) } else { Vec::new() };
         Self { sender: sender.name.clone(), trust, mismatches }
     }
 
-    /// Whether a CA of the sender vouches for the certificate, other errors aside.
-    pub fn knows_the_ca(&self) -> bool {
-        self.trust.as_ref().map_or_else(|error| error.kind.knows_the_ca(), |_| true)
+    /// Whether a CA of the sender issued the certificate, even if a later check failed.
+    pub fn is_ca_known(&self) -> bool {
+        self.trust.as_ref().map_or_else(|error| error.kind.is_ca_known(), |_| true)
     }
 }

@@ -1,46 +1,46 @@
-//! One kind of thing that a sender's certificate can be asked for.
+//! One requirement of a sender's rule.
 
 use std::net::IpAddr;
 
 use crate::identity::{DistinguishedName, Fingerprint, Identity, SpkiPin};
 
-/// A kind and its values, of which one has to be there. The names are those of RFC 8705 (2.1.2)
-/// where it has one.
+/// A field of a certificate and the accepted values, of which one must be present. The names follow RFC 8705,
+/// section 2.1.2, if it defines one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Matcher {
-    /// The common name: exactly one, exactly so. No wildcards, no folding of case, no trimming.
+    /// The common name, of which there must be exactly one. Compared byte for byte, without wildcards.
     Cn(Vec<String>),
     /// The whole subject, compared by the types and decoded values of its relative names, in order.
     Subject(Vec<DistinguishedName>),
-    /// A dNSName; letters of ASCII in either case (RFC 5280, 7.2).
+    /// A dNSName. ASCII letters are compared without regard to case (RFC 5280, section 7.2).
     SanDns(Vec<String>),
-    /// A uniformResourceIdentifier, exactly so.
+    /// A uniformResourceIdentifier, compared byte for byte.
     SanUri(Vec<String>),
-    /// An iPAddress, as an address.
+    /// An iPAddress, compared as an address.
     SanIp(Vec<IpAddr>),
-    /// An rfc822Name; the host in either case, the mailbox exactly so (RFC 5280, 7.5).
+    /// An rfc822Name. The host is compared without regard to case, the mailbox exactly (RFC 5280, section 7.5).
     SanEmail(Vec<String>),
-    /// The certificate itself.
+    /// The SHA-256 of the certificate.
     Sha256(Vec<Fingerprint>),
-    /// Its key.
+    /// The SHA-256 of the certificate's SubjectPublicKeyInfo.
     SpkiSha256(Vec<SpkiPin>),
 }
 
-/// A kind that does not hold.
+/// A matcher that does not match a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mismatch {
-    /// The kind, as webhooks.toml calls it.
+    /// The key of webhooks.toml.
     pub matcher: &'static str,
-    /// Any of these would have been accepted.
+    /// The accepted values.
     pub expected: Vec<String>,
-    /// What the certificate says instead.
+    /// The values in the certificate.
     pub presented: Vec<String>,
-    /// Why what it says cannot be compared at all.
+    /// Why the values in the certificate cannot be compared.
     pub fault: Option<String>,
 }
 
 impl Matcher {
-    /// The kind, as webhooks.toml calls it.
+    /// The key of webhooks.toml.
     pub fn key(&self) -> &'static str {
         match self {
             Self::Cn(_) => "cn",
@@ -54,12 +54,12 @@ impl Matcher {
         }
     }
 
-    /// Whether the certificate says one of the values.
+    /// Checks that the certificate contains one of the values.
     ///
     /// # Errors
-    /// When it does not: with what it says.
+    /// If it does not; the error contains the values that it does contain.
     pub fn check(&self, identity: &Identity) -> Result<(), Mismatch> {
-        if self.holds(identity) {
+        if self.matches(identity) {
             return Ok(());
         }
         Err(Mismatch {
@@ -79,7 +79,7 @@ impl Matcher {
         })
     }
 
-    fn holds(&self, identity: &Identity) -> bool {
+    fn matches(&self, identity: &Identity) -> bool {
         let names = &identity.alternative_names;
         match self {
             Self::Cn(any) => any.iter().any(|one| identity.common_name.one() == Some(one)),
@@ -95,7 +95,7 @@ impl Matcher {
         }
     }
 
-    /// The values, as text.
+    /// The accepted values as text.
     pub fn expected(&self) -> Vec<String> {
         fn texts<T: ToString>(all: &[T]) -> Vec<String> {
             all.iter().map(ToString::to_string).collect()
@@ -110,11 +110,11 @@ impl Matcher {
     }
 }
 
-/// Every kind of matcher, as webhooks.toml calls it.
+/// The keys of webhooks.toml for all kinds of matchers.
 pub const MATCHERS: &[&str] =
     &["cn", "subject", "san_dns", "san_uri", "san_ip", "san_email", "sha256", "spki_sha256"];
 
-/// What a certificate says under one of [`MATCHERS`]: the values that a rule could ask for.
+/// The values in a certificate that one of [`MATCHERS`] could accept.
 pub fn presented(matcher: &str, identity: &Identity) -> Vec<String> {
     let names = &identity.alternative_names;
     match matcher {
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_host_of_a_mailbox_has_no_case() {
+    fn only_the_host_of_a_mailbox_is_compared_without_case() {
         assert!(same_mailbox("a@B.example", "a@b.example"));
         assert!(!same_mailbox("A@b.example", "a@b.example"));
         assert!(!same_mailbox("a", "A"));

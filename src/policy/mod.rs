@@ -1,9 +1,8 @@
-//! Who may deliver what where: pure functions over facts.
+//! Decides which peer may deliver to which endpoint. The functions are pure: they do no I/O and do not use TLS.
 //!
-//! Nothing here does I/O or knows TLS. What each sender's trust and rule make of a certificate is a
-//! [`Evaluation`]; [`Admission::decide`] comes to a decision over all of them. A handshake yields a
-//! [`Peer`], [`Policy::authorize`] turns a peer and an endpoint into a [`Permit`], and only a permit
-//! begins a delivery.
+//! A certificate is evaluated for each sender ([`Evaluation`]), and [`Admission::decide`] combines the evaluations.
+//! A handshake yields a [`Peer`], [`Policy::authorize`] yields a [`Permit`] for a peer and an endpoint, and a
+//! delivery requires a permit.
 
 mod name;
 mod matcher;
@@ -20,11 +19,11 @@ mod authorize;
 pub use admission::Admission;
 pub use authorize::{Denial, PathConflict, Permit, Policy, Route};
 pub use endpoint::{Endpoint, ResponseRule};
-pub use evaluation::{Evaluation, TrustError, TrustErrorKind, Vouched, VouchedBy};
+pub use evaluation::{Evaluation, TrustError, TrustErrorKind, Trusted, TrustedBy};
 pub use matcher::{MATCHERS, Matcher, Mismatch, presented};
 pub use name::{Name, NameError};
 pub use peer::{Peer, Session};
 pub use refusal::{Advice, Refusal, RefusalReason};
 pub use rule::Rule;
-pub use secret::{QuerySecret, SECRET_BYTES_MAX, STRUCK_OUT, SecretFault};
+pub use secret::{QuerySecret, REDACTED, SECRET_BYTES_MAX, SecretFault};
 pub use sender::{Sender, SenderIndex};

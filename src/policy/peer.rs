@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! An authenticated peer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use super::admission::Admission;
 use crate::envelope::PeerFacts;
 use crate::identity::Identity;
 
-/// Who is on a connection: made once a mutual TLS handshake has been completed.
+/// The peer of a connection, created after its mutual TLS handshake.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Where the connection comes from.
+    /// The address and port that the peer connects from.
     pub address: SocketAddr,
-    /// What the end-entity certificate says. Its key was proved by the handshake.
+    /// The contents of the end-entity certificate. The handshake proved possession of its key.
     pub identity: Arc<Identity>,
-    /// Whose certificate this can be.
+    /// The senders that the certificate is accepted for.
     pub admission: Admission,
-    /// How the channel is protected.
+    /// The negotiated protocol version and cipher suite.
     pub session: Session,
-    /// All of this as envelopes carry it.
+    /// The above in the form that envelopes contain.
     pub facts: PeerFacts,
 }
 
 impl Peer {
-    /// Puts together what a handshake proved.
+    /// Creates a peer from the results of its handshake.
     pub fn new(address: SocketAddr, identity: Arc<Identity>, admission: Admission, session: Session) -> Self {
         let facts = PeerFacts {
             address: address.to_string(),
@@ -42,11 +42,11 @@ impl Peer {
     }
 }
 
-/// The negotiated TLS session, in the names of the TLS registries (IANA).
+/// The negotiated TLS session. The names are those of the IANA registries.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
     /// `TLSv1.2` or `TLSv1.3`.
     pub tls_version: &'static str,
-    /// As in `TLS13_AES_256_GCM_SHA384`.
+    /// For example `TLS13_AES_256_GCM_SHA384`.
     pub cipher_suite: String,
 }

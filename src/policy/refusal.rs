@@ -1,4 +1,4 @@
-//! A refused handshake, and why, in words that an operator can act on.
+//! A refused handshake, with a reason that an operator can act on.
 
 use super::evaluation::{Evaluation, TrustErrorKind};
 use super::matcher::Mismatch;
@@ -6,50 +6,49 @@ use super::name::Name;
 use crate::escape::{Escaped, SHOWN_CHARS_MAX, toml_string};
 use crate::identity::Identity;
 
-/// A handshake that was refused, and all that is known of who asked.
-///
-/// The certificate is only *claimed*: possession of its key is proved after it has been judged.
+/// A refused handshake. The certificate is only *claimed*: it is evaluated before the peer proves possession of
+/// its key.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// Why.
+    /// The label of the reason.
     pub reason: RefusalReason,
-    /// What could not be read, or was too much of it.
+    /// What could not be parsed, or which limit was exceeded.
     pub fault: Option<String>,
-    /// What the certificate says, where it could be read.
+    /// The contents of the certificate, if it could be parsed.
     pub claimed: Option<Box<Identity>>,
-    /// What each sender made of it.
+    /// The evaluation for each sender, in the policy's order.
     pub evaluations: Vec<Evaluation>,
 }
 
-/// Why a handshake was refused: a closed set, and the labels of `hookspool_refusals_total`.
+/// Why a handshake was refused. The labels of `hookspool_refusals_total`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum RefusalReason {
-    /// The certificate, or one above it, is past its dates.
+    /// The certificate, or one above it, has expired.
     Expired,
     /// No certificate was presented.
     NoCertificate,
     /// The certificate, or one above it, is not valid yet.
     NotYetValid,
-    /// It is marked for another purpose than client authentication.
+    /// The extended key usage does not include TLS clients.
     Purpose,
-    /// A sender asks for a current revocation list, and there is none.
+    /// A sender requires a current revocation list, and there is none.
     RevocationUnknown,
-    /// A revocation list of the sender names it, or a certificate above it.
+    /// A revocation list of the sender contains the certificate, or one above it.
     Revoked,
-    /// Anchors vouched for it, and the rules of their senders do not hold.
+    /// The certificate is trusted for a sender, but does not match the sender's rule.
     Rule,
-    /// No anchor of any sender vouches for it.
+    /// No anchor of any sender issued the certificate.
     UnknownCa,
-    /// The peer did not prove that it has the certificate's key.
+    /// The peer did not prove possession of the certificate's key.
     Unproven,
-    /// It is not a certificate that can be read, or is more than is read.
+    /// The certificate cannot be parsed, or the chain is too large.
     Unreadable,
-    /// A signature or key of it is of an algorithm that is not supported.
+    /// The algorithm of a signature or key is not supported.
     Unsupported,
 }
 
 impl RefusalReason {
-    /// The reason as a metric's label.
+    /// The reason as a metric label.
     pub fn word(self) -> &'static str {
         match self {
             Self::Expired => "expired",
@@ -83,12 +82,12 @@ impl From<TrustErrorKind> for RefusalReason {
 }
 
 impl Refusal {
-    /// Nothing was presented.
+    /// Creates the refusal of a peer that presented no certificate.
     pub fn no_certificate() -> Self {
         Self { reason: RefusalReason::NoCertificate, fault: None, claimed: None, evaluations: Vec::new() }
     }
 
-    /// What was presented cannot be read, or is more than is read.
+    /// Creates the refusal of a certificate that cannot be parsed, or of a chain that is too large.
     pub fn unreadable(fault: impl Into<String>, claimed: Option<Box<Identity>>) -> Self {
         Self {
             reason: RefusalReason::Unreadable,
@@ -98,7 +97,8 @@ impl Refusal {
         }
     }
 
-    /// The certificate would be accepted, but the peer did not prove possession of its key (RFC 8446, 4.4.3).
+    /// Creates the refusal of a peer whose certificate would be accepted, but which did not prove possession of its
+    /// key (RFC 8446, section 4.4.3).
     pub fn unproven(claimed: Box<Identity>) -> Self {
         let fault = "the peer presented this certificate without proof of its key".to_owned();
         Self {
@@ -109,16 +109,16 @@ impl Refusal {
         }
     }
 
-    /// The senders whose own CA vouches for the certificate, other errors aside.
+    /// The senders whose CA issued the certificate, even if a later check failed.
     pub fn vouched(&self) -> Vec<&Name> {
         self.evaluations
             .iter()
-            .filter(|evaluation| evaluation.knows_the_ca())
+            .filter(|evaluation| evaluation.is_ca_known())
             .map(|evaluation| &evaluation.sender)
             .collect()
     }
 
-    /// The reason in a sentence for each sender that it comes from, safe to show.
+    /// The reason as text, escaped, with a sentence for each sender that it applies to.
     pub fn detail(&self) -> String {
         if let Some(fault) = &self.fault {
             return Escaped(fault).to_string();
@@ -128,7 +128,7 @@ impl Refusal {
         match self.reason {
             RefusalReason::NoCertificate => "no client certificate was presented".to_owned(),
             RefusalReason::UnknownCa => format!(
-                "no configured CA vouches; compare this fingerprint with the bank before trusting it{}",
+                "not issued by any configured CA; compare this fingerprint with the bank before trusting it{}",
                 self.closest().map(|closest| format!(" ({closest})")).unwrap_or_default()
             ),
             RefusalReason::Unreadable => {
@@ -147,27 +147,24 @@ impl Refusal {
         }
     }
 
-    /// What the sender that came closest to vouching made of it.
+    /// The trust error of the sender for which most of the verification succeeded.
     fn closest(&self) -> Option<String> {
         let errors = self
             .evaluations
             .iter()
             .filter_map(|evaluation| Some((&evaluation.sender, evaluation.trust.as_ref().err()?)));
-        // The first of those that came equally close.
+        // `max_by_key` returns the last maximum; the first sender is wanted.
         let (sender, error) = errors.rev().max_by_key(|(_, error)| error.kind)?;
         Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
     }
 
-    /// What one sender has to do with the reason, if it has.
+    /// The reason as a sentence about one sender, if it applies to that sender.
     fn sentence(&self, evaluation: &Evaluation) -> Option<String> {
         let sender = &evaluation.sender;
         match &evaluation.trust {
             Ok(_) if self.reason == RefusalReason::Rule => {
                 let all: Vec<_> = evaluation.mismatches.iter().map(mismatch).collect();
-                Some(format!(
-                    "a CA of sender `{sender}` vouches for the certificate, but {}",
-                    all.join(", and ")
-                ))
+                Some(format!("sender `{sender}` trusts the certificate, but {}", all.join(", and ")))
             }
             Err(error) if self.reason == error.kind.into() => {
                 Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
@@ -176,37 +173,35 @@ impl Refusal {
         }
     }
 
-    /// Each matcher that did not hold for a sender whose CA vouched: what it asks for, and what the
-    /// certificate says. Safe to show.
+    /// Each matcher that did not match, for senders whose CA issued the certificate. The values are not escaped.
     pub fn mismatches(&self) -> impl Iterator<Item = (&Name, &Mismatch)> {
-        let vouched = self.evaluations.iter().filter(|evaluation| evaluation.knows_the_ca());
+        let vouched = self.evaluations.iter().filter(|evaluation| evaluation.is_ca_known());
         vouched.flat_map(|evaluation| {
             evaluation.mismatches.iter().map(|mismatch| (&evaluation.sender, mismatch))
         })
     }
 
-    /// The lines of webhooks.toml that would admit the certificate, for each sender whose own CA
-    /// vouches for it without any other error. Nobody else's certificate gets such advice: a
-    /// stranger must not talk an operator into it.
+    /// The lines of webhooks.toml that would admit the certificate, for each sender that trusts it or would with
+    /// another `eku`. For the certificate of an unknown CA there is no advice, because an attacker could have made it.
     pub fn admitting(&self) -> Vec<Advice<'_>> {
         let Some(claimed) = self.claimed.as_deref() else { return Vec::new() };
         self.evaluations.iter().filter_map(|evaluation| advice(evaluation, claimed)).collect()
     }
 }
 
-/// What to write into one sender's table.
+/// Lines to add to one sender's table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Advice<'a> {
     /// The sender.
     pub sender: &'a Name,
-    /// The lines, in TOML.
+    /// TOML, one key and value each.
     pub lines: Vec<String>,
 }
 
 fn advice<'a>(evaluation: &'a Evaluation, claimed: &Identity) -> Option<Advice<'a>> {
     let mut lines = match &evaluation.trust {
         Ok(_) => Vec::new(),
-        // A CA's own certificate is of another purpose too, and no key lets that in.
+        // A CA's own certificate has this error too, and no key admits it.
         Err(error) if error.kind == TrustErrorKind::Purpose && !claimed.issuing.is_ca => {
             vec!["eku = \"any\"".to_owned()]
         }
@@ -218,8 +213,8 @@ fn advice<'a>(evaluation: &'a Evaluation, claimed: &Identity) -> Option<Advice<'
     (!lines.is_empty()).then_some(Advice { sender: &evaluation.sender, lines })
 }
 
-/// The line that also takes what was presented; it keeps what is there, as the old certificate may
-/// still be in use. `None` where nothing that is added helps.
+/// The line that also accepts the presented value. It keeps the existing values, because the old certificate may
+/// still be in use. `None` if no addition admits the certificate.
 fn line(mismatch: &Mismatch) -> Option<String> {
     let presented = mismatch.presented.first()?;
     if presented.chars().count() > SHOWN_CHARS_MAX {
@@ -230,21 +225,21 @@ fn line(mismatch: &Mismatch) -> Option<String> {
     Some(format!("{} = [{}]", mismatch.matcher, values.join(", ")))
 }
 
-/// How many values are put into a sentence.
+/// The largest number of values in a sentence.
 const SHOWN_VALUES_MAX: usize = 8;
 
 fn mismatch(mismatch: &Mismatch) -> String {
     let Mismatch { matcher, presented, fault, .. } = mismatch;
     let expected = quoted(&mismatch.expected, " or ");
-    let says = match (presented.as_slice(), fault) {
+    let actual = match (presented.as_slice(), fault) {
         (_, Some(fault)) => Escaped(fault).to_string(),
-        ([], None) => "it has none".to_owned(),
-        (values, None) => format!("it says {}", quoted(values, ", ")),
+        ([], None) => "the certificate has none".to_owned(),
+        (values, None) => format!("the certificate has {}", quoted(values, ", ")),
     };
-    format!("its {matcher} has to be {expected}: {says}")
+    format!("its {matcher} must be {expected}: {actual}")
 }
 
-/// Values between backticks, safe to show, not too many.
+/// At most [`SHOWN_VALUES_MAX`] values, escaped and in backticks.
 fn quoted(values: &[String], between: &str) -> String {
     let shown: Vec<_> =
         values.iter().take(SHOWN_VALUES_MAX).map(|value| format!("`{}`", Escaped(value))).collect();

@@ -1,7 +1,7 @@
-//! A secret that the URL of an endpoint has to carry.
+//! A secret in the query of an endpoint's URL.
 //!
-//! A bank's one certificate serves all its customers, so anybody who is one can point the bank at
-//! our address. What only the bank was told tells its calls for us from its calls for them.
+//! A bank uses one certificate for all its customers, so another customer could register our address with the bank.
+//! A secret that only the bank has received distinguishes our deliveries from those of other customers.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use crate::escape::CodePoint;
 
-/// What an envelope contains instead of a secret.
-pub const STRUCK_OUT: &str = "***";
+/// The text that an envelope contains instead of a secret.
+pub const REDACTED: &str = "***";
 
-/// A parameter of the query and the value it has to have. Never printed.
+/// A parameter of the query and its required value. The value is never logged.
 #[derive(Clone, Eq, PartialEq)]
 pub struct QuerySecret {
     name: String,
@@ -22,50 +22,49 @@ pub struct QuerySecret {
 /// Why a text cannot be a secret in a URL.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SecretFault {
-    /// There is nothing to be known.
+    /// An empty value would be no secret.
     #[error("it is empty")]
     Empty,
-    /// More than a URL should carry.
+    /// The value is longer than [`SECRET_BYTES_MAX`].
     #[error("it is longer than {SECRET_BYTES_MAX} characters")]
     Long,
-    /// It contains a character that a URL carries only in another form, so senders might write it differently.
-    /// Nothing but this character is shown.
+    /// The value contains a character that must be percent-encoded in a query. Only this character is shown.
     #[error("it contains {c} at {at}; letters, digits and -._~:@/?!$'()*+,;= are allowed")]
     Character {
-        /// The first such character.
+        /// The first such character in the value.
         c: CodePoint,
-        /// Where it is.
+        /// The position of the character.
         at: CharacterAt,
     },
-    /// Every other byte is a null, as in the files of some editors and of PowerShell.
+    /// Some editors and PowerShell write files in this encoding.
     #[error("it is UTF-16 text; it must be UTF-8, and of ASCII characters only")]
     Utf16,
-    /// Some bytes are not characters.
+    /// The file is not valid UTF-8.
     #[error("it is not UTF-8 text")]
     NotText,
 }
 
-/// Where a character is in a secret.
+/// The position of a character in a secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CharacterAt {
-    /// Counted in characters, from 1.
+    /// The position in characters, from 1.
     #[error("character {0}")]
     Number(usize),
-    /// It is the last one.
+    /// It is the last character.
     #[error("the end")]
     End,
 }
 
-/// Whatever is shorter could be guessed, in bytes.
-const SECRET_BYTES_SAFE: usize = 12;
+/// A shorter secret could be guessed, in bytes.
+const SAFE_SECRET_BYTES_MIN: usize = 12;
 /// The longest secret, in bytes.
 pub const SECRET_BYTES_MAX: usize = 512;
 
 impl QuerySecret {
-    /// A parameter that has to have a value.
+    /// Creates a secret from the name of the parameter and its value.
     ///
     /// # Errors
-    /// When the value cannot be carried by a URL as it is (RFC 3986, 3.4).
+    /// If the value is empty, too long, or must be percent-encoded in a query (RFC 3986, section 3.4).
     pub fn new(name: &str, value: &str) -> Result<Self, SecretFault> {
         if value.is_empty() {
             return Err(SecretFault::Empty);
@@ -82,10 +81,10 @@ impl QuerySecret {
         Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
 
-    /// As [`QuerySecret::new`], for the contents of a file. The line ending that editors leave is removed.
+    /// Creates a secret from the contents of a file. Trailing line feeds and carriage returns are removed.
     ///
     /// # Errors
-    /// As [`QuerySecret::new`], and when the contents are not UTF-8 text.
+    /// As [`QuerySecret::new`], and if the contents are not UTF-8 text.
     pub fn from_file(name: &str, contents: &[u8]) -> Result<Self, SecretFault> {
         if matches!(contents, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, _, ..] | [_, 0, ..]) {
             return Err(SecretFault::Utf16);
@@ -94,31 +93,29 @@ impl QuerySecret {
         Self::new(name, text.trim_end_matches(['\n', '\r']))
     }
 
-    /// Whether no library writes the secret in another form: it consists of characters that are never
-    /// percent-encoded (RFC 3986, section 2.3).
-    pub fn is_written_in_one_way(&self) -> bool {
+    /// Whether the secret consists of unreserved characters (RFC 3986, section 2.3), which no library percent-encodes.
+    pub fn is_unreserved(&self) -> bool {
         self.value.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._~".contains(&c))
     }
 
-    /// Whether it is long enough not to be guessed.
+    /// Whether the secret is too long to be guessed.
     pub fn is_long(&self) -> bool {
-        self.value.len() >= SECRET_BYTES_SAFE
+        self.value.len() >= SAFE_SECRET_BYTES_MIN
     }
 
-    /// The parameter's name.
+    /// The name of the parameter.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether a query carries the secret. How long it takes depends on the query, not on the
-    /// secret's characters. Banks append the suffix of an event to the registered URL, so one of
-    /// `suffixes` may follow at the very end.
+    /// Whether a query contains the secret. The duration depends on the query, not on the characters of the secret.
+    /// Banks append the suffix of an event to the registered URL, so one of `suffixes` may follow at the end.
     pub fn is_in(&self, query: Option<&str>, suffixes: &[String]) -> bool {
         let Some(query) = query else { return false };
         let last = query.rsplit('&').next().unwrap_or(query);
         let whole = query.split('&').filter_map(|parameter| self.value_of(parameter));
         let cut = suffixes.iter().filter_map(|suffix| self.value_of(last)?.strip_suffix(suffix.as_str()));
-        // All are compared, so that not even the place of a match can be measured.
+        // All values are compared, so that the position of a match cannot be measured.
         whole.chain(cut).fold(false, |found, value| self.is(value) | found)
     }
 
@@ -130,20 +127,20 @@ impl QuerySecret {
         verify_slices_are_equal(value.as_bytes(), self.value.as_bytes()).is_ok()
     }
 
-    /// A query without the secret.
-    pub fn strike_from_query(&self, query: &str) -> String {
-        let struck =
+    /// A query with the secret redacted.
+    pub fn redact_query(&self, query: &str) -> String {
+        let redacted =
             |parameter: &str| match self.value_of(parameter).and_then(|it| it.strip_prefix(&*self.value)) {
-                Some(behind) => format!("{}={STRUCK_OUT}{behind}", self.name),
-                None => self.strike_from(parameter),
+                Some(rest) => format!("{}={REDACTED}{rest}", self.name),
+                None => self.redact(parameter),
             };
-        query.split('&').map(struck).collect::<Vec<_>>().join("&")
+        query.split('&').map(redacted).collect::<Vec<_>>().join("&")
     }
 
-    /// Any text without the secret. A short one is as likely to stand there by chance, and nothing
-    /// of a delivery shall be lost.
-    pub fn strike_from(&self, text: &str) -> String {
-        if self.is_long() { text.replace(&self.value, STRUCK_OUT) } else { text.to_owned() }
+    /// A text with the secret redacted. A short secret is not redacted, because it may occur by chance, and the
+    /// envelope must not lose data.
+    pub fn redact(&self, text: &str) -> String {
+        if self.is_long() { text.replace(&self.value, REDACTED) } else { text.to_owned() }
     }
 }
 
@@ -158,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_carries_it_or_does_not() {
+    fn the_secret_is_found_in_a_query() {
         let secret = QuerySecret::new("hmac", "s3cret/+=x").expect("a secret");
         let suffixes = ["/pix".to_owned()];
         let is_in = |query: &str| secret.is_in(Some(query), &suffixes);
@@ -189,19 +186,19 @@ mod tests {
     }
 
     #[test]
-    fn it_is_struck_out_and_never_printed() {
+    fn the_secret_is_redacted_and_not_in_the_debug_output() {
         let short = QuerySecret::new("hmac", "a").expect("a secret");
-        assert_eq!(short.strike_from_query("a=a&hmac=a/pix"), "a=a&hmac=***/pix");
+        assert_eq!(short.redact_query("a=a&hmac=a/pix"), "a=a&hmac=***/pix");
         let secret = QuerySecret::new("hmac", "s3cret-s3cret").expect("a secret");
-        assert_eq!(secret.strike_from_query("hmac=s3cret-s3cret/pix&a=s3cret-s3cret"), "hmac=***/pix&a=***");
+        assert_eq!(secret.redact_query("hmac=s3cret-s3cret/pix&a=s3cret-s3cret"), "hmac=***/pix&a=***");
         assert!(!format!("{secret:?}").contains("s3cret"));
     }
 
     #[test]
-    fn what_a_url_cannot_carry_is_no_secret() {
+    fn a_value_that_a_query_cannot_contain_is_rejected() {
         assert_eq!(QuerySecret::new("a", "").err(), Some(SecretFault::Empty));
         assert_eq!(QuerySecret::new("a", &"x".repeat(600)).err(), Some(SecretFault::Long));
-        for (bad, said) in [
+        for (bad, expected) in [
             ("\u{feff}s3cret", "it contains U+FEFF (byte order mark) at character 1; "),
             ("s3cret ", "it contains U+0020 (space) at the end; "),
             ("s3 cret&", "it contains U+0020 (space) at character 3; "),
@@ -211,8 +208,8 @@ mod tests {
             ("s3cr\u{e9}t", "it contains U+00E9 at character 5; "),
             ("\ns3cret", "it contains U+000A (line feed) at character 1; "),
         ] {
-            let fault = QuerySecret::new("a", bad).expect_err(said).to_string();
-            assert!(fault.starts_with(said) && !fault.contains("s3") && !fault.contains("cr"), "{fault}");
+            let fault = QuerySecret::new("a", bad).expect_err(expected).to_string();
+            assert!(fault.starts_with(expected) && !fault.contains("s3") && !fault.contains("cr"), "{fault}");
         }
         let file = |bytes: &[u8]| QuerySecret::from_file("a", bytes).map(|secret| secret.value);
         for utf16 in [&b"\xff\xfes\0"[..], b"\xfe\xff\0s", b"s\x003\0", b"\0s\x003"] {
@@ -223,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn what_libraries_percent_encode_can_be_written_in_two_ways() {
-        let is = |value| QuerySecret::new("a", value).expect("a secret").is_written_in_one_way();
-        assert!(is("5f0c9f3a-._~Z"));
-        for twofold in ["a+b", "a/b", "a=", "a:b", "a'b", "a!b", "a@b", "a$b"] {
-            assert!(!is(twofold), "{twofold}");
+    fn reserved_characters_are_not_unreserved() {
+        let is_unreserved = |value| QuerySecret::new("a", value).expect("a secret").is_unreserved();
+        assert!(is_unreserved("5f0c9f3a-._~Z"));
+        for reserved in ["a+b", "a/b", "a=", "a:b", "a'b", "a!b", "a@b", "a$b"] {
+            assert!(!is_unreserved(reserved), "{reserved}");
         }
     }
 }

@@ -1,17 +1,17 @@
-//! Senders: who we know.
+//! A sender.
 
 use super::name::Name;
 use super::rule::Rule;
 
-/// The place of a sender in the policy's table.
+/// The index of a sender in the policy's table.
 pub type SenderIndex = usize;
 
-/// Who we know: a name, and what that sender's certificate must say. The anchors that must vouch
-/// for it belong to the same sender and to no other; they are kept beside this, where TLS lives.
+/// A sender's name and rule. Its anchors are in [`crate::tls::trust::SenderTrust`], because this layer does not use
+/// TLS.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    /// What the operator calls the sender.
+    /// The name from webhooks.toml.
     pub name: Name,
-    /// What its certificate must say.
+    /// The requirements on the sender's certificates.
     pub rule: Rule,
 }

@@ -82,7 +82,7 @@ impl Connection {
 
     fn evaluate(&self, snapshot: &Snapshot) -> Option<Arc<Peer>> {
         let (end_entity, intermediates) = self.chain.split_first()?;
-        match snapshot.verifier.judge(end_entity, intermediates) {
+        match snapshot.verifier.verify(end_entity, intermediates) {
             Ok(Admitted { identity, admission }) => {
                 Some(Arc::new(Peer::new(self.address, identity, admission, self.session.clone())))
             }

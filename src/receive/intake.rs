@@ -127,7 +127,7 @@ impl Intake {
             return Err(expired());
         }
         let route = route.ok_or(Outcome::NotFound(Nowhere::Path))?;
-        if !route.endpoint.is_addressed_by(arrival.uri.query()) {
+        if !route.endpoint.has_secret_in(arrival.uri.query()) {
             return Err(Outcome::NotFound(Nowhere::Secret));
         }
         let permit =
@@ -202,7 +202,7 @@ impl Intake {
             return Ok(permit.clone());
         }
         let route = authorization.snapshot.policy.route(arrival.uri.path());
-        let addressed = route.filter(|route| route.endpoint.is_addressed_by(arrival.uri.query()));
+        let addressed = route.filter(|route| route.endpoint.has_secret_in(arrival.uri.query()));
         let endpoint = &addressed.ok_or(Revoked)?.endpoint;
         let again = authorization.snapshot.policy.authorize(&authorization.peer, endpoint, self.clock.now());
         let again = again.map_err(|_| Revoked)?;
@@ -263,12 +263,12 @@ impl Arrival {
         let suffix = self.policy().route(self.uri.path()).and_then(|route| route.suffix);
         // Every consumer could read a secret in the spool.
         let redacted = |text: String| match &endpoint.secret {
-            Some(secret) => secret.strike_from(&text),
+            Some(secret) => secret.redact(&text),
             None => text,
         };
         let query = self.uri.query().map(|query| latin1(query.as_bytes()));
         let query = query.map(|query| match &endpoint.secret {
-            Some(secret) => secret.strike_from_query(&query),
+            Some(secret) => secret.redact_query(&query),
             None => query,
         });
         Envelope {

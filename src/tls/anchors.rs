@@ -1,5 +1,4 @@
-//! The certificates of one sender's `ca`: they vouch for that sender's certificates and for nobody
-//! else's.
+//! The certificates of one sender's `ca`. They are trusted for that sender only.
 
 use rustls::DistinguishedName;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -12,29 +11,29 @@ use x509_parser::x509::X509Name;
 use super::signature::issued_by;
 use crate::identity::{CannotIssue, Identity, UnreadableCertificate, Version};
 
-/// A certificate that its operator trusts for one sender. It stands for itself, should the sender
-/// present it, and for what it has issued, if it may issue.
+/// A certificate that the operator trusts for one sender. The sender may present it, or a certificate that it issued
+/// if it is a CA.
 #[derive(Clone, Debug)]
 pub struct Anchor {
-    /// What it says of itself.
+    /// The contents of the certificate.
     pub identity: Identity,
     pub(super) der: CertificateDer<'static>,
-    /// For path validation; why not, if it never issues.
+    /// The anchor for path validation, or why the certificate cannot issue.
     pub(super) trust: Result<TrustAnchor<'static>, CannotIssue>,
     pub(super) hints: Vec<DistinguishedName>,
 }
 
 impl Anchor {
-    /// Reads one certificate, and judges it as an issuer. Dates are not looked at here: an anchor
-    /// that has expired vouches for nobody, and says so at the handshake.
+    /// Parses a certificate and checks whether it can issue. The dates are checked in the handshake, which reports an
+    /// expired anchor.
     ///
     /// # Errors
-    /// When it is not readable.
+    /// If the certificate cannot be parsed.
     pub fn new(der: CertificateDer<'static>) -> Result<Self, UnreadableCertificate> {
         let identity = Identity::from_der(&der)?;
         let trust = match identity.issuing.never.clone() {
             Some(why) => Err(why),
-            // A version 1 certificate says nothing of itself, so its key must be the proof.
+            // A version 1 certificate has no basicConstraints, so only a self-signed one is accepted as a CA.
             None if identity.version == Version::One
                 && !issued_by((&der, &identity), &identity, &algorithms()) =>
             {
@@ -45,29 +44,29 @@ impl Anchor {
         Ok(Self { identity, hints: hints(&der), der, trust })
     }
 
-    /// Why it never issues, if it does not.
+    /// Why the certificate cannot issue; `None` if it can.
     pub fn never_issues(&self) -> Option<&CannotIssue> {
         self.trust.as_ref().err()
     }
 
-    /// Whether this very certificate stands here.
+    /// Whether this anchor is the given certificate, byte for byte.
     pub(super) fn is(&self, der: &CertificateDer<'_>) -> bool {
         self.der.as_ref() == der.as_ref()
     }
 
-    /// Whether its own name constraints bind what it issues (RFC 5280, 4.2.1.10).
+    /// Whether the anchor has name constraints (RFC 5280, section 4.2.1.10).
     pub(super) fn constrains_names(&self) -> bool {
         self.trust.as_ref().is_ok_and(|trust| trust.name_constraints.is_some())
     }
 
-    /// Whether it lets this many intermediates stand between itself and an end-entity certificate.
+    /// Whether the anchor's path length constraint permits this number of intermediates.
     pub(super) fn permits(&self, intermediates: usize) -> bool {
         let max = self.identity.issuing.path_len_max;
         max.is_none_or(|max| usize::try_from(max).is_ok_and(|max| intermediates <= max))
     }
 }
 
-/// Subject and issuer: what a client may have been told to look for among its certificates.
+/// Subject and issuer. Clients choose a certificate by either of them.
 fn hints(der: &[u8]) -> Vec<DistinguishedName> {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };
     let content = |name: &X509Name<'_>| Any::from_der(name.as_raw()).ok().map(|(_, name)| name.data.to_vec());
@@ -79,7 +78,7 @@ fn hints(der: &[u8]) -> Vec<DistinguishedName> {
         .collect()
 }
 
-/// The algorithms whose signatures are believed.
+/// The supported signature algorithms.
 pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
     rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms
 }

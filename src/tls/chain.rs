@@ -1,4 +1,4 @@
-//! What a client presents: its certificate, and those of the rest that are worth looking at.
+//! A client's certificate and the intermediates that can be part of a path.
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::CertificateDer;
@@ -7,21 +7,21 @@ use super::anchors::Anchor;
 use super::signature::{is_unsupported, issued_by};
 use crate::identity::Identity;
 
-/// A client's certificate with what came along.
+/// A client's certificate and the certificates sent with it.
 pub(super) struct Chain<'a> {
     pub(super) end_entity: &'a CertificateDer<'a>,
     pub(super) identity: &'a Identity,
-    /// Those that descend from an anchor, of whichever sender.
+    /// The sent certificates that descend from an anchor of any sender.
     pub(super) intermediates: Vec<CertificateDer<'a>>,
-    /// What they say, in the same order.
+    /// The contents of the intermediates, in the same order.
     pub(super) above: Vec<Identity>,
-    /// All that were sent with it.
+    /// All certificates that were sent with it.
     pub(super) sent: &'a [CertificateDer<'a>],
 }
 
 impl<'a> Chain<'a> {
-    /// Leaves out what no anchor and no kept intermediate has signed: a stranger can send CAs with
-    /// any names, and path search tries them all.
+    /// Omits certificates that neither an anchor nor a kept intermediate has signed: an attacker can send CAs with any
+    /// names, and the path search tries them all.
     pub(super) fn new(
         end_entity: &'a CertificateDer<'a>,
         identity: &'a Identity,
@@ -36,8 +36,8 @@ impl<'a> Chain<'a> {
         Self { end_entity, identity, intermediates, above, sent }
     }
 
-    /// A certificate of the chain that names one of these anchors, or what descends from them, as its issuer, and whose
-    /// signature cannot be verified because the algorithm is not supported; with that issuer.
+    /// A certificate of the chain, with its issuer, whose signature cannot be verified because the algorithm is not
+    /// supported. The issuer is one of these anchors or descends from one.
     pub(super) fn unsupported<'i>(
         &'i self,
         anchors: &[&'i Anchor],
@@ -47,7 +47,7 @@ impl<'a> Chain<'a> {
         let rest = self.sent.iter().filter(|der| !self.intermediates.contains(der));
         let mut rest: Vec<_> =
             rest.filter_map(|der| Some((der.as_ref(), Identity::from_der(der).ok()?))).collect();
-        // Upward from the client's certificate: what was sent beside its path says nothing about it.
+        // Upward from the client's certificate: other certificates that were sent do not matter.
         let mut path = vec![(self.end_entity.as_ref(), self.identity.clone())];
         let mut at = 0;
         while let Some(name) = path.get(at).map(|(_, it)| it.issuer.clone()) {
@@ -60,7 +60,7 @@ impl<'a> Chain<'a> {
         })
     }
 
-    /// Whether one of these anchors, or what descends from it, signed the client's certificate.
+    /// Whether one of these anchors, or an intermediate that descends from one, signed the client's certificate.
     pub(super) fn descends_from(&self, anchors: &[&Anchor], algorithms: &WebPkiSupportedAlgorithms) -> bool {
         let own = (self.end_entity.as_ref(), self.identity);
         let above = self.intermediates.iter().zip(self.above.iter().cloned()).collect();
@@ -87,9 +87,9 @@ fn descended<'a>(
         })
     };
     let mut kept: Vec<_> = rest.extract_if(.., |read| by_anchor(read)).collect();
-    let mut looked_at = 0;
-    while let Some(issuer) = kept.get(looked_at).map(|(_, identity)| identity.clone()) {
-        looked_at += 1;
+    let mut next = 0;
+    while let Some(issuer) = kept.get(next).map(|(_, identity)| identity.clone()) {
+        next += 1;
         kept.extend(
             rest.extract_if(.., |(der, identity)| issued_by((der.as_ref(), identity), &issuer, algorithms)),
         );

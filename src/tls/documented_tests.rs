@@ -1,4 +1,4 @@
-//! The documentation lists what is negotiated and which signatures are accepted, all of it and nothing else.
+//! The documentation lists exactly the algorithms that are negotiated and the signatures that are accepted.
 
 use rustls::ServerConfig;
 use x509_parser::prelude::FromDer as _;
@@ -14,7 +14,7 @@ use crate::tls::pem::private_keys;
 const TLS: &str = include_str!("../../docs/tls.md");
 const IDENTITY: &str = include_str!("../../docs/identity.md");
 
-/// The first column of the table below a heading, without its backticks.
+/// The first column of the table below a heading, without backticks.
 fn table(document: &str, heading: &str) -> Vec<String> {
     let (_, below) = document.split_once(&format!("\n## {heading}\n")).expect(heading);
     let rows = below.lines().skip_while(|line| !line.starts_with("|--")).skip(1);
@@ -39,7 +39,7 @@ fn config(min: MinVersion) -> Arc<ServerConfig> {
 }
 
 #[test]
-fn what_is_negotiated_is_what_the_page_lists() {
+fn the_negotiated_algorithms_are_documented() {
     let config = config(MinVersion::Tls12);
     let provider = config.crypto_provider();
     let suites = provider.cipher_suites.iter().map(|suite| format!("{:?}", suite.suite()));
@@ -60,7 +60,7 @@ fn what_is_negotiated_is_what_the_page_lists() {
 }
 
 #[test]
-fn the_signatures_of_certificates_that_are_accepted_are_those_that_the_page_lists() {
+fn the_accepted_certificate_signatures_are_documented() {
     let names = algorithms().all.iter().map(|algorithm| {
         let id = algorithm.signature_alg_id();
         let length = u8::try_from(id.len()).expect("short");

@@ -1,4 +1,4 @@
-//! Which certificates and revocation lists are in use, until when, and when their replacement is due.
+//! The certificates and revocation lists in use, and when their replacement is due.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::clock::Timestamp;
 /// What a certificate is used for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Role {
-    /// It vouches for a sender.
+    /// An anchor of a sender.
     Anchor,
-    /// It is a revocation list; its end is its next update.
+    /// A revocation list; its end is its next update.
     Crl,
-    /// We show it to senders.
+    /// The daemon's own certificate.
     Server,
 }
 
 impl Role {
-    /// The role as a word, in metrics and in `/status`.
+    /// The role in metrics and in `/status`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Anchor => "anchor",
@@ -55,12 +55,12 @@ impl Role {
     }
 }
 
-/// How urgently something in use has to be replaced.
+/// How urgently a certificate or list must be replaced.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Urgency {
-    /// Less is left than when a renewal in time would have replaced it.
+    /// A regular renewal would have replaced it already.
     Due,
-    /// Half of that time has passed, too.
+    /// Half of the remaining time has passed as well.
     Overdue,
 }
 
@@ -69,12 +69,12 @@ pub enum Urgency {
 pub struct Expiring {
     /// How urgent it is.
     pub urgency: Urgency,
-    /// The share of its lifetime of which less is left, in words.
+    /// Less than this share of the lifetime is left.
     pub share: &'static str,
 }
 
-/// Whether the replacement of what is valid from `begin` to `end` is due at `now`. `None` if it is not, or after the
-/// end.
+/// Whether a certificate or list that is valid from `begin` to `end` must be replaced at `now`. `None` if not, and
+/// after the end.
 pub fn expiring(role: Role, begin: Timestamp, end: Timestamp, now: Timestamp) -> Option<Expiring> {
     let Thresholds { due, overdue, longest } = role.thresholds();
     let left = end.as_second().saturating_sub(now.as_second());
@@ -95,33 +95,33 @@ pub fn expiring(role: Role, begin: Timestamp, end: Timestamp, now: Timestamp) ->
     Some(Expiring { urgency, share })
 }
 
-/// One certificate in use.
+/// A certificate or revocation list in use.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertificateFact {
-    /// What for.
+    /// What it is used for.
     pub role: Role,
     /// The sender's name, or `server`.
     pub name: String,
-    /// The file it came from.
+    /// The file that contains it.
     pub file: PathBuf,
-    /// Its subject, RFC 4514.
+    /// The subject, as RFC 4514 text.
     pub subject: String,
-    /// What names it and nothing else: its SHA-256, in hex.
+    /// The SHA-256 in hex, which identifies it.
     pub digest: String,
-    /// Its first valid moment.
+    /// The first moment at which it is valid.
     pub not_before: Timestamp,
-    /// Its last valid moment.
+    /// The last moment at which it is valid.
     pub not_after: Timestamp,
 }
 
 impl CertificateFact {
-    /// Whether its replacement is due at `now`.
+    /// Whether it must be replaced at `now`.
     pub fn expiring(&self, now: Timestamp) -> Option<Expiring> {
         expiring(self.role, self.not_before, self.not_after, now)
     }
 }
 
-/// A certificate in use as programs are told of it, by `/status` and `check --json` alike.
+/// A certificate in use, in the JSON of `/status` and `check --json`.
 #[derive(Debug, Serialize)]
 pub struct ShownCertificate {
     role: &'static str,
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_that_are_renewed_when_a_third_is_left_are_never_due() {
+    fn certificates_renewed_with_a_third_of_their_lifetime_left_are_never_due() {
         for days in [6, 45, 90, 398] {
             let mut issued = begin();
             // Two years, day by day, with a renewal on the last day on which a third is left.
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_notice_for_long_lifetimes_is_bounded() {
+    fn the_lead_time_for_long_lifetimes_is_bounded() {
         let ahead = |role, days: u32| {
             let (due, overdue) = hours(role, days);
             let left = |hours: Vec<u32>| hours.first().map(|first| (24 * days - first + 1) / 24);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_due_with_a_twelfth_left_and_has_no_louder_level() {
+    fn a_list_is_due_with_a_twelfth_of_its_lifetime_left_and_never_overdue() {
         // A weekly list of Microsoft's CA, which overlaps the next one by a tenth, and a daily one.
         for (hours, overlap) in [(185, 17), (26, 3)] {
             let end = begin() + HOUR * hours;
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_dates_are_not_due() {
+    fn impossible_dates_are_not_due() {
         let (first, last) = (Timestamp::MIN, Timestamp::MAX);
         assert_eq!(expiring(Role::Server, last, first, begin()), None);
         assert_eq!(expiring(Role::Server, begin(), begin(), begin()), None);

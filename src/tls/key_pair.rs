@@ -1,4 +1,4 @@
-//! Our own certificate and its key, proven to belong together.
+//! A certificate chain with the private key that belongs to it.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::identity::{Identity, UnreadableCertificate, key_name};
 
-/// A chain and the key of its first certificate.
+/// A certificate chain and the private key of its first certificate.
 #[derive(Clone, Debug)]
 pub struct KeyPair {
-    /// What the end-entity certificate says.
+    /// The contents of the end-entity certificate.
     pub identity: Identity,
     pub(super) certified: Arc<CertifiedKey>,
 }
@@ -22,18 +22,18 @@ pub struct KeyPair {
 /// Why a chain and a key are not a pair.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum KeyPairFault {
-    /// No key of the file is one that can sign in TLS.
+    /// No key of the file can sign in TLS.
     #[error("the private key cannot be used: {0}")]
     UnusableKey(UnusableKeyReason),
-    /// A certificate of the chain cannot be read.
+    /// A certificate of the chain cannot be parsed.
     #[error(transparent)]
     Certificate(#[from] UnreadableCertificate),
-    /// The keys are those of other certificates.
+    /// The keys belong to other certificates.
     #[error("{} to the certificate (subject `{subject}`)", which(*.keys))]
     Mismatch {
-        /// The certificate's subject.
+        /// The subject of the end-entity certificate.
         subject: String,
-        /// How many keys were tried.
+        /// The number of keys in the file.
         keys: usize,
     },
 }
@@ -41,22 +41,22 @@ pub enum KeyPairFault {
 /// Why a private key cannot sign in TLS.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UnusableKeyReason {
-    /// It is whole, as far as it can be read, and of a kind that is not supported.
+    /// Keys of this kind are not supported.
     #[error("keys of the kind {0} are not supported")]
     Kind(String),
-    /// It is of a supported kind, and damaged or too short.
+    /// The kind is supported, but the key is damaged or too short.
     #[error("this {0} key is damaged, or of a length or form that is not supported")]
     Form(String),
 }
 
-/// The kinds of keys that can sign, by OpenSSL's names.
+/// The supported kinds of keys, by OpenSSL's names.
 const KINDS: &[&str] = &["rsaEncryption", "prime256v1", "secp384r1", "secp521r1", "ED25519"];
 
 impl KeyPair {
     /// Combines a chain (end-entity certificate first, at least one) with the key that belongs to it.
     ///
     /// # Errors
-    /// If a certificate cannot be read, or none of the keys can be used or belongs to the certificate.
+    /// If a certificate cannot be parsed, or none of the keys can be used or belongs to the certificate.
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
         keys: &[Zeroizing<PrivateKeyDer<'static>>],
@@ -67,7 +67,7 @@ impl KeyPair {
         let mut fault = KeyPairFault::Mismatch { subject: identity.subject.to_string(), keys: keys.len() };
         for key in keys {
             match any_supported_type(key) {
-                // Compared by hand: the library's own comparison refuses version 1 certificates.
+                // The library's own comparison refuses version 1 certificates.
                 Ok(signer) if signer.public_key().is_some_and(|spki| spki.as_ref() == identity.spki) => {
                     return Ok(Self { identity, certified: Arc::new(CertifiedKey::new(chain, signer)) });
                 }

@@ -1,6 +1,6 @@
-//! TLS: certificates and keys from their files, path validation, and the configurations of server and client.
+//! TLS: parsing of certificates and keys, path validation, and the configurations of server and client.
 //!
-//! The only modules that use rustls are these, `server/handshake.rs`, `server/failure.rs` and `live.rs`.
+//! Only these modules, `server/handshake.rs`, `server/failure.rs` and `live.rs` use rustls.
 
 pub mod expiry;
 pub mod pem;

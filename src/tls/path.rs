@@ -1,5 +1,4 @@
-//! Whether a path leads from a sender's anchors to a certificate, and if not, a reason that can be
-//! acted on.
+//! Searches a path from a sender's anchors to a certificate, and finds a useful reason if there is none.
 
 use webpki::{EndEntityCert, Error};
 
@@ -7,57 +6,51 @@ use super::anchors::Anchor;
 use super::chain::Chain;
 use super::search::{Purpose, Search, SearchFailure};
 use super::trust::{Moment, SenderTrust};
-use crate::policy::{TrustError, TrustErrorKind, Vouched};
+use crate::policy::{TrustError, TrustErrorKind, Trusted};
 
 impl SenderTrust {
-    /// Version 3: whether a path leads from one of the anchors to the certificate.
+    /// Verifies a version 3 certificate: there must be a valid path from one of the anchors to it.
     ///
-    /// All anchors are searched at once, since what a stranger sends along decides how long it
-    /// takes. The library looks at dates and purpose before it looks for an issuer, so those errors
-    /// are believed only when a path holds without them: a stranger's expired certificate is a
-    /// stranger's.
-    pub(super) fn vouch_for_path(
-        &self,
-        chain: &Chain<'_>,
-        moment: Moment<'_>,
-    ) -> Result<Vouched, TrustError> {
+    /// One search covers all anchors, because the certificates that a client sends determine its duration. The library
+    /// checks dates and purpose before it searches an issuer. Those errors are reported only if the path is valid
+    /// otherwise; an expired certificate of an unknown CA is reported as one of an unknown CA.
+    pub(super) fn verify_path(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
         let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|error| {
-            TrustError::new(TrustErrorKind::Unreadable, format!("it cannot be used: {}", words(&error)))
+            TrustError::new(TrustErrorKind::Unreadable, format!("it cannot be used: {}", describe(&error)))
         })?;
-        let standing: Vec<_> =
-            self.issuers().map(|anchor| (anchor, self.standing(anchor, moment.now))).collect();
-        let sound: Vec<_> =
-            standing.iter().filter(|(_, standing)| standing.is_ok()).map(|(anchor, _)| *anchor).collect();
+        let verified: Vec<_> =
+            self.issuers().map(|anchor| (anchor, self.verify_anchor(anchor, moment.now))).collect();
+        let valid: Vec<_> =
+            verified.iter().filter(|(_, result)| result.is_ok()).map(|(anchor, _)| *anchor).collect();
         let search = Search { end_entity: &end_entity, chain, moment };
-        let error = match search.path(&sound, moment.now, self.eku.into(), self.revocation.as_ref()) {
-            Ok(vouched) => return Ok(vouched),
+        let error = match search.path(&valid, moment.now, self.eku.into(), self.revocation.as_ref()) {
+            Ok(trusted) => return Ok(trusted),
             Err(SearchFailure::TrustError(trust_error)) => return Err(trust_error),
             Err(SearchFailure::NoPath(error)) => error,
         };
-        if let Some(trust_error) = self.known_but(&search, &sound, &error) {
+        if let Some(trust_error) = self.only_error(&search, &valid, &error) {
             return Err(trust_error);
         }
-        // An anchor that is not valid now may be the one, which is a better reason than none.
-        let trust_errors =
-            standing.into_iter().filter_map(|(anchor, standing)| Some((anchor, standing.err()?)));
+        // If the path ends at an anchor that is not valid now, that is a more useful reason.
+        let trust_errors = verified.into_iter().filter_map(|(anchor, result)| Some((anchor, result.err()?)));
         let found = trust_errors
             .filter(|(anchor, _)| search.may_end_at(anchor))
-            .filter(|(anchor, _)| search.holds(&[anchor], moment.now, self.eku.into()));
+            .filter(|(anchor, _)| search.is_valid(&[anchor], moment.now, self.eku.into()));
         match found.map(|(_, trust_error)| trust_error).max_by_key(|trust_error| trust_error.kind) {
             Some(trust_error) => Err(trust_error),
             None => Err(self.unsupported(chain, moment).unwrap_or_else(|| self.why_unknown(chain, &error))),
         }
     }
 
-    /// The error, if an anchor would vouch for the certificate without it.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
-    fn known_but(&self, search: &Search<'_>, sound: &[&Anchor], error: &Error) -> Option<TrustError> {
+    /// The error, if the certificate has a valid path otherwise.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate, which may be extended")]
+    fn only_error(&self, search: &Search<'_>, valid: &[&Anchor], error: &Error) -> Option<TrustError> {
         let Search { chain, moment, .. } = search;
         let all: Vec<_> = self.issuers().collect();
         match error {
             Error::CertExpired { .. } | Error::CertNotValidYet { .. } => {
-                let once = search.moments().any(|at| search.holds(&all, at, Purpose::Any));
-                once.then(|| {
+                let was_valid = search.moments().any(|at| search.is_valid(&all, at, Purpose::Any));
+                was_valid.then(|| {
                     search.dates_above().unwrap_or_else(|| {
                         let kind = match error {
                             Error::CertExpired { .. } => TrustErrorKind::Expired,
@@ -67,9 +60,9 @@ impl SenderTrust {
                     })
                 })
             }
-            // Everything else is asked for: who is revoked is not to be told how to get in.
+            // All other checks apply: a revoked certificate must not be reported as one that only needs another `eku`.
             Error::RequiredEkuNotFoundContext(_) => {
-                match search.path(sound, moment.now, Purpose::Any, self.revocation.as_ref()) {
+                match search.path(valid, moment.now, Purpose::Any, self.revocation.as_ref()) {
                     Ok(_) => Some(search.other_purpose()),
                     Err(SearchFailure::TrustError(trust_error)) => Some(trust_error),
                     Err(SearchFailure::NoPath(_)) => None,
@@ -78,7 +71,7 @@ impl SenderTrust {
             Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => {
                 Some(TrustError::new(
                     TrustErrorKind::Purpose,
-                    "the certificate is a CA's own; it counts as the sender's only if it is itself in `ca`",
+                    "the certificate is that of a CA; it is accepted for the sender only if it is in `ca`",
                 ))
             }
             _ => None,
@@ -93,7 +86,7 @@ impl SenderTrust {
                 .any(|name| *name == anchor.identity.subject)
         };
         let (kind, why) = if self.issuers().any(|anchor| anchor.identity.subject == *issuer) {
-            let why = words(error);
+            let why = describe(error);
             (
                 TrustErrorKind::BadPath,
                 format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}"),
@@ -101,18 +94,19 @@ impl SenderTrust {
         } else if self.issuers().any(known) {
             (
                 TrustErrorKind::BadPath,
-                format!("no path leads from a CA of this sender to it: {}", words(error)),
+                format!("no path leads from a CA of this sender to it: {}", describe(error)),
             )
         } else if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
             let why = format!("its issuer `{issuer}` is in this sender's `ca`, but cannot issue");
             (TrustErrorKind::BadPath, why)
         } else if chain.sent.is_empty() {
-            let why =
-                format!("its issuer `{issuer}` is no CA of this sender, and no intermediate came with it");
+            let why = format!(
+                "its issuer `{issuer}` is not a CA of this sender, and no intermediate was sent with it"
+            );
             (TrustErrorKind::NotIssued, why)
         } else {
             let why = format!(
-                "neither its issuer `{issuer}` nor what came with it descends from a CA of this sender"
+                "neither its issuer `{issuer}` nor any certificate sent with it descends from a CA of this sender"
             );
             (TrustErrorKind::NotIssued, why)
         };
@@ -120,25 +114,25 @@ impl SenderTrust {
     }
 }
 
-/// The library's words are the names of its errors.
-#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
-fn words(error: &Error) -> String {
+/// The library's errors have no text, only names.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate, which may be extended")]
+fn describe(error: &Error) -> String {
     match error {
         Error::InvalidSignatureForPublicKey => "that CA's key did not sign it".to_owned(),
         Error::UnsupportedSignatureAlgorithmContext(_)
         | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
             "the algorithm of a signature is not supported".to_owned()
         }
-        Error::NameConstraintViolation => "a CA may not issue for such names (name constraints)".to_owned(),
+        Error::NameConstraintViolation => "a CA may not issue for these names (name constraints)".to_owned(),
         Error::PathLenConstraintViolated => {
-            "more intermediates stand between than a CA allows (path length)".to_owned()
+            "there are more intermediates than a CA allows (path length)".to_owned()
         }
         Error::EndEntityUsedAsCa => "a certificate above it may not issue".to_owned(),
         Error::UnknownIssuer => "an issuer is missing".to_owned(),
         Error::UnsupportedCriticalExtension => {
-            "it carries a critical extension that is not processed, such as certificatePolicies".to_owned()
+            "it has a critical extension that is not supported, such as certificatePolicies".to_owned()
         }
-        Error::ExtensionValueInvalid => "an extension stands twice, or is damaged".to_owned(),
+        Error::ExtensionValueInvalid => "an extension occurs twice, or is damaged".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a certificate has been revoked, as far as one sender's lists tell (RFC 5280, 6.3).
+//! Checks certificates against one sender's revocation lists (RFC 5280, section 6.3).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,53 +11,52 @@ use crate::clock::distance;
 use crate::identity::{Identity, RevocationList, SpkiPin};
 use crate::policy::{TrustError, TrustErrorKind};
 
-/// What is asked of a sender's lists.
+/// The requirements on a sender's lists.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum CrlPolicy {
-    /// Every certificate of a chain has to be covered by a current list.
+    /// A current list must cover every certificate of a chain.
     #[default]
     Strict,
-    /// Whatever list is there is used, also an old one.
+    /// Lists are used if present, even after their next update.
     Soft,
 }
 
-/// One sender's lists, and what is asked of them. They say nothing of other senders.
+/// One sender's lists, and the requirements on them. They do not apply to other senders.
 #[derive(Clone, Debug)]
 pub struct Revocation {
     lists: Vec<SignedList>,
     policy: CrlPolicy,
 }
 
-/// A list, with the anchors that are known to have signed it.
+/// A list, with the anchors that signed it.
 #[derive(Clone, Debug)]
 pub struct SignedList {
-    /// What it says.
+    /// The parsed list.
     pub list: RevocationList,
     signers: Vec<SpkiPin>,
-    /// Whether keys of intermediates signed it, as far as that was asked: a large list takes
-    /// milliseconds to hash.
-    asked: Arc<Mutex<Vec<(SpkiPin, bool)>>>,
+    /// Whether the keys of intermediates signed the list. Cached, because hashing a large list takes milliseconds.
+    cache: Arc<Mutex<Vec<(SpkiPin, bool)>>>,
 }
 
-/// How many keys' answers are remembered for each list.
-const ASKED_MAX: usize = 16;
+/// The number of keys that are cached for each list.
+const CACHE_MAX: usize = 16;
 
-/// A list bears the name of an anchor, and no anchor of that name signed it.
+/// The issuer of a list has the name of an anchor, but no anchor of that name signed it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("it is not signed by the CA whose name it bears")]
+#[error("it is not signed by the CA that it names as its issuer")]
 pub struct NotSigned;
 
-/// A certificate, and who issued it.
+/// A certificate and its issuer.
 pub(super) struct Link<'a> {
     pub(super) certificate: &'a Identity,
     pub(super) issuer: &'a Identity,
 }
 
 impl SignedList {
-    /// Checks a list's signature, if its issuer is among the anchors.
+    /// Verifies a list's signature if its issuer is one of the anchors.
     ///
     /// # Errors
-    /// When the issuer is, and did not sign it.
+    /// If an anchor has the issuer's name and none of that name signed the list.
     pub fn new(list: RevocationList, anchors: &[Anchor]) -> Result<Self, NotSigned> {
         let algorithms = algorithms();
         let mut named = anchors
@@ -72,17 +71,16 @@ impl SignedList {
         if is_named && signers.is_empty() {
             Err(NotSigned)
         } else {
-            Ok(Self { list, signers, asked: Arc::default() })
+            Ok(Self { list, signers, cache: Arc::default() })
         }
     }
 
-    /// Whether an anchor is known to have signed it. If not, it is held against the chain of each
-    /// certificate.
+    /// Whether an anchor signed the list. If not, its signature is verified with the issuers of each chain.
     pub fn is_verified(&self) -> bool {
         !self.signers.is_empty()
     }
 
-    /// Whether this very anchor is known to have signed it.
+    /// Whether the given anchor signed the list.
     pub fn is_verified_by(&self, anchor: &Anchor) -> bool {
         self.list.issuer == anchor.identity.subject && self.signers.contains(&anchor.identity.spki_sha256)
     }
@@ -93,54 +91,54 @@ impl SignedList {
     }
 
     fn is_by_key(&self, issuer: &Identity, algorithms: &WebPkiSupportedAlgorithms) -> bool {
-        let asked = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, answer)) = asked().iter().find(|(pin, _)| *pin == issuer.spki_sha256) {
-            return *answer;
+        let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, is_signed)) = cache().iter().find(|(pin, _)| *pin == issuer.spki_sha256) {
+            return *is_signed;
         }
-        let answer = list_is_signed_by(&self.list, &issuer.spki, algorithms);
-        let mut known = asked();
-        if known.len() == ASKED_MAX {
+        let is_signed = list_is_signed_by(&self.list, &issuer.spki, algorithms);
+        let mut known = cache();
+        if known.len() == CACHE_MAX {
             known.remove(0);
         }
-        known.push((issuer.spki_sha256, answer));
-        answer
+        known.push((issuer.spki_sha256, is_signed));
+        is_signed
     }
 
-    /// Whether it says that a certificate is revoked, in the name of that certificate's issuer. A CA
-    /// that has a new key revokes with it what it issued with the old one.
+    /// Whether the list revokes a certificate of its issuer. A CA with a new key revokes with that key what it issued
+    /// with the old one.
     fn revokes(&self, link: &Link<'_>, algorithms: &WebPkiSupportedAlgorithms) -> bool {
         self.list.names(link.certificate) && (self.is_verified() || self.is_by(link.issuer, algorithms))
     }
 }
 
 impl Revocation {
-    /// A sender's lists.
+    /// Creates the lists of one sender.
     pub fn new(lists: Vec<SignedList>, policy: CrlPolicy) -> Self {
         Self { lists, policy }
     }
 
-    /// What names these lists, and what is asked of them.
+    /// The policy, and the digests that identify the lists.
     pub(super) fn describe(&self) -> (CrlPolicy, Vec<String>) {
         (self.policy, self.lists.iter().map(|signed| signed.list.digest()).collect())
     }
 
-    /// Whether a list names a certificate that is itself trusted. No chain leads to it, so a
-    /// list that its operator named counts by its issuer's name.
+    /// Whether a list contains a pinned certificate. There is no chain to verify a signature with, so every list with
+    /// the issuer's name applies.
     pub(super) fn names(&self, certificate: &Identity) -> bool {
         self.lists.iter().any(|signed| signed.list.names(certificate))
     }
 
-    /// Whether a list names an anchor. Nobody stands above a root to revoke it: what bears its
-    /// number on its own list is another one's.
+    /// Whether a list contains an anchor. No CA is above a root, so an entry with the root's serial number on its own
+    /// list belongs to another certificate.
     pub fn revokes_anchor(&self, anchor: &Identity) -> bool {
         !anchor.is_self_issued() && self.names(anchor)
     }
 
-    /// Judges a chain, each certificate with its issuer. Returns by when the lists have to be asked
-    /// again, if the policy makes that matter.
+    /// Checks a chain, each certificate with its issuer. Returns the earliest next update of the lists that were used,
+    /// or `None` with [`CrlPolicy::Soft`].
     ///
     /// # Errors
-    /// When one of the chain is revoked; where the policy is strict, also when that cannot be told.
+    /// If a certificate is revoked, or, with [`CrlPolicy::Strict`], if no current list covers it.
     pub(super) fn check(
         &self,
         chain: &[Link<'_>],
@@ -171,38 +169,38 @@ impl Revocation {
         Ok(ends)
     }
 
-    /// Why nothing certain is known of a certificate.
+    /// Why the revocation status of a certificate is unknown.
     fn unknown(&self, link: &Link<'_>, lists: &[&RevocationList], now: Timestamp) -> TrustError {
         let issuer = &link.certificate.issuer;
         let latest = lists.iter().max_by_key(|list| list.next_update);
         let why = match latest {
             None if self.lists.iter().any(|signed| signed.list.issuer == *issuer) => {
                 format!(
-                    "the revocation list of `{issuer}` is signed by another key of that name than the one above this certificate"
+                    "the revocation list of `{issuer}` is signed by a key other than that of this certificate's issuer"
                 )
             }
             None => format!("there is no revocation list of `{issuer}`"),
             Some(_) if !link.issuer.issuing.signs_lists => {
-                format!("the keyUsage of `{issuer}` does not let it sign revocation lists")
+                format!("the keyUsage of `{issuer}` does not include signing of revocation lists")
             }
             Some(list) if now < list.this_update => {
                 format!(
-                    "the revocation list of `{issuer}` is of {}, which is still to come",
+                    "the revocation list of `{issuer}` is dated {}, which is in the future",
                     list.this_update
                 )
             }
             Some(list) if !list.is_current_at(now) => format!(
-                "the revocation list of `{issuer}` was to be replaced by {}, {}",
+                "the next update of the revocation list of `{issuer}` was due {}, {}",
                 list.next_update,
                 distance(now, list.next_update)
             ),
-            Some(_) => format!("the revocation list of `{issuer}` is for other certificates of it"),
+            Some(_) => format!("the revocation list of `{issuer}` is for other certificates"),
         };
         TrustError::new(TrustErrorKind::RevocationUnknown, format!("{why}, and `crl_policy` is strict"))
     }
 }
 
-/// The error for a certificate that a list names.
+/// The error for a certificate that is on a list.
 pub(super) fn revoked(certificate: &Identity) -> TrustError {
     TrustError::new(
         TrustErrorKind::Revoked,

@@ -1,5 +1,5 @@
-//! One certificate's search for an anchor (RFC 5280, 6.1), as the library does it, with what it leaves
-//! out: the anchors' own constraints, keyCertSign above, and one sender's revocation lists.
+//! Path validation (RFC 5280, section 6.1) by the library, plus what it omits: the path length of the anchors,
+//! keyCertSign of the intermediates, and one sender's revocation lists.
 
 use std::cell::RefCell;
 
@@ -12,9 +12,9 @@ use super::chain::Chain;
 use super::revocation::{Link, Revocation};
 use super::trust::{Eku, Moment, dates, for_another_purpose};
 use crate::identity::Identity;
-use crate::policy::{TrustError, Vouched, VouchedBy};
+use crate::policy::{TrustError, Trusted, TrustedBy};
 
-/// One certificate's search for an anchor.
+/// The search of a path from an anchor to one certificate.
 pub(super) struct Search<'a> {
     pub(super) end_entity: &'a EndEntityCert<'a>,
     pub(super) chain: &'a Chain<'a>,
@@ -22,15 +22,15 @@ pub(super) struct Search<'a> {
 }
 
 pub(super) enum SearchFailure {
-    /// A path was found, and there is something about it.
+    /// A path was found, but a later check failed.
     TrustError(TrustError),
-    /// None was found.
+    /// No path was found.
     NoPath(Error),
 }
 
 impl Search<'_> {
-    /// Whether a path holds, revocation aside.
-    pub(super) fn holds(&self, anchors: &[&Anchor], at: Timestamp, purpose: Purpose) -> bool {
+    /// Whether there is a valid path, without revocation.
+    pub(super) fn is_valid(&self, anchors: &[&Anchor], at: Timestamp, purpose: Purpose) -> bool {
         self.path(anchors, at, purpose, None).is_ok()
     }
 
@@ -40,14 +40,14 @@ impl Search<'_> {
         at: Timestamp,
         purpose: Purpose,
         revocation: Option<&Revocation>,
-    ) -> Result<Vouched, SearchFailure> {
+    ) -> Result<Trusted, SearchFailure> {
         let trusted: Vec<TrustAnchor<'_>> =
             anchors.iter().filter_map(|anchor| anchor.trust.as_ref().ok().cloned()).collect();
-        // What was found on the way: the library passes on a path, but nothing about it.
-        let (vouched, found_errors) = (RefCell::new(None), RefCell::new(None::<TrustError>));
+        // The library returns a path, but no result of the callback.
+        let (trusted_path, found_errors) = (RefCell::new(None), RefCell::new(None::<TrustError>));
         let inspect = |path: &VerifiedPath<'_>| match self.inspect(path, anchors, revocation) {
             Ok(found) => {
-                *vouched.borrow_mut() = Some(found);
+                *trusted_path.borrow_mut() = Some(found);
                 Ok(())
             }
             Err(SearchFailure::NoPath(error)) => Err(error),
@@ -68,7 +68,7 @@ impl Search<'_> {
             None,
             Some(&inspect),
         );
-        match (verified.map(|_| ()), vouched.take(), found_errors.take()) {
+        match (verified.map(|_| ()), trusted_path.take(), found_errors.take()) {
             (Ok(()), Some(found), _) => Ok(found),
             (_, _, Some(trust_error)) => Err(SearchFailure::TrustError(trust_error)),
             (Err(error), _, None) => Err(SearchFailure::NoPath(error)),
@@ -76,26 +76,26 @@ impl Search<'_> {
         }
     }
 
-    /// Judges one path that holds as far as the library looks.
+    /// Applies the remaining checks to a path that the library considers valid.
     fn inspect(
         &self,
         path: &VerifiedPath<'_>,
         anchors: &[&Anchor],
         revocation: Option<&Revocation>,
-    ) -> Result<Vouched, SearchFailure> {
+    ) -> Result<Trusted, SearchFailure> {
         let above = path
             .intermediate_certificates()
             .map(|certificate| self.chain.intermediates.iter().position(|der| *der == certificate.der()))
-            .map(|place| self.chain.above.get(place?))
+            .map(|index| self.chain.above.get(index?))
             .collect::<Option<Vec<_>>>()
             .ok_or(SearchFailure::NoPath(Error::BadDer))?;
-        // The library looks at basicConstraints; RFC 5280, 6.1.4 (n), asks for keyCertSign as well.
+        // The library checks basicConstraints only; RFC 5280, section 6.1.4 (n), requires keyCertSign as well.
         if above.iter().any(|identity| identity.issuing.never.is_some()) {
             return Err(SearchFailure::NoPath(Error::EndEntityUsedAsCa));
         }
-        // RFC 5280, 6.1.4 (l): those that only carry an issuer over to a new key do not count.
+        // RFC 5280, section 6.1.4 (l): self-issued certificates do not count.
         let counted = above.iter().filter(|identity| !identity.is_self_issued()).count();
-        // The same CA may be there twice, renewed: the one that lasts longest counts.
+        // `ca` may contain a CA and its renewal with the same key; the later end counts.
         let anchor = anchors
             .iter()
             .filter(|anchor| anchor.trust.as_ref().is_ok_and(|trust| trust == path.anchor()))
@@ -113,37 +113,37 @@ impl Search<'_> {
             None => None,
         };
         let certificates = links.iter().flat_map(|link| [link.certificate.not_after, link.issuer.not_after]);
-        Ok(Vouched {
-            by: VouchedBy::Anchor(anchor.identity.subject.clone()),
+        Ok(Trusted {
+            by: TrustedBy::Anchor(anchor.identity.subject.clone()),
             not_after: certificates.chain(lists).min().unwrap_or(self.chain.identity.not_after),
         })
     }
 
-    /// Whether a path could lead to this anchor, by the names alone.
+    /// Whether the anchor has the name of an issuer in the chain.
     pub(super) fn may_end_at(&self, anchor: &Anchor) -> bool {
         self.all().any(|identity| identity.issuer == anchor.identity.subject)
     }
 
-    /// Moments at which all certificates of the chain may have been valid together: when the
-    /// youngest began, and when the end-entity's own did.
+    /// Moments at which all certificates of the chain may have been valid: the latest notBefore, and that of the
+    /// end-entity certificate.
     pub(super) fn moments(&self) -> impl Iterator<Item = Timestamp> + use<> {
         let own = self.chain.identity.not_before;
         let youngest = self.all().map(|identity| identity.not_before).max().filter(|above| *above > own);
         youngest.into_iter().chain([own])
     }
 
-    /// What is wrong with the dates of the certificate, or of those that came with it.
+    /// The first error in the dates of the certificate and those above it.
     pub(super) fn dates_above(&self) -> Option<TrustError> {
-        self.all().find_map(|identity| dates(identity, &self.what(identity), self.moment.now).err())
+        self.all().find_map(|identity| dates(identity, &self.describe(identity), self.moment.now).err())
     }
 
-    /// Which one is marked for another purpose.
+    /// The error about the first certificate whose extended key usage does not include TLS clients.
     pub(super) fn other_purpose(&self) -> TrustError {
         let other = self.all().find(|identity| !identity.purposes.include_clients());
-        for_another_purpose(&self.what(other.unwrap_or(self.chain.identity)))
+        for_another_purpose(&self.describe(other.unwrap_or(self.chain.identity)))
     }
 
-    fn what(&self, identity: &Identity) -> String {
+    fn describe(&self, identity: &Identity) -> String {
         if identity.sha256 == self.chain.identity.sha256 {
             "the certificate".to_owned()
         } else {
@@ -151,13 +151,13 @@ impl Search<'_> {
         }
     }
 
-    /// The certificate, and those that came with it.
+    /// The certificate and those above it.
     fn all(&self) -> impl Iterator<Item = &Identity> {
         std::iter::once(self.chain.identity).chain(&self.chain.above)
     }
 }
 
-/// What a certificate has to be marked for, if it is marked at all (RFC 5280, 4.2.1.12).
+/// The required extended key usage, if a certificate has that extension (RFC 5280, section 4.2.1.12).
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     Any,

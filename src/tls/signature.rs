@@ -1,7 +1,7 @@
-//! Signatures checked with a bare key, on bytes that the TLS library will not read: version 1
-//! certificates, certificates that are trusted as they stand, and revocation lists.
+//! Verifies signatures with a bare key, for data that the TLS library does not parse: version 1 certificates, pinned
+//! certificates and revocation lists.
 //!
-//! The signature is looked at and nothing else: who may sign what, and when, is for the caller.
+//! Only the signature is verified. The caller checks whether the key may sign, and the dates.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
@@ -13,28 +13,28 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::identity::{Identity, RevocationList, algorithm_id};
 
-/// What a key has to do with a signature.
+/// The result of verifying a signature with a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Signature {
-    /// It made the signature.
+    /// The key made the signature.
     Valid,
-    /// It did not.
+    /// The key did not make the signature.
     Invalid,
-    /// That cannot be verified: the algorithm or the form of the key is not supported.
+    /// The algorithm or the form of the key is not supported.
     Unsupported,
 }
 
-/// Whether the key of `issuer` signed `certificate`, and the names agree. The DER is the identity's.
+/// Whether the names agree and the key of `issuer` signed `certificate`, given as DER and as the identity in it.
 pub(super) fn issued_by(
     certificate: (&[u8], &Identity),
     issuer: &Identity,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    // What costs little first: this is asked for strangers.
+    // The cheap comparison comes first, because unknown peers cause this check.
     certificate.1.issuer == issuer.subject && verify(certificate.0, issuer, algorithms) == Signature::Valid
 }
 
-/// Whether the names agree and the signature is of a form that cannot be verified.
+/// Whether the names agree, but the algorithm of the signature is not supported.
 pub(super) fn is_unsupported(
     certificate: (&[u8], &Identity),
     issuer: &Identity,
@@ -49,7 +49,7 @@ fn verify(der: &[u8], issuer: &Identity, algorithms: &WebPkiSupportedAlgorithms)
     let Ok((_, read)) = X509Certificate::from_der(der) else { return Signature::Invalid };
     let signed = read.tbs_certificate.as_ref();
     let Some(algorithm_id) = algorithm_id(der, signed.len()) else { return Signature::Invalid };
-    // RFC 5280, 4.1.1.2: the algorithm outside must be the one that was signed over.
+    // RFC 5280, section 4.1.1.2: both algorithm fields must be equal; only the inner one is signed.
     if read.tbs_certificate.signature != read.signature_algorithm {
         return Signature::Invalid;
     }
@@ -81,13 +81,13 @@ fn verify_with(
         if key.verify_signature(*candidate, signed, signature).is_ok() {
             return Signature::Valid;
         }
-        // Also where the key is of another kind than the algorithm: such a key did not sign.
+        // A key of another kind than the algorithm's cannot have made the signature.
         outcome = Signature::Invalid;
     }
     outcome
 }
 
-/// TLS 1.2's proof of possession (RFC 5246, 7.4.8), with the certificate's bare key.
+/// Verifies a proof of possession of TLS 1.2 (RFC 5246, section 7.4.8) with the certificate's bare key.
 pub(super) fn verify_tls12(
     message: &[u8],
     spki: &SubjectPublicKeyInfoDer<'_>,
@@ -106,7 +106,7 @@ pub(super) fn verify_tls12(
         .ok_or_else(bad)
 }
 
-/// TLS 1.3's proof of possession (RFC 8446, 4.4.3), with the certificate's bare key.
+/// Verifies a proof of possession of TLS 1.3 (RFC 8446, section 4.4.3) with the certificate's bare key.
 pub(super) fn verify_tls13(
     message: &[u8],
     spki: &SubjectPublicKeyInfoDer<'_>,

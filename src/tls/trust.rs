@@ -1,4 +1,4 @@
-//! What one sender trusts: its own anchors, for the purpose it asks for, as its lists allow.
+//! Decides whether a certificate is trusted for one sender: its anchors, purpose and revocation lists.
 
 use jiff::Timestamp;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -9,30 +9,30 @@ use super::revocation::{Link, Revocation, revoked};
 use super::signature::issued_by;
 use crate::clock::distance;
 use crate::identity::{Identity, Version};
-use crate::policy::{TrustError, TrustErrorKind, Vouched, VouchedBy};
+use crate::policy::{TrustError, TrustErrorKind, Trusted, TrustedBy};
 
-/// What a sender's certificates may be marked for (RFC 5280, 4.2.1.12).
+/// The extended key usage that is required of a sender's certificates (RFC 5280, section 4.2.1.12).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Eku {
-    /// For TLS clients, or for nothing in particular.
+    /// TLS clients, or no such extension.
     #[default]
     Client,
-    /// For anything.
+    /// Not checked.
     Any,
 }
 
-/// One sender's anchors with what else is asked of its certificates.
+/// One sender's anchors, and the other requirements on its certificates.
 #[derive(Clone, Debug)]
 pub struct SenderTrust {
     /// The certificates of the sender's `ca`.
     pub anchors: Vec<Anchor>,
-    /// What its certificates may be marked for.
+    /// The required extended key usage.
     pub eku: Eku,
-    /// Its revocation lists; without them revocation is not checked.
+    /// The sender's revocation lists; without them, revocation is not checked.
     pub revocation: Option<Revocation>,
 }
 
-/// The moment of a judgement, and the signatures that are believed at it.
+/// The time of an evaluation, and the supported signature algorithms.
 #[derive(Clone, Copy)]
 pub(super) struct Moment<'a> {
     pub(super) now: Timestamp,
@@ -40,25 +40,25 @@ pub(super) struct Moment<'a> {
 }
 
 impl SenderTrust {
-    /// Whether the sender's trust vouches for a chain.
-    pub(super) fn vouch(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, TrustError> {
-        let vouched = if self.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
-            self.vouch_for_itself(chain.identity, moment.now)
+    /// Decides whether a chain is trusted for the sender.
+    pub(super) fn verify(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
+        let trusted = if self.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
+            self.verify_pinned(chain.identity, moment.now)
         } else {
             match chain.identity.version {
-                Version::One => self.vouch_directly(chain, moment),
-                Version::Three => self.vouch_for_path(chain, moment),
+                Version::One => self.verify_version_1(chain, moment),
+                Version::Three => self.verify_path(chain, moment),
             }
         }?;
         match chain.identity.key.is_usable() {
-            Ok(()) => Ok(vouched),
+            Ok(()) => Ok(trusted),
             Err(unusable) => Err(TrustError::new(TrustErrorKind::Key, unusable.to_string())),
         }
     }
 
-    /// A certificate that is in `ca` byte for byte: nothing above it is checked, also not
-    /// whether it is a CA, self-signed or of version 1 (RFC 8705, 2.2).
-    fn vouch_for_itself(&self, identity: &Identity, now: Timestamp) -> Result<Vouched, TrustError> {
+    /// Verifies a certificate that is in `ca` byte for byte (RFC 8705, section 2.2). Its issuer is not checked, and it
+    /// may be a CA, self-signed or of version 1.
+    fn verify_pinned(&self, identity: &Identity, now: Timestamp) -> Result<Trusted, TrustError> {
         if self.revocation.as_ref().is_some_and(|revocation| revocation.names(identity)) {
             return Err(revoked(identity));
         }
@@ -66,11 +66,11 @@ impl SenderTrust {
         if self.eku == Eku::Client && !identity.purposes.include_clients() {
             return Err(for_another_purpose("the certificate"));
         }
-        Ok(Vouched { by: VouchedBy::Itself, not_after: identity.not_after })
+        Ok(Trusted { by: TrustedBy::Itself, not_after: identity.not_after })
     }
 
-    /// Version 1: the anchor's own signature, and the dates. Never by way of an intermediate.
-    fn vouch_directly(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Vouched, TrustError> {
+    /// Verifies a version 1 certificate: an anchor must have signed it directly.
+    fn verify_version_1(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
         let own = (chain.end_entity.as_ref(), chain.identity);
         let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, moment.algorithms));
         let mut trust_error = self.unsupported(chain, moment).unwrap_or_else(|| {
@@ -79,8 +79,8 @@ impl SenderTrust {
             TrustError::new(TrustErrorKind::NotIssued, why)
         });
         for anchor in issuers {
-            match self.judge_direct(chain.identity, anchor, moment) {
-                Ok(vouched) => return Ok(vouched),
+            match self.verify_issued_by(chain.identity, anchor, moment) {
+                Ok(trusted) => return Ok(trusted),
                 Err(found) if trust_error.kind < found.kind => trust_error = found,
                 Err(_) => {}
             }
@@ -88,7 +88,7 @@ impl SenderTrust {
         Err(trust_error)
     }
 
-    /// The error, if a signature up to an anchor, or an anchor's key, is of an algorithm that is not supported.
+    /// The error, if the algorithm of a signature in the path, or of an anchor's key, is not supported.
     pub(super) fn unsupported(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Option<TrustError> {
         let anchors: Vec<_> = self.anchors.iter().collect();
         let (certificate, issuer) = chain.unsupported(&anchors, moment.algorithms)?;
@@ -100,56 +100,56 @@ impl SenderTrust {
         Some(TrustError::new(TrustErrorKind::Unsupported, why))
     }
 
-    fn judge_direct(
+    fn verify_issued_by(
         &self,
         identity: &Identity,
         anchor: &Anchor,
         moment: Moment<'_>,
-    ) -> Result<Vouched, TrustError> {
+    ) -> Result<Trusted, TrustError> {
         let Moment { now, algorithms } = moment;
         let link = Link { certificate: identity, issuer: &anchor.identity };
         if anchor.constrains_names() {
             let subject = &anchor.identity.subject;
             let why = format!(
-                "the CA `{subject}` has name constraints, which nobody holds a version 1 certificate against"
+                "the CA `{subject}` has name constraints, which cannot be applied to a version 1 certificate"
             );
             return Err(TrustError::new(TrustErrorKind::BadPath, why));
         }
         dates(identity, "the certificate", now)?;
-        self.standing(anchor, now)?;
+        self.verify_anchor(anchor, now)?;
         let lists = match &self.revocation {
             Some(revocation) => revocation.check(&[link], now, algorithms)?,
             None => None,
         };
         let ends = [identity.not_after, anchor.identity.not_after].into_iter().chain(lists).min();
-        Ok(Vouched {
-            by: VouchedBy::Anchor(anchor.identity.subject.clone()),
+        Ok(Trusted {
+            by: TrustedBy::Anchor(anchor.identity.subject.clone()),
             not_after: ends.unwrap_or(identity.not_after),
         })
     }
 
-    /// Whether an anchor can vouch for anything now.
-    pub(super) fn standing(&self, anchor: &Anchor, now: Timestamp) -> Result<(), TrustError> {
+    /// Checks that an anchor is valid now: not revoked, within its dates, and for the required purpose.
+    pub(super) fn verify_anchor(&self, anchor: &Anchor, now: Timestamp) -> Result<(), TrustError> {
         let identity = &anchor.identity;
         if self.revocation.as_ref().is_some_and(|revocation| revocation.revokes_anchor(identity)) {
             return Err(revoked(identity));
         }
-        dates(identity, &format!("the CA `{}` that vouches for it", identity.subject), now)?;
+        dates(identity, &format!("the CA `{}` that issued it", identity.subject), now)?;
         if self.eku == Eku::Client && !identity.purposes.include_clients() {
-            let what = format!("the CA `{}` that vouches for it", identity.subject);
+            let what = format!("the CA `{}` that issued it", identity.subject);
             return Err(for_another_purpose(&what));
         }
         Ok(())
     }
 
-    /// The anchors that may issue.
+    /// The anchors that can issue certificates.
     pub(super) fn issuers(&self) -> impl Iterator<Item = &Anchor> {
         self.anchors.iter().filter(|anchor| anchor.never_issues().is_none())
     }
 }
 
 pub(super) fn for_another_purpose(what: &str) -> TrustError {
-    let why = format!("{what} is marked for another purpose than TLS clients (extended key usage)");
+    let why = format!("the extended key usage of {what} does not include TLS clients");
     TrustError::new(TrustErrorKind::Purpose, why)
 }
 

@@ -1,8 +1,7 @@
-//! Who gets in: each sender's certificates are held against that sender's own anchors and rule.
+//! Decides which client certificates are accepted, by each sender's own anchors and rule.
 //!
-//! The library tells a verifier's decision to nobody but the peer, and forgets a refused
-//! certificate. So the verifier leaves its decision where the task that drives the handshake finds
-//! it: [`observed`].
+//! The library reports a verifier's decision to the peer only, and drops a refused certificate. [`observed`] returns
+//! the decision to the task that drives the handshake.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -26,46 +25,46 @@ use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::policy::{Admission, Evaluation, Refusal, RefusalReason, Sender};
 
-/// The most certificates a client may send with its own. Ten that name each other would make
-/// hundreds of thousands of paths, to be walked for a stranger; five make some hundreds.
+/// The largest number of certificates that a client may send with its own. Ten that are issued by each other form
+/// hundreds of thousands of paths, which the search would try for an unknown peer; five form some hundreds.
 pub const INTERMEDIATES_MAX: usize = 5;
-/// The most that a certificate and its intermediates may take, in bytes: the TLS library reads
-/// messages of up to 64 KiB, and what surrounds the certificates takes some of it.
+/// The size limit of a certificate with its intermediates, in bytes. The TLS library reads messages of up to 64 KiB,
+/// including the framing of the certificates.
 pub const CHAIN_BYTES_MAX: usize = 64_000;
-/// The most that the names of all anchors may take in a CertificateRequest, in bytes.
+/// The size limit of the names of all anchors in a CertificateRequest, in bytes.
 const HINTS_BYTES_MAX: usize = 32 << 10;
 
-/// Schemes of the library whose kinds of keys no rule of ours knows.
+/// Signature schemes of the library for kinds of keys that are not supported.
 const UNUSED_SCHEMES: [SignatureScheme; 3] =
     [SignatureScheme::ML_DSA_44, SignatureScheme::ML_DSA_65, SignatureScheme::ML_DSA_87];
 
-/// A sender with what vouches for it, and for it alone.
+/// A sender with its rule and its trust.
 #[derive(Clone, Debug)]
 pub struct TrustedSender {
-    /// The sender and its rule.
+    /// The sender's name and rule.
     pub sender: Sender,
-    /// The sender's own CAs, and what is asked of their certificates.
+    /// The sender's anchors, and the other requirements on its certificates.
     pub trust: SenderTrust,
 }
 
-/// A certificate that was let in. The handshake has still to prove that its key is there.
+/// An accepted certificate. The handshake has yet to prove possession of its key.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// What the certificate says.
+    /// The contents of the certificate.
     pub identity: Arc<Identity>,
-    /// Whose it can be.
+    /// The senders that it is accepted for.
     pub admission: Admission,
 }
 
-/// What was decided about the certificate of one handshake.
+/// The decision on the certificate of one handshake.
 pub type Decision = Result<Admitted, Refusal>;
 
 tokio::task_local! {
     static DECISION: RefCell<Option<Decision>>;
 }
 
-/// Drives a handshake and returns, beside its result, what was decided about the certificate;
-/// `None` when no certificate came that far. Verification runs inside the poll of `handshake`.
+/// Drives a handshake and returns its result with the decision on the certificate; `None` if the handshake ended
+/// before a certificate was verified. The verification runs while `handshake` is polled.
 pub async fn observed<F: Future>(handshake: F) -> (F::Output, Option<Decision>) {
     DECISION
         .scope(RefCell::new(None), async {
@@ -75,50 +74,50 @@ pub async fn observed<F: Future>(handshake: F) -> (F::Output, Option<Decision>) 
         .await
 }
 
-/// Accepts certificates that a sender's anchors vouch for and that match that sender's rule.
+/// Accepts certificates that are trusted for a sender and match that sender's rule.
 pub struct SenderVerifier {
     senders: Vec<TrustedSender>,
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
     clock: Clock,
-    /// What names everything that a decision depends on, time aside.
+    /// The digest of everything that a decision depends on, except the time.
     digest: [u8; 32],
 }
 
-/// What every sender's trust and rule make of one certificate.
+/// The evaluations of one certificate for all senders.
 #[derive(Clone, Debug)]
 pub struct Evaluations {
-    /// What the certificate says.
+    /// The contents of the certificate.
     pub identity: Identity,
-    /// In the order of the policy's table.
+    /// The evaluations, in the order of the policy's table.
     pub evaluations: Vec<Evaluation>,
 }
 
 impl SenderVerifier {
-    /// A verifier for these senders; their order is the order of the policy's table.
+    /// Creates a verifier for these senders, in the order of the policy's table.
     pub fn new(senders: Vec<TrustedSender>, clock: Clock) -> Self {
         let hints = hints(&senders);
         let digest = digest_of(&senders);
         Self { senders, hints, algorithms: algorithms(), clock, digest }
     }
 
-    /// Whether another verifier comes to the same verdicts, in the same order of senders.
+    /// Whether another verifier makes the same decisions, with the same order of senders.
     pub fn decides_like(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
 
-    /// Judges a chain as a handshake does, possession of the key aside.
+    /// Verifies a chain like a handshake, without the proof of possession of the key.
     ///
     /// # Errors
-    /// The refusal, with what the certificate claims.
-    pub fn judge(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Decision {
+    /// The refusal, with the contents of the certificate.
+    pub fn verify(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Decision {
         self.evaluate(end_entity, intermediates)?.decide()
     }
 
-    /// Lets every sender look at a chain. Pure, but for asking what time it is.
+    /// Evaluates a chain for every sender. Pure except for the clock.
     ///
     /// # Errors
-    /// When there is nothing to look at: it cannot be read, or is too much.
+    /// If the certificate cannot be parsed, or the chain is too large.
     pub fn evaluate(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -133,7 +132,7 @@ impl SenderVerifier {
         let chain = Chain::new(end_entity, &identity, intermediates, &issuers, &self.algorithms);
         let moment = Moment { now: self.clock.now(), algorithms: &self.algorithms };
         let evaluation = |trusted: &TrustedSender| {
-            Evaluation::new(&trusted.sender, trusted.trust.vouch(&chain, moment), &identity)
+            Evaluation::new(&trusted.sender, trusted.trust.verify(&chain, moment), &identity)
         };
         let evaluations = self.senders.iter().map(evaluation).collect();
         Ok(Evaluations { identity, evaluations })
@@ -141,10 +140,10 @@ impl SenderVerifier {
 }
 
 impl Evaluations {
-    /// Comes to the decision.
+    /// Decides whether the certificate is accepted.
     ///
     /// # Errors
-    /// The refusal, with what the certificate claims and what each sender made of it.
+    /// The refusal, with the contents of the certificate and all evaluations.
     pub fn decide(self) -> Decision {
         let Self { identity, evaluations } = self;
         match Admission::decide(&evaluations) {
@@ -156,21 +155,20 @@ impl Evaluations {
     }
 }
 
-/// A chain that is larger than any that is verified.
+/// Why a chain is too large to be verified; `None` if it is not.
 fn excess(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<String> {
     let count = intermediates.len();
     if count > INTERMEDIATES_MAX {
         return Some(format!(
-            "{count} intermediate certificates came with it, more than {INTERMEDIATES_MAX}"
+            "{count} intermediate certificates were sent with it, more than {INTERMEDIATES_MAX}"
         ));
     }
     let bytes = end_entity.len() + intermediates.iter().map(|der| der.len()).sum::<usize>();
-    (bytes > CHAIN_BYTES_MAX).then(|| {
-        format!("it and what came with it take {bytes} bytes, more than the {CHAIN_BYTES_MAX} that are read")
-    })
+    (bytes > CHAIN_BYTES_MAX)
+        .then(|| format!("it has {bytes} bytes with its intermediates, more than {CHAIN_BYTES_MAX}"))
 }
 
-/// Names, rules, certificates, purposes and lists of all senders, in their order.
+/// Covers the names, rules, certificates, purposes and lists of all senders, in their order.
 fn digest_of(senders: &[TrustedSender]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     for TrustedSender { sender, trust } in senders {
@@ -183,8 +181,8 @@ fn digest_of(senders: &[TrustedSender]) -> [u8; 32] {
     digest
 }
 
-/// Some clients withhold a certificate that no hint matches, so the hints are complete; or there
-/// are none at all, which lets a client choose freely.
+/// Some clients do not send a certificate that no hint matches. So the list is complete, or empty if it is too large;
+/// with an empty list a client may choose any certificate.
 fn hints(senders: &[TrustedSender]) -> Vec<DistinguishedName> {
     let anchors = senders.iter().flat_map(|trusted| &trusted.trust.anchors);
     let mut hints: Vec<_> = anchors.flat_map(|anchor| anchor.hints.clone()).collect();
@@ -205,14 +203,14 @@ impl ClientCertVerifier for SenderVerifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let decision = self.judge(end_entity, intermediates);
-        let answer = match &decision {
+        let decision = self.verify(end_entity, intermediates);
+        let result = match &decision {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
         };
-        // Outside of `observed` there is nobody to tell.
-        let _ = DECISION.try_with(|place| place.replace(Some(decision)));
-        answer
+        // Fails outside of `observed`, where the decision is not needed.
+        let _ = DECISION.try_with(|slot| slot.replace(Some(decision)));
+        result
     }
 
     fn verify_tls12_signature(
@@ -234,7 +232,7 @@ impl ClientCertVerifier for SenderVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        // A certificate with another kind of key is not accepted, so no client should choose it for that.
+        // Certificates with other kinds of keys are not accepted, so a client should not choose one.
         let of_known_keys = |scheme: &SignatureScheme| !UNUSED_SCHEMES.contains(scheme);
         self.algorithms.supported_schemes().into_iter().filter(of_known_keys).collect()
     }
@@ -246,14 +244,14 @@ impl fmt::Debug for SenderVerifier {
     }
 }
 
-/// The bare key of a certificate. Of some that are let in, the library would read nothing else.
+/// The bare key of a certificate. Of some accepted certificates, the library cannot parse anything else.
 fn key(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
     let identity = Identity::from_der(certificate)
         .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
     Ok(SubjectPublicKeyInfoDer::from(identity.spki))
 }
 
-/// From a reason to what the library turns into the fitting alert (RFC 8446, 6.2).
+/// The error that the library sends as the alert for a reason (RFC 8446, section 6.2).
 fn alert_for(reason: RefusalReason) -> CertificateError {
     match reason {
         RefusalReason::Expired => CertificateError::Expired,
@@ -264,16 +262,16 @@ fn alert_for(reason: RefusalReason) -> CertificateError {
             CertificateError::ApplicationVerificationFailure
         }
         RefusalReason::Revoked => CertificateError::Revoked,
-        // Becomes certificate_unknown: "some other issue", which is what it is.
+        // Becomes certificate_unknown, which is for unspecified issues.
         RefusalReason::RevocationUnknown => CertificateError::Other(OtherError(Arc::new(UnknownRevocation))),
         RefusalReason::UnknownCa => CertificateError::UnknownIssuer,
         RefusalReason::Unreadable => CertificateError::BadEncoding,
     }
 }
 
-/// Whether it is revoked cannot be told.
+/// The revocation status is unknown.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("whether the certificate is revoked cannot be told")]
+#[error("it is unknown whether the certificate is revoked")]
 struct UnknownRevocation;
 
 #[cfg(test)]

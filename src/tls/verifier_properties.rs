@@ -1,6 +1,5 @@
-//! Random senders over certificates of every kind: who is admitted was vouched for by an anchor of
-//! that very sender, is on none of its lists, and every kind of its matchers holds. And who should
-//! be admitted is.
+//! Random senders and certificates: a certificate is accepted for a sender if and only if an anchor of that sender
+//! issued it, it is on none of the sender's lists, and all matchers of the sender's rule match.
 
 use std::sync::OnceLock;
 
@@ -23,11 +22,11 @@ const CAS: usize = 3;
 const NAMES: [&str; 4] = ["a", "b", "A", "a.b"];
 const HOSTS: [&str; 3] = ["one.example", "two.example", "three.example"];
 
-/// A certificate, with what it was made from.
+/// A certificate with its parameters.
 struct Leaf {
     issuer: usize,
     name: usize,
-    /// Bits of [`HOSTS`].
+    /// A bit for each of [`HOSTS`].
     hosts: u8,
     serial: u8,
     der: CertificateDer<'static>,
@@ -44,7 +43,7 @@ fn now() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().unwrap()
 }
 
-/// All CAs have the same name: only their keys tell them apart. Every CA uses the same numbers.
+/// All CAs have the same name and use the same serial numbers; only their keys differ.
 fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
@@ -88,20 +87,20 @@ fn leaf(ca: &CertifiedIssuer<'_, KeyPair>, issuer: usize, name: usize, hosts: u8
     Leaf { issuer, name, hosts, serial, der, identity }
 }
 
-/// A sender as it is drawn: each kind of matcher may be absent.
+/// A random sender. Each kind of matcher may be absent.
 #[derive(Clone, Debug)]
-struct Drawn {
+struct RandomSender {
     cas: Vec<usize>,
     names: Option<Vec<usize>>,
     hosts: Option<Vec<usize>>,
-    /// Places in the table of leaves.
+    /// Indexes into [`World::leaves`].
     keys: Option<Vec<usize>>,
     certificates: Option<Vec<usize>>,
-    /// Serial numbers on the lists of all its CAs.
+    /// The serial numbers on the lists of all CAs of the sender.
     revoked: Option<Vec<u8>>,
 }
 
-fn drawn() -> impl Strategy<Value = Drawn> {
+fn random_sender() -> impl Strategy<Value = RandomSender> {
     let leaves = world().leaves.len();
     let some = |range: std::ops::Range<usize>, most: usize| {
         prop::option::weighted(0.5, prop::collection::vec(range, 1..most))
@@ -114,7 +113,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         prop::option::weighted(0.2, prop::collection::vec(0..leaves, 1..24)),
         prop::option::weighted(0.3, prop::collection::vec(1..17_u8, 0..8)),
     )
-        .prop_map(|(cas, names, hosts, keys, certificates, revoked)| Drawn {
+        .prop_map(|(cas, names, hosts, keys, certificates, revoked)| RandomSender {
             cas: cas.into_iter().collect(),
             names,
             hosts,
@@ -122,15 +121,15 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             certificates,
             revoked,
         })
-        .prop_filter("a rule asks for something", |drawn| {
-            drawn.names.is_some()
-                || drawn.hosts.is_some()
-                || drawn.keys.is_some()
-                || drawn.certificates.is_some()
+        .prop_filter("a rule has a matcher", |sender| {
+            sender.names.is_some()
+                || sender.hosts.is_some()
+                || sender.keys.is_some()
+                || sender.certificates.is_some()
         })
 }
 
-impl Drawn {
+impl RandomSender {
     fn trusted(&self, index: usize) -> TrustedSender {
         let World { cas, anchors, leaves } = world();
         let anchors: Vec<_> = self.cas.iter().map(|ca| anchors[*ca].clone()).collect();
@@ -160,15 +159,15 @@ impl Drawn {
         }
     }
 
-    /// Whether a certificate is this sender's, by what it was made from alone.
-    fn owns(&self, place: usize) -> bool {
+    /// Whether a certificate must be accepted for this sender, by the parameters of both.
+    fn accepts(&self, leaf_index: usize) -> bool {
         let leaves = &world().leaves;
-        let leaf = &leaves[place];
+        let leaf = &leaves[leaf_index];
         self.cas.contains(&leaf.issuer)
             && self.names.as_ref().is_none_or(|names| names.contains(&leaf.name))
             && self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(|host| leaf.hosts & 1 << host != 0))
-            && self.keys.as_ref().is_none_or(|keys| keys.contains(&place))
-            && self.certificates.as_ref().is_none_or(|all| all.contains(&place))
+            && self.keys.as_ref().is_none_or(|keys| keys.contains(&leaf_index))
+            && self.certificates.as_ref().is_none_or(|all| all.contains(&leaf_index))
             && self.revoked.as_ref().is_none_or(|serials| !serials.contains(&leaf.serial))
     }
 }
@@ -191,9 +190,9 @@ fn list(ca: &CertifiedIssuer<'static, KeyPair>, serials: &[u8]) -> RevocationLis
     RevocationList::from_der(params.signed_by(ca).unwrap().der()).unwrap()
 }
 
-/// As whom an endpoint with these senders takes a delivery.
-fn permit(senders: &[Drawn], listed: &[usize], admitted: Admitted) -> Option<String> {
-    let table = senders.iter().enumerate().map(|(index, drawn)| drawn.trusted(index).sender).collect();
+/// The sender that an endpoint with these senders attributes a delivery to.
+fn permit(senders: &[RandomSender], listed: &[usize], admitted: Admitted) -> Option<String> {
+    let table = senders.iter().enumerate().map(|(index, sender)| sender.trusted(index).sender).collect();
     let endpoint = Endpoint {
         name: "pix".parse().unwrap(),
         path: "/".to_owned(),
@@ -214,28 +213,28 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn admitted_is_who_a_senders_own_ca_and_whole_rule_stand_for(
-        senders in prop::collection::vec(drawn(), 1..5),
-        place in 0..CAS * NAMES.len() * 4,
+    fn a_certificate_is_accepted_exactly_for_senders_whose_ca_and_rule_match(
+        senders in prop::collection::vec(random_sender(), 1..5),
+        leaf_index in 0..CAS * NAMES.len() * 4,
         listed in prop::collection::btree_set(0..5_usize, 1..5),
     ) {
-        // What the endpoint lists, in an order that is not the senders' own.
+        // In an order that differs from that of the senders.
         let listed: Vec<_> = listed.into_iter().rev().filter(|index| *index < senders.len()).collect();
-        let trusted = senders.iter().enumerate().map(|(index, drawn)| drawn.trusted(index)).collect();
+        let trusted = senders.iter().enumerate().map(|(index, sender)| sender.trusted(index)).collect();
         let verifier = SenderVerifier::new(trusted, Clock::standing_at(now()));
-        let decision = verifier.judge(&world().leaves[place].der, &[]);
-        let owners: Vec<_> =
-            senders.iter().enumerate().filter(|(_, drawn)| drawn.owns(place)).map(|(index, _)| index).collect();
+        let decision = verifier.verify(&world().leaves[leaf_index].der, &[]);
+        let expected: Vec<_> =
+            senders.iter().enumerate().filter(|(_, sender)| sender.accepts(leaf_index)).map(|(index, _)| index).collect();
         match decision {
             Ok(admitted) => {
-                prop_assert_eq!(admitted.admission.senders().collect::<Vec<_>>(), owners.clone());
+                prop_assert_eq!(admitted.admission.senders().collect::<Vec<_>>(), expected.clone());
                 let permit = permit(&senders, &listed, admitted);
-                let first = listed.iter().find(|index| owners.contains(index));
+                let first = listed.iter().find(|index| expected.contains(index));
                 prop_assert_eq!(permit, first.map(|index| format!("s{index}")));
             }
             Err(refusal) => {
-                prop_assert!(owners.is_empty(), "{:?}", refusal);
-                // Advice names only senders whose own CA vouched.
+                prop_assert!(expected.is_empty(), "{:?}", refusal);
+                // Advice is given only for senders whose CA issued the certificate.
                 for advice in refusal.admitting() {
                     prop_assert!(refusal.vouched().contains(&advice.sender));
                 }

@@ -1,4 +1,4 @@
-//! Who gets in, on certificates made on the spot.
+//! Tests of the decisions, with certificates created at run time.
 
 use jiff::Timestamp;
 use rcgen::{
@@ -79,101 +79,101 @@ fn word(decision: Decision) -> &'static str {
 }
 
 #[test]
-fn a_senders_own_ca_and_its_cn_get_in_and_nothing_else_does() {
+fn only_a_certificate_of_the_senders_ca_with_its_cn_is_accepted() {
     let (bank, other) = (ca(ca_params("Bank Root")), ca(ca_params("Bank Root")));
     let verifier = verifier(&[("efi", &[&bank], &["webhook.bank"])]);
-    assert_eq!(word(verifier.judge(&bank.issue(&params("webhook.bank")), &[])), "admitted");
-    assert_eq!(word(verifier.judge(&other.issue(&params("webhook.bank")), &[])), "unknown_ca");
+    assert_eq!(word(verifier.verify(&bank.issue(&params("webhook.bank")), &[])), "admitted");
+    assert_eq!(word(verifier.verify(&other.issue(&params("webhook.bank")), &[])), "unknown_ca");
     for cn in ["webhook.bank.", "Webhook.bank", " webhook.bank", "webhook.bank ", "*.bank", "wébhook.bank"] {
-        assert_eq!(word(verifier.judge(&bank.issue(&params(cn)), &[])), "rule", "{cn:?}");
+        assert_eq!(word(verifier.verify(&bank.issue(&params(cn)), &[])), "rule", "{cn:?}");
     }
-    assert_eq!(word(verifier.judge(&CertificateDer::from(vec![1, 2, 3]), &[])), "unreadable");
+    assert_eq!(word(verifier.verify(&CertificateDer::from(vec![1, 2, 3]), &[])), "unreadable");
 }
 
 #[test]
-fn one_banks_ca_cannot_speak_as_another_bank() {
+fn one_banks_ca_cannot_issue_for_another_bank() {
     let (a, b) = (ca(ca_params("A")), ca(ca_params("B")));
     let verifier = verifier(&[("a", &[&a], &["a.bank"]), ("b", &[&b], &["b.bank"])]);
-    assert_eq!(word(verifier.judge(&a.issue(&params("b.bank")), &[])), "rule");
-    let admitted = verifier.judge(&b.issue(&params("b.bank")), &[]).unwrap();
+    assert_eq!(word(verifier.verify(&a.issue(&params("b.bank")), &[])), "rule");
+    let admitted = verifier.verify(&b.issue(&params("b.bank")), &[]).unwrap();
     assert_eq!(admitted.admission.senders().collect::<Vec<_>>(), [1]);
 }
 
 #[test]
-fn a_certificate_that_fits_two_senders_is_admitted_as_both() {
+fn a_certificate_that_matches_two_senders_is_admitted_as_both() {
     let shared = ca(ca_params("Shared"));
     let verifier = verifier(&[("a", &[&shared], &["x"]), ("b", &[&shared], &["x", "y"])]);
     assert_eq!(
-        verifier.judge(&shared.issue(&params("x")), &[]).unwrap().admission.senders().collect::<Vec<_>>(),
+        verifier.verify(&shared.issue(&params("x")), &[]).unwrap().admission.senders().collect::<Vec<_>>(),
         [0, 1]
     );
     assert_eq!(
-        verifier.judge(&shared.issue(&params("y")), &[]).unwrap().admission.senders().collect::<Vec<_>>(),
+        verifier.verify(&shared.issue(&params("y")), &[]).unwrap().admission.senders().collect::<Vec<_>>(),
         [1]
     );
 }
 
 #[test]
-fn exactly_one_common_name_is_read() {
+fn only_a_single_printable_common_name_matches() {
     let bank = ca(ca_params("Bank"));
-    // The rule lists the very texts: only how they are written keeps them out.
+    // The rule lists these values, so only their form can prevent a match.
     let verifier = verifier(&[("efi", &[&bank], &["x", "", "x\0y", "x\n"])]);
     let mut none = params("x");
     none.distinguished_name = DistinguishedName::new();
     none.distinguished_name.push(DnType::OrganizationName, "x");
-    assert_eq!(word(verifier.judge(&bank.issue(&none), &[])), "rule");
-    assert_eq!(word(verifier.judge(&bank.issue(&params("x\0y")), &[])), "rule");
-    assert_eq!(word(verifier.judge(&bank.issue(&params("x\n")), &[])), "rule");
+    assert_eq!(word(verifier.verify(&bank.issue(&none), &[])), "rule");
+    assert_eq!(word(verifier.verify(&bank.issue(&params("x\0y")), &[])), "rule");
+    assert_eq!(word(verifier.verify(&bank.issue(&params("x\n")), &[])), "rule");
 }
 
 #[test]
-fn dates_are_a_reason_only_where_an_anchor_vouches() {
+fn dates_are_the_reason_only_if_an_anchor_issued_the_certificate() {
     let (bank, other) = (ca(ca_params("Bank")), ca(ca_params("Bank")));
     let verifier = verifier(&[("efi", &[&bank], &["x"])]);
     let (mut expired, mut early) = (params("x"), params("x"));
     expired.not_after = date_time_ymd(2026, 11, 22);
     early.not_before = date_time_ymd(2026, 11, 24);
-    assert_eq!(word(verifier.judge(&bank.issue(&expired), &[])), "expired");
-    assert_eq!(word(verifier.judge(&bank.issue(&early), &[])), "not_yet_valid");
-    assert_eq!(word(verifier.judge(&other.issue(&expired), &[])), "unknown_ca");
+    assert_eq!(word(verifier.verify(&bank.issue(&expired), &[])), "expired");
+    assert_eq!(word(verifier.verify(&bank.issue(&early), &[])), "not_yet_valid");
+    assert_eq!(word(verifier.verify(&other.issue(&expired), &[])), "unknown_ca");
 }
 
 #[test]
-fn an_expired_anchor_admits_nobody() {
+fn an_expired_anchor_admits_no_certificate() {
     let mut old = ca_params("Old");
     old.not_after = date_time_ymd(2026, 11, 1);
     let (old, new) = (ca(old), ca(ca_params("New")));
     let verifier = verifier(&[("efi", &[&old, &new], &["x"])]);
-    assert_eq!(word(verifier.judge(&old.issue(&params("x")), &[])), "expired");
-    assert_eq!(word(verifier.judge(&new.issue(&params("x")), &[])), "admitted");
+    assert_eq!(word(verifier.verify(&old.issue(&params("x")), &[])), "expired");
+    assert_eq!(word(verifier.verify(&new.issue(&params("x")), &[])), "admitted");
 }
 
 #[test]
-fn a_certificate_for_servers_or_cas_is_not_a_clients() {
+fn a_certificate_for_a_server_or_a_ca_is_refused() {
     let bank = ca(ca_params("Bank"));
     let verifier = verifier(&[("efi", &[&bank], &["x"])]);
     let mut server = params("x");
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    assert_eq!(word(verifier.judge(&bank.issue(&server), &[])), "purpose");
-    assert_eq!(word(verifier.judge(&bank.issue(&ca_params("x")), &[])), "purpose");
+    assert_eq!(word(verifier.verify(&bank.issue(&server), &[])), "purpose");
+    assert_eq!(word(verifier.verify(&bank.issue(&ca_params("x")), &[])), "purpose");
     server.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
-    assert_eq!(word(verifier.judge(&bank.issue(&server), &[])), "admitted");
+    assert_eq!(word(verifier.verify(&bank.issue(&server), &[])), "admitted");
 }
 
 #[test]
-fn intermediates_come_with_the_certificate_and_are_counted() {
+fn intermediates_must_be_sent_and_their_number_is_limited() {
     let root = ca(ca_params("Root"));
     let middle = root.intermediate("Middle");
     let verifier = verifier(&[("efi", &[&root], &["x"])]);
     let leaf = middle.issue(&params("x"));
-    assert_eq!(word(verifier.judge(&leaf, &[])), "unknown_ca");
-    assert_eq!(word(verifier.judge(&leaf, std::slice::from_ref(&middle.der))), "admitted");
+    assert_eq!(word(verifier.verify(&leaf, &[])), "unknown_ca");
+    assert_eq!(word(verifier.verify(&leaf, std::slice::from_ref(&middle.der))), "admitted");
     let many = vec![middle.der.clone(); INTERMEDIATES_MAX + 1];
-    assert_eq!(word(verifier.judge(&leaf, &many)), "unreadable");
+    assert_eq!(word(verifier.verify(&leaf, &many)), "unreadable");
 }
 
 #[test]
-fn what_may_not_issue_is_no_anchor() {
+fn a_certificate_that_may_not_issue_is_not_a_ca() {
     let root = ca(ca_params("Root"));
     let mut no_sign = ca_params("x");
     no_sign.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -184,13 +184,13 @@ fn what_may_not_issue_is_no_anchor() {
 }
 
 #[test]
-fn every_anchor_is_hinted_once() {
+fn the_name_of_each_anchor_is_sent_once() {
     let (a, b) = (ca(ca_params("A")), ca(ca_params("B")));
     let verifier = verifier(&[("a", &[&a, &b], &["x"]), ("b", &[&b], &["x"])]);
     assert_eq!(verifier.root_hint_subjects().len(), 2);
 }
 
-/// The certificate, with the DER edited by hand and signed again by its CA's key.
+/// The certificate with its DER edited, signed again with its CA's key.
 fn resign(
     ca: &Ca,
     certificate: &CertificateDer<'_>,
@@ -205,7 +205,7 @@ fn resign(
     }
     let (_, read) = X509Certificate::from_der(certificate).unwrap();
     let signed = read.tbs_certificate.as_ref();
-    // 30 82 xx xx in front of the content, as in every certificate of this size.
+    // The tag and a length of two bytes, as in every certificate of this size.
     assert_eq!(signed[..2], [0x30, 0x82]);
     let signed = sequence(edit(signed[4..].to_vec()));
     let outer = &certificate[4 + read.tbs_certificate.as_ref().len()..];
@@ -216,7 +216,7 @@ fn resign(
 }
 
 #[test]
-fn the_version_field_is_no_way_around_the_extensions() {
+fn extensions_are_not_ignored_for_other_version_numbers() {
     let bank = ca(ca_params("Bank"));
     let verifier = verifier(&[("efi", &[&bank], &["x"])]);
     let mut server = params("x");
@@ -224,56 +224,56 @@ fn the_version_field_is_no_way_around_the_extensions() {
     server.subject_alt_names =
         vec![rcgen::SanType::DnsName("a-name-that-makes-it-long.example".try_into().unwrap())];
     let issued = bank.issue(&server);
-    assert_eq!(word(verifier.judge(&resign(&bank, &issued, |same| same), &[])), "purpose");
-    // [0] { INTEGER 2 } is version 3; without it, it is version 1, and it still has its extensions.
+    assert_eq!(word(verifier.verify(&resign(&bank, &issued, |same| same), &[])), "purpose");
+    // [0] { INTEGER 2 } is version 3. Without it the certificate is version 1, and has extensions nevertheless.
     let version_1 = resign(&bank, &issued, |signed| {
         assert_eq!(signed[..5], [0xa0, 3, 2, 1, 2]);
         signed[5..].to_vec()
     });
-    assert_eq!(word(verifier.judge(&version_1, &[])), "unreadable");
+    assert_eq!(word(verifier.verify(&version_1, &[])), "unreadable");
     for number in [0, 1, 3, 7] {
         let other = resign(&bank, &issued, |mut signed| {
             signed[4] = number;
             signed
         });
-        assert_eq!(word(verifier.judge(&other, &[])), "unreadable", "{number}");
+        assert_eq!(word(verifier.verify(&other, &[])), "unreadable", "{number}");
     }
 }
 
 #[test]
-fn a_certificate_without_an_end_is_valid() {
+fn a_certificate_that_is_valid_until_9999_is_accepted() {
     let bank = ca(ca_params("Bank"));
     let verifier = verifier(&[("efi", &[&bank], &["x"])]);
     let mut endless = params("x");
     endless.not_after = date_time_ymd(9999, 12, 31);
-    assert_eq!(word(verifier.judge(&bank.issue(&endless), &[])), "admitted");
+    assert_eq!(word(verifier.verify(&bank.issue(&endless), &[])), "admitted");
 }
 
 #[test]
-fn the_anchors_end_is_the_connections_end() {
+fn an_admission_ends_with_the_anchor() {
     let mut short = ca_params("Bank");
     short.not_after = date_time_ymd(2026, 12, 1);
     let bank = ca(short);
     let verifier = verifier(&[("efi", &[&bank], &["x"])]);
-    let admitted = verifier.judge(&bank.issue(&params("x")), &[]).unwrap();
+    let admitted = verifier.verify(&bank.issue(&params("x")), &[]).unwrap();
     assert_eq!(admitted.admission.not_after(), "2026-12-01T00:00:00Z".parse::<Timestamp>().unwrap());
 }
 
 #[test]
-fn intermediates_that_name_each_other_cost_little() {
+fn intermediates_that_issue_each_other_form_few_paths() {
     let anchors: Vec<_> = (0..5).map(|_| ca(ca_params("Bank"))).collect();
     let names: Vec<_> = (0..anchors.len()).map(|i| format!("s{i}")).collect();
-    let own: Vec<Vec<&Ca>> = anchors.iter().map(|anchor| vec![anchor]).collect();
+    let cas: Vec<Vec<&Ca>> = anchors.iter().map(|anchor| vec![anchor]).collect();
     let rows: Vec<(&str, &[&Ca], &[&str])> =
-        names.iter().zip(&own).map(|(name, own)| (name.as_str(), own.as_slice(), &["x"][..])).collect();
+        names.iter().zip(&cas).map(|(name, cas)| (name.as_str(), cas.as_slice(), &["x"][..])).collect();
     let verifier = verifier(&rows);
     let tangle: Vec<_> = (0..INTERMEDIATES_MAX).map(|_| ca(ca_params("X"))).collect();
     let sent: Vec<_> = tangle.iter().map(|ca| ca.der.clone()).collect();
     let leaf = tangle[0].issue(&params("x"));
-    // Counted in paths and not in time: five in any order without repetition.
+    // Counts the paths instead of measuring the time: up to five in any order, without repetition.
     let paths: usize = (1..=INTERMEDIATES_MAX)
         .map(|k| (INTERMEDIATES_MAX - k + 1..=INTERMEDIATES_MAX).product::<usize>())
         .sum();
     assert!(paths < 1_000, "{paths}");
-    assert_eq!(word(verifier.judge(&leaf, &sent)), "unknown_ca");
+    assert_eq!(word(verifier.verify(&leaf, &sent)), "unknown_ca");
 }

@@ -56,7 +56,7 @@ fn a_stranger_gets_no_advice() {
     let detail = line["detail"].as_str().unwrap();
     assert!(
         detail.starts_with(
-            "no configured CA vouches; compare this fingerprint with the bank before trusting it"
+            "not issued by any configured CA; compare this fingerprint with the bank before trusting it"
         ),
         "{detail}"
     );
@@ -106,7 +106,7 @@ fn explain_answers_with_its_exit_code() {
     for words in [
         "refused: rule: ",
         "to admit it: sender `bank`: cn = [\"client\", \"nobody\"]",
-        "cn has to be `client`: it says `nobody`",
+        "cn must be `client`: the certificate has `nobody`",
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }

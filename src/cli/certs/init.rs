@@ -100,14 +100,14 @@ mod tests {
                 trust: SenderTrust { anchors: vec![anchor], eku: Eku::Client, revocation: None },
             };
             let verifier = SenderVerifier::new(vec![trusted], Clock::standing_at(now));
-            let judge = |issued: devpki::Issued| verifier.judge(&issued.certificate, &[]);
-            let admitted = judge(root.client("client").expect("a client")).expect("let in");
+            let verify = |issued: devpki::Issued| verifier.verify(&issued.certificate, &[]);
+            let admitted = verify(root.client("client").expect("a client")).expect("let in");
             assert_eq!(admitted.identity.subject.as_str(), "CN=client,O=hookspool development");
-            assert!(judge(root.client("other").expect("a client")).is_err());
-            let server = judge(root.server(&[]).expect("a server")).expect_err("a server is no sender");
+            assert!(verify(root.client("other").expect("a client")).is_err());
+            let server = verify(root.server(&[]).expect("a server")).expect_err("a server is no sender");
             assert_eq!(server.reason, RefusalReason::Purpose);
             let stranger = Root::new(kind, now).expect("a root");
-            assert!(judge(stranger.client("client").expect("a client")).is_err());
+            assert!(verify(stranger.client("client").expect("a client")).is_err());
         }
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::escape::Escaped;
 use crate::identity::Identity;
-use crate::policy::{Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, VouchedBy};
+use crate::policy::{Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy};
 use crate::refusals::{ClaimedCertificate, admit};
 use crate::tls::verifier::Evaluations;
 
@@ -156,13 +156,13 @@ fn conditions(endpoint: &Endpoint) -> Vec<String> {
 impl ShownEvaluation {
     fn new(evaluation: &Evaluation, sender: &Sender, identity: &Identity) -> Self {
         let vouched = evaluation.trust.as_ref();
-        let looked_at = if evaluation.knows_the_ca() { sender.rule.matchers() } else { &[] };
+        let looked_at = if evaluation.is_ca_known() { sender.rule.matchers() } else { &[] };
         Self {
             sender: evaluation.sender.to_string(),
             vouched: vouched.is_ok(),
             by: vouched.ok().map(|vouched| match &vouched.by {
-                VouchedBy::Itself => "itself".to_owned(),
-                VouchedBy::Anchor(subject) => Escaped(subject.as_str()).to_string(),
+                TrustedBy::Itself => "itself".to_owned(),
+                TrustedBy::Anchor(subject) => Escaped(subject.as_str()).to_string(),
             }),
             until: vouched.ok().map(|vouched| vouched.not_after.to_string()),
             doubt: vouched.err().map(|doubt| Escaped(&doubt.detail).to_string()),

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::cases::ProbeCase;
 use crate::client::ClientFault;
-use crate::tls::client::{HandshakeFault, is_hang_up};
+use crate::tls::client::{HandshakeFault, is_disconnect};
 
 /// What was seen.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Seen {
             ClientFault::Handshake(HandshakeFault::Alert(alert))
             | ClientFault::Refused(alert)
             | ClientFault::Alert(alert) => Ok(Self::Refused(alert.to_string())),
-            ClientFault::Handshake(HandshakeFault::Io(ref error)) if is_hang_up(error) => Ok(Self::Closed),
+            ClientFault::Handshake(HandshakeFault::Io(ref error)) if is_disconnect(error) => Ok(Self::Closed),
             // What cannot be read as HTTP is no answer, and no hang-up either.
             ClientFault::Http(ref error) if !error.is_parse() => Ok(Self::Closed),
             // The status is all that is looked at.

@@ -1,4 +1,4 @@
-//! A TLS connection to a server, with what its handshake showed.
+//! A TLS connection to a server, with the results of its handshake.
 
 use std::io;
 use std::sync::Arc;
@@ -15,79 +15,79 @@ use super::server_verifier::{RecordingVerifier, ServerFault, Trust};
 use crate::identity::Identity;
 use crate::tls::key_pair::KeyPair;
 
-/// The stream that a handshake yields.
+/// The stream of a completed handshake.
 pub type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 
-/// Which versions of HTTP to offer.
+/// The versions of HTTP to offer with ALPN (RFC 7301).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Protocols {
-    /// HTTP/2, or else HTTP/1.1.
+    /// HTTP/2 preferred, HTTP/1.1 accepted.
     #[default]
     Both,
-    /// HTTP/1.1 alone.
+    /// HTTP/1.1 only.
     Http1,
-    /// HTTP/2 alone.
+    /// HTTP/2 only.
     Http2,
 }
 
-/// Which versions of TLS to offer.
+/// The versions of TLS to offer.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum TlsVersions {
-    /// 1.3, or else 1.2.
+    /// 1.3 preferred, 1.2 accepted.
     #[default]
     Both,
-    /// 1.2 alone.
+    /// 1.2 only.
     Tls12,
-    /// 1.3 alone.
+    /// 1.3 only.
     Tls13,
 }
 
-/// The trust, the client certificate and the protocols.
+/// Settings of a TLS client.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
-    /// What is trusted.
+    /// How the server is verified.
     pub trust: Trust,
-    /// What to show when a certificate is asked for.
+    /// The certificate to present if the server requests one.
     pub key_pair: Option<KeyPair>,
-    /// What to speak.
+    /// The versions of HTTP to offer.
     pub protocols: Protocols,
-    /// Over what.
+    /// The versions of TLS to offer.
     pub versions: TlsVersions,
 }
 
-/// Makes TLS connections, one after another.
+/// Opens TLS connections. At most one handshake may be in progress at a time.
 #[derive(Clone, Debug)]
 pub struct Connector {
     config: Arc<ClientConfig>,
     verifier: Arc<RecordingVerifier>,
 }
 
-/// What a handshake settled.
+/// The results of a handshake.
 #[derive(Clone, Debug)]
 pub struct ClientSession {
-    /// The server's certificate, where it could be read.
+    /// The server's certificate, if it could be parsed.
     pub server: Option<Box<Identity>>,
-    /// The protocol version, as in `TLSv1.3`.
+    /// The protocol version, for example `TLSv1.3`.
     pub tls_version: &'static str,
-    /// The cipher suite, as in `TLS13_AES_256_GCM_SHA384`.
+    /// The cipher suite, for example `TLS13_AES_256_GCM_SHA384`.
     pub cipher_suite: String,
-    /// Whether HTTP/2 was agreed on.
+    /// Whether HTTP/2 was negotiated.
     pub http2: bool,
 }
 
 /// A handshake that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeFault {
-    /// We do not believe the server.
+    /// The server's certificate was not accepted.
     #[error(transparent)]
     Server(Box<ServerFault>),
-    /// The server said no.
+    /// The server ended the handshake with an alert.
     #[error("the server refused the handshake: {0}")]
     Alert(Alert),
-    /// The server does not agree to HTTP/2.
-    #[error("the server does not speak HTTP/2, and only that was to be spoken")]
+    /// HTTP/2 was required, and the server does not support it.
+    #[error("the server does not support HTTP/2, which was required")]
     NoHttp2,
-    /// Neither said anything.
+    /// The connection failed without an alert.
     #[error("the TLS handshake failed")]
     Io(#[source] io::Error),
 }
@@ -112,8 +112,8 @@ impl HandshakeFault {
     }
 }
 
-/// What the system says of a connection that the other side has closed.
-pub fn is_hang_up(error: &io::Error) -> bool {
+/// Whether an error means that the other side has closed the connection.
+pub fn is_disconnect(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::UnexpectedEof
@@ -124,10 +124,10 @@ pub fn is_hang_up(error: &io::Error) -> bool {
 }
 
 impl Connector {
-    /// Readies a client.
+    /// Creates a connector with the given settings.
     ///
     /// # Errors
-    /// When a CA certificate cannot be used.
+    /// If a CA certificate cannot be used.
     pub fn new(settings: &ClientSettings) -> Result<Self, ServerFault> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier = Arc::new(RecordingVerifier::new(&settings.trust, &provider)?);
@@ -137,10 +137,10 @@ impl Connector {
             TlsVersions::Tls12 => &[&TLS12],
             TlsVersions::Tls13 => &[&TLS13],
         };
-        #[expect(clippy::expect_used, reason = "the provider has cipher suites for both versions, always")]
+        #[expect(clippy::expect_used, reason = "the provider always has cipher suites for both versions")]
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
-            .expect("aws-lc-rs speaks TLS 1.2 and 1.3")
+            .expect("aws-lc-rs supports TLS 1.2 and 1.3")
             .dangerous()
             .with_custom_certificate_verifier(Arc::<RecordingVerifier>::clone(&verifier))
             .with_client_cert_resolver(Arc::new(OneCertificate(certified)));
@@ -149,15 +149,15 @@ impl Connector {
             Protocols::Http1 => vec![b"http/1.1".to_vec()],
             Protocols::Http2 => vec![b"h2".to_vec()],
         };
-        // Every connection shows its certificate: that is what is being tried.
+        // Every connection must present its certificate, because that is what the command tests.
         config.resumption = Resumption::disabled();
         Ok(Self { config: Arc::new(config), verifier })
     }
 
-    /// Shakes hands over `tcp`. It is for the caller to put a deadline on it.
+    /// Performs the handshake over `tcp`, without a timeout.
     ///
     /// # Errors
-    /// When the server is not believed, says no, or goes away.
+    /// If the server's certificate is not accepted, or the server refuses the handshake or disconnects.
     pub async fn connect(
         &self,
         name: ServerName<'static>,
@@ -165,10 +165,10 @@ impl Connector {
     ) -> Result<(TlsStream, ClientSession), HandshakeFault> {
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.config));
         let result = connector.connect(name, tcp).await;
-        let witness = self.verifier.take();
-        match (result, witness.fault) {
+        let recorded = self.verifier.take();
+        match (result, recorded.fault) {
             (Ok(stream), _) => {
-                let server = witness.leaf.and_then(|der| Identity::from_der(&der).ok()).map(Box::new);
+                let server = recorded.leaf.and_then(|der| Identity::from_der(&der).ok()).map(Box::new);
                 let session = session(&stream, server);
                 if self.config.alpn_protocols == [b"h2"] && !session.http2 {
                     return Err(HandshakeFault::NoHttp2);
@@ -202,8 +202,8 @@ fn session(stream: &TlsStream, server: Option<Box<Identity>>) -> ClientSession {
     }
 }
 
-/// The same certificate for whoever asks, whatever CAs the server hints at. The library's own
-/// way of showing one certificate refuses those of version 1.
+/// Presents the same certificate regardless of the CAs that the server lists. The library's own resolver refuses
+/// certificates of version 1.
 #[derive(Debug)]
 struct OneCertificate(Option<Arc<CertifiedKey>>);
 

@@ -1,6 +1,6 @@
-//! The other side of the handshake: what `send` and `probe` trust, show and understand.
+//! The client side of the handshake, for `send` and `probe`.
 //!
-//! A server is believed only by the CAs that were named; the system's roots are never used.
+//! A server is verified only with the CAs of the command line; the system's roots are never used.
 
 mod alert;
 mod server_verifier;
@@ -9,6 +9,7 @@ mod handshake;
 
 pub use alert::Alert;
 pub use handshake::{
-    ClientSession, ClientSettings, Connector, HandshakeFault, Protocols, TlsStream, TlsVersions, is_hang_up,
+    ClientSession, ClientSettings, Connector, HandshakeFault, Protocols, TlsStream, TlsVersions,
+    is_disconnect,
 };
 pub use server_verifier::{ServerFault, Trust};

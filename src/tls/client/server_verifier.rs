@@ -1,4 +1,4 @@
-//! Whether to believe a server, and a record of what it showed.
+//! Verifies a server's certificate, and records it with the reason if it is not accepted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,66 +11,66 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use crate::clock::{Timestamp, distance};
 use crate::identity::{Identity, Version};
 
-/// What a client trusts.
+/// How a client verifies servers.
 #[derive(Clone, Debug)]
 pub enum Trust {
-    /// Servers that one of these vouches for, by the normal rules for servers.
+    /// Accepts servers whose certificate one of these CAs issued, by the usual rules for servers.
     Anchors(Vec<CertificateDer<'static>>),
-    /// Any server: neither certificate, name, dates nor key are verified.
+    /// Accepts any server: its certificate, name, dates and key are not verified.
     DangerouslyAnything,
 }
 
-/// Why a server is not believed.
+/// Why a server's certificate is not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ServerFault {
-    /// A CA that was named cannot be one.
+    /// A CA of the command line cannot be used.
     #[error("a CA certificate cannot be used: {0}")]
     Anchor(String),
-    /// Its dates do not hold.
+    /// The certificate, or a CA above it, has expired or is not valid yet.
     #[error("the server's certificate `{subject}` {when}")]
     Dates {
-        /// Its subject.
+        /// The certificate's subject.
         subject: String,
-        /// Expired, or not valid yet, and by how much.
+        /// The date, and how far it is from now.
         when: String,
     },
-    /// It is another host's.
+    /// The certificate is for other hosts.
     #[error("the server's certificate is not for `{expected}`; it is for {presented}")]
     Name {
         /// The host of the URL.
         expected: String,
-        /// The names it carries.
+        /// The names in the certificate.
         presented: String,
     },
-    /// It names no host in the one place where clients look.
+    /// The certificate has no subjectAltName, the only field that clients compare with the host.
     #[error(
-        "the server's certificate `{subject}` has no subjectAltName, so nothing in it says which host it is for; \
+        "the server's certificate `{subject}` has no subjectAltName, so it is not valid for any host; \
          give the server a certificate with one, or use `--insecure`"
     )]
     NoSan {
         /// Its subject.
         subject: String,
     },
-    /// It is for something else than a server.
-    #[error("the server's certificate `{subject}` is not one for a server: {why}")]
+    /// The certificate is not accepted for another reason.
+    #[error("the server's certificate `{subject}` is not valid for a server: {why}")]
     Other {
         /// Its subject.
         subject: String,
-        /// In the library's words.
+        /// The TLS library's error.
         why: String,
     },
-    /// Nobody vouches for it.
-    #[error("no CA of `--ca` vouches for the server's certificate `{subject}`, issued by `{issuer}`")]
+    /// None of the CAs issued the certificate.
+    #[error("no CA of `--ca` issued the server's certificate `{subject}`; its issuer is `{issuer}`")]
     UnknownIssuer {
         /// Its subject.
         subject: String,
-        /// Who issued it.
+        /// The name of the issuer.
         issuer: String,
     },
-    /// It says nothing of what it is for.
+    /// The certificate is of version 1, which has no extensions.
     #[error(
         "the server's certificate `{subject}` is X.509 version 1, without a subjectAltName, which clients refuse; \
-         give the server a version 3 certificate with one (`hookspool certs init` makes such), or use `--insecure`"
+         give the server a version 3 certificate with one (`hookspool certs init` creates one), or use `--insecure`"
     )]
     VersionOne {
         /// Its subject.
@@ -78,37 +78,37 @@ pub enum ServerFault {
     },
 }
 
-/// What the server of the latest handshake showed.
+/// The server's certificate of the latest handshake, and why it was not accepted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Witness {
+pub(super) struct RecordedServer {
     pub(super) leaf: Option<CertificateDer<'static>>,
     pub(super) fault: Option<ServerFault>,
 }
 
 #[derive(Debug)]
 pub(super) struct RecordingVerifier {
-    /// None accepts anything.
-    rules: Option<Arc<WebPkiServerVerifier>>,
+    /// `None` accepts any server.
+    library: Option<Arc<WebPkiServerVerifier>>,
     schemes: Vec<SignatureScheme>,
-    witness: Mutex<Witness>,
+    recorded: Mutex<RecordedServer>,
 }
 
 impl RecordingVerifier {
     pub(super) fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, ServerFault> {
-        let rules = match trust {
+        let library = match trust {
             Trust::DangerouslyAnything => None,
-            Trust::Anchors(anchors) => Some(rules(anchors, provider)?),
+            Trust::Anchors(anchors) => Some(library_verifier(anchors, provider)?),
         };
         let schemes = provider.signature_verification_algorithms.supported_schemes();
-        Ok(Self { rules, schemes, witness: Mutex::default() })
+        Ok(Self { library, schemes, recorded: Mutex::default() })
     }
 
-    pub(super) fn take(&self) -> Witness {
-        std::mem::take(&mut *self.witness.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn take(&self) -> RecordedServer {
+        std::mem::take(&mut *self.recorded.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-fn rules(
+fn library_verifier(
     anchors: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<WebPkiServerVerifier>, ServerFault> {
@@ -130,16 +130,16 @@ impl ServerCertVerifier for RecordingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict = match &self.rules {
+        let result = match &self.library {
             None => Ok(ServerCertVerified::assertion()),
-            Some(rules) => {
-                rules.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            Some(library) => {
+                library.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             }
         };
-        let fault = verdict.as_ref().err().map(|error| explain(error, end_entity, now));
+        let fault = result.as_ref().err().map(|error| explain(error, end_entity, now));
         let leaf = Some(end_entity.clone().into_owned());
-        *self.witness.lock().unwrap_or_else(PoisonError::into_inner) = Witness { leaf, fault };
-        verdict
+        *self.recorded.lock().unwrap_or_else(PoisonError::into_inner) = RecordedServer { leaf, fault };
+        result
     }
 
     fn verify_tls12_signature(
@@ -148,9 +148,9 @@ impl ServerCertVerifier for RecordingVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.rules {
+        match &self.library {
             None => Ok(HandshakeSignatureValid::assertion()),
-            Some(rules) => rules.verify_tls12_signature(message, certificate, signed),
+            Some(library) => library.verify_tls12_signature(message, certificate, signed),
         }
     }
 
@@ -160,9 +160,9 @@ impl ServerCertVerifier for RecordingVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match &self.rules {
+        match &self.library {
             None => Ok(HandshakeSignatureValid::assertion()),
-            Some(rules) => rules.verify_tls13_signature(message, certificate, signed),
+            Some(library) => library.verify_tls13_signature(message, certificate, signed),
         }
     }
 
@@ -171,7 +171,7 @@ impl ServerCertVerifier for RecordingVerifier {
     }
 }
 
-/// The library's verdict with the evidence that it leaves out.
+/// The library's error, with the details of the certificate that it omits.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open")]
 fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFault {
     let identity = match Identity::from_der(der) {
@@ -210,7 +210,7 @@ fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFaul
                 .collect::<Vec<_>>()
                 .join(", "),
         },
-        // A CA of the same name with another key, as two throwaway PKIs have it.
+        // Two development PKIs have CAs of the same name with different keys.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             ServerFault::UnknownIssuer { subject, issuer: identity.issuer.to_string() }
         }
@@ -218,7 +218,7 @@ fn explain(error: &Error, der: &CertificateDer<'_>, now: UnixTime) -> ServerFaul
     }
 }
 
-/// The library shows names as its own types: `DnsName("a")`, `IpAddress(::1)`.
+/// Removes the library's type names: `DnsName("a")`, `IpAddress(::1)`.
 fn bare(name: &str) -> &str {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inside.unwrap_or(name).trim_matches('"')
