@@ -176,7 +176,7 @@ fn configuration() -> String {
             default => write!(about, "(default: {default})"),
         };
         roff.control("TP", []).text([bold(row.key), roman(format!(": {about}"))]);
-        roff.text([roman(row.says)]);
+        roff.text([roman(row.description)]);
     }
     roff.control("SH", ["SEE ALSO"]).text([roman("hookspool(1)")]);
     roff.to_roff()

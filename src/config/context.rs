@@ -1,4 +1,4 @@
-//! What every table is validated with: the findings so far, the files, and the time.
+//! The context of the validation: the findings so far, the files, and the time.
 
 use jiff::Timestamp;
 
@@ -7,22 +7,22 @@ use super::findings::Findings;
 use super::raw::{Node, Span, Table};
 use crate::tls::expiry::CertificateFact;
 
-/// The context that is passed from table to table.
+/// The context that the validation of each table reads and extends.
 pub(super) struct ValidationContext {
     pub(super) findings: Findings,
     pub(super) files: Files,
     pub(super) now: Timestamp,
     pub(super) certificates: Vec<CertificateFact>,
     pub(super) degraded: Vec<String>,
-    pub(super) alone: Vec<Alone>,
+    pub(super) no_chain: Vec<NoChain>,
     /// The name of the spool's group and its number.
     pub(super) group: Option<(String, u32)>,
     /// Whether the server listens beyond loopback, which makes some warnings more urgent.
     pub(super) beyond_loopback: bool,
 }
 
-/// A server certificate whose issuer may be a root or an intermediate: the certificate does not say.
-pub(super) struct Alone {
+/// A finding about a server certificate without a chain, if the certificate does not show whether its issuer is a root.
+pub(super) struct NoChain {
     pub(super) span: Span,
     pub(super) message: String,
     pub(super) hint: String,
@@ -37,17 +37,17 @@ impl ValidationContext {
             now,
             certificates: Vec::new(),
             degraded: Vec::new(),
-            alone: Vec::new(),
+            no_chain: Vec::new(),
             group: None,
             beyond_loopback: false,
         }
     }
 }
 
-/// A table that is not there reads as one without keys.
+/// A missing table is validated like one without keys.
 static NOWHERE: (Table, Span) = (Table { entries: Vec::new() }, 0..0);
 
-/// A table of the top level, `[server]`; an empty one if it is missing, or is not a table.
+/// A table of the top level, such as `[server]`; an empty one if it is missing or is not a table.
 pub(super) fn section<'a>(
     node: Option<&'a Node>,
     name: &str,
@@ -58,14 +58,14 @@ pub(super) fn section<'a>(
     let Some(table) = node.value.as_table() else {
         context
             .findings
-            .error(&node.span, format!("{} where `{name}` is a table", node.value.kind()))
+            .error(&node.span, format!("{} where the table `{name}` is expected", node.value.kind()))
             .hint(format!("write `[{name}]` once, on a separate line, and its keys below"));
         return nowhere;
     };
     (table, &node.span)
 }
 
-/// The tables of a list, `[[sender]]`; none if it is missing or something else, which is reported.
+/// The tables of a list, such as `[[sender]]`; empty, with a finding, if it is missing or is not a list of tables.
 pub(super) fn sections<'a>(
     node: Option<&'a Node>,
     name: &str,
@@ -73,9 +73,12 @@ pub(super) fn sections<'a>(
 ) -> Vec<(&'a Table, &'a Span)> {
     let hint = format!("write `[[{name}]]`, with two brackets, before the keys of each");
     let Some(node) = node else {
-        context.findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is needed")).hint(
-            format!("add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"),
-        );
+        context
+            .findings
+            .missing(&(0..0), format!("there is no `[[{name}]]`; at least one is required"))
+            .hint(format!(
+                "add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"
+            ));
         return Vec::new();
     };
     let items = node.value.as_list().unwrap_or_default();

@@ -1,29 +1,29 @@
-//! Every key of webhooks.toml, with an example of its value: the only list of them.
+//! The list of all keys of webhooks.toml, with an example of each value.
 
 /// A table of webhooks.toml.
 #[derive(Debug)]
 pub struct TableKeys {
-    /// As it is written, `[server]`.
+    /// The header of the table, for example `[server]`.
     pub name: &'static str,
-    /// The keys of the table.
+    /// The keys that the table may contain.
     pub keys: &'static [Key],
 }
 
-/// A key that is known.
+/// A key of webhooks.toml.
 #[derive(Debug)]
 pub struct Key {
-    /// Its name.
+    /// The name of the key.
     pub name: &'static str,
-    /// Whether it does something in this version.
+    /// Whether the key is supported in this version.
     pub state: State,
 }
 
-/// What becomes of a key.
+/// Whether a key is supported.
 #[derive(Debug)]
 pub enum State {
-    /// It works; with a value as an example.
+    /// Supported. Contains an example value.
     Built(&'static str),
-    /// It is promised, and refused until it works; with the reason.
+    /// Reserved for a later version, and an error until then. Contains the reason.
     NotBuilt(&'static str),
 }
 
@@ -35,7 +35,7 @@ const fn not_built(name: &'static str, why: &'static str) -> Key {
     Key { name, state: State::NotBuilt(why) }
 }
 
-/// The tables themselves.
+/// The tables of the top level.
 pub const TOP: TableKeys = TableKeys {
     name: "the top level",
     keys: &[
@@ -64,7 +64,7 @@ pub const SERVER: TableKeys = TableKeys {
         built("drain_timeout", "\"20s\""),
         not_built(
             "trusted_proxies",
-            "the PROXY protocol is not read yet, so every delivery would look like the proxy's",
+            "the PROXY protocol is not supported yet, so every delivery would have the proxy's address",
         ),
     ],
 };
@@ -169,7 +169,7 @@ pub const QUERY_SECRET: TableKeys = TableKeys {
     keys: &[built("name", "\"hmac\""), built("file", "\"secrets/pix\"")],
 };
 
-/// Every table, for those who keep documents in step.
+/// Every table, for tests that compare the documentation.
 pub const ALL: &[&TableKeys] = &[
     &TOP,
     &SERVER,
@@ -187,12 +187,12 @@ pub const ALL: &[&TableKeys] = &[
 ];
 
 impl TableKeys {
-    /// The names that do something in this version.
+    /// The names of the supported keys.
     pub fn built(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.keys.iter().filter(|key| matches!(key.state, State::Built(_))).map(|key| key.name)
     }
 
-    /// An example value for a key.
+    /// An example value for a key, as TOML.
     pub fn example(&self, name: &str) -> &'static str {
         match self.keys.iter().find(|key| key.name == name).map(|key| &key.state) {
             Some(State::Built(example)) => example,

@@ -1,18 +1,18 @@
-//! What webhooks.toml(5) says of each key. A test holds it against the keys that are read.
+//! The text of webhooks.toml(5) on each key. A test compares it with the supported keys.
 
-/// One key, for the manual.
+/// One key in the manual.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The table, as in [`super::keys::TableKeys::name`].
     pub table: &'static str,
     /// The key.
     pub key: &'static str,
-    /// What kind of value it takes.
+    /// The type of the value.
     pub kind: &'static str,
-    /// What holds where it is missing; `required` where it may not be.
+    /// The default; `required` if there is none.
     pub default: &'static str,
-    /// What it does.
-    pub says: &'static str,
+    /// The description, in full sentences.
+    pub description: &'static str,
 }
 
 const fn row(
@@ -20,62 +20,73 @@ const fn row(
     key: &'static str,
     kind: &'static str,
     default: &'static str,
-    says: &'static str,
+    description: &'static str,
 ) -> Row {
-    Row { table, key, kind, default, says }
+    Row { table, key, kind, default, description }
 }
 
-/// A place, or a list of them.
-const PLACES: &str = "string or list of strings";
+const ADDRESSES: &str = "string or list of strings";
 const FILE: &str = "path or credential:NAME";
 const TEXTS: &str = "string or list of strings";
 
-/// Every key that does something, in the order of the page.
+/// Every supported key, in the order of the page.
 pub const ROWS: &[Row] = &[
     row(
         "[server]",
         "listen",
-        PLACES,
+        ADDRESSES,
         "\"127.0.0.1:8443\"",
-        "Where senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those of that FileDescriptorName=.",
+        "The addresses that senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those of that FileDescriptorName=.",
     ),
     row(
         "[server]",
         "max_connections",
         "number",
         "8192",
-        "Connections at once; further ones wait until one ends.",
+        "The largest number of concurrent connections; further ones wait until one ends.",
     ),
-    row("[server]", "handshake_timeout", "time", "\"10s\"", "From accept to the end of the TLS handshake."),
+    row(
+        "[server]",
+        "handshake_timeout",
+        "time",
+        "\"10s\"",
+        "The time from accept to the end of the TLS handshake.",
+    ),
     row(
         "[server]",
         "header_timeout",
         "time",
         "\"15s\"",
-        "From the first byte of a request to the end of its headers.",
+        "The time from the first byte of a request to the end of its headers.",
     ),
-    row("[server]", "body_timeout", "time", "\"30s\"", "From the headers to the last byte of the body."),
+    row(
+        "[server]",
+        "body_timeout",
+        "time",
+        "\"30s\"",
+        "The time from the headers to the last byte of the body.",
+    ),
     row(
         "[server]",
         "idle_timeout",
         "time",
         "\"75s\"",
-        "How long a keep-alive connection without a request stays open.",
+        "The time after which a connection without a request is closed.",
     ),
-    row("[server]", "drain_timeout", "time", "\"20s\"", "How long a stop waits for requests in flight."),
+    row("[server]", "drain_timeout", "time", "\"20s\"", "The time that a stop waits for requests in flight."),
     row(
         "[tls]",
         "certificate",
         FILE,
         "required",
-        "The server's certificate and its chain in PEM, the server's own first.",
+        "The server's certificate and its chain in PEM, the end-entity certificate first.",
     ),
     row(
         "[tls]",
         "key",
         FILE,
         "required",
-        "Its private key in PEM: PKCS#8, SEC1 or PKCS#1. Only its owner and group may be able to read it.",
+        "The private key in PEM: PKCS#8, SEC1 or PKCS#1. Only its owner and group may be able to read it.",
     ),
     row(
         "[tls]",
@@ -127,12 +138,12 @@ pub const ROWS: &[Row] = &[
         "keep_failed",
         "time or \"forever\"",
         "\"forever\"",
-        "Given up entries are removed after this.",
+        "Failed entries are removed after this.",
     ),
     row(
         "[admin]",
         "listen",
-        PLACES,
+        ADDRESSES,
         "[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]",
         "The listener for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.",
     ),
@@ -143,13 +154,19 @@ pub const ROWS: &[Row] = &[
         "true",
         "Detect changes of the file, and of all files that it names, with inotify.",
     ),
-    row("[reload]", "poll", "time or \"off\"", "\"30s\"", "How often their contents are compared anyway."),
+    row(
+        "[reload]",
+        "poll",
+        "time or \"off\"",
+        "\"30s\"",
+        "The interval at which the contents are compared in any case.",
+    ),
     row(
         "[reload]",
         "settle",
         "time",
         "\"200ms\"",
-        "The quiet time after a change before it is applied; at most 1s.",
+        "A change is applied after this time without further changes; at most 1s.",
     ),
     row(
         "[log]",
@@ -185,44 +202,44 @@ pub const ROWS: &[Row] = &[
         "ca",
         "path or list of paths",
         "required",
-        "This sender's own anchors, in PEM or DER; never the system's, never another sender's.",
+        "This sender's CA certificates, in PEM or DER. The system's CAs and other senders' CAs are not used.",
     ),
-    row("[[sender]]", "cn", TEXTS, "not asked", "The common name is one of these."),
-    row("[[sender]]", "subject", TEXTS, "not asked", "The whole subject is one of these (RFC 4514)."),
+    row("[[sender]]", "cn", TEXTS, "not checked", "The common name is one of these."),
+    row("[[sender]]", "subject", TEXTS, "not checked", "The entire subject is one of these (RFC 4514)."),
     row(
         "[[sender]]",
         "san_dns",
         TEXTS,
-        "not asked",
+        "not checked",
         "A DNS name among the alternative names is one of these.",
     ),
-    row("[[sender]]", "san_uri", TEXTS, "not asked", "A URI among the alternative names is one of these."),
+    row("[[sender]]", "san_uri", TEXTS, "not checked", "A URI among the alternative names is one of these."),
     row(
         "[[sender]]",
         "san_ip",
         TEXTS,
-        "not asked",
+        "not checked",
         "An address among the alternative names is one of these.",
     ),
     row(
         "[[sender]]",
         "san_email",
         TEXTS,
-        "not asked",
+        "not checked",
         "A mailbox among the alternative names is one of these.",
     ),
     row(
         "[[sender]]",
         "sha256",
         TEXTS,
-        "not asked",
+        "not checked",
         "The SHA-256 of the certificate is one of these: 64 hex digits.",
     ),
     row(
         "[[sender]]",
         "spki_sha256",
         TEXTS,
-        "not asked",
+        "not checked",
         "The SHA-256 of its public key is one of these; a renewal may keep it.",
     ),
     row(
@@ -230,21 +247,21 @@ pub const ROWS: &[Row] = &[
         "eku",
         "\"client\" or \"any\"",
         "\"client\"",
-        "client refuses a certificate that is marked for another purpose.",
+        "`client` refuses a certificate whose extended key usage does not include TLS clients.",
     ),
     row(
         "[[sender]]",
         "crl",
         "path or list of paths",
         "none",
-        "This sender's revocation lists; without them revocation is not checked.",
+        "This sender's revocation lists; without them, revocation is not checked.",
     ),
     row(
         "[[sender]]",
         "crl_policy",
         "\"strict\" or \"soft\"",
         "\"strict\"",
-        "strict requires a current list for every certificate; soft uses the lists that exist.",
+        "`strict` requires a current list for every certificate; `soft` uses the lists that exist.",
     ),
     row(
         "[[endpoint]]",
@@ -261,8 +278,8 @@ pub const ROWS: &[Row] = &[
         "required",
         "The senders that may deliver; if a certificate matches several, the first counts.",
     ),
-    row("[[endpoint]]", "suffixes", "list of strings", "[]", "Also accepted after the path."),
-    row("[[endpoint]]", "max_body", "size", "\"1 MiB\"", "A longer body gets 413."),
+    row("[[endpoint]]", "suffixes", "list of strings", "[]", "Suffixes that are accepted after the path."),
+    row("[[endpoint]]", "max_body", "size", "\"1 MiB\"", "The size limit of a body; a longer one gets 413."),
     row("[[endpoint]]", "response", "table", "{ status = 200 }", "The response to a stored delivery."),
     row(
         "[[endpoint]]",
@@ -280,8 +297,8 @@ pub const ROWS: &[Row] = &[
     ),
     row("`response`", "status", "200, 201, 202 or 204", "200", "The status of a success; 204 has no body."),
     row("`response`", "echo_headers", "list of strings", "[]", "Headers of the request that are returned."),
-    row("`query_secret`", "name", "string", "required", "The parameter of the query."),
-    row("`query_secret`", "file", FILE, "required", "The file with its value."),
+    row("`query_secret`", "name", "string", "required", "The name of the parameter in the query."),
+    row("`query_secret`", "file", FILE, "required", "The file that contains the value."),
 ];
 
 #[cfg(test)]
@@ -292,19 +309,19 @@ mod tests {
     use crate::config::keys::{ALL, TOP};
 
     #[test]
-    fn every_key_that_is_read_has_one_row_and_every_row_a_key() {
+    fn every_supported_key_has_exactly_one_row() {
         let read: BTreeSet<_> = ALL
             .iter()
             .filter(|table| table.name != TOP.name)
             .flat_map(|table| table.built().map(|key| (table.name, key)))
             .collect();
-        let said: BTreeSet<_> = ROWS.iter().map(|row| (row.table, row.key)).collect();
-        assert_eq!(read, said);
-        assert_eq!(said.len(), ROWS.len(), "one row each");
+        let documented: BTreeSet<_> = ROWS.iter().map(|row| (row.table, row.key)).collect();
+        assert_eq!(read, documented);
+        assert_eq!(documented.len(), ROWS.len(), "one row each");
     }
 
     #[test]
-    fn the_distributed_file_shows_the_same_defaults() {
+    fn the_distributed_file_contains_the_same_defaults() {
         let file = include_str!("../../webhooks.toml");
         for row in ROWS
             .iter()

@@ -50,6 +50,6 @@ mod validate;
 mod load;
 
 pub use files::{Digest, FileFault};
-pub use load::{LoadError, Loaded, admin_settings, load, load_within, spool_folder};
+pub use load::{LoadError, Loaded, admin_settings, load, load_within, spool_settings};
 pub use read_scope::ReadScope;
 pub use settings::{Settings, Tls};

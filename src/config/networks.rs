@@ -1,4 +1,4 @@
-//! `from` of an endpoint: the networks that deliveries may come from.
+//! `from` of an endpoint: the networks that deliveries are accepted from.
 
 use std::net::IpAddr;
 
@@ -7,15 +7,14 @@ use ipnet::IpNet;
 use super::context::ValidationContext;
 use super::reader::{Field, Reader};
 
-/// The networks; none for all. What is wrong with one has been said, and keeps the settings from
-/// being used.
+/// The networks; empty for all. Invalid ones are reported as errors, so the settings are not used.
 pub(super) fn networks(endpoint: &Reader<'_>, context: &mut ValidationContext) -> Vec<IpNet> {
     let Field::Is((texts, _)) = endpoint.some_texts("from", &mut context.findings) else { return Vec::new() };
     let mut networks = Vec::new();
     for text in texts {
         let parsed = text.text.parse().or_else(|_| text.text.parse::<IpAddr>().map(IpNet::from));
         match parsed {
-            // No peer has such an address: those that come over IPv4 are shown as such.
+            // No peer has such an address: an IPv4 peer has its IPv4 address.
             Ok(IpNet::V6(mapped)) if mapped.addr().to_ipv4_mapped().is_some() => {
                 context
                     .findings
@@ -26,9 +25,9 @@ pub(super) fn networks(endpoint: &Reader<'_>, context: &mut ValidationContext) -
             Ok(network) => {
                 context
                     .findings
-                    .error(text.span, format!("`{network}` is an address within a network, not the network"))
+                    .error(text.span, format!("`{network}` is an address within a network, not a network"))
                     .hint(format!(
-                        "write `{}` for the network, or the address without `/` for it alone",
+                        "write `{}` for the network, or the address without `/` for the address alone",
                         network.trunc()
                     ));
             }

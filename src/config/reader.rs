@@ -1,4 +1,4 @@
-//! Reading one table: which keys are there, which are not known, and values of the right kind.
+//! Reads one table: reports unknown keys, and returns values of the expected type.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use super::keys::{State, TableKeys};
 use super::raw::{Node, Span, Table, Value};
 use crate::quantity::{ByteSize, HumanDuration};
 
-/// A string and where it stands.
+/// A string and its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'a> {
     pub(super) text: &'a str,
     pub(super) span: &'a Span,
 }
 
-/// A key, as far as its value could be used.
+/// The result of reading a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Field<T> {
-    /// The key is not there.
+    /// The key is missing.
     Missing,
-    /// The key is there, and what is wrong with its value has been said.
+    /// The value is invalid, which has been reported.
     Bad,
-    /// The value.
+    /// The value is valid.
     Is(T),
 }
 
 impl<T> Field<T> {
-    /// The value, or the default where the key is missing; a bad value counts as the default, since
-    /// its error keeps the settings from being used.
+    /// The value, or the default if the key is missing or its value is invalid. In the latter case the reported error
+    /// prevents the use of the settings.
     pub(super) fn or(self, default: T) -> T {
         match self {
             Self::Is(value) => value,
@@ -52,17 +52,17 @@ impl<T> Field<T> {
     }
 }
 
-/// A table of webhooks.toml with the keys it may have.
+/// A table of webhooks.toml with the keys that it may contain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     table: &'a Table,
     keys: &'static TableKeys,
-    /// Where to say that something is missing: the header of the table.
+    /// The header of the table, the position of findings about missing keys.
     pub(super) span: &'a Span,
 }
 
 impl<'a> Reader<'a> {
-    /// Looks at the keys; unknown keys, and those not in this version, are reported at once.
+    /// Creates a reader. Reports unknown keys and those that are not supported in this version.
     pub(super) fn new(
         table: &'a Table,
         span: &'a Span,
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         Self { table, keys, span }
     }
 
-    /// A value that the key could have.
+    /// An example value for the key.
     pub(super) fn example(&self, key: &str) -> &'static str {
         self.keys.example(key)
     }
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
             };
             if texts.iter().any(|known| known.text == text) {
                 findings
-                    .error(&item.span, format!("`{text}` stands twice in `{key}`"))
+                    .error(&item.span, format!("`{text}` occurs twice in `{key}`"))
                     .hint("remove one of the two");
                 continue;
             }
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         if bad { Field::Bad } else { Field::Is((texts, &node.span)) }
     }
 
-    /// As [`Reader::texts`], and an empty list is an error.
+    /// Like [`Reader::texts`], but an empty list is an error.
     pub(super) fn some_texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
         self.texts(key, findings).and_then(|(texts, span)| {
             if texts.is_empty() {
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
             .or(default)
     }
 
-    /// One of a few words.
+    /// One of a fixed set of words.
     pub(super) fn word<T: Copy>(
         &self,
         key: &str,
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
 
     fn wrong_type(&self, key: &str, expected: &str, node: &Node, findings: &mut Findings) {
         findings
-            .error(&node.span, format!("{} where `{key}` takes {expected}", node.value.kind()))
+            .error(&node.span, format!("{} where `{key}` expects {expected}", node.value.kind()))
             .hint(format!("write it as in `{key} = {}`", self.example(key)));
     }
 }
@@ -255,13 +255,13 @@ fn unknown(keys: &TableKeys, key: &str, span: &Span, findings: &mut Findings) {
     let near = nearest(key, keys.keys.iter().map(|key| key.name));
     findings.error(span, message).hint(match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it takes {}", choices(keys.built())),
+        None => format!("use {}", choices(keys.built())),
     });
 }
 
-/// The candidate that a slip of the fingers could have meant.
+/// The candidate that differs from a word only by a typing error.
 pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    // A third of the letters, and never all of a short word.
+    // At most a third of the letters, and at least one.
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate), candidate))
@@ -270,7 +270,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
         .map(|(_, candidate)| candidate)
 }
 
-/// As in `` `a`, `b` or `c` ``.
+/// Formats words as `` `a`, `b` or `c` ``.
 pub(super) fn choices<'c>(words: impl Iterator<Item = &'c str>) -> String {
     let words: Vec<_> = words.map(|word| format!("`{word}`")).collect();
     match words.split_last() {

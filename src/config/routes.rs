@@ -1,38 +1,38 @@
-//! What only shows when senders and endpoints are looked at together.
+//! Checks that concern several senders or endpoints.
 
 use super::context::ValidationContext;
-use super::endpoints::Draft;
+use super::endpoints::EndpointDraft;
 use super::raw::Span;
-use super::senders::Draft as SenderDraft;
+use super::senders::SenderDraft;
 use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
 use crate::tls::verifier::TrustedSender;
 
-/// The policy, if there is one: every endpoint whole, and no path answered twice.
+/// The policy; `None` if an endpoint is invalid or two endpoints have the same path, which is reported.
 pub(super) fn policy(
     senders: Vec<Sender>,
-    drafts: &[Draft<'_>],
+    drafts: &[EndpointDraft<'_>],
     context: &mut ValidationContext,
 ) -> Option<Policy> {
-    let whole: Vec<_> = drafts.iter().filter_map(|draft| Some((draft, draft.endpoint.clone()?))).collect();
-    let (drafts_of, endpoints): (Vec<&Draft<'_>>, Vec<Endpoint>) = whole.into_iter().unzip();
-    let complete = endpoints.len() == drafts.len();
+    let valid: Vec<_> = drafts.iter().filter_map(|draft| Some((draft, draft.endpoint.clone()?))).collect();
+    let (drafts_of, endpoints): (Vec<&EndpointDraft<'_>>, Vec<Endpoint>) = valid.into_iter().unzip();
+    let is_complete = endpoints.len() == drafts.len();
     match Policy::new(senders, endpoints) {
-        Ok(policy) => complete.then_some(policy),
+        Ok(policy) => is_complete.then_some(policy),
         Err(conflicts) => {
-            let mut said: Vec<&Span> = Vec::new();
+            let mut reported: Vec<&Span> = Vec::new();
             for conflict in &conflicts {
-                say(conflict, &drafts_of, &mut said, context);
+                report(conflict, &drafts_of, &mut reported, context);
             }
             None
         }
     }
 }
 
-/// One finding for each value that clashes, though it may clash in several paths.
-fn say<'a>(
+/// Reports a conflict. A value that causes several conflicts is reported once.
+fn report<'a>(
     conflict: &PathConflict,
-    drafts: &[&Draft<'a>],
-    said: &mut Vec<&'a Span>,
+    drafts: &[&EndpointDraft<'a>],
+    reported: &mut Vec<&'a Span>,
     context: &mut ValidationContext,
 ) {
     let (first, second) = (drafts[conflict.endpoints.0], drafts[conflict.endpoints.1]);
@@ -43,11 +43,11 @@ fn say<'a>(
         .and_then(|(_, suffix)| second.suffixes.get(suffix?));
     let bare = second.path.map(|path| path.span);
     let Some(span) = suffix.map(|suffix| suffix.span).or(bare) else { return };
-    // Where the paths themselves clash, so does everything below them.
-    if said.contains(&span) || bare.is_some_and(|bare| said.contains(&bare)) {
+    // If the paths themselves conflict, so do all of their suffixes.
+    if reported.contains(&span) || bare.is_some_and(|bare| reported.contains(&bare)) {
         return;
     }
-    said.push(span);
+    reported.push(span);
     let (name, line) = match (first.name, first.path) {
         (Some(name), Some(path)) => (name.text, context.findings.line(path.span)),
         (_, _) => return,
@@ -55,17 +55,14 @@ fn say<'a>(
     if conflict.endpoints.0 == conflict.endpoints.1 {
         context
             .findings
-            .error(
-                span,
-                format!("endpoint `{name}` already answers to `{}` without this suffix", conflict.path),
-            )
-            .hint("remove it: a trailing or doubled slash is accepted anyway");
+            .error(span, format!("endpoint `{name}` already accepts `{}` without this suffix", conflict.path))
+            .hint("remove it; a trailing or double slash is accepted anyway");
         return;
     }
     let message = if first.path.is_some_and(|path| path.text == conflict.path) {
         format!("`{}` is already the path of endpoint `{name}` (line {line})", conflict.path)
     } else {
-        format!("`{}` is already answered by endpoint `{name}` (line {line})", conflict.path)
+        format!("`{}` is already accepted by endpoint `{name}` (line {line})", conflict.path)
     };
     context
         .findings
@@ -73,8 +70,12 @@ fn say<'a>(
         .hint("give each endpoint its own path, or list both senders under one endpoint");
 }
 
-/// Senders that nobody lists, and senders that no certificate could tell apart.
-pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], context: &mut ValidationContext) {
+/// Reports senders that no endpoint lists, and senders of one endpoint that one certificate could match.
+pub(super) fn check_senders(
+    senders: &[SenderDraft<'_>],
+    endpoints: &[EndpointDraft<'_>],
+    context: &mut ValidationContext,
+) {
     for endpoint in endpoints {
         indistinguishable(endpoint, senders, context);
     }
@@ -89,14 +90,18 @@ pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[Draft<'_>], cont
                 .findings
                 .warning(
                     name.span,
-                    format!("no endpoint lists sender `{}`, so all it can get is a 403", name.text),
+                    format!("no endpoint lists sender `{}`, so all its deliveries get 403", name.text),
                 )
                 .hint("add it to the `senders` of an endpoint, or remove it");
         }
     }
 }
 
-fn indistinguishable(endpoint: &Draft<'_>, senders: &[SenderDraft<'_>], context: &mut ValidationContext) {
+fn indistinguishable(
+    endpoint: &EndpointDraft<'_>,
+    senders: &[SenderDraft<'_>],
+    context: &mut ValidationContext,
+) {
     for (place, (later, span)) in endpoint.senders.iter().enumerate() {
         let Some(second) = senders[*later].sender.as_ref() else { continue };
         for (earlier, _) in &endpoint.senders[..place] {
@@ -105,15 +110,15 @@ fn indistinguishable(endpoint: &Draft<'_>, senders: &[SenderDraft<'_>], context:
                 let (first, second) = (&first.sender.name, &second.sender.name);
                 context
                     .findings
-                    .warning(span, format!("a certificate with {value} can be `{first}` as well as `{second}`; here it counts as `{first}`, which comes first"))
+                    .warning(span, format!("a certificate with {value} matches `{first}` and `{second}`; this endpoint attributes it to `{first}`, which comes first"))
                     .hint("give the two different names or different CAs, or list one of them");
             }
         }
     }
 }
 
-/// What a certificate that fits both of two senders would say; `None` where none can, as far as
-/// the rules tell. A certificate has one CN, subject and key, but may have many alternative names.
+/// A value of a certificate that could match both senders; `None` if the rules exclude such a certificate. A
+/// certificate has one CN, subject and key, but may have many alternative names.
 fn common(first: &TrustedSender, second: &TrustedSender) -> Option<String> {
     let of = |trusted: &TrustedSender| -> Vec<_> {
         trusted.trust.anchors.iter().map(|anchor| anchor.identity.sha256).collect()

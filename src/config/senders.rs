@@ -1,4 +1,4 @@
-//! `[[sender]]`: who we know, by which certificates, under whose signature.
+//! `[[sender]]`: a sender's name, CAs, rule and revocation lists.
 
 use super::anchors::{Purpose, anchors};
 use super::context::ValidationContext;
@@ -12,19 +12,19 @@ use crate::policy::Sender;
 use crate::tls::trust::{Eku, SenderTrust};
 use crate::tls::verifier::TrustedSender;
 
-/// What is known of a sender, whether it can be used or not.
-pub(super) struct Draft<'a> {
-    /// As it was written; `None` where it is missing.
+/// A sender as configured, with or without errors.
+pub(super) struct SenderDraft<'a> {
+    /// The name in the text; `None` if it is missing.
     pub(super) name: Option<Text<'a>>,
-    /// Whole, if nothing is wrong with it.
+    /// The sender, if it has no errors.
     pub(super) sender: Option<TrustedSender>,
 }
 
 pub(super) fn senders<'a>(
     tables: &[(&'a Table, &'a Span)],
     context: &mut ValidationContext,
-) -> Vec<Draft<'a>> {
-    let mut drafts: Vec<Draft<'a>> = Vec::new();
+) -> Vec<SenderDraft<'a>> {
+    let mut drafts: Vec<SenderDraft<'a>> = Vec::new();
     for (table, span) in tables {
         let reader = Reader::new(table, span, &keys::SENDER, &mut context.findings);
         let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), context);
@@ -44,7 +44,7 @@ pub(super) fn senders<'a>(
             }
             (_, _, _, _) => None,
         };
-        drafts.push(Draft { name: text, sender });
+        drafts.push(SenderDraft { name: text, sender });
     }
     drafts
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
 
-use super::context::{Alone, ValidationContext};
+use super::context::{NoChain, ValidationContext};
 use super::raw::Span;
 use crate::devpki::is_development;
 use crate::identity::Identity;
@@ -26,7 +26,7 @@ pub(super) fn report_chain(
         let (message, hint) = words(&fault);
         let message = format!("`{}`: {message}", path.display());
         if let ChainFault::Alone { has_issuer_address: false, issuer, .. } = fault {
-            context.alone.push(Alone { span: span.clone(), message, hint, issuer });
+            context.no_chain.push(NoChain { span: span.clone(), message, hint, issuer });
         } else {
             context.findings.warning(span, message).hint(hint);
         }
@@ -35,7 +35,7 @@ pub(super) fn report_chain(
 
 /// Notes server certificates that are alone in their files, except where the issuer is a CA that a sender is known by.
 pub(super) fn report_alone(context: &mut ValidationContext) {
-    for Alone { span, message, hint, issuer } in std::mem::take(&mut context.alone) {
+    for NoChain { span, message, hint, issuer } in std::mem::take(&mut context.no_chain) {
         let mut anchors = context.certificates.iter().filter(|fact| fact.role == Role::Anchor);
         if !anchors.any(|anchor| anchor.subject == issuer) {
             context.findings.note(&span, message).hint(hint);

@@ -1,4 +1,4 @@
-//! `[spool]`: where deliveries are kept, and for which group.
+//! `[spool]`: the directory of the spool, its group, and the retention.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::reader::{Field, Reader, Text};
 use crate::quantity::{ByteSize, HumanDuration};
 use crate::spool::{Retention, Settings};
 
-/// As `keep_failed` is written to keep everything.
+/// The value of `keep_done` and `keep_failed` that keeps all entries.
 const FOREVER: &str = "forever";
 
 pub(super) fn spool(node: Option<&Node>, context: &mut ValidationContext) -> Settings {
@@ -22,10 +22,9 @@ pub(super) fn spool(node: Option<&Node>, context: &mut ValidationContext) -> Set
         Field::Missing | Field::Bad => default::SPOOL_DIRECTORY,
         Field::Is(found) => {
             if found.text.is_empty() || found.text.contains('\0') {
-                context
-                    .findings
-                    .error(found.span, "`directory` is not the name of a folder")
-                    .hint(format!("the default is `{}`, beside this file", default::SPOOL_DIRECTORY));
+                context.findings.error(found.span, "`directory` is not the path of a directory").hint(
+                    format!("the default is `{}`, in the directory of this file", default::SPOOL_DIRECTORY),
+                );
             }
             found.text
         }
@@ -42,7 +41,7 @@ pub(super) fn spool(node: Option<&Node>, context: &mut ValidationContext) -> Set
     }
 }
 
-/// How long to keep entries; `None` means forever.
+/// The time after which entries are removed; `None` means never.
 fn retention(
     key: &str,
     default: Option<Duration>,
@@ -58,10 +57,8 @@ fn retention(
             Ok(_) => {
                 context
                     .findings
-                    .error(found.span, format!("`{key}` is `{}`: nothing would be kept", found.text))
-                    .hint(
-                        "let consumers delete entries instead of moving them, or write how long to keep them",
-                    );
+                    .error(found.span, format!("`{key}` is `{}`, so no entry would be kept", found.text))
+                    .hint("let consumers delete entries instead of moving them, or write a longer time");
                 None
             }
             Err(fault) => {
@@ -76,14 +73,14 @@ fn retention(
     written.or(default)
 }
 
-/// The number of a group; none for the empty name.
+/// The number of a group; `None` for an empty name and for an unknown group, which is reported.
 fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
     if named.text.is_empty() {
         return None;
     }
     if named.text.bytes().all(|byte| byte.is_ascii_digit()) {
         let number = named.text.parse().ok();
-        // The largest number means "unchanged" to chown(2).
+        // chown(2) leaves the group unchanged for the largest number.
         if number.is_none_or(|number: u32| number == u32::MAX) {
             context
                 .findings
@@ -101,7 +98,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
     if found.is_none() {
         context.findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
             format!(
-                "make it with `groupadd --system {}`, or write the number of a group that is kept elsewhere",
+                "create it with `groupadd --system {}`, or write the number of a group of another database",
                 named.text
             ),
         );
@@ -109,7 +106,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext) -> Option<u32> {
     found
 }
 
-/// `name:password:number:members` (group(5)).
+/// Finds the number in lines of the form `name:password:number:members` (group(5)).
 fn number_of(name: &str, groups: &str) -> Option<u32> {
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -9,7 +9,7 @@ use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
 use super::context::{ValidationContext, section, sections};
 use super::files::Contents;
 use super::keys;
-use super::mount::keep_private;
+use super::mount::private_file_hint;
 use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
 use super::server_chain::report_chain;
@@ -222,7 +222,7 @@ fn rights(at: Text<'_>, contents: &Contents, context: &mut ValidationContext) {
             at.span,
             format!("`{path}` can be read or changed by every user of this machine (mode {mode:04o})"),
         )
-        .hint(keep_private(&contents.path));
+        .hint(private_file_hint(&contents.path));
 }
 
 fn pair(

@@ -1,4 +1,4 @@
-//! From the tree of webhooks.toml to settings, table by table; all findings at once.
+//! Validates webhooks.toml table by table, and reports all findings at once.
 
 use super::admin::admin;
 use super::context::{ValidationContext, sections};
@@ -8,7 +8,7 @@ use super::log::log;
 use super::raw::Table;
 use super::reader::Reader;
 use super::reload::reload;
-use super::routes::{look_at, policy};
+use super::routes::{check_senders, policy};
 use super::sandbox::sandbox;
 use super::senders::senders;
 use super::server::server;
@@ -17,7 +17,7 @@ use super::settings::Settings;
 use super::spool::spool;
 use super::tls::tls;
 
-/// What a text came to. The settings are whole only if no error was found.
+/// The settings; `None` if a part of them is invalid, which is reported.
 pub(super) fn validate(table: &Table, context: &mut ValidationContext) -> Option<Settings> {
     let nowhere = 0..0;
     let top = Reader::new(table, &nowhere, &keys::TOP, &mut context.findings);
@@ -33,7 +33,7 @@ pub(super) fn validate(table: &Table, context: &mut ValidationContext) -> Option
     let endpoint_drafts =
         endpoints(&sections(node("endpoint"), "endpoint", context), &sender_drafts, context);
     if !endpoint_drafts.is_empty() {
-        look_at(&sender_drafts, &endpoint_drafts, context);
+        check_senders(&sender_drafts, &endpoint_drafts, context);
     }
     let count = sender_drafts.len();
     let senders: Vec<_> = sender_drafts.into_iter().filter_map(|draft| draft.sender).collect();
