@@ -1,4 +1,4 @@
-//! `[admin]`: the admin listener, which opens to this machine alone.
+//! `[admin]`: the admin listener, which only this machine can reach.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -87,10 +87,10 @@ fn unix(
     let resolved = context.files.resolve(path);
     let length = resolved.as_os_str().as_bytes().len();
     let message = if path.is_empty() || path.contains('\0') {
-        format!("`{}` names no socket", text.text)
+        format!("`{}` is not the path of a socket", text.text)
     } else if length > SOCKET_PATH_BYTES_MAX {
         format!(
-            "the path of the socket is longer than the {} bytes that the system takes, its folder included",
+            "the path of the socket, with its directory, is longer than the system's limit of {} bytes",
             SOCKET_PATH_BYTES_MAX
         )
     } else {

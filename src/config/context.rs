@@ -17,23 +17,23 @@ pub(super) struct ValidationContext {
 #[derive(Default)]
 pub(super) struct Facts {
     pub(super) certificates: Vec<CertificateFact>,
-    /// What does not work because of time alone, in a sentence each.
+    /// What does not work because of time no_chain, in a sentence each.
     pub(super) degraded: Vec<String>,
-    pub(super) alone: Vec<Alone>,
+    pub(super) no_chain: Vec<NoChain>,
 }
 
-/// A server certificate whose issuer may be a root or an intermediate: the certificate does not say.
-pub(super) struct Alone {
+/// A finding about a server certificate without a chain, if the certificate does not show whether its issuer is a root.
+pub(super) struct NoChain {
     pub(super) span: Span,
     pub(super) message: String,
     pub(super) hint: String,
     pub(super) issuer: String,
 }
 
-/// A table that is not there reads as one without keys.
+/// A missing table is validated like one without keys.
 static NOWHERE: (Table, Span) = (Table { entries: Vec::new() }, 0..0);
 
-/// A table of the top level, `[server]`; an empty one if it is missing, or is not a table.
+/// A table of the top level, such as `[server]`; an empty one if it is missing or is not a table.
 pub(super) fn section<'a>(
     node: Option<&'a Node>,
     name: &str,
@@ -43,14 +43,14 @@ pub(super) fn section<'a>(
     let Some(node) = node else { return nowhere };
     let Some(table) = node.value.as_table() else {
         findings
-            .error(&node.span, format!("{} where `{name}` is a table", node.value.kind()))
+            .error(&node.span, format!("{} where the table `{name}` is expected", node.value.kind()))
             .hint(format!("write `[{name}]` once, on a separate line, and its keys below"));
         return nowhere;
     };
     (table, &node.span)
 }
 
-/// The tables of a list, `[[sender]]`; none if it is missing or something else, which is reported.
+/// The tables of a list, such as `[[sender]]`; empty, with a finding, if it is missing or is not a list of tables.
 pub(super) fn sections<'a>(
     node: Option<&'a Node>,
     name: &str,
@@ -58,9 +58,9 @@ pub(super) fn sections<'a>(
 ) -> Vec<(&'a Table, &'a Span)> {
     let hint = format!("write `[[{name}]]`, with two brackets, before the keys of each");
     let Some(node) = node else {
-        findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is needed")).hint(format!(
-            "add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"
-        ));
+        findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is required")).hint(
+            format!("add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"),
+        );
         return Vec::new();
     };
     let items = node.value.as_list().unwrap_or_default();

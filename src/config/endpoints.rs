@@ -1,4 +1,4 @@
-//! `[[endpoint]]`: a path, who may deliver to it, and the answer.
+//! `[[endpoint]]`: a path, the senders that may deliver to it, and the response.
 
 use super::context::ValidationContext;
 use super::findings::Findings;
@@ -15,16 +15,16 @@ use crate::policy::{Endpoint, SenderIndex};
 /// The longest path, in bytes: many proxies refuse longer request targets.
 const PATH_BYTES_MAX: usize = 1024;
 
-/// What is known of an endpoint.
+/// An endpoint as configured, with or without errors.
 pub(super) struct EndpointDraft<'a> {
     pub(super) name: Option<Text<'a>>,
     pub(super) path: Option<Text<'a>>,
     pub(super) suffixes: Vec<Text<'a>>,
-    /// The senders that are known, where they are named.
+    /// The known senders of the list, each with its position in the text.
     pub(super) senders: Vec<(SenderIndex, &'a Span)>,
-    /// Whether the list of senders could be read, with all of its names known.
+    /// Whether the list of senders is valid and all of its senders are known.
     pub(super) senders_are_known: bool,
-    /// As far as it can be used. Its senders may be fewer than were named.
+    /// The endpoint, if its name and path are valid. Unknown senders are missing.
     pub(super) endpoint: Option<Endpoint>,
 }
 
@@ -77,17 +77,20 @@ fn path<'a>(reader: &Reader<'a>, shown: &str, findings: &mut Findings) -> Option
 
 fn suffixes<'a>(reader: &Reader<'a>, findings: &mut Findings) -> Vec<Text<'a>> {
     let (texts, _) = reader.texts("suffixes", findings).or((Vec::new(), reader.span));
-    texts.into_iter().filter(|text| is_path(*text, "suffix", findings) && is_bare(*text, findings)).collect()
+    texts
+        .into_iter()
+        .filter(|text| is_path(*text, "suffix", findings) && has_no_final_slash(*text, findings))
+        .collect()
 }
 
-/// No request ends with the slash of a suffix and is meant to.
-fn is_bare(text: Text<'_>, findings: &mut Findings) -> bool {
-    // A slash alone adds nothing to the path, which is reported where the paths are compared.
+/// Reports a suffix that ends with a slash.
+fn has_no_final_slash(text: Text<'_>, findings: &mut Findings) -> bool {
+    // A slash alone does not change the path, which is reported as a conflict of paths.
     let bare = text.text == "/" || !text.text.ends_with('/');
     if !bare {
         findings
             .error(text.span, format!("the suffix `{}` ends with a slash", text.text))
-            .hint("write it without, as in `/pix`, or remove it");
+            .hint("write it without the slash, as in `/pix`, or remove it");
     }
     bare
 }
@@ -97,25 +100,27 @@ fn is_path(text: Text<'_>, what: &str, findings: &mut Findings) -> bool {
     let (message, hint) = if let Some((at, c)) = path.char_indices().find(|(_, c)| matches!(c, '?' | '#')) {
         let before = path.get(..at).unwrap_or_default();
         (
-            // What follows it is not shown: it may be a secret.
+            // The text after it is not shown, because it may be a secret.
             format!("the {what} `{before}` is followed by `{c}`, which ends the path of a URL"),
-            "leave it out: any query is accepted".to_owned(),
+            "remove it; any query is accepted".to_owned(),
         )
     } else if !path.starts_with('/') {
         (format!("the {what} `{path}` does not start with `/`"), format!("write `/{path}`"))
     } else if path.len() > PATH_BYTES_MAX {
         let max = PATH_BYTES_MAX;
-        (format!("the {what} is {} bytes long, more than {max}", path.len()), "take a shorter one".to_owned())
+        (format!("the {what} is {} bytes long, more than {max}", path.len()), "use a shorter one".to_owned())
     } else if path.chars().any(|c| !c.is_ascii_graphic()) {
         (
-            format!("the {what} `{path}` holds a blank, a control character or a letter beyond ASCII"),
-            "write it percent-encoded, exactly as the sender will; paths are compared byte for byte"
+            format!(
+                "the {what} `{path}` contains a space, a control character or a character that is not ASCII"
+            ),
+            "write it percent-encoded, exactly as the sender sends it; paths are compared byte for byte"
                 .to_owned(),
         )
     } else if path.contains("//") {
         (
-            format!("the {what} `{path}` holds `//`"),
-            "write one slash; a doubled one before a suffix is accepted anyway".to_owned(),
+            format!("the {what} `{path}` contains `//`"),
+            "write one slash; a double slash before a suffix is accepted anyway".to_owned(),
         )
     } else {
         return true;
@@ -135,8 +140,8 @@ fn senders<'a>(
         Field::Bad => return (Vec::new(), false),
         Field::Missing => {
             findings
-                .missing(reader.span, format!("{shown} has no `senders`: nobody could deliver to it"))
-                .hint("add `senders = [\"…\"]` with the names of those who may");
+                .missing(reader.span, format!("{shown} has no `senders`, so no sender could deliver to it"))
+                .hint("add `senders = [\"…\"]` with the names of the senders that may");
             return (Vec::new(), false);
         }
     };
@@ -151,7 +156,7 @@ fn senders<'a>(
             continue;
         }
         all = false;
-        // A sender without a name, or none at all, has been said already.
+        // A sender without a name, or the lack of senders, has been reported already.
         if known.is_empty() || known.iter().any(|draft| draft.name.is_none()) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Where findings are gathered while webhooks.toml is read.
+//! Collects the findings while webhooks.toml is read.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::sync::Arc;
 use super::raw::{Reach, Span, SyntaxFault};
 use crate::diagnostic::{Diagnostic, Place, Report, Severity, SourceFile};
 
-/// The findings so far. What only follows from a fault of syntax is left out: one mistake, one finding.
+/// The findings so far. Findings that only follow from a syntax error are omitted: one mistake, one finding.
 #[derive(Debug)]
 pub(super) struct Findings {
     file: Arc<SourceFile>,
     found: Vec<Diagnostic>,
-    /// The lines with a fault of syntax, from 1.
+    /// The lines with a syntax error, from 1.
     damaged_lines: Vec<usize>,
-    /// From here on, keys may belong to another table than they were written in.
-    astray_from: Option<usize>,
-    /// The last finding that was left out, so that its hint has somewhere to go.
-    echo: Diagnostic,
+    /// After this position, in bytes, keys may have been assigned to the wrong table.
+    unreliable_from: Option<usize>,
+    /// The last omitted finding; the caller may add a hint to it.
+    omitted: Diagnostic,
 }
 
 impl Findings {
     pub(super) fn new(file: Arc<SourceFile>) -> Self {
-        let echo = Diagnostic::new(Severity::Note, None, String::new());
-        Self { file, found: Vec::new(), damaged_lines: Vec::new(), astray_from: None, echo }
+        let omitted = Diagnostic::new(Severity::Note, None, String::new());
+        Self { file, found: Vec::new(), damaged_lines: Vec::new(), unreliable_from: None, omitted }
     }
 
     pub(super) fn syntax(&mut self, fault: &SyntaxFault) {
@@ -31,8 +31,8 @@ impl Findings {
         finding.hint(fault.hint);
         self.damaged_lines.push(self.file.line(fault.span.start));
         if fault.reach != Reach::Value {
-            let from = self.astray_from.unwrap_or(usize::MAX).min(fault.span.start);
-            self.astray_from = Some(from);
+            let from = self.unreliable_from.unwrap_or(usize::MAX).min(fault.span.start);
+            self.unreliable_from = Some(from);
         }
         self.found.push(finding);
     }
@@ -49,12 +49,12 @@ impl Findings {
         self.push(Severity::Note, span, message.into(), false)
     }
 
-    /// An error that something is not there, which damage may have brought.
+    /// Reports that something is missing. Omitted after a syntax error, which may be the cause.
     pub(super) fn missing(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
         self.push(Severity::Error, span, message.into(), true)
     }
 
-    /// The line of a place, to point at it from another.
+    /// The line number of a position, from 1, for a message about another position.
     pub(super) fn line(&self, span: &Span) -> usize {
         self.file.line(span.start)
     }
@@ -85,16 +85,22 @@ impl Findings {
         Report::new(self.found)
     }
 
-    fn push(&mut self, severity: Severity, span: &Span, message: String, absence: bool) -> &mut Diagnostic {
+    fn push(
+        &mut self,
+        severity: Severity,
+        span: &Span,
+        message: String,
+        is_missing: bool,
+    ) -> &mut Diagnostic {
         let place = Place { file: Arc::clone(&self.file), span: clamp(span, self.file.text()) };
-        let echo = !self.damaged_lines.is_empty()
-            && (absence
-                || self.astray_from.is_some_and(|from| span.start >= from)
+        let omitted = !self.damaged_lines.is_empty()
+            && (is_missing
+                || self.unreliable_from.is_some_and(|from| span.start >= from)
                 || self.damaged_lines.contains(&self.file.line(span.start)));
         let finding = Diagnostic::new(severity, Some(place), message);
-        if echo {
-            self.echo = finding;
-            return &mut self.echo;
+        if omitted {
+            self.omitted = finding;
+            return &mut self.omitted;
         }
         self.found.push(finding);
         let last = self.found.len() - 1;
@@ -102,7 +108,7 @@ impl Findings {
     }
 }
 
-/// Spans come from the parser and lie inside; should one not, it is cut to the text.
+/// Limits a span to the text. Spans of the parser are within it already.
 fn clamp(span: &Span, text: &str) -> Range<usize> {
     let end = span.end.min(text.len());
     span.start.min(end)..end

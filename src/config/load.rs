@@ -1,4 +1,4 @@
-//! From the path of webhooks.toml to settings and findings: the interface of this module.
+//! Loads webhooks.toml and the files it names. The interface of this module.
 
 use std::path::{Path, PathBuf};
 
@@ -20,52 +20,52 @@ use crate::diagnostic::{Report, SourceFile};
 /// The longest webhooks.toml, in bytes: room for thousands of senders.
 const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
-/// What a configuration came to.
+/// A configuration that has been read and validated.
 #[derive(Debug)]
 pub struct Loaded {
-    /// All of it; `None` if there is an error that is not by time alone.
+    /// The settings; `None` if there are errors other than dates of certificates.
     pub settings: Option<Settings>,
-    /// All findings.
+    /// All findings, in the order of the text.
     pub report: Report,
-    /// The file and every file that it names, found or not: what to watch.
+    /// The file and every file that it names, whether they exist or not.
     pub files: Vec<PathBuf>,
-    /// What names their contents, all together: two loads of one digest come to the same, time aside.
+    /// The digest of the contents of all files. Two loads with equal digests have equal results, except for dates.
     pub digest: Digest,
 }
 
-/// The configuration itself could not be read.
+/// Why webhooks.toml cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// There is nothing to read, or it may not be read.
+    /// The file is missing, too large, or cannot be read.
     #[error("`{}`", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         #[source]
         fault: FileFault,
     },
-    /// It is not text.
+    /// The file is not UTF-8 text.
     #[error("`{}` is not UTF-8 text: see line {line}, column {column}", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// The first line that is not, from 1.
+        /// The line of the first invalid byte, from 1.
         line: usize,
-        /// Where in it, from 1.
+        /// The column of the first invalid byte, from 1.
         column: usize,
     },
 }
 
-/// Reads a configuration and every file it names, each once, and judges them as of `now`.
+/// Reads a configuration and every file it names, each once, and validates them as of `now`.
 ///
 /// # Errors
-/// When the file itself cannot be read; whatever is wrong inside of it is a finding.
+/// If the file cannot be read. Errors in its contents are findings.
 pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
     load_within(path, now, ReadScope::default())
 }
 
-/// As [`load`], for a process that can no longer read everything.
+/// Like [`load`], for a process whose access to files is restricted.
 ///
 /// # Errors
 /// As [`load`].
@@ -107,16 +107,16 @@ pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result
     Ok(Loaded { settings, report, files, digest })
 }
 
-/// Where the admin listener is, as far as that can be read and whatever else is wrong: a daemon
-/// that runs can be asked how it is also while its configuration is being edited.
+/// Reads only the settings of the admin listener and ignores all errors, so that `status` works while the
+/// configuration is being edited.
 ///
 /// # Errors
-/// When the file itself cannot be read.
+/// If the file cannot be read.
 pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
     let contents = contents(path, &ReadScope::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());
-    // The findings are for `check`; no address depends on the time.
+    // The findings are dropped, and no address depends on the time.
     let mut findings = Findings::new(file);
     let mut context = ValidationContext { files: Files::beside(path), now: Timestamp::UNIX_EPOCH };
     let nowhere = 0..0;
@@ -124,11 +124,11 @@ pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
     Ok(admin(top.written("admin"), &[], &mut context, &mut findings))
 }
 
-/// Reads only where the spool is, and whose: a consumer needs no certificate.
+/// Reads only the settings of the spool, because a consumer may not be able to read the certificates.
 ///
 /// # Errors
-/// When the file cannot be read at all.
-pub fn spool_folder(path: &Path) -> Result<crate::spool::Settings, LoadError> {
+/// If the file cannot be read.
+pub fn spool_settings(path: &Path) -> Result<crate::spool::Settings, LoadError> {
     let contents = contents(path, &ReadScope::default())?;
     let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
     let (table, _) = raw::parse(file.text());

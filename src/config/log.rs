@@ -1,4 +1,4 @@
-//! `[log]`: how lines look, and how many there are.
+//! `[log]`: the format of log lines, and the level.
 
 use super::context::section;
 use super::findings::Findings;

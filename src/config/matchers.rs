@@ -1,4 +1,4 @@
-//! The matchers of a `[[sender]]`: what its certificate has to say.
+//! The matchers of a `[[sender]]`: the requirements on its certificate.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -8,31 +8,34 @@ use super::findings::Findings;
 use super::reader::{Field, Reader, Text};
 use crate::policy::{MATCHERS, Matcher, Rule};
 
-/// How to find out what a certificate says.
-const LOOK: &str = "`hookspool certs show FILE` prints it";
+/// How to print the names in a certificate.
+const HOW_TO_SHOW: &str = "`hookspool certs show FILE` prints it";
 
-/// The sender's rule; `None` if something is wrong with it, or there is none.
+/// The sender's rule; `None`, with a finding, if it is invalid or missing.
 pub(super) fn rule(reader: &Reader<'_>, shown: &str, findings: &mut Findings) -> Option<Rule> {
     let mut matchers = Vec::new();
-    let mut sound = true;
+    let mut is_valid = true;
     for &key in MATCHERS {
         match reader.some_texts(key, findings) {
             Field::Missing => {}
-            Field::Bad => sound = false,
+            Field::Bad => is_valid = false,
             Field::Is((texts, _)) => match matcher(key, &texts, findings) {
                 Some(matcher) => matchers.push(matcher),
-                None => sound = false,
+                None => is_valid = false,
             },
         }
     }
-    if !sound {
+    if !is_valid {
         return None;
     }
     let rule = Rule::new(matchers);
     if rule.is_none() {
         findings
-            .missing(reader.span, format!("{shown} has no rule: its CA may have signed for others too"))
-            .hint(format!("add `cn = [\"…\"]`, the common name in the sender's certificate; {LOOK}"));
+            .missing(
+                reader.span,
+                format!("{shown} has no rule, and its CA may have issued certificates to others"),
+            )
+            .hint(format!("add `cn = [\"…\"]`, the common name in the sender's certificate; {HOW_TO_SHOW}"));
     }
     rule
 }
@@ -44,7 +47,7 @@ fn matcher(key: &str, texts: &[Text<'_>], findings: &mut Findings) -> Option<Mat
         "subject" => Matcher::Subject(parsed(
             texts,
             "a distinguished name",
-            "write it as RFC 4514 does, the most specific first, as in `CN=…,O=…`; `hookspool certs show FILE` prints it",
+            "write it as in RFC 4514, the most specific part first, as in `CN=…,O=…`; `hookspool certs show FILE` prints it",
             findings,
         )?),
         "san_dns" => Matcher::SanDns(names(texts, findings)?),
@@ -60,7 +63,7 @@ fn matcher(key: &str, texts: &[Text<'_>], findings: &mut Findings) -> Option<Mat
     })
 }
 
-/// Values that would mean something else than themselves.
+/// Parses values that are not compared as text.
 fn parsed<T: FromStr<Err: Display>>(
     texts: &[Text<'_>],
     what: &str,
@@ -80,24 +83,30 @@ fn parsed<T: FromStr<Err: Display>>(
     (values.len() == texts.len()).then_some(values)
 }
 
-/// Values that are compared as they stand.
+/// Checks values that are compared as text.
 fn names(texts: &[Text<'_>], findings: &mut Findings) -> Option<Vec<String>> {
-    let mut sound = true;
+    let mut is_valid = true;
     for text in texts {
         if text.text.is_empty() || text.text.chars().any(char::is_control) {
             findings
-                .error(text.span, "no certificate has such a name: it is empty or holds control characters")
-                .hint(format!("write the name exactly as in the certificate; {LOOK}"));
-            sound = false;
+                .error(
+                    text.span,
+                    "no certificate has such a name: it is empty or contains control characters",
+                )
+                .hint(format!("write the name exactly as in the certificate; {HOW_TO_SHOW}"));
+            is_valid = false;
         } else if text.text.contains('*') {
             findings
                 .warning(text.span, format!("`{}` is compared exactly, and `*` is not a wildcard", text.text))
                 .hint("write each name in full");
         } else if text.text.trim() != text.text {
             findings
-                .warning(text.span, format!("`{}` begins or ends with a blank, which counts", text.text))
-                .hint("remove it, unless the certificate has it too");
+                .warning(
+                    text.span,
+                    format!("`{}` begins or ends with a space, which is part of the name", text.text),
+                )
+                .hint("remove it, unless the certificate contains it");
         }
     }
-    sound.then(|| texts.iter().map(|text| text.text.to_owned()).collect())
+    is_valid.then(|| texts.iter().map(|text| text.text.to_owned()).collect())
 }

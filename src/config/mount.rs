@@ -1,22 +1,22 @@
-//! How to keep other users from reading a file, in the place where it is.
+//! Hints how to prevent other users from reading a file, for files of the host and of containers.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path};
 
-/// Who put a file where it is, and so decides on its mode.
+/// What created a file in its place, and so determines its mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Mount {
     /// Docker, Docker Compose, Docker Swarm and Podman mount secrets at `/run/secrets`.
     Docker,
     /// A volume of Kubernetes: every name is a symlink through `..data`.
     Kubernetes,
-    /// A file of the host, as far as can be seen.
+    /// A file of the host, or one that cannot be recognized.
     Host,
 }
 
 /// A hint for a file that every user can read.
-pub(super) fn keep_private(path: &Path) -> String {
+pub(super) fn private_file_hint(path: &Path) -> String {
     let real = fs::canonicalize(path);
     match mount(path, real.as_deref().unwrap_or(path)) {
         Mount::Docker => {
@@ -30,7 +30,7 @@ pub(super) fn keep_private(path: &Path) -> String {
 }
 
 fn mount(path: &Path, real: &Path) -> Mount {
-    // `..data` leads to a directory such as `..2026_11_23_14_01_00.123456789`.
+    // `..data` is a symlink to a directory such as `..2026_11_23_14_01_00.123456789`.
     let is_versioned = |component: Component<'_>| matches!(component, Component::Normal(name) if name.as_encoded_bytes().starts_with(b".."));
     let secrets = ["/run/secrets", "/var/run/secrets"];
     let below =
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_hint_is_one_that_can_be_followed_there() {
-        assert!(keep_private(Path::new("/run/secrets/server.key")).contains("`mode: 0400` and `uid`"));
-        assert_eq!(keep_private(Path::new("certs/nowhere.key")), "`chmod o-rwx certs/nowhere.key`");
+        assert!(private_file_hint(Path::new("/run/secrets/server.key")).contains("`mode: 0400` and `uid`"));
+        assert_eq!(private_file_hint(Path::new("certs/nowhere.key")), "`chmod o-rwx certs/nowhere.key`");
     }
 }

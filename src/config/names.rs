@@ -1,4 +1,4 @@
-//! The names that operators give to senders and endpoints.
+//! The names of senders and endpoints.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::reader::{Field, Reader, Text};
 use crate::policy::{Name, NameError};
 
-/// The name of a sender or an endpoint: there, well formed, and not another one's.
+/// Reads the name of a sender or an endpoint, which must be present, valid and unique.
 pub(super) fn name<'a>(
     reader: &Reader<'a>,
     what: &str,
@@ -35,9 +35,9 @@ pub(super) fn name<'a>(
         Err(fault) => {
             let hint = match fault {
                 NameError::Form(_) => {
-                    "names become folders and labels, so they are kept plain, as in `banco-do-brasil`"
+                    "names are used for directories and metric labels; write one as in `banco-do-brasil`"
                 }
-                NameError::Reserved(_) => "take another name",
+                NameError::Reserved(_) => "use another name",
             };
             findings.error(text.span, fault.to_string()).hint(hint);
             (Some(text), None)

@@ -1,4 +1,4 @@
-//! `from` of an endpoint: the networks that deliveries may come from.
+//! `from` of an endpoint: the networks that deliveries are accepted from.
 
 use std::net::IpAddr;
 
@@ -7,15 +7,14 @@ use ipnet::IpNet;
 use super::findings::Findings;
 use super::reader::{Field, Reader};
 
-/// The networks; none for all. What is wrong with one has been said, and keeps the settings from
-/// being used.
+/// The networks; empty for all. Invalid ones are reported as errors, so the settings are not used.
 pub(super) fn networks(endpoint: &Reader<'_>, findings: &mut Findings) -> Vec<IpNet> {
     let Field::Is((texts, _)) = endpoint.some_texts("from", findings) else { return Vec::new() };
     let mut networks = Vec::new();
     for text in texts {
         let parsed = text.text.parse().or_else(|_| text.text.parse::<IpAddr>().map(IpNet::from));
         match parsed {
-            // No peer has such an address: those that come over IPv4 are shown as such.
+            // No peer has such an address: an IPv4 peer has its IPv4 address.
             Ok(IpNet::V6(mapped)) if mapped.addr().to_ipv4_mapped().is_some() => {
                 findings
                     .error(text.span, format!("`{mapped}` is an IPv4 network in IPv6 form"))
@@ -24,9 +23,9 @@ pub(super) fn networks(endpoint: &Reader<'_>, findings: &mut Findings) -> Vec<Ip
             Ok(network) if network == network.trunc() => networks.push(network),
             Ok(network) => {
                 findings
-                    .error(text.span, format!("`{network}` is an address within a network, not the network"))
+                    .error(text.span, format!("`{network}` is an address within a network, not a network"))
                     .hint(format!(
-                        "write `{}` for the network, or the address without `/` for it alone",
+                        "write `{}` for the network, or the address without `/` for the address alone",
                         network.trunc()
                     ));
             }

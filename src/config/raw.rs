@@ -1,4 +1,4 @@
-//! webhooks.toml as a tree in which every key and value knows its place. Names the TOML crate, alone.
+//! webhooks.toml as a tree in which every key and value has its position. The only module that uses the TOML crate.
 
 use std::ops::Range;
 
@@ -6,21 +6,21 @@ use toml::de::{DeTable, DeValue};
 
 use crate::escape::CodePoint;
 
-/// A stretch of the text, in bytes.
+/// A range of the text, in bytes.
 pub(super) type Span = Range<usize>;
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) span: Span,
 }
 
-/// A value of TOML, as far as webhooks.toml has a use for it.
+/// A TOML value, with the details that webhooks.toml uses.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),
-    /// `None` if it does not fit.
+    /// `None` if the number is out of range.
     Integer(Option<i64>),
     Boolean(bool),
     Float,
@@ -29,7 +29,7 @@ pub(super) enum Value {
     Table(Table),
 }
 
-/// The entries of a table, in the order of the text.
+/// A table with its entries in the order of the text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table {
     pub(super) entries: Vec<Entry>,
@@ -50,65 +50,65 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
-/// Something that is not TOML.
+/// A syntax error.
 #[derive(Clone, Debug)]
 pub(super) struct SyntaxFault {
     pub(super) message: String,
     pub(super) hint: &'static str,
     pub(super) span: Span,
-    /// How far the damage reaches.
+    /// How much of the text cannot be relied on.
     pub(super) reach: Reach,
 }
 
-/// What a fault of syntax does to the text after it.
+/// How much of the text after a syntax error cannot be relied on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reach {
-    /// The value alone is damaged.
+    /// Only the value is damaged.
     Value,
-    /// What follows may be read into the wrong table, but it is read.
+    /// The text that follows is parsed, but may be assigned to the wrong table.
     Tables,
-    /// What follows is not even lines.
+    /// The text that follows cannot be parsed.
     Everything,
 }
 
-/// How the parser says that a string has no quotes, or that there is no value at all.
+/// The parser's message for a string without quotes, and for a missing value.
 const NOT_QUOTED: &str = "string values must be quoted";
 
-/// Reads a text as far as it can be read. One fault a line, and none that only follow from another.
+/// Parses as much of a text as possible. Returns at most one error per line, and none that only follow from another.
 pub(super) fn parse(text: &str) -> (Table, Vec<SyntaxFault>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut faults: Vec<_> = errors
         .iter()
         .map(|error| {
-            let words = error.message();
+            let message = error.message();
             let span = error.span().unwrap_or(0..0);
-            let span = if is_bare_word(words) { whole_value(text, &span) } else { span };
-            if let Some((c, span)) = unseen(text, &span) {
+            let span = if is_bare_word(message) { whole_value(text, &span) } else { span };
+            if let Some((c, span)) = misleading_character(text, &span) {
                 return SyntaxFault {
                     message: format!("{c} is not allowed here"),
                     hint: if c.is_smart_quote() { SMART_QUOTE_HINT } else { INVISIBLE_HINT },
-                    reach: reach(words),
+                    reach: reach(message),
                     span,
                 };
             }
             SyntaxFault {
-                message: message(words, text.get(span.clone()).unwrap_or_default()),
-                hint: hint(words),
-                reach: reach(words),
+                message: describe(message, text.get(span.clone()).unwrap_or_default()),
+                hint: hint(message),
+                reach: reach(message),
                 span,
             }
         })
         .collect();
     faults.sort_by_key(|fault| fault.span.start);
-    (table(document.get_ref()), without_echoes(text, faults))
+    (table(document.get_ref()), without_consequences(text, faults))
 }
 
-const SMART_QUOTE_HINT: &str = "replace it with `\"`; word processors and web pages write it in its place";
+const SMART_QUOTE_HINT: &str =
+    "replace it with `\"`; word processors and web pages write this character instead";
 const INVISIBLE_HINT: &str = "delete it, or replace it with a space; it is invisible in most editors";
 
-/// The first character on the line of a fault, outside of strings and comments, that a reader cannot see or
-/// would take for a quote.
-fn unseen(text: &str, span: &Span) -> Option<(CodePoint, Span)> {
+/// The first invisible character or typographic quote on the line of an error, outside of strings and comments.
+fn misleading_character(text: &str, span: &Span) -> Option<(CodePoint, Span)> {
     let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
     let line = text.get(start..)?.lines().next()?;
     let mut quote = None;
@@ -128,12 +128,12 @@ fn unseen(text: &str, span: &Span) -> Option<(CodePoint, Span)> {
     None
 }
 
-/// Whether the parser took a string without quotes for a number or a truth, by its first letters.
-fn is_bare_word(words: &str) -> bool {
-    words.starts_with("invalid float") || words.starts_with("invalid boolean")
+/// Whether the parser interpreted a string without quotes as a number or a boolean because of its first letters.
+fn is_bare_word(message: &str) -> bool {
+    message.starts_with("invalid float") || message.starts_with("invalid boolean")
 }
 
-/// All of the value that a fault points into.
+/// The entire value that contains the position of an error.
 fn whole_value(text: &str, span: &Span) -> Span {
     let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.start..)) else {
         return span.clone();
@@ -143,29 +143,31 @@ fn whole_value(text: &str, span: &Span) -> Span {
     start..span.start + length
 }
 
-/// The parser's words, but for the slips that everybody makes.
-fn message(words: &str, at: &str) -> String {
-    if words.starts_with("duplicate key") {
-        format!("`{at}` stands twice in this table")
-    } else if words.starts_with(NOT_QUOTED) && at.is_empty() {
-        "there is no value behind the `=`".to_owned()
-    } else if words.starts_with(NOT_QUOTED) || is_bare_word(words) {
+/// The parser's message, or a better one for common mistakes.
+fn describe(message: &str, at: &str) -> String {
+    if message.starts_with("duplicate key") {
+        format!("`{at}` occurs twice in this table")
+    } else if message.starts_with(NOT_QUOTED) && at.is_empty() {
+        "there is no value after the `=`".to_owned()
+    } else if message.starts_with(NOT_QUOTED) || is_bare_word(message) {
         "this is not a value: a string needs quotes".to_owned()
-    } else if words.starts_with("invalid basic string, expected `\"`") {
+    } else if message.starts_with("invalid basic string, expected `\"`") {
         "this string has no end".to_owned()
     } else {
-        words.to_owned()
+        message.to_owned()
     }
 }
 
-fn hint(words: &str) -> &'static str {
-    if words.starts_with("duplicate key") {
-        return "keep one of the two; what would be two tables of one kind needs `[[…]]`";
+fn hint(message: &str) -> &'static str {
+    if message.starts_with("duplicate key") {
+        return "keep one of the two; several tables of one kind are written as `[[…]]`";
     }
-    match reach(words) {
+    match reach(message) {
         Reach::Value => "write it as in `key = \"value\"`",
-        Reach::Tables => "correct this line; those after it are judged once it can be read",
-        Reach::Everything => "close what was opened here or above; the rest is judged once this can be read",
+        Reach::Tables => "correct this line; the lines after it are checked once it can be parsed",
+        Reach::Everything => {
+            "close what was opened here or above; the rest is checked once this can be parsed"
+        }
     }
 }
 
@@ -182,25 +184,25 @@ fn reach(message: &str) -> Reach {
     }
 }
 
-fn without_echoes(text: &str, faults: Vec<SyntaxFault>) -> Vec<SyntaxFault> {
+fn without_consequences(text: &str, faults: Vec<SyntaxFault>) -> Vec<SyntaxFault> {
     let mut kept: Vec<SyntaxFault> = Vec::new();
     for fault in faults {
-        // A string that is cut off is missed again at the start of the next line.
+        // The parser reports an unterminated string again at the start of the next line.
         let same_line = kept.last().is_some_and(|last| {
             let between = text.get(last.span.start..fault.span.start).unwrap_or_default();
             !between.contains('\n') || between.trim().is_empty()
         });
         let worst = kept.iter().map(|fault| fault.reach);
-        let lost = worst.clone().any(|reach| reach == Reach::Everything);
-        let astray = worst.clone().any(|reach| reach != Reach::Value);
+        let is_lost = worst.clone().any(|reach| reach == Reach::Everything);
+        let is_unreliable = worst.clone().any(|reach| reach != Reach::Value);
         if same_line {
-            // The earliest names the place; the damage is that of the worst.
+            // The first error has the position, the worst one determines the reach.
             if let Some(last) = kept.last_mut()
                 && fault.reach == Reach::Everything
             {
                 last.reach = Reach::Everything;
             }
-        } else if !(lost || astray && fault.reach == Reach::Value) {
+        } else if !(is_lost || is_unreliable && fault.reach == Reach::Value) {
             kept.push(fault);
         }
     }
@@ -255,7 +257,7 @@ impl Value {
         if let Self::Table(table) = self { Some(table) } else { None }
     }
 
-    /// What it is, with its article.
+    /// The type, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
@@ -275,7 +277,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn one_mistake_is_one_fault() {
+    fn one_mistake_is_reported_once() {
         for text in [
             "a = [\"b\", 'c]\n[tls]\nkey = \"x\"\n",
             "a = \"x\nb = 1\n",
@@ -287,18 +289,21 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_quotes_is_no_number() {
+    fn a_word_without_quotes_is_reported_as_a_string_without_quotes() {
         for word in ["info", "trace", "nano", "false1", "127.0.0.1:8443", "10s"] {
             let (table, faults) = parse(&format!("a = {word}\nb = [{word}]\n[t]\nc = 1\n"));
-            let said: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+            let messages: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
             let expected = "this is not a value: a string needs quotes";
-            assert_eq!(said, [expected; 2], "{word}");
-            assert!(table.entries.iter().any(|entry| entry.key == "t"), "{word}: what follows is read");
+            assert_eq!(messages, [expected; 2], "{word}");
+            assert!(
+                table.entries.iter().any(|entry| entry.key == "t"),
+                "{word}: the text that follows is parsed"
+            );
         }
     }
 
     #[test]
-    fn an_invisible_character_is_named_by_its_code_point() {
+    fn an_invisible_character_is_reported_with_its_code_point() {
         for (text, c, at) in [
             ("a\u{a0}= 1\n", "U+00A0 (no-break space)", 1..3),
             ("a = \u{a0}1\n", "U+00A0 (no-break space)", 4..6),
@@ -315,7 +320,7 @@ mod tests {
                 "{text}"
             );
         }
-        // In a string or a comment it is not what is wrong.
+        // In a string or a comment it is not the error.
         for text in ["a = \"\u{a0}\" x\n", "a = b # \u{201c}\n", "a = \"\u{201c}\n"] {
             let (_, faults) = parse(text);
             assert!(faults.iter().all(|fault| !fault.message.contains("U+")), "{text}: {faults:?}");
@@ -323,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn two_mistakes_on_two_lines_are_two_faults() {
+    fn two_mistakes_on_two_lines_are_reported_both() {
         assert_eq!(parse("a = /x\nb = /y\n").1.len(), 2);
     }
 

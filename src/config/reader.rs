@@ -1,4 +1,4 @@
-//! Reading one table: which keys are there, which are not known, and values of the right kind.
+//! Reads one table: reports unknown keys, and returns values of the expected type.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use super::raw::{Node, Span, Table, Value};
 use super::schema::{self, Fallback};
 use crate::quantity::{ByteSize, HumanDuration};
 
-/// A string and where it stands.
+/// A string and its position.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'a> {
     pub(super) text: &'a str,
     pub(super) span: &'a Span,
 }
 
-/// A key, as far as its value could be used.
+/// The result of reading a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Field<T> {
-    /// The key is not there.
+    /// The key is missing.
     Missing,
-    /// The key is there, and what is wrong with its value has been said.
+    /// The value is invalid, which has been reported.
     Bad,
-    /// The value.
+    /// The value is valid.
     Is(T),
 }
 
 impl<T> Field<T> {
-    /// The value, or the default where the key is missing; a bad value counts as the default, since
-    /// its error keeps the settings from being used.
+    /// The value, or the default if the key is missing or its value is invalid. In the latter case the reported error
+    /// prevents the use of the settings.
     pub(super) fn or(self, default: T) -> T {
         match self {
             Self::Is(value) => value,
@@ -53,12 +53,12 @@ impl<T> Field<T> {
     }
 }
 
-/// A table of webhooks.toml with the keys it may have.
+/// A table of webhooks.toml with the keys that it may contain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     table: &'a Table,
     schema: &'static schema::TableSchema,
-    /// Where to say that something is missing: the header of the table.
+    /// The header of the table, the position of findings about missing keys.
     pub(super) span: &'a Span,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         Self { table, schema, span }
     }
 
-    /// A value that the key could have.
+    /// An example value for the key.
     pub(super) fn example(&self, key: &str) -> &'static str {
         self.schema.key(key).map_or("…", |key| key.example)
     }
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
             };
             if texts.iter().any(|known| known.text == text) {
                 findings
-                    .error(&item.span, format!("`{text}` stands twice in `{key}`"))
+                    .error(&item.span, format!("`{text}` occurs twice in `{key}`"))
                     .hint("remove one of the two");
                 continue;
             }
@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
         items.iter().filter_map(|node| Some(Text { text: node.value.as_text()?, span: &node.span })).collect()
     }
 
-    /// As [`Reader::texts`], and an empty list is an error.
+    /// Like [`Reader::texts`], but an empty list is an error.
     pub(super) fn some_texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
         self.texts(key, findings).and_then(|(texts, span)| {
             if texts.is_empty() {
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// One of a few words.
+    /// One of a fixed set of words.
     pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)], findings: &mut Findings) -> T {
         self.value(key, findings, |found, findings| {
             let known = words.iter().find(|(word, _)| *word == found.text).map(|(_, value)| *value);
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
 
     fn wrong_type(&self, key: &str, expected: &str, node: &Node, findings: &mut Findings) {
         findings
-            .error(&node.span, format!("{} where `{key}` takes {expected}", node.value.kind()))
+            .error(&node.span, format!("{} where `{key}` expects {expected}", node.value.kind()))
             .hint(format!("write it as in `{key} = {}`", self.example(key)));
     }
 }
@@ -311,13 +311,13 @@ fn unknown(schema: &schema::TableSchema, key: &str, span: &Span, findings: &mut 
     let near = nearest(key, schema.names().chain(later));
     findings.error(span, message).hint(match near {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it takes {}", choices(schema.names())),
+        None => format!("use {}", choices(schema.names())),
     });
 }
 
-/// The candidate that a slip of the fingers could have meant.
+/// The candidate that differs from a word only by a typing error.
 pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    // A third of the letters, and never all of a short word.
+    // At most a third of the letters, and at least one.
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate), candidate))
@@ -326,7 +326,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
         .map(|(_, candidate)| candidate)
 }
 
-/// As in `` `a`, `b` or `c` ``.
+/// Formats words as `` `a`, `b` or `c` ``.
 pub(super) fn choices<'c>(words: impl Iterator<Item = &'c str>) -> String {
     let words: Vec<_> = words.map(|word| format!("`{word}`")).collect();
     match words.split_last() {

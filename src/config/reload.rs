@@ -1,4 +1,4 @@
-//! `[reload]`: how changes of the files are noticed.
+//! `[reload]`: how changes of the files are detected.
 
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ pub(super) fn reload(node: Option<&Node>, findings: &mut Findings) -> Settings {
         && let Some(node) = reader.written("settle")
     {
         findings
-            .error(&node.span, "`settle` is longer than `1s`, after which a change is acted on anyway")
+            .error(&node.span, "`settle` is longer than `1s`, after which a change is applied anyway")
             .hint("the default is `200ms`");
     }
     if !watch && poll.is_none() {
         findings
-            .warning(span, "nothing notices a change: `watch` is false and `poll` is off")
-            .hint("send SIGHUP or `hookspool reload` after each change, or turn one of them on");
+            .warning(span, "changes are not detected: `watch` is false and `poll` is off")
+            .hint("send SIGHUP or run `hookspool reload` after each change, or turn one of them on");
     }
     Settings { watch, poll, settle }
 }

@@ -1,4 +1,4 @@
-//! `response` of an endpoint: what success looks like to the sender.
+//! `response` of an endpoint: the response to a stored delivery.
 
 use http::HeaderName;
 
@@ -7,11 +7,10 @@ use super::reader::{Reader, Text};
 use super::schema;
 use crate::policy::ResponseRule;
 
-/// Those that mean "it is safe with us" and nothing else.
+/// The statuses that mean that the delivery has been accepted.
 const STATUSES: &[u16] = &[200, 201, 202, 204];
 
-/// Headers that frame the answer, belong to one connection, or carry state that we do not keep
-/// (RFC 9110, 7.6.1 and 8).
+/// Headers that describe one message, belong to one connection, or carry state (RFC 9110, sections 7.6.1 and 8).
 const NOT_ECHOED: &[&str] = &[
     "authorization",
     "connection",
@@ -44,8 +43,8 @@ pub(super) fn response(endpoint: &Reader<'_>, findings: &mut Findings) -> Respon
         .and_then(|(number, span)| {
             let status = number.and_then(|n| u16::try_from(n).ok()).filter(|n| STATUSES.contains(n));
             if status.is_none() {
-                findings.error(span, "the status of success is 200, 201, 202 or 204").hint(
-                    "leave it out for 200; refusals have their own, and a redirect would lose the delivery",
+                findings.error(span, "`status` must be 200, 201, 202 or 204").hint(
+                    "remove it for 200; refusals have other statuses, and a redirect would lose the delivery",
                 );
             }
             status
@@ -62,16 +61,16 @@ fn header(text: Text<'_>, findings: &mut Findings) -> Option<String> {
     let Ok(name) = HeaderName::from_bytes(text.text.as_bytes()) else {
         findings
             .error(text.span, format!("`{}` is not the name of a header", text.text))
-            .hint("write the name alone, as in `x-webhook-interaction-id`");
+            .hint("write only the name, as in `x-webhook-interaction-id`");
         return None;
     };
     if NOT_ECHOED.contains(&name.as_str()) {
         findings
             .error(
                 text.span,
-                format!("`{}` is not sent back: it belongs to one message or one connection", name.as_str()),
+                format!("`{}` cannot be echoed: it belongs to one message or one connection", name.as_str()),
             )
-            .hint("echo headers of the sender's own, as in `x-webhook-interaction-id`");
+            .hint("echo only headers that the sender defines, as in `x-webhook-interaction-id`");
         return None;
     }
     Some(name.as_str().to_owned())

@@ -1,4 +1,4 @@
-//! What only shows when senders and endpoints are looked at together.
+//! Checks that concern several senders or endpoints.
 
 use super::endpoints::EndpointDraft;
 use super::findings::Findings;
@@ -7,7 +7,7 @@ use super::senders::SenderDraft;
 use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
 use crate::tls::verifier::TrustedSender;
 
-/// The policy, if there is one: every endpoint whole, and no path answered twice.
+/// The policy; `None` if an endpoint is invalid or two endpoints have the same path, which is reported.
 pub(super) fn policy(
     senders: Vec<Sender>,
     drafts: &[EndpointDraft<'_>],
@@ -19,20 +19,20 @@ pub(super) fn policy(
     match Policy::new(senders, endpoints) {
         Ok(policy) => complete.then_some(policy),
         Err(conflicts) => {
-            let mut said: Vec<&Span> = Vec::new();
+            let mut reported: Vec<&Span> = Vec::new();
             for conflict in &conflicts {
-                say(conflict, &drafts_of, &mut said, findings);
+                report(conflict, &drafts_of, &mut reported, findings);
             }
             None
         }
     }
 }
 
-/// One finding for each value that clashes, though it may clash in several paths.
-fn say<'a>(
+/// Reports a conflict. A value that causes several conflicts is reported once.
+fn report<'a>(
     conflict: &PathConflict,
     drafts: &[&EndpointDraft<'a>],
-    said: &mut Vec<&'a Span>,
+    reported: &mut Vec<&'a Span>,
     findings: &mut Findings,
 ) {
     let (first, second) = (drafts[conflict.endpoints.0], drafts[conflict.endpoints.1]);
@@ -43,36 +43,37 @@ fn say<'a>(
         .and_then(|(_, suffix)| second.suffixes.get(suffix?));
     let bare = second.path.map(|path| path.span);
     let Some(span) = suffix.map(|suffix| suffix.span).or(bare) else { return };
-    // Where the paths themselves clash, so does everything below them.
-    if said.contains(&span) || bare.is_some_and(|bare| said.contains(&bare)) {
+    // If the paths themselves conflict, so do all of their suffixes.
+    if reported.contains(&span) || bare.is_some_and(|bare| reported.contains(&bare)) {
         return;
     }
-    said.push(span);
+    reported.push(span);
     let (name, line) = match (first.name, first.path) {
         (Some(name), Some(path)) => (name.text, findings.line(path.span)),
         (_, _) => return,
     };
     if conflict.endpoints.0 == conflict.endpoints.1 {
         findings
-            .error(
-                span,
-                format!("endpoint `{name}` already answers to `{}` without this suffix", conflict.path),
-            )
-            .hint("remove it: a trailing or doubled slash is accepted anyway");
+            .error(span, format!("endpoint `{name}` already accepts `{}` without this suffix", conflict.path))
+            .hint("remove it; a trailing or double slash is accepted anyway");
         return;
     }
     let message = if first.path.is_some_and(|path| path.text == conflict.path) {
         format!("`{}` is already the path of endpoint `{name}` (line {line})", conflict.path)
     } else {
-        format!("`{}` is already answered by endpoint `{name}` (line {line})", conflict.path)
+        format!("`{}` is already accepted by endpoint `{name}` (line {line})", conflict.path)
     };
     findings
         .error(span, message)
         .hint("give each endpoint its own path, or list both senders under one endpoint");
 }
 
-/// Senders that nobody lists, and senders that no certificate could tell apart.
-pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[EndpointDraft<'_>], findings: &mut Findings) {
+/// Reports senders that no endpoint lists, and senders of one endpoint that one certificate could match.
+pub(super) fn check_senders(
+    senders: &[SenderDraft<'_>],
+    endpoints: &[EndpointDraft<'_>],
+    findings: &mut Findings,
+) {
     for endpoint in endpoints {
         indistinguishable(endpoint, senders, findings);
     }
@@ -86,7 +87,7 @@ pub(super) fn look_at(senders: &[SenderDraft<'_>], endpoints: &[EndpointDraft<'_
             findings
                 .warning(
                     name.span,
-                    format!("no endpoint lists sender `{}`, so all it can get is a 403", name.text),
+                    format!("no endpoint lists sender `{}`, so all its deliveries get 403", name.text),
                 )
                 .hint("add it to the `senders` of an endpoint, or remove it");
         }
@@ -101,15 +102,15 @@ fn indistinguishable(endpoint: &EndpointDraft<'_>, senders: &[SenderDraft<'_>], 
             if let Some(value) = common(first, second) {
                 let (first, second) = (&first.sender.name, &second.sender.name);
                 findings
-                    .warning(span, format!("a certificate with {value} can be `{first}` as well as `{second}`; here it counts as `{first}`, which comes first"))
+                    .warning(span, format!("a certificate with {value} matches `{first}` and `{second}`; this endpoint attributes it to `{first}`, which comes first"))
                     .hint("give the two different names or different CAs, or list one of them");
             }
         }
     }
 }
 
-/// What a certificate that fits both of two senders would say; `None` where none can, as far as
-/// the rules tell. A certificate has one CN, subject and key, but may have many alternative names.
+/// A value of a certificate that could match both senders; `None` if the rules exclude such a certificate. A
+/// certificate has one CN, subject and key, but may have many alternative names.
 fn common(first: &TrustedSender, second: &TrustedSender) -> Option<String> {
     let of = |trusted: &TrustedSender| -> Vec<_> {
         trusted.trust.anchors.iter().map(|anchor| anchor.identity.sha256).collect()

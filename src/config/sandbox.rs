@@ -1,4 +1,4 @@
-//! `[sandbox]`: what the process gives up, and what it may still read.
+//! `[sandbox]`: whether the process is restricted, and what it may read nevertheless.
 
 use super::context::{ValidationContext, section};
 use super::findings::Findings;
@@ -22,8 +22,8 @@ pub(super) fn sandbox(
             let path = context.files.resolve(folder.text);
             if !path.is_dir() {
                 findings
-                    .warning(folder.span, format!("`read`: there is no folder `{}`", path.display()))
-                    .hint("make it before the start: what comes later cannot be read");
+                    .warning(folder.span, format!("`read`: there is no directory `{}`", path.display()))
+                    .hint("create it before the start; a directory that is created later cannot be read");
             }
             read.push(path);
         }
@@ -32,11 +32,11 @@ pub(super) fn sandbox(
 }
 
 fn is_a_name(folder: Text<'_>, findings: &mut Findings) -> bool {
-    let sound = !folder.text.is_empty() && !folder.text.contains('\0');
-    if !sound {
+    let is_valid = !folder.text.is_empty() && !folder.text.contains('\0');
+    if !is_valid {
         findings
-            .error(folder.span, "`read` holds a text that is not the name of a folder")
-            .hint("write a path, as in `read = [\"/etc/letsencrypt\"]`; relative ones start at the folder of this file");
+            .error(folder.span, "`read` contains a text that is not the path of a directory")
+            .hint("write a path, as in `read = [\"/etc/letsencrypt\"]`; relative ones start at the directory of this file");
     }
-    sound
+    is_valid
 }

@@ -95,10 +95,10 @@ const TEXT: &str = "string";
 const TEXTS: &str = "string or list of strings";
 const TIME: &str = "time";
 
-/// The longest time that a key takes: a longer wait would be a leak.
+/// The longest time that a key takes. A longer timeout has the same effect as none.
 const TIME_MAX: &str = "1d";
 
-/// The tables themselves.
+/// The tables of the top level.
 pub const TOP: TableSchema = TableSchema {
     name: "the top level",
     keys: &[
@@ -120,31 +120,31 @@ pub const SERVER: TableSchema = TableSchema {
     name: "[server]",
     keys: &[
         key("listen", TEXTS, Value("[\"127.0.0.1:8443\"]"),
-            "Where senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those of that FileDescriptorName=.")
-            .because("Loopback, so that a first run is not open to the world by accident.")
+            "The addresses that senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those of that FileDescriptorName=.")
+            .because("Loopback, so that a first run is not reachable from other hosts.")
             .needs_restart(),
-        key("max_connections", "number", Value("8192"), "Connections at once; further ones wait until one ends.")
-            .because("Far above what a few banks open, and within what a small machine can hold.")
+        key("max_connections", "number", Value("8192"), "The largest number of concurrent connections; further ones wait until one ends.")
+            .because("Far more than a few banks open, and within the memory of a small machine.")
             .range("1", "1000000"),
-        key("handshake_timeout", TIME, Value("\"10s\""), "From accept to the end of the TLS handshake.")
-            .because("A handshake is two round trips.")
+        key("handshake_timeout", TIME, Value("\"10s\""), "The time from accept to the end of the TLS handshake.")
+            .because("A handshake takes two round trips; a longer timeout only lets unknown peers hold connections.")
             .range("0s", TIME_MAX),
-        key("header_timeout", TIME, Value("\"15s\""), "From the first byte of a request to the end of its headers.")
-            .because("Headers are one or two packets on an open connection.")
+        key("header_timeout", TIME, Value("\"15s\""), "The time from the first byte of a request to the end of its headers.")
+            .because("Headers fill one or two packets, on a connection that is already open.")
             .range("0s", TIME_MAX),
-        key("body_timeout", TIME, Value("\"30s\""), "From the headers to the last byte of the body.")
-            .because("1 MiB in 30 s is 35 kB/s.")
+        key("body_timeout", TIME, Value("\"30s\""), "The time from the headers to the last byte of the body.")
+            .because("1 MiB in 30 s is 35 kB/s, less than any bank's data center achieves.")
             .range("0s", TIME_MAX),
-        key("idle_timeout", TIME, Value("\"75s\""), "How long a keep-alive connection without a request stays open.")
-            .because("Many clients close a connection after 60 s; the client, not the server, should close it.")
+        key("idle_timeout", TIME, Value("\"75s\""), "The time after which a connection without a request is closed.")
+            .because("More than the 60 s after which many clients close a connection, so that the client closes it first.")
             .range("0s", TIME_MAX),
-        key("drain_timeout", TIME, Value("\"20s\""), "How long a stop waits for requests in flight.")
-            .because("More than a request in flight needs; systemd waits 90 s.")
+        key("drain_timeout", TIME, Value("\"20s\""), "The time that a stop waits for requests in flight.")
+            .because("Far more than a request in flight usually takes; systemd waits 90 s by default.")
             .range("0s", TIME_MAX),
     ],
     later: &[(
         "trusted_proxies",
-        "the PROXY protocol is not read yet, so every delivery would look like the proxy's",
+        "the PROXY protocol is not supported yet, so every delivery would have the proxy's address",
     )],
 };
 
@@ -152,10 +152,10 @@ pub const SERVER: TableSchema = TableSchema {
 pub const TLS: TableSchema = TableSchema {
     name: "[tls]",
     keys: &[
-        key("certificate", FILE, Required, "The server's certificate and its chain in PEM, the server's own first.")
+        key("certificate", FILE, Required, "The server's certificate and its chain in PEM, the end-entity certificate first.")
             .example("\"certs/server.pem\""),
         key("key", FILE, Required,
-            "Its private key in PEM: PKCS#8, SEC1 or PKCS#1. Only its owner and group may be able to read it.")
+            "The private key in PEM: PKCS#8, SEC1 or PKCS#1. Only its owner and group may be able to read it.")
             .example("\"certs/server.key\""),
         key("min_version", "\"1.2\" or \"1.3\"", Value("\"1.2\""), "The oldest version of TLS that is accepted.")
             .because("Some banks still offer nothing newer."),
@@ -193,7 +193,7 @@ pub const SPOOL: TableSchema = TableSchema {
             Value("\"spool\""),
             "The directory that deliveries are written to. It must be on a local disk.",
         )
-        .because("Beside webhooks.toml, a first run needs no permissions.")
+        .because("Relative to webhooks.toml, so that a first run needs no privileges.")
         .needs_restart(),
         key(
             "group",
@@ -210,16 +210,16 @@ pub const SPOOL: TableSchema = TableSchema {
             Value("\"256 MiB\""),
             "With less free space than this, deliveries get 503, before the disk is full.",
         )
-        .because("Consumers and logs on the same disk keep some space."),
+        .because("Leaves space for consumers and logs on the same disk."),
         key("keep_done", "time or \"forever\"", Value("\"7d\""), "Finished entries are removed after this.")
-            .because("Long enough to find out what went wrong last week."),
+            .because("Long enough to investigate a problem of last week."),
         key(
             "keep_failed",
             "time or \"forever\"",
             Value("\"forever\""),
-            "Given up entries are removed after this.",
+            "Failed entries are removed after this.",
         )
-        .because("A failed entry is money that somebody has to look for."),
+        .because("A failed entry is a payment that somebody has to follow up."),
     ],
     later: &[],
 };
@@ -229,7 +229,7 @@ pub const ADMIN: TableSchema = TableSchema {
     name: "[admin]",
     keys: &[key("listen", TEXTS, Value("[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]"),
         "The listener for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.")
-        .because("9464 is the usual port of a Prometheus exporter; the socket is for control.")
+        .because("9464 is a usual port of Prometheus exporters; the socket accepts reloads.")
         .needs_restart()],
     later: &[],
 };
@@ -245,16 +245,21 @@ pub const RELOAD: TableSchema = TableSchema {
             "Detect changes of the file, and of all files that it names, with inotify.",
         )
         .because("A renewed certificate is used within a second."),
-        key("poll", "time or \"off\"", Value("\"30s\""), "How often their contents are compared anyway.")
-            .because("A change that inotify missed is applied within half a minute.")
-            .range("0s", TIME_MAX),
+        key(
+            "poll",
+            "time or \"off\"",
+            Value("\"30s\""),
+            "The interval at which the contents are compared in any case.",
+        )
+        .because("A change that inotify missed is applied within half a minute.")
+        .range("0s", TIME_MAX),
         key(
             "settle",
             TIME,
             Value("\"200ms\""),
-            "The quiet time after a change before it is applied; at most 1s.",
+            "A change is applied after this time without further changes; at most 1s.",
         )
-        .because("Longer than a tool needs between a key and its certificate.")
+        .because("Longer than a tool takes between writing a key and its certificate.")
         .range("0s", TIME_MAX),
     ],
     later: &[],
@@ -308,37 +313,37 @@ pub const SENDER: TableSchema = TableSchema {
             "ca",
             FILES,
             Required,
-            "This sender's own anchors, in PEM or DER; never the system's, never another sender's.",
+            "This sender's CA certificates, in PEM or DER. The system's CAs and other senders' CAs are not used.",
         )
         .example("[\"certs/efi-ca.pem\"]"),
-        key("cn", TEXTS, Absent("not asked"), "The common name is one of these.")
+        key("cn", TEXTS, Absent("not checked"), "The common name is one of these.")
             .example("[\"webhook.efipay.com.br\"]"),
-        key("subject", TEXTS, Absent("not asked"), "The whole subject is one of these (RFC 4514).")
+        key("subject", TEXTS, Absent("not checked"), "The entire subject is one of these (RFC 4514).")
             .example("[\"CN=webhook.efipay.com.br,O=Efi,C=BR\"]"),
-        key("san_dns", TEXTS, Absent("not asked"), "A DNS name among the alternative names is one of these.")
+        key("san_dns", TEXTS, Absent("not checked"), "A DNS name among the alternative names is one of these.")
             .example("[\"webhook.efipay.com.br\"]"),
-        key("san_uri", TEXTS, Absent("not asked"), "A URI among the alternative names is one of these.")
+        key("san_uri", TEXTS, Absent("not checked"), "A URI among the alternative names is one of these.")
             .example("[\"spiffe://efi/webhook\"]"),
-        key("san_ip", TEXTS, Absent("not asked"), "An address among the alternative names is one of these.")
+        key("san_ip", TEXTS, Absent("not checked"), "An address among the alternative names is one of these.")
             .example("[\"192.0.2.1\"]"),
         key(
             "san_email",
             TEXTS,
-            Absent("not asked"),
+            Absent("not checked"),
             "A mailbox among the alternative names is one of these.",
         )
         .example("[\"pix@efi.example\"]"),
         key(
             "sha256",
             TEXTS,
-            Absent("not asked"),
+            Absent("not checked"),
             "The SHA-256 of the certificate is one of these: 64 hex digits.",
         )
         .example("[\"…64 hex digits…\"]"),
         key(
             "spki_sha256",
             TEXTS,
-            Absent("not asked"),
+            Absent("not checked"),
             "The SHA-256 of its public key is one of these; a renewal may keep it.",
         )
         .example("[\"…64 hex digits…\"]"),
@@ -346,21 +351,21 @@ pub const SENDER: TableSchema = TableSchema {
             "eku",
             "\"client\" or \"any\"",
             Value("\"client\""),
-            "client refuses a certificate that is marked for another purpose.",
+            "`client` refuses a certificate whose extended key usage does not include TLS clients.",
         )
         .because("A server's certificate proves nothing about a client."),
         key(
             "crl",
             FILES,
             Absent("none"),
-            "This sender's revocation lists; without them revocation is not checked.",
+            "This sender's revocation lists; without them, revocation is not checked.",
         )
         .example("[\"certs/efi.crl\"]"),
         key(
             "crl_policy",
             "\"strict\" or \"soft\"",
             Value("\"strict\""),
-            "strict requires a current list for every certificate; soft uses the lists that exist.",
+            "`strict` requires a current list for every certificate; `soft` uses the lists that exist.",
         )
         .because("A list that is missing by mistake must not accept a revoked certificate."),
     ],
@@ -382,11 +387,11 @@ pub const ENDPOINT: TableSchema = TableSchema {
             "The senders that may deliver; if a certificate matches several, the first counts.",
         )
         .example("[\"efi\"]"),
-        key("suffixes", "list of strings", Value("[]"), "Also accepted after the path.")
+        key("suffixes", "list of strings", Value("[]"), "Suffixes that are accepted after the path.")
             .because("Only the Pix API appends them.")
             .example("[\"/pix\"]"),
-        key("max_body", "size", Value("\"1 MiB\""), "A longer body gets 413.")
-            .because("A notification is a few KiB; this leaves room for long lists.")
+        key("max_body", "size", Value("\"1 MiB\""), "The size limit of a body; a longer one gets 413.")
+            .because("A notification has a few KiB; this is enough for long lists.")
             .range("1 B", "64 MiB"),
         key("response", TABLE, Value("{ status = 200 }"), "The response to a stored delivery.")
             .because("It is what every sender accepts."),
@@ -425,8 +430,8 @@ pub const RESPONSE: TableSchema = TableSchema {
 pub const QUERY_SECRET: TableSchema = TableSchema {
     name: "`query_secret`",
     keys: &[
-        key("name", TEXT, Required, "The parameter of the query.").example("\"hmac\""),
-        key("file", FILE, Required, "The file with its value.").example("\"secrets/pix\""),
+        key("name", TEXT, Required, "The name of the parameter in the query.").example("\"hmac\""),
+        key("file", FILE, Required, "The file that contains the value.").example("\"secrets/pix\""),
     ],
     later: &[],
 };

@@ -1,21 +1,20 @@
-//! `query_secret` of an endpoint: what the URL has to carry.
+//! `query_secret` of an endpoint: the secret that the URL must contain.
 
 use super::context::ValidationContext;
 use super::files::FileFault;
 use super::findings::Findings;
-use super::mount::keep_private;
+use super::mount::private_file_hint;
 use super::reader::{Field, Reader, Text};
 use super::schema;
 use crate::policy::QuerySecret;
 use crate::systemd::credentials;
 
-/// The longest file that can hold a secret, in bytes.
+/// The size limit of a file with a secret, in bytes.
 const FILE_BYTES_MAX: u64 = 4096;
-/// Permissions of others.
+/// The permission bits of other users.
 const OTHERS: u32 = 0o007;
 
-/// The secret, if the endpoint has one. What is wrong with it has been said, and keeps the settings
-/// from being used.
+/// The secret; `None` if the endpoint has none or it is invalid, which is reported.
 pub(super) fn query_secret(
     endpoint: &Reader<'_>,
     shown: &str,
@@ -41,13 +40,13 @@ pub(super) fn query_secret(
 
 fn is_parameter(name: Text<'_>, findings: &mut Findings) -> bool {
     let fits = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
-    let sound = !name.text.is_empty() && name.text.bytes().all(fits);
-    if !sound {
+    let is_valid = !name.text.is_empty() && name.text.bytes().all(fits);
+    if !is_valid {
         findings
             .error(name.span, "this is not the name of a parameter in a URL")
             .hint("use letters, digits and `-._~`, as in `hmac`");
     }
-    sound
+    is_valid
 }
 
 fn read(
@@ -60,7 +59,7 @@ fn read(
     let what = format!("the secret of {shown}");
     let path = context.files.path_of(file, &what, findings)?;
     let contents = context.files.contents(&path, FILE_BYTES_MAX).map_err(|fault| {
-        // The text is not shown: many write the secret where its file belongs.
+        // The text is not shown, because people write the secret instead of the path of its file.
         let message = if matches!(fault, FileFault::Missing) {
             format!("{what}: `file` names a file that does not exist")
         } else {
@@ -68,7 +67,7 @@ fn read(
         };
         findings
             .error(file.span, message)
-            .hint("`file` takes the path of a file with the secret in it, not the secret; correct the path, and let the user that runs hookspool read the file");
+            .hint("`file` is the path of a file that contains the secret, not the secret; correct the path, and make the file readable for the user that runs hookspool");
     });
     let contents = contents.ok()?;
     let path = contents.path.display();
@@ -81,7 +80,7 @@ fn read(
                     "{what}: `{path}` can be read or changed by every user of this machine (mode {mode:04o})"
                 ),
             )
-            .hint(keep_private(&contents.path));
+            .hint(private_file_hint(&contents.path));
     }
     let secret = QuerySecret::from_file(name.text, &contents.bytes);
     match secret {
@@ -90,9 +89,9 @@ fn read(
                 findings
                     .warning(
                         file.span,
-                        format!("{what}: `{path}` holds so short a text that it can be guessed"),
+                        format!("{what}: the secret in `{path}` is so short that it can be guessed"),
                     )
-                    .hint("make one with `openssl rand -hex 32`, and register the URL with it again");
+                    .hint("create one with `openssl rand -hex 32`, and register the URL again");
             }
             if !secret.is_unreserved() {
                 findings
@@ -109,7 +108,7 @@ fn read(
         Err(fault) => {
             findings
                 .error(file.span, format!("{what}: `{path}` cannot be used as a secret in a URL: {fault}"))
-                .hint("write the value alone into it, as `openssl rand -hex 32` makes it");
+                .hint("write only the value to the file, for example from `openssl rand -hex 32`");
             None
         }
     }

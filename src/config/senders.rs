@@ -1,4 +1,4 @@
-//! `[[sender]]`: who we know, by which certificates, under whose signature.
+//! `[[sender]]`: a sender's name, CAs, rule and revocation lists.
 
 use super::anchors::{AnchorPurpose, anchors};
 use super::context::{Facts, ValidationContext};
@@ -13,11 +13,11 @@ use crate::policy::Sender;
 use crate::tls::trust::{Eku, SenderTrust};
 use crate::tls::verifier::TrustedSender;
 
-/// What is known of a sender, whether it can be used or not.
+/// A sender as configured, with or without errors.
 pub(super) struct SenderDraft<'a> {
-    /// As it was written; `None` where it is missing.
+    /// The name in the text; `None` if it is missing.
     pub(super) name: Option<Text<'a>>,
-    /// Whole, if nothing is wrong with it.
+    /// The sender, if it has no errors.
     pub(super) sender: Option<TrustedSender>,
 }
 

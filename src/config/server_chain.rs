@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
 
-use super::context::{Alone, Facts};
+use super::context::{Facts, NoChain};
 use super::findings::Findings;
 use super::raw::Span;
 use crate::devpki::is_development;
@@ -28,7 +28,7 @@ pub(super) fn report_chain(
         let (message, hint) = words(&fault);
         let message = format!("`{}`: {message}", path.display());
         if let ChainFault::Alone { has_issuer_address: false, issuer, .. } = fault {
-            facts.alone.push(Alone { span: span.clone(), message, hint, issuer });
+            facts.no_chain.push(NoChain { span: span.clone(), message, hint, issuer });
         } else {
             findings.warning(span, message).hint(hint);
         }
@@ -36,8 +36,8 @@ pub(super) fn report_chain(
 }
 
 /// Notes server certificates that are alone in their files, except where the issuer is a CA that a sender is known by.
-pub(super) fn report_alone(facts: &Facts, findings: &mut Findings) {
-    for Alone { span, message, hint, issuer } in &facts.alone {
+pub(super) fn report_no_chain(facts: &Facts, findings: &mut Findings) {
+    for NoChain { span, message, hint, issuer } in &facts.no_chain {
         let mut anchors = facts.certificates.iter().filter(|fact| fact.role == Role::Anchor);
         if !anchors.any(|anchor| anchor.subject == *issuer) {
             findings.note(span, message).hint(hint);

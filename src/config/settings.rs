@@ -1,4 +1,4 @@
-//! The result of a configuration: the settings of all modules, and facts to report.
+//! The settings of all modules, and the facts that the daemon reports.
 
 use std::path::PathBuf;
 
@@ -12,50 +12,50 @@ use crate::tls::server::{MinVersion, NamedPair};
 use crate::tls::verifier::TrustedSender;
 use crate::{admin, logging, sandbox, server, spool, watch};
 
-/// Everything, valid as a whole.
+/// A valid configuration.
 #[derive(Debug)]
 pub struct Settings {
-    /// The listener for senders.
+    /// Settings of the listener for senders.
     pub server: server::Settings,
-    /// How long to wait for what, and how many at once.
+    /// Timeouts and the limit of connections.
     pub limits: Limits,
-    /// How files are watched.
+    /// Settings of the file watcher.
     pub reload: watch::Settings,
-    /// Our side of a handshake.
+    /// The server's certificates and protocol versions.
     pub tls: Tls,
     /// The senders with their anchors, in the order of the policy's table.
     pub senders: Vec<TrustedSender>,
-    /// Who may deliver what where.
+    /// The senders, endpoints and paths.
     pub policy: Policy,
-    /// The spool.
+    /// Settings of the spool.
     pub spool: spool::Settings,
-    /// The name of the spool's group and its number.
+    /// The name and number of the spool's group.
     pub group: Option<(String, u32)>,
-    /// The admin listener.
+    /// Settings of the admin listener.
     pub admin: admin::Settings,
-    /// Logging.
+    /// Settings of the log.
     pub log: logging::Settings,
     /// The settings that take a restart.
     pub restart: RestartSettings,
-    /// What the process gives up.
+    /// Settings of the sandbox.
     pub sandbox: sandbox::Settings,
-    /// webhooks.toml and every file it names, as they were opened.
+    /// webhooks.toml and every file it names.
     pub files: Vec<PathBuf>,
-    /// What names their contents, all together.
+    /// The digest of the contents of all files.
     pub digest: Digest,
-    /// The certificates that matter, with their dates.
+    /// The certificates and revocation lists in use, with their dates.
     pub certificates: Vec<CertificateFact>,
-    /// What does not work because of time alone, in a sentence each.
+    /// Faults that are caused only by expired or not yet valid files, a sentence each.
     pub degraded: Vec<String>,
 }
 
-/// Our certificate and the oldest protocol.
+/// The server's certificates and the oldest accepted protocol version.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The chain and its key, shown where no other fits.
+    /// The default certificate chain and its key.
     pub key_pair: KeyPair,
-    /// More of them, chosen by the name that is asked for.
+    /// Additional ones, selected by the requested server name.
     pub extra: Vec<NamedPair>,
-    /// The oldest version that is spoken.
+    /// The oldest version that is accepted.
     pub min_version: MinVersion,
 }

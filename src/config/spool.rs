@@ -1,4 +1,4 @@
-//! `[spool]`: where deliveries are kept, and for which group.
+//! `[spool]`: the directory of the spool, its group, and the retention.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::spool::{Retention, Settings};
 
 /// The longest /etc/group, in bytes: some 50,000 groups.
 const GROUP_BYTES_MAX: u64 = 4 << 20;
-/// As `keep_failed` is written to keep everything.
+/// The value of `keep_done` and `keep_failed` that keeps all entries.
 const FOREVER: &str = "forever";
 
 /// The settings, and the name and number of the group.
@@ -30,8 +30,8 @@ pub(super) fn spool(
         Field::Is(found) => {
             if found.text.is_empty() || found.text.contains('\0') {
                 findings
-                    .error(found.span, "`directory` is not the name of a folder")
-                    .hint("the default is `spool`, beside this file");
+                    .error(found.span, "`directory` is not the path of a directory")
+                    .hint("the default is `spool`, in the directory of this file");
             }
             found.text
         }
@@ -50,7 +50,7 @@ pub(super) fn spool(
     (settings, group)
 }
 
-/// How long to keep entries; `None` means forever.
+/// The time after which entries are removed; `None` means never.
 fn retention(key: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<Duration> {
     reader.value(key, findings, |found, findings| {
         if found.text == FOREVER {
@@ -59,8 +59,8 @@ fn retention(key: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<
         match found.text.parse::<HumanDuration>() {
             Ok(HumanDuration(time)) if time > Duration::ZERO => return Some(Some(time)),
             Ok(_) => findings
-                .error(found.span, format!("`{key}` is `{}`: nothing would be kept", found.text))
-                .hint("let consumers delete entries instead of moving them, or write how long to keep them"),
+                .error(found.span, format!("`{key}` is `{}`, so no entry would be kept", found.text))
+                .hint("let consumers delete entries instead of moving them, or write a longer time"),
             Err(fault) => findings
                 .error(found.span, format!("`{key}` is neither a time nor `{FOREVER}`: {fault}"))
                 .hint(format!("write one of `{key} = \"7d\"` and `{key} = \"{FOREVER}\"`")),
@@ -69,14 +69,14 @@ fn retention(key: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<
     })
 }
 
-/// The number of a group; none for the empty name.
+/// The number of a group; `None` for an empty name and for an unknown group, which is reported.
 fn group(named: Text<'_>, context: &mut ValidationContext, findings: &mut Findings) -> Option<u32> {
     if named.text.is_empty() {
         return None;
     }
     if named.text.bytes().all(|byte| byte.is_ascii_digit()) {
         let number = named.text.parse().ok();
-        // The largest number means "unchanged" to chown(2).
+        // chown(2) leaves the group unchanged for the largest number.
         if number.is_none_or(|number: u32| number == u32::MAX) {
             findings
                 .error(named.span, format!("`{}` is too large for the number of a group", named.text))
@@ -92,7 +92,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext, findings: &mut Findin
     if found.is_none() {
         findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
             format!(
-                "make it with `groupadd --system {}`, or write the number of a group that is kept elsewhere",
+                "create it with `groupadd --system {}`, or write the number of a group of another database",
                 named.text
             ),
         );
@@ -100,7 +100,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext, findings: &mut Findin
     found
 }
 
-/// `name:password:number:members` (group(5)).
+/// Finds the number in lines of the form `name:password:number:members` (group(5)).
 fn number_of(name: &str, groups: &str) -> Option<u32> {
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -9,7 +9,7 @@ use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
 use super::context::{Facts, ValidationContext, section, sections};
 use super::files::Contents;
 use super::findings::Findings;
-use super::mount::keep_private;
+use super::mount::private_file_hint;
 use super::raw::{Node, Span};
 use super::reader::{Field, Reader, Text};
 use super::schema;
@@ -230,7 +230,7 @@ fn rights(at: Text<'_>, contents: &Contents, findings: &mut Findings) {
             at.span,
             format!("`{path}` can be read or changed by every user of this machine (mode {mode:04o})"),
         )
-        .hint(keep_private(&contents.path));
+        .hint(private_file_hint(&contents.path));
 }
 
 fn pair(

@@ -1,4 +1,4 @@
-//! From the tree of webhooks.toml to settings, table by table; all findings at once.
+//! Validates webhooks.toml table by table, and reports all findings at once.
 
 use super::admin::admin;
 use super::context::{Facts, ValidationContext, sections};
@@ -9,12 +9,12 @@ use super::raw::Table;
 use super::reader::Reader;
 use super::reload::reload;
 use super::restart::RestartSettings;
-use super::routes::{look_at, policy};
+use super::routes::{check_senders, policy};
 use super::sandbox::sandbox;
 use super::schema;
 use super::senders::senders;
 use super::server::server;
-use super::server_chain::report_alone;
+use super::server_chain::report_no_chain;
 use super::settings::Settings;
 use super::spool::spool;
 use super::tls::tls;
@@ -42,7 +42,7 @@ pub(super) fn validate(
     let endpoint_tables = sections(node("endpoint"), "endpoint", findings);
     let endpoint_drafts = endpoints(&endpoint_tables, &sender_drafts, context, findings);
     if !endpoint_drafts.is_empty() {
-        look_at(&sender_drafts, &endpoint_drafts, findings);
+        check_senders(&sender_drafts, &endpoint_drafts, findings);
     }
     let count = sender_drafts.len();
     let senders: Vec<_> = sender_drafts.into_iter().filter_map(|draft| draft.sender).collect();
@@ -51,7 +51,7 @@ pub(super) fn validate(
     if senders.len() != count || senders.is_empty() || endpoint_drafts.is_empty() {
         return None;
     }
-    report_alone(&facts, findings);
+    report_no_chain(&facts, findings);
     Some(Settings {
         server,
         limits,

@@ -20,7 +20,7 @@ use context::SpoolContext;
 /// # Errors
 /// When it cannot be done.
 pub fn spool(config: &Path, command: &SpoolCommand) -> Result<Exit, Failure> {
-    let context = SpoolContext::new(crate::config::spool_folder(config)?)?;
+    let context = SpoolContext::new(crate::config::spool_settings(config)?)?;
     match command {
         SpoolCommand::List(args) => list::list(&context, args),
         SpoolCommand::Show(args) => show::show(&context, args),
