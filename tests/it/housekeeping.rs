@@ -25,7 +25,7 @@ fn what_is_not_whole_is_set_aside_and_what_was_kept_long_enough_goes() {
 
     let daemon = world.start();
     let line = daemon.logged("entry not intact", |_| true);
-    assert_eq!(line["fault"], "its payload has 3 bytes, and its envelope says 4");
+    assert_eq!(line["fault"], "its payload has 3 bytes instead of the 4 in its envelope");
     assert!(world.path(&format!("spool/corrupt/{}", names[0])).exists());
     eventually("what is done goes", || (!at("done", &names[1]).exists()).then_some(()));
     assert!(at("failed", &names[2]).exists() && at("new", &names[3]).exists());

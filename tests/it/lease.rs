@@ -270,6 +270,6 @@ fn an_entry_in_the_queue_of_another_endpoint_is_a_defect() {
     let verified = spool(&world, &["verify", "--endpoint", "second"]);
     assert_eq!(verified.status.code(), Some(1));
     let told = String::from_utf8_lossy(&verified.stderr).into_owned();
-    assert!(told.contains("that of an entry of endpoint `pix`"), "{told}");
+    assert!(told.contains("belongs to an entry of endpoint `pix`"), "{told}");
     assert!(world.path(&format!("spool/corrupt/{}.hook", ids[0])).exists());
 }

@@ -153,7 +153,7 @@ fn what_is_not_whole_is_set_aside_and_never_lost() {
     assert!(of(&ids[1])["moved_to"].as_str().unwrap().contains("/corrupt/"), "its consumer has no lease");
     assert!(
         String::from_utf8_lossy(&output.stderr)
-            .contains("is not whole: its payload has 4 bytes, and its envelope says 5")
+            .contains("its payload has 4 bytes instead of the 5 in its envelope")
     );
     assert_eq!(fs::read_dir(world.path("spool/corrupt")).unwrap().count(), 4);
     assert_eq!(

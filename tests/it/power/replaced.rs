@@ -39,7 +39,7 @@ fn assert_refuses_with_both_places(ground: &Ground, daemon: &Daemon, case: &str)
     assert_eq!(status, 503, "{case}");
     assert!(reasons.contains("\"spool_failing\""), "{case}: {reasons}");
     assert!(reasons.contains(&ground.spool.display().to_string()), "{case}: {reasons}");
-    assert!(reasons.contains("is not the one that is held open (device "), "{case}: {reasons}");
+    assert!(reasons.contains("is not the directory that the daemon has open (device "), "{case}: {reasons}");
     daemon.logged("spool directory replaced; deliveries get 503", |_| true);
 }
 

@@ -84,7 +84,7 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
     let failings = daemon.log_text().lines().filter(fits).count();
     eprintln!("{kind:?} {form:?}, {left} bytes left: {tally:?}, failing {failings} times");
     assert_eq!(
-        daemon.log_text().contains("overlayfs: in a container"),
+        daemon.log_text().contains("overlayfs, which is removed"),
         form == Form::Overlay,
         "{complaints}"
     );
