@@ -26,6 +26,6 @@ impl ReadScope {
 
     /// Whether a file can be read, its rights aside.
     pub(super) fn holds(&self, path: &Path) -> bool {
-        self.readable.holds(path)
+        self.readable.contains(path)
     }
 }
