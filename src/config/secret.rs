@@ -67,7 +67,7 @@ fn read(name: Text<'_>, file: Text<'_>, shown: &str, context: &mut ValidationCon
     });
     let contents = contents.ok()?;
     let path = contents.path.display();
-    if contents.mode & OTHERS != 0 && !credentials::holds(&contents.path) {
+    if contents.mode & OTHERS != 0 && !credentials::is_credential(&contents.path) {
         let mode = contents.mode & 0o7777;
         context
             .findings

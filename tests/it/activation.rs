@@ -115,7 +115,7 @@ fn a_socket_that_is_not_passed_or_not_fit_is_said() {
     listen(&world, "\"systemd:https\"", "[\"unix:run/admin.sock\"]");
     let (code, said) = run(&["other=127.0.0.1"]);
     assert_eq!(code, Some(73), "{said}");
-    assert!(said.contains("systemd passes no socket for `systemd:https`; there are: other"), "{said}");
+    assert!(said.contains("systemd passes no socket for `systemd:https`; it passes: other"), "{said}");
     let (code, said) = run(&[]);
     assert_eq!(code, Some(73), "{said}");
     assert!(said.contains("systemctl enable --now hookspool.socket"), "{said}");
