@@ -225,7 +225,7 @@ mod tests {
         // The directory that makes `pix` an endpoint.
         contents.names.insert("/spool/pix".into(), 9);
         contents.write(9, 0, b"");
-        let clock = Clock::standing_at(now.parse::<Timestamp>().unwrap());
+        let clock = Clock::fixed_at(now.parse::<Timestamp>().unwrap());
         let setting = RetentionSetting(Arc::new(Mutex::new(retention)));
         (
             Worker {

@@ -222,7 +222,7 @@ proptest! {
         // What the endpoint lists, in an order that is not the senders' own.
         let listed: Vec<_> = listed.into_iter().rev().filter(|index| *index < senders.len()).collect();
         let trusted = senders.iter().enumerate().map(|(index, drawn)| drawn.trusted(index)).collect();
-        let verifier = SenderVerifier::new(trusted, Clock::standing_at(now()));
+        let verifier = SenderVerifier::new(trusted, Clock::fixed_at(now()));
         let decision = verifier.judge(&world().leaves[place].der, &[]);
         let owners: Vec<_> =
             senders.iter().enumerate().filter(|(_, drawn)| drawn.owns(place)).map(|(index, _)| index).collect();

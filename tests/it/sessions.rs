@@ -156,7 +156,7 @@ struct Timed {
 impl Timed {
     fn start() -> Self {
         let world = World::new();
-        let clock = Clock::standing_at(Timestamp::now());
+        let clock = Clock::fixed_at(Timestamp::now());
         let loaded = config::load(&world.path("webhooks.toml"), clock.now()).unwrap();
         let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -99,7 +99,7 @@ mod tests {
                 sender,
                 trust: SenderTrust { anchors: vec![anchor], eku: Eku::Client, revocation: None },
             };
-            let verifier = SenderVerifier::new(vec![trusted], Clock::standing_at(now));
+            let verifier = SenderVerifier::new(vec![trusted], Clock::fixed_at(now));
             let judge = |issued: devpki::Issued| verifier.judge(&issued.certificate, &[]);
             let admitted = judge(root.client("client").expect("a client")).expect("let in");
             assert_eq!(admitted.identity.subject.as_str(), "CN=client,O=hookspool development");
