@@ -1,6 +1,7 @@
-//! The only place that asks the system what time it is, the names of temporary files aside.
+//! The only code that reads the system's time of day, except for the names of temporary files.
 //!
-//! Everything that judges by time is handed a [`Clock`], so that a test can own the time. Durations and deadlines use tokio's clock, which tests can pause.
+//! Code whose decisions depend on the time receives a [`Clock`], so that tests can set the time. Durations and
+//! deadlines use tokio's clock, which tests can pause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,47 +9,47 @@ use std::time::Duration;
 
 pub use jiff::Timestamp;
 
-/// Where the time of day comes from.
+/// A source of the time of day.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The system's clock.
+    /// The system clock.
     #[default]
     System,
-    /// A clock that stands still until a test moves it; microseconds since the epoch.
-    Test(Arc<AtomicI64>),
+    /// A clock that changes only with [`Clock::advance`], in microseconds since the epoch.
+    Fixed(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock for tests, standing at `at`.
-    pub fn standing_at(at: Timestamp) -> Self {
-        Self::Test(Arc::new(AtomicI64::new(at.as_microsecond())))
+    /// A clock that is fixed at `at`.
+    pub fn fixed_at(at: Timestamp) -> Self {
+        Self::Fixed(Arc::new(AtomicI64::new(at.as_microsecond())))
     }
 
-    /// The time now, in UTC.
+    /// The current time, in UTC.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
-            Self::Test(at) => {
+            Self::Fixed(at) => {
                 Timestamp::from_microsecond(at.load(Ordering::Relaxed)).unwrap_or(Timestamp::MAX)
             }
         }
     }
 
-    /// Moves a test clock forward; the system's clock is left alone.
+    /// Advances a fixed clock; has no effect on the system clock.
     pub fn advance(&self, by: Duration) {
-        if let Self::Test(at) = self {
+        if let Self::Fixed(at) = self {
             let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
             at.fetch_add(micros, Ordering::Relaxed);
         }
     }
 }
 
-/// `at` as RFC 3339 with microseconds, the form that envelopes carry.
+/// Formats a time as in RFC 3339, in UTC with microseconds. Envelopes contain this form.
 pub fn rfc3339_micros(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// How far `then` lies from `now`, for people: `in 3 days`, `2 hours ago`.
+/// Formats the difference between two times for people: `in 3 days`, `2 hours ago`.
 pub fn distance(now: Timestamp, then: Timestamp) -> String {
     let seconds = then.as_second() - now.as_second();
     let (count, unit) = match seconds.unsigned_abs() {
@@ -65,13 +66,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn envelopes_carry_microseconds_in_utc() {
+    fn envelope_times_have_microseconds_in_utc() {
         let at: Timestamp = "2026-11-23T14:01:00.1234567-03:00".parse().expect("a timestamp");
         assert_eq!(rfc3339_micros(at), "2026-11-23T17:01:00.123456Z");
     }
 
     #[test]
-    fn distances_read_like_speech() {
+    fn distances_are_formatted_for_people() {
         let now: Timestamp = "2026-11-23T00:00:00Z".parse().expect("a timestamp");
         let then = |s: &str| distance(now, s.parse().expect("a timestamp"));
         assert_eq!(then("2026-11-20T00:00:00Z"), "3 days ago");
@@ -80,8 +81,8 @@ mod tests {
     }
 
     #[test]
-    fn a_test_clock_moves_only_when_told() {
-        let clock = Clock::standing_at("2026-11-23T00:00:00Z".parse().expect("a timestamp"));
+    fn fixed_clock_changes_only_with_advance() {
+        let clock = Clock::fixed_at("2026-11-23T00:00:00Z".parse().expect("a timestamp"));
         let before = clock.now();
         clock.advance(Duration::from_secs(60));
         assert_eq!(clock.now().as_second() - before.as_second(), 60);

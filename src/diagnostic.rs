@@ -1,7 +1,7 @@
-//! A finding with a place and a hint, and the report that collects findings.
+//! Findings with a place and a hint, and the report that collects them.
 //!
-//! Messages hold foreign text as it came; it is escaped here, once, where it is shown. Columns are
-//! counted in characters, from 1, as editors do.
+//! Messages may contain untrusted text, which is escaped only here, when it is shown. Columns are counted in
+//! characters, from 1, as in editors.
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
@@ -13,65 +13,65 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::escape::Escaped;
 use crate::secrets::{NOT_SHOWN, SecretLines, without_secrets};
 
-/// How many characters of a source line are shown; a longer line is cut around the caret.
+/// The most characters of a source line that are shown. A longer line is truncated on both sides of the caret.
 const LINE_CHARS_MAX: usize = 100;
-/// How many of them stand before the caret in a line that is cut.
+/// The characters before the caret in a truncated line.
 const LINE_CHARS_BEFORE: usize = 40;
 
-/// A text that findings point into.
+/// A text to which findings refer.
 #[derive(Debug)]
 pub struct SourceFile {
     name: String,
     text: String,
     line_starts: Vec<usize>,
-    /// Lines that are or may be a private key's, from 1.
+    /// The lines that are or may be part of a private key, from 1.
     secret_lines: SecretLines,
 }
 
-/// A stretch of a source file, in bytes.
+/// A range of bytes in a source file.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The file.
+    /// The source file.
     pub file: Arc<SourceFile>,
-    /// The bytes.
+    /// The range.
     pub span: Range<usize>,
 }
 
-/// How bad it is.
+/// How severe a finding is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It cannot stay like this.
+    /// The configuration cannot be used.
     Error,
-    /// It works, and is probably not meant.
+    /// The configuration can be used, but is probably not intended.
     Warning,
-    /// Good to know.
+    /// Information.
     Note,
 }
 
-/// One finding.
+/// A finding of the validation.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Where, if it has a place.
+    /// The place in a source file, if it has one.
     pub place: Option<Place>,
-    /// What was found, and what was expected. Lower case, no full stop.
+    /// What was found and what was expected. It begins in lowercase and has no final period.
     pub message: String,
-    /// What to do.
+    /// How to correct it.
     pub hint: Option<String>,
-    /// Only time brought this: the same files were fine once, or will be. `run` starts all the same.
-    /// With what it befell, so that what is in force can be told from what is new.
+    /// For a finding that only the time causes, because the same files were or will be valid: the digest of the
+    /// certificate or list, which shows whether it is already in force. Such a finding does not prevent a start.
     pub by_time: Option<String>,
 }
 
-/// Findings, in the order of their places.
+/// Findings, sorted by their places.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     findings: Vec<Diagnostic>,
 }
 
-/// A finding as programs are shown it. The names are a promise.
+/// A finding in the form for programs. The keys are part of the contract.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
     /// `error`, `warning` or `note`.
@@ -82,14 +82,14 @@ pub struct Finding {
     pub line: Option<usize>,
     /// The column, from 1, in characters.
     pub column: Option<usize>,
-    /// What was found.
+    /// The message.
     pub message: String,
-    /// What to do.
+    /// How to correct it.
     pub hint: Option<String>,
 }
 
 impl Finding {
-    /// As in `webhooks.toml:3:1`, if it has a place.
+    /// The place, as in `webhooks.toml:3:1`, if it has one.
     pub fn place(&self) -> Option<String> {
         match (&self.file, self.line, self.column) {
             (Some(file), Some(line), Some(column)) => Some(format!("{file}:{line}:{column}")),
@@ -108,7 +108,7 @@ impl fmt::Display for Finding {
 }
 
 impl SourceFile {
-    /// A text under the name that is shown for it.
+    /// Creates a source file from its displayed name and its text.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         let text = text.into();
         let line_starts =
@@ -117,28 +117,28 @@ impl SourceFile {
         Arc::new(Self { name: name.into(), text, line_starts, secret_lines })
     }
 
-    /// The name that is shown.
+    /// The name shown in findings.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text.
+    /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The line of a byte, from 1.
+    /// The line of a byte offset, from 1.
     pub fn line(&self, byte: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= byte)
     }
 
-    /// The column of a byte, from 1, in characters.
+    /// The column of a byte offset, from 1, in characters.
     pub fn column(&self, byte: usize) -> usize {
         let start = self.line_start(self.line(byte));
         self.slice(start..byte).chars().count() + 1
     }
 
-    /// The first line that is PEM or the text of a key instead of what was expected; comments aside.
+    /// The range of the first line, except comments, that is PEM or the text of a key.
     pub fn pem_text(&self) -> Option<Range<usize>> {
         let line = self.secret_lines.first?;
         let end = self.line_starts.get(line).map_or(self.text.len(), |next| next - 1);
@@ -154,7 +154,7 @@ impl SourceFile {
         self.slice(self.line_start(line)..end).trim_end_matches(['\n', '\r'])
     }
 
-    /// Empty rather than a panic where a span lies askew.
+    /// The text of a range; empty if the range is not valid.
     fn slice(&self, span: Range<usize>) -> &str {
         self.text.get(span).unwrap_or_default()
     }
@@ -166,19 +166,19 @@ impl Diagnostic {
         Self { severity, place, message: without_secrets(&message.into()), hint: None, by_time: None }
     }
 
-    /// What to do about it.
+    /// Sets the hint.
     pub fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
         self.hint = Some(without_secrets(&hint.into()));
         self
     }
 
-    /// Says that only time brought it, and upon what: the digest of a certificate or a list.
-    pub fn by_time(&mut self, upon: impl Into<String>) -> &mut Self {
-        self.by_time = Some(upon.into());
+    /// Marks the finding as caused only by the time. `subject` is the digest of the certificate or list.
+    pub fn by_time(&mut self, subject: impl Into<String>) -> &mut Self {
+        self.by_time = Some(subject.into());
         self
     }
 
-    /// For programs.
+    /// Converts the finding to the form for programs.
     pub fn to_finding(&self) -> Finding {
         let place = self.place.as_ref();
         Finding {
@@ -191,9 +191,9 @@ impl Diagnostic {
         }
     }
 
-    /// For people: the place first, the line, a caret, a hint.
-    pub fn render(&self, colour: bool) -> String {
-        let paint = Paint { on: colour, severity: self.severity };
+    /// Formats the finding for people: the place, the message, the source line with carets, and the hint.
+    pub fn render(&self, color: bool) -> String {
+        let style = Style { on: color, severity: self.severity };
         let mut out = String::new();
         let mut margin = String::from(" ");
         if let Some(place) = &self.place {
@@ -204,14 +204,14 @@ impl Diagnostic {
         let _ = writeln!(
             out,
             "{} {}",
-            paint.strong(&format!("{}:", self.severity.word())),
+            style.strong(&format!("{}:", self.severity.word())),
             Escaped(&self.message)
         );
         if let Some(place) = &self.place {
             let excerpt = Excerpt::of(place);
             let _ = writeln!(out, "  {} | {}", place.file.line(place.span.start), excerpt.line);
             if excerpt.carets > 0 {
-                let caret = paint.strong(&"^".repeat(excerpt.carets));
+                let caret = style.strong(&"^".repeat(excerpt.carets));
                 let _ = writeln!(out, "{margin} | {}{caret}", " ".repeat(excerpt.indent));
             }
         }
@@ -232,7 +232,7 @@ impl Severity {
     }
 }
 
-/// The piece of a line around a place, and where the carets go; both in columns of a terminal.
+/// The part of a line around a place, and the position of the carets in terminal columns.
 struct Excerpt {
     line: String,
     indent: usize,
@@ -274,7 +274,8 @@ impl Excerpt {
     }
 }
 
-/// A character as it is shown, with the columns it takes: a tab is one blank, so carets stay true.
+/// Returns a character as it is shown, and its width in columns. A tab is shown as one space, so that carets are
+/// aligned.
 fn shown(c: char) -> (String, usize) {
     if c == '\t' {
         return (" ".to_owned(), 1);
@@ -284,12 +285,12 @@ fn shown(c: char) -> (String, usize) {
     (text, width)
 }
 
-struct Paint {
+struct Style {
     on: bool,
     severity: Severity,
 }
 
-impl Paint {
+impl Style {
     fn strong(&self, text: &str) -> String {
         let code = match self.severity {
             Severity::Error => "1;31",
@@ -301,7 +302,7 @@ impl Paint {
 }
 
 impl Report {
-    /// Puts findings in the order of their places; those without one come last.
+    /// Sorts findings by their places. Findings without a place come last.
     pub fn new(mut findings: Vec<Diagnostic>) -> Self {
         findings.sort_by_key(|finding| {
             finding
@@ -312,45 +313,45 @@ impl Report {
         Self { findings }
     }
 
-    /// This report with more findings.
+    /// Returns this report with additional findings.
     #[must_use]
     pub fn with(&self, more: Vec<Diagnostic>) -> Self {
         Self::new(self.findings.iter().cloned().chain(more).collect())
     }
 
-    /// All of them.
+    /// All findings.
     pub fn findings(&self) -> &[Diagnostic] {
         &self.findings
     }
 
-    /// How many errors there are, those by time included.
+    /// The number of errors, including those caused by the time.
     pub fn errors(&self) -> usize {
         self.count(Severity::Error)
     }
 
-    /// How many warnings there are.
+    /// The number of warnings.
     pub fn warnings(&self) -> usize {
         self.count(Severity::Warning)
     }
 
-    /// Whether anything but time is wrong.
+    /// Whether there is an error that is not caused only by the time.
     pub fn forbids_start(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error && finding.by_time.is_none())
     }
 
-    /// Whether anything is wrong but what time brought upon what is in force already.
+    /// Whether there is an error, except those that the time causes for certificates and lists already in force.
     pub fn forbids_reload(&self, in_force: impl Fn(&str) -> bool) -> bool {
         let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
-        errors.map(|finding| finding.by_time.as_deref()).any(|upon| !upon.is_some_and(&in_force))
+        errors.map(|finding| finding.by_time.as_deref()).any(|subject| !subject.is_some_and(&in_force))
     }
 
-    /// Everything for people, with an empty line between findings.
-    pub fn render(&self, colour: bool) -> String {
-        let rendered: Vec<_> = self.findings.iter().map(|finding| finding.render(colour)).collect();
+    /// Formats all findings for people, separated by empty lines.
+    pub fn render(&self, color: bool) -> String {
+        let rendered: Vec<_> = self.findings.iter().map(|finding| finding.render(color)).collect();
         rendered.join("\n")
     }
 
-    /// As in `2 errors, 1 warning`.
+    /// Counts the errors and warnings, as in `2 errors, 1 warning`.
     pub fn summary(&self) -> String {
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         match (self.errors(), self.warnings()) {
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_shows_its_place_its_line_and_a_caret() {
+    fn rendered_finding_has_place_line_carets_and_hint() {
         let text = "a = 1\nä = \"x\"\n";
         assert_eq!(
             finding(text, 11..14).render(false),
@@ -387,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn carets_stand_under_what_they_mean_behind_tabs_and_wide_characters() {
+    fn carets_are_aligned_after_tabs_wide_and_escaped_characters() {
         for (text, span, indent) in [("\ta = x", 5..6, 5), ("日 = x", 6..7, 5), ("\x1b = x", 4..5, 9)] {
             let rendered = finding(text, span).render(false);
             let caret = rendered.lines().nth(2).expect("a line of carets");
@@ -396,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_caret() {
+    fn long_line_is_truncated_around_the_caret() {
         let text = format!("{}HERE{}", "x".repeat(400), "y".repeat(400));
         let rendered = finding(&text, 400..404).render(false);
         let lines: Vec<_> = rendered.lines().collect();
@@ -407,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_cannot_act_on_the_terminal() {
+    fn control_characters_in_findings_are_escaped() {
         let mut finding = finding("x", 0..1);
         finding.message = "bad \x1b[2J".to_owned();
         assert!(!finding.render(false).contains('\x1b'));
@@ -415,13 +416,13 @@ mod tests {
     }
 
     #[test]
-    fn a_span_past_the_end_is_shown_at_the_end() {
+    fn span_past_the_end_is_shown_at_the_end() {
         assert!(finding("a = ", 4..4).render(false).contains("    |     ^"));
         assert!(finding("a\n", 2..9).render(false).starts_with("webhooks.toml:2:1:"));
     }
 
     #[test]
-    fn programs_get_nulls_where_nothing_is_known() {
+    fn finding_without_a_place_has_null_keys() {
         let finding = Diagnostic::new(Severity::Note, None, "m");
         let json = serde_json::to_value(finding.to_finding()).expect("JSON");
         let expected = serde_json::json!({"severity": "note", "file": null, "line": null, "column": null,

@@ -1,7 +1,6 @@
-//! The envelope: what is recorded of a delivery, in the first line of its entry.
+//! The envelope: the metadata of a delivery, in the first line of its entry.
 //!
-//! This is the contract with consumers: keys are only ever added. Version 1, as `docs/formats.md`
-//! describes it.
+//! It is the contract with consumers: later releases only add keys. `docs/formats.md` describes version 1.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,15 +13,15 @@ use uuid::{ClockSequence as _, ContextV7, Uuid};
 use crate::clock::Timestamp;
 use crate::hex::Hex;
 
-/// The version that this program writes.
+/// The envelope version that this release writes.
 pub const ENVELOPE_VERSION: u32 = 1;
 
-/// The name of an entry: a UUIDv7 (RFC 9562), ordered by time and never reused.
+/// The ID of an entry: a UUIDv7 (RFC 9562), ordered by time and never reused.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EntryId(Uuid);
 
 impl EntryId {
-    /// A new name by the system's clock, for what needs no place in the order of entries: [`EntryIds`] names entries.
+    /// A new ID from the system clock, for uses other than entries. IDs of entries come from [`EntryIds`].
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
@@ -32,7 +31,7 @@ impl EntryId {
         self.0.as_bytes()
     }
 
-    /// When it was made, to the millisecond (RFC 9562, 5.7).
+    /// The time in the ID, in milliseconds (RFC 9562, section 5.7).
     pub fn made_at(&self) -> Timestamp {
         i64::try_from(self.millisecond())
             .ok()
@@ -40,13 +39,13 @@ impl EntryId {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// The first 48 bits.
+    /// The milliseconds since the epoch, which are the first 48 bits.
     fn millisecond(&self) -> u64 {
         let [a, b, c, d, e, f, ..] = *self.as_bytes();
         u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 
-    /// The name with these bytes.
+    /// The ID with these bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
@@ -72,38 +71,39 @@ impl Serialize for EntryId {
     }
 }
 
-/// Names for entries, each greater than all before it, whatever the clock does. They carry the time at which the entry
-/// arrived, or, while the clock is behind an earlier name, the time of that name.
+/// Generates IDs for entries. Each is greater than all previous ones, even if the clock goes back. An ID contains the
+/// arrival time of its entry, or, while the clock is behind a previous ID, the time of that ID.
 #[derive(Debug)]
 pub struct EntryIds(Mutex<ContextV7>);
 
 impl EntryIds {
-    /// Names greater than `greatest`, the greatest that is known from an earlier run.
+    /// Creates a generator of IDs greater than `greatest`, the greatest ID of an earlier run.
     pub fn after(greatest: Option<EntryId>) -> Self {
         let context = ContextV7::new();
         if let Some(id) = greatest {
-            // From the next millisecond on, whatever follows the time in that name.
-            let (seconds, nanoseconds) = parts(id.millisecond().saturating_add(1));
+            // Begins with the next millisecond, so that the bits after the time in `greatest` do not matter.
+            let (seconds, nanoseconds) = seconds_and_nanoseconds(id.millisecond().saturating_add(1));
             context.generate_timestamp_sequence(seconds, nanoseconds);
         }
         Self(Mutex::new(context))
     }
 
-    /// The next name, for an entry that arrives at `now`.
+    /// The next ID, for an entry that arrives at `now`.
     pub fn next(&self, now: Timestamp) -> EntryId {
-        let (seconds, nanoseconds) = parts(u64::try_from(now.as_millisecond()).unwrap_or(0));
+        let (seconds, nanoseconds) =
+            seconds_and_nanoseconds(u64::try_from(now.as_millisecond()).unwrap_or(0));
         let context = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         EntryId(Uuid::new_v7(uuid::Timestamp::from_unix(&*context, seconds, nanoseconds)))
     }
 }
 
-/// Seconds and nanoseconds since the epoch.
-fn parts(milliseconds: u64) -> (u64, u32) {
+/// Converts milliseconds since the epoch to seconds and nanoseconds.
+fn seconds_and_nanoseconds(milliseconds: u64) -> (u64, u32) {
     let nanoseconds = u32::try_from(milliseconds % 1000).map_or(0, |millisecond| millisecond * 1_000_000);
     (milliseconds / 1000, nanoseconds)
 }
 
-/// SHA-256 of a payload, taken while its pieces arrive.
+/// Computes the SHA-256 of a payload while its pieces arrive.
 #[derive(Clone)]
 pub struct PayloadDigest(Context);
 
@@ -119,7 +119,7 @@ impl PayloadDigest {
         self.0.update(piece);
     }
 
-    /// The digest of all pieces.
+    /// Returns the digest of all pieces.
     pub fn finish(self) -> Sha256 {
         let mut digest = [0; 32];
         digest.copy_from_slice(self.0.finish().as_ref());
@@ -127,7 +127,7 @@ impl PayloadDigest {
     }
 }
 
-/// A payload's digest, shown in lower-case hex.
+/// The digest of a payload, displayed in lowercase hex.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Sha256([u8; 32]);
 
@@ -143,88 +143,88 @@ impl Serialize for Sha256 {
     }
 }
 
-/// What is recorded of a delivery.
+/// The metadata of a delivery.
 #[derive(Clone, Debug, Serialize)]
 pub struct Envelope<'a> {
-    /// [`ENVELOPE_VERSION`].
+    /// Always [`ENVELOPE_VERSION`].
     pub version: u32,
-    /// The entry's name.
+    /// The entry's ID.
     pub id: EntryId,
-    /// When the request's headers were complete, RFC 3339 in UTC with microseconds.
+    /// When the headers of the request were complete, as in RFC 3339, in UTC with microseconds.
     pub received_at: String,
-    /// The endpoint's name.
+    /// The name of the endpoint.
     pub endpoint: &'a str,
-    /// The sender.
+    /// The name of the sender.
     pub sender: &'a str,
-    /// The suffix the request target ended with, without its slash.
+    /// The suffix at the end of the request target, without its slash.
     pub event: Option<&'a str>,
-    /// The request as it came.
+    /// The request.
     pub request: RequestFacts<'a>,
-    /// Who delivered.
+    /// The peer that delivered.
     pub peer: &'a PeerFacts,
-    /// The set of certificates and configuration that judged the peer.
+    /// The generation of certificates and configuration that authorized the request.
     pub generation: u64,
     /// The payload that follows.
     pub payload: PayloadFacts<'a>,
-    /// The first entry that was stored for this endpoint with this payload, if it is remembered.
+    /// The first entry of this endpoint with the same payload, if it is still in the memory of recent payloads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<EntryId>,
 }
 
-/// The request as it came. Bytes are written as code points (ISO-8859-1), so that none is lost.
+/// The request as received. Bytes are written as code points (ISO-8859-1), so that none is lost.
 #[derive(Clone, Debug, Serialize)]
 pub struct RequestFacts<'a> {
     /// Always `POST` in this version.
     pub method: &'a str,
-    /// The path, undecoded.
+    /// The path, not decoded.
     pub path: String,
-    /// What follows the question mark.
+    /// The query, without the question mark.
     pub query: Option<String>,
     /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
     pub http_version: String,
-    /// Names in lower case, values as they came.
+    /// The headers in their order: names in lowercase, values unchanged.
     pub headers: Vec<(&'a str, String)>,
 }
 
-/// Who delivered, as the handshake proved it; the same for all deliveries of a connection.
+/// The peer as authenticated in the handshake, which is the same for all deliveries of a connection.
 #[derive(Clone, Debug, Serialize)]
 pub struct PeerFacts {
-    /// Address and port.
+    /// The address and port.
     pub address: String,
-    /// RFC 4514.
+    /// The subject of the certificate, as in RFC 4514.
     pub subject: String,
-    /// RFC 4514.
+    /// The issuer of the certificate, as in RFC 4514.
     pub issuer: String,
-    /// Where the certificate has exactly one.
+    /// The common name, if the certificate has exactly one.
     pub common_name: Option<String>,
-    /// Lower-case hex.
+    /// The serial number in lowercase hex.
     pub serial: String,
-    /// Of the certificate.
+    /// The SHA-256 of the certificate in lowercase hex.
     pub sha256: String,
-    /// Of its key.
+    /// The SHA-256 of the certificate's public key (SubjectPublicKeyInfo) in lowercase hex.
     pub spki_sha256: String,
-    /// RFC 3339.
+    /// The beginning of the validity, as in RFC 3339.
     pub not_before: String,
-    /// RFC 3339.
+    /// The end of the validity, as in RFC 3339.
     pub not_after: String,
     /// `TLSv1.2` or `TLSv1.3`.
     pub tls_version: &'static str,
-    /// The IANA name.
+    /// The IANA name of the cipher suite.
     pub cipher_suite: String,
 }
 
-/// What a reader checks the payload against.
+/// The length and digest with which a consumer checks the payload.
 #[derive(Clone, Debug, Serialize)]
 pub struct PayloadFacts<'a> {
-    /// In bytes.
+    /// The length in bytes.
     pub length: usize,
-    /// Lower-case hex.
+    /// The digest, in lowercase hex.
     pub sha256: Sha256,
-    /// As the sender called it.
+    /// The `Content-Type` that the sender gave.
     pub content_type: Option<&'a str>,
 }
 
-/// Bytes as text, one code point a byte (ISO-8859-1): nothing is lost, whatever they were.
+/// Converts bytes to text with one code point for each byte (ISO-8859-1), which loses nothing.
 pub fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_lower_case_version_7_and_in_order() {
+    fn ids_are_lowercase_version_7_and_in_order() {
         let ids: Vec<_> = (0..10_000).map(|_| EntryId::fresh()).collect();
         assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]));
         let text = ids[0].to_string();
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_entries_are_in_order_of_arrival_whatever_the_clock_does() {
+    fn entry_ids_are_in_order_of_arrival_if_the_clock_jumps() {
         use std::time::Duration;
         let ids = EntryIds::after(None);
         let now = at("2026-11-23T12:00:00Z");
@@ -261,10 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_entries_continue_after_those_of_an_earlier_run() {
+    fn entry_ids_continue_after_those_of_an_earlier_run() {
         let (now, later) = (at("2026-11-23T12:00:00Z"), at("2027-06-11T12:00:00Z"));
         for millisecond in [now, later].map(Timestamp::as_millisecond) {
-            // The greatest name of this millisecond.
+            // The greatest ID of this millisecond.
             let [_, _, a, b, c, d, e, f] = millisecond.to_be_bytes();
             let greatest = EntryId::from_bytes([
                 a, b, c, d, e, f, 0x7F, 0xFF, 0xBF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
@@ -274,20 +274,20 @@ mod tests {
             assert!(greatest < made[0] && made.is_sorted());
             assert_eq!(made[0].made_at().as_millisecond(), millisecond + 1);
         }
-        // An earlier one changes nothing.
+        // An ID in the past has no effect.
         let ids = EntryIds::after(Some(EntryId::from_bytes([0; 16])));
         assert_eq!(ids.next(now).made_at(), now);
     }
 
     #[test]
-    fn the_end_of_the_name_space_is_no_panic() {
+    fn extreme_ids_and_times_do_not_panic() {
         let ids = EntryIds::after(Some(EntryId::from_bytes([0xFF; 16])));
         let _ = ids.next(Timestamp::MAX);
         let _ = EntryIds::after(None).next(Timestamp::MIN);
     }
 
     #[test]
-    fn a_digest_does_not_depend_on_the_pieces() {
+    fn digest_does_not_depend_on_the_pieces() {
         let mut pieces = PayloadDigest::default();
         pieces.update(b"a");
         pieces.update(b"bc");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_has_its_code_point() {
+    fn every_byte_round_trips_as_a_code_point() {
         let all: Vec<u8> = (0..=255).collect();
         let text = latin1(&all);
         let back: Vec<u8> = text.chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();

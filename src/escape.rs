@@ -1,15 +1,15 @@
-//! Foreign text made safe to show: in a log line, on a terminal, in a message.
+//! Escapes untrusted text for log lines, terminals and messages.
 //!
-//! Text that a stranger chose (a certificate's subject, a path, a server name) is kept as it came
-//! and escaped only where it is shown. Control characters, bidirectional overrides and other
-//! invisible characters come out as `\u{..}`; what is longer than [`SHOWN_CHARS_MAX`] is cut.
+//! Text from a peer (the subject of a certificate, a path, a server name) is stored unchanged and escaped only where it
+//! is shown. Control characters, bidirectional overrides and other invisible characters are shown as `\u{..}`, and text
+//! that is longer than [`SHOWN_CHARS_MAX`] is truncated.
 
 use std::fmt;
 
-/// How many characters of a foreign text are shown before it is cut.
+/// The most characters of an untrusted text that are shown.
 pub const SHOWN_CHARS_MAX: usize = 512;
 
-/// A text that prints itself escaped and cut.
+/// Displays a text escaped and truncated.
 #[derive(Clone, Copy)]
 pub struct Escaped<'a>(pub &'a str);
 
@@ -31,7 +31,7 @@ impl fmt::Debug for Escaped<'_> {
     }
 }
 
-/// A text that prints itself escaped and uncut, and in quotes where it could be taken for something else.
+/// Displays a text escaped, not truncated, and in quotes if it would be ambiguous without them.
 #[derive(Clone, Copy, Debug)]
 pub struct Quoted<'a> {
     text: &'a str,
@@ -39,7 +39,7 @@ pub struct Quoted<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// For a line of words: in quotes unless it is one word without special characters.
+    /// For a line of words: with quotes, unless the text is one word without special characters.
     pub fn word(text: &'a str) -> Self {
         let special = |c: char| c.is_whitespace() || matches!(c, '"' | '=' | '\\') || !is_plain(c);
         Self { text, quotes: text.is_empty() || text.contains(special) }
@@ -66,21 +66,21 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Bytes of unknown encoding, shown like [`Escaped`]: what is not UTF-8 appears as U+FFFD.
+/// Shows bytes of unknown encoding like [`Escaped`]. Invalid UTF-8 is shown as U+FFFD.
 pub fn escaped_bytes(bytes: &[u8]) -> String {
-    // Cut first: a character is at most four bytes, and no more than SHOWN_CHARS_MAX are shown.
+    // Truncated before the conversion: a character has at most four bytes, and at most SHOWN_CHARS_MAX are shown.
     let shown = &bytes[..bytes.len().min(4 * SHOWN_CHARS_MAX + 4)];
     Escaped(&String::from_utf8_lossy(shown)).to_string()
 }
 
-/// A text as a basic string of TOML, quotes included.
+/// Formats a text as a basic string of TOML, including the quotes.
 pub fn toml_string(text: &str) -> String {
     let mut utf8 = [0; 4];
     let inside: String = text
         .chars()
         .map(|c| match c {
             '"' | '\\' => format!("\\{c}"),
-            // What is escaped on a terminal is escaped for TOML as well, in TOML's way.
+            // Characters that are escaped on a terminal are also escaped for TOML, in the form of TOML.
             c if Escaped(c.encode_utf8(&mut utf8)).to_string().starts_with('\\') => {
                 format!("\\U{:08X}", u32::from(c))
             }
@@ -90,18 +90,18 @@ pub fn toml_string(text: &str) -> String {
     format!("\"{inside}\"")
 }
 
-/// A character by its number, and by its name if it is one that is invisible or easily taken for another:
+/// Displays a character as its code point, with its name if it is invisible or easily confused with another one:
 /// `U+FEFF (byte order mark)`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CodePoint(pub char);
 
 impl CodePoint {
-    /// Whether a reader would not see the character, or would take it for a space.
+    /// Whether the character is invisible or looks like a space.
     pub fn is_invisible(self) -> bool {
         !is_plain(self.0) || self.0.is_whitespace() && self.0 != ' '
     }
 
-    /// Whether it is a quotation mark that word processors put in place of `"` or `'`.
+    /// Whether it is a quotation mark that word processors insert instead of `"` or `'`.
     pub fn is_smart_quote(self) -> bool {
         matches!(self.0, '\u{2018}'..='\u{201F}' | '\u{00AB}' | '\u{00BB}')
     }
@@ -159,27 +159,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_act_on_a_terminal_is_spelled_out() {
+    fn terminal_control_characters_are_escaped() {
         assert_eq!(Escaped("a\x1b[2Jb\nc").to_string(), r"a\u{1b}[2Jb\u{a}c");
         assert_eq!(Escaped("evil\u{202e}txt").to_string(), r"evil\u{202e}txt");
         assert_eq!(Escaped("Ação é çã").to_string(), "Ação é çã");
     }
 
     #[test]
-    fn a_long_text_is_cut_and_says_so() {
+    fn long_text_is_truncated_and_its_length_is_shown() {
         let shown = Escaped(&"x".repeat(600)).to_string();
         assert!(shown.ends_with("… (600 bytes)"), "{shown}");
         assert_eq!(shown.chars().filter(|c| *c == 'x').count(), SHOWN_CHARS_MAX);
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_are_shown_all_the_same() {
+    fn invalid_utf8_is_shown_as_replacement_characters() {
         assert_eq!(escaped_bytes(b"/a\xff\x00"), "/a\u{fffd}\\u{0}");
     }
 
     proptest! {
         #[test]
-        fn toml_reads_back_what_was_escaped(text in any::<String>()) {
+        fn escaped_text_round_trips_through_toml(text in any::<String>()) {
             let line = format!("cn = [{}]", toml_string(&text));
             let table = toml::de::DeTable::parse(&line).expect("TOML");
             let read = table.get_ref().get("cn").and_then(|cn| cn.get_ref().get(0)).and_then(|v| v.get_ref().as_str());

@@ -1,15 +1,14 @@
-//! Bytes as lower-case hex without colons: the one way digests and numbers are printed.
+//! Bytes as lowercase hex without colons, the format of all digests and serial numbers.
 
 use std::fmt;
 
-/// Shows bytes as hex.
+/// Displays bytes as lowercase hex.
 #[derive(Clone, Copy, Debug)]
 pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every delivery has some of these: byte by byte through `write!` they were seen to take
-        // a twentieth of its time.
+        // Not `write!` for each byte: that was measured at a twentieth of the time of a delivery.
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         for chunk in self.0.chunks(32) {
             let mut text = [0; 64];
@@ -24,7 +23,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// The bytes behind an even number of hex digits of either case.
+/// Decodes an even number of hex digits of either case; `None` for any other text.
 pub fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
     let digits = digits.as_bytes();
     if !digits.len().is_multiple_of(2) {
@@ -39,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn bytes_round_trip_through_hex() {
         for length in [0, 1, 20, 31, 32, 33, 100] {
             let bytes: Vec<u8> = (0..length).map(|n: u8| n.wrapping_mul(89)).collect();
             let text = Hex(&bytes).to_string();

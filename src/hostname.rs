@@ -1,15 +1,15 @@
-//! Names of hosts as certificates contain them.
+//! Host names in the form that certificates contain.
 
-/// A name without the dot of the root: `hooks.example.` is `hooks.example`. In certificates and in TLS, names
-/// never end with a dot (RFC 6066, section 3).
+/// Removes the dot of the root: `hooks.example.` becomes `hooks.example`. In certificates and in TLS, names never end
+/// with a dot (RFC 6066, section 3).
 pub fn without_root_dot(name: &str) -> &str {
     name.strip_suffix('.').filter(|rest| !rest.is_empty() && !rest.ends_with('.')).unwrap_or(name)
 }
 
-/// The ASCII form of an internationalized name, such as `xn--bcher-kva.example` for `bücher.example`; `None` if
-/// the name is ASCII already, or has characters other than letters, digits and hyphens.
+/// Returns the ASCII form of an internationalized name, such as `xn--bcher-kva.example` for `bücher.example`. `None` if
+/// the name is already ASCII, or has characters other than letters, digits and hyphens.
 ///
-/// For a message, not for a certificate: of IDNA (RFC 5891), only the change to lowercase is applied.
+/// The result is for messages, not for certificates: of the mapping of IDNA (RFC 5891), only lowercasing is applied.
 pub fn ascii_form(name: &str) -> Option<String> {
     if name.is_ascii() {
         return None;
@@ -39,7 +39,7 @@ const DAMP: u32 = 700;
 const BIAS_FIRST: u32 = 72;
 const CODE_FIRST: u32 = 128;
 
-/// RFC 3492, section 6.3; `None` on overflow.
+/// Encodes a label as Punycode (RFC 3492, section 6.3); `None` on overflow.
 fn punycode(label: &str) -> Option<String> {
     let mut out: String = label.chars().filter(char::is_ascii).collect();
     let basic = u32::try_from(out.len()).ok()?;
@@ -66,7 +66,7 @@ fn punycode(label: &str) -> Option<String> {
     Some(out)
 }
 
-/// A number of variable length, least significant digit first.
+/// Appends a number of variable length, the least significant digit first.
 fn push_number(out: &mut String, mut number: u32, bias: u32) -> Option<()> {
     let mut k = BASE;
     loop {
@@ -82,7 +82,7 @@ fn push_number(out: &mut String, mut number: u32, bias: u32) -> Option<()> {
     Some(())
 }
 
-/// `a` to `z` are 0 to 25, `0` to `9` are 26 to 35.
+/// The digit of a value: `a` to `z` for 0 to 25, `0` to `9` for 26 to 35.
 fn digit(value: u32) -> Option<char> {
     match value {
         0..26 => char::from_u32(u32::from(b'a') + value),
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_dot_of_the_root_is_removed_and_no_other() {
+    fn only_the_dot_of_the_root_is_removed() {
         for (name, expected) in [
             ("hooks.example.", "hooks.example"),
             ("hooks.example", "hooks.example"),
@@ -145,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_name_panics(name in any::<String>()) {
+        fn any_text_is_accepted_without_a_panic(name in any::<String>()) {
             let _ = ascii_form(&name);
             let _ = without_root_dot(&name);
         }

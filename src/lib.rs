@@ -1,11 +1,11 @@
-//! hookspool receives webhooks over mutual TLS, writes each to a spool directory so that it
-//! survives a power cut, and only then answers 200.
+//! hookspool receives webhooks over mutual TLS, writes each to a spool directory so that it survives a power failure,
+//! and only then answers 200.
 //!
-//! This file is the map. The `mod` lines are grouped by layer, the lowest first, and **a module uses only modules of lower
-//! layers**; inside a directory, the order of the lines in its `mod.rs` means the same. `tests/layers.rs` reads these lines and
-//! enforces it.
+//! The `mod` lines of this file are grouped by layer, the lowest first. **A module uses only modules of lower layers.**
+//! Inside a directory, a module uses only those whose line in `mod.rs` comes earlier. `tests/layers.rs` reads these
+//! lines and enforces both rules.
 //!
-//! Start reading at [`receive::intake`]: the life of one delivery.
+//! Start reading at [`receive::intake`], which handles one delivery from start to end.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

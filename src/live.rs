@@ -1,5 +1,4 @@
-//! What is in force: TLS, policy and limits as one value, what became of the last reload, and
-//! whether we are going away.
+//! The live state: the snapshot in force, the result of the last reload, and whether the daemon is shutting down.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,53 +14,53 @@ use crate::policy::Policy;
 use crate::tls::expiry::CertificateFact;
 use crate::tls::verifier::SenderVerifier;
 
-/// How long to wait for what, and how many at once.
+/// Timeouts and the limit of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Connections at once; more wait in the listen backlog.
+    /// The most open connections. Further ones wait in the listen backlog.
     pub max_connections: usize,
-    /// From accept to the end of the TLS handshake.
+    /// The time from accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its headers.
+    /// The time from the first byte of a request to the end of its headers.
     pub header_timeout: Duration,
-    /// From the headers to the last byte of the body.
+    /// The time from the headers to the last byte of the body.
     pub body_timeout: Duration,
-    /// How long a kept-alive connection may have nothing to say.
+    /// How long a connection may be idle between two requests.
     pub idle_timeout: Duration,
-    /// How long a stop waits for what is in flight.
+    /// How long a shutdown waits for requests in flight.
     pub drain_timeout: Duration,
 }
 
-/// What belongs together: read in one moment, judged together, replaced whole.
+/// One generation of TLS configuration, policy and limits, which is read, validated and replaced as a whole.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Counts up with each set that comes into force; the first is 1.
+    /// The number of the generation. The first is 1, and each reload that is applied adds 1.
     pub generation: u64,
-    /// When it came into force.
+    /// When the snapshot was created.
     pub loaded_at: Timestamp,
-    /// For new handshakes.
+    /// The TLS configuration of new handshakes.
     pub tls: Arc<ServerConfig>,
-    /// The judge of those handshakes, and of connections that are open already.
+    /// Verifies the certificates of new handshakes and of open connections.
     pub verifier: Arc<SenderVerifier>,
-    /// Who may deliver what where.
+    /// The senders and endpoints.
     pub policy: Policy,
-    /// How long to wait for what.
+    /// The timeouts and the limit of connections.
     pub limits: Limits,
-    /// Every certificate and list in use.
+    /// Every certificate and revocation list in use.
     pub certificates: Vec<CertificateFact>,
-    /// What works less well than it should, in words for the operator.
+    /// Messages for the operator about functions that are degraded.
     pub degraded: Vec<String>,
 }
 
-/// What became of a reload.
+/// The outcome of a reload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReloadOutcome {
-    /// A new set is in force.
+    /// A new snapshot is in force.
     Applied,
-    /// What was read is not fit to serve; the old set stays in force.
+    /// The configuration or a file is not valid; the previous snapshot stays in force.
     Rejected,
-    /// What was read is what is in force.
+    /// The configuration and the files are those in force.
     Unchanged,
 }
 
@@ -79,22 +78,22 @@ impl ReloadOutcome {
 /// The last reload, as `/status` and `POST /reload` show it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reload {
-    /// What became of it.
+    /// The outcome.
     pub outcome: ReloadOutcome,
-    /// When, RFC 3339.
+    /// When the reload ended, as in RFC 3339.
     pub at: String,
-    /// The set that is in force since.
+    /// The generation in force after the reload.
     pub generation: u64,
-    /// What was found.
+    /// The findings of the validation.
     pub findings: Vec<Finding>,
-    /// What has changed and waits for a restart.
+    /// The changed settings that take effect after a restart.
     pub waits_for_restart: Vec<String>,
 }
 
-/// Somebody asks for a reload, and waits for what becomes of it.
-pub type Asking = oneshot::Sender<Reload>;
+/// The channel on which a requested reload returns its result.
+pub type ReloadReply = oneshot::Sender<Reload>;
 
-/// The snapshot in force, and the state of the whole.
+/// The live state of the daemon, shared by all tasks.
 #[derive(Debug)]
 pub struct Live {
     snapshot: watch::Sender<Arc<Snapshot>>,
@@ -103,7 +102,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Begins with this snapshot.
+    /// Creates the state with its first snapshot.
     pub fn new(first: Snapshot) -> Self {
         Self {
             snapshot: watch::Sender::new(Arc::new(first)),
@@ -112,32 +111,32 @@ impl Live {
         }
     }
 
-    /// The snapshot in force. Two calls may return two snapshots: call once for what belongs together.
+    /// The snapshot in force. Two calls may return different snapshots: for values that must match, call it once.
     pub fn current(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
     }
 
-    /// Puts another snapshot in force, for everyone at once.
+    /// Replaces the snapshot in force.
     pub fn publish(&self, next: Snapshot) {
         self.snapshot.send_replace(Arc::new(next));
     }
 
-    /// Tells of every snapshot that comes into force from now on.
+    /// A receiver that is notified of each later snapshot.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.subscribe()
     }
 
-    /// What became of the last reload, if there was one.
+    /// The last reload; none if there was none.
     pub fn last_reload(&self) -> Option<Reload> {
         self.reload().clone()
     }
 
-    /// Notes what became of a reload.
-    pub fn note_reload(&self, reload: Reload) {
+    /// Records a reload as the last one.
+    pub fn record_reload(&self, reload: Reload) {
         *self.reload() = Some(reload);
     }
 
-    /// What works less well than it should, in words for the operator.
+    /// Messages for the operator about functions that are degraded.
     pub fn degraded(&self) -> Vec<String> {
         let mut degraded = self.current().degraded.clone();
         if let Some(last) = self.last_reload() {
@@ -158,7 +157,7 @@ impl Live {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the daemon is on its way out.
+    /// Whether the daemon is shutting down.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }

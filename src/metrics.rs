@@ -1,7 +1,7 @@
-//! Every number the program publishes: one table of names, labels and help. No sockets.
+//! The metrics of the daemon: their names, labels and help texts. No sockets.
 //!
-//! Labels come from closed sets, and every series of such a set exists from the start, at 0. No
-//! label ever holds what a stranger chose.
+//! Labels have fixed sets of values, and every series of a set exists from the start, at 0. No label contains data from
+//! a peer.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-/// How a delivery can end, as labels.
+/// The outcomes of a delivery, as labels.
 pub const OUTCOMES: &[&str] = &[
     "aborted",
     "bad_request",
@@ -25,10 +25,10 @@ pub const OUTCOMES: &[&str] = &[
     "unavailable",
 ];
 
-/// How a handshake can end, as labels.
+/// The outcomes of a handshake, as labels.
 pub const HANDSHAKES: &[&str] = &["accepted", "failed", "refused", "timeout"];
 
-/// Why a handshake fails before a certificate is judged, as labels.
+/// The reasons why a handshake fails before a certificate is evaluated, as labels.
 pub const HANDSHAKE_FAILURES: &[&str] = &[
     "bad_server_name",
     "closed",
@@ -39,7 +39,7 @@ pub const HANDSHAKE_FAILURES: &[&str] = &[
     "other",
 ];
 
-/// Why a handshake is refused, as labels.
+/// The reasons why a certificate is refused, as labels.
 pub const REFUSALS: &[&str] = &[
     "expired",
     "no_certificate",
@@ -54,21 +54,21 @@ pub const REFUSALS: &[&str] = &[
     "unsupported",
 ];
 
-/// How a reload can end, as labels.
+/// The outcomes of a reload, as labels.
 pub const RELOADS: &[&str] = &["applied", "rejected", "unchanged"];
 
 /// The queues of an endpoint, as labels.
 pub const QUEUES: &[&str] = &["done", "failed", "new", "taken"];
 
-/// The endpoint label of what reached no endpoint. No endpoint can have this name.
+/// The endpoint label of requests that matched no endpoint. No endpoint can have this name.
 pub const NO_ENDPOINT: &str = "-";
 
-/// From half a millisecond to ten seconds.
+/// The buckets of durations, in seconds.
 const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// The program's metrics, each documented by its help text.
+/// The metrics of the daemon. The help texts describe them.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -98,65 +98,65 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All metrics at 0, with a series for each of these endpoints.
+    /// Creates all metrics at 0, with series for these endpoints.
     pub fn new<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Self {
         let table = Table(Registry::new());
         let metrics = Self {
             certificates: CertificateDates::new(&table),
             deliveries: table.counters(
                 "hookspool_deliveries_total",
-                "Deliveries by endpoint and how they ended; endpoint - is a path that is none",
+                "Deliveries by endpoint and outcome; endpoint - is a path that matches no endpoint",
                 &["endpoint", "outcome"],
             ),
             delivery_seconds: table.histograms(
                 "hookspool_delivery_seconds",
-                "From a request's headers to its answer",
+                "Time from the end of a request's headers to its response",
                 &["endpoint"],
             ),
             handshakes: Handshakes::new(&table),
             reloads: table.counters(
                 "hookspool_reloads_total",
-                "Reloads of certificates and configuration by how they ended",
+                "Reloads of certificates and configuration by outcome",
                 &["outcome"],
             ),
             reload_last_success: table.gauge(
                 "hookspool_reload_last_success_timestamp_seconds",
-                "When a start or a reload last succeeded, in seconds since the epoch",
+                "Time of the last successful start or reload, in seconds since the epoch",
             ),
             commit_batch_entries: table.histogram(
                 "hookspool_commit_batch_entries",
-                "Entries made durable together",
+                "Entries per commit",
                 BATCHES,
             ),
             commit_seconds: table.histogram(
                 "hookspool_commit_seconds",
-                "One pass of durability: write, sync, rename, sync the directories",
+                "Duration of a commit: write, sync, rename, sync the directories",
                 SECONDS,
             ),
-            connections: table.gauge("hookspool_connections", "Connections that are open"),
+            connections: table.gauge("hookspool_connections", "Open connections"),
             endpoint_faulty: table.gauge_per_endpoint(
                 "hookspool_endpoint_faulty",
                 "1 while the deliveries of an endpoint get 503 because its queues cannot be used",
             ),
             generation: table
-                .gauge("hookspool_generation", "Which set of certificates and configuration is in force"),
+                .gauge("hookspool_generation", "Generation of certificates and configuration in force"),
             log_lines_dropped: table.counter(
                 "hookspool_log_lines_dropped_total",
                 "Log lines dropped because the log reader was too slow",
             ),
             spool_entries: table.gauges(
                 "hookspool_spool_entries",
-                "Entries in the spool, as last counted",
+                "Entries in the spool at the last count",
                 &["endpoint", "queue"],
             ),
             spool_oldest_new: table.gauge_per_endpoint(
                 "hookspool_spool_oldest_new_seconds",
-                "How long the oldest waiting entry had waited when entries were last counted; 0 where none waits",
+                "Age of the oldest new entry at the last count; 0 if there is none",
             ),
             spool_free_bytes: table
                 .gauge("hookspool_spool_free_bytes", "Free space on the spool's file system"),
             watcher_alive: table
-                .gauge("hookspool_watcher_alive", "1 while changes of the files in use are noticed"),
+                .gauge("hookspool_watcher_alive", "1 while changes of the files in use are detected"),
             registry: table.0,
         };
         metrics.start_at_zero(endpoints);
@@ -172,7 +172,7 @@ impl Metrics {
         }
     }
 
-    /// Begins the series of an endpoint, where they are not there yet.
+    /// Creates the missing series of an endpoint.
     pub fn add_endpoint(&self, endpoint: &str) {
         self.delivery_seconds.with_label_values(&[endpoint]);
         for outcome in OUTCOMES {
@@ -195,7 +195,7 @@ impl Metrics {
         }
     }
 
-    /// Says when a start or a reload last succeeded.
+    /// Sets the time of the last successful start or reload, in seconds since the epoch.
     pub fn loaded(&self, at: i64) {
         self.reload_last_success.set(at);
     }
@@ -205,7 +205,7 @@ impl Metrics {
         self.certificates.forget(role, name);
     }
 
-    /// Counts a delivery and how long it took. `outcome` is one of [`OUTCOMES`].
+    /// Counts a delivery and observes its duration. `outcome` is one of [`OUTCOMES`].
     pub fn delivery(&self, endpoint: &str, outcome: &str, seconds: f64) {
         self.deliveries.with_label_values(&[endpoint, outcome]).inc();
         self.delivery_seconds.with_label_values(&[endpoint]).observe(seconds);
@@ -217,33 +217,33 @@ impl Metrics {
         self.deliveries.with_label_values(&[NO_ENDPOINT, outcome]).inc_by(requests);
     }
 
-    /// Says how many entries a queue of an endpoint holds. `queue` is one of [`QUEUES`].
+    /// Sets the number of entries in a queue of an endpoint. `queue` is one of [`QUEUES`].
     pub fn spool_entries(&self, endpoint: &str, queue: &str, entries: u64) {
         let entries = i64::try_from(entries).unwrap_or(i64::MAX);
         self.spool_entries.with_label_values(&[endpoint, queue]).set(entries);
     }
 
-    /// Says how many seconds the oldest waiting entry of an endpoint has waited; 0 where none waits.
+    /// Sets the age of the oldest new entry of an endpoint, in seconds; 0 if there is none.
     pub fn spool_oldest_new(&self, endpoint: &str, seconds: i64) {
         self.spool_oldest_new.with_label_values(&[endpoint]).set(seconds);
     }
 
-    /// Says whether the deliveries of an endpoint get 503 because its queues cannot be used.
+    /// Sets whether the deliveries of an endpoint get 503 because its queues cannot be used.
     pub fn endpoint_faulty(&self, endpoint: &str, is_faulty: bool) {
         self.endpoint_faulty.with_label_values(&[endpoint]).set(i64::from(is_faulty));
     }
 
-    /// What was last counted in a queue of an endpoint.
+    /// The entries in a queue of an endpoint at the last count.
     pub fn counted(&self, endpoint: &str, queue: &str) -> i64 {
         self.spool_entries.with_label_values(&[endpoint, queue]).get()
     }
 
-    /// How long the oldest waiting entry of an endpoint had waited when it was last counted, in seconds.
+    /// The age of the oldest new entry of an endpoint at the last count, in seconds.
     pub fn oldest_new(&self, endpoint: &str) -> i64 {
         self.spool_oldest_new.with_label_values(&[endpoint]).get()
     }
 
-    /// Deliveries to an endpoint that were stored so far.
+    /// The deliveries to an endpoint that have been stored.
     pub fn stored(&self, endpoint: &str) -> u64 {
         self.deliveries.with_label_values(&[endpoint, "stored"]).get()
     }
@@ -258,19 +258,19 @@ impl Metrics {
         self.handshakes.failures.with_label_values(&[reason]).inc();
     }
 
-    /// Counts a refused handshake. `reason` is one of [`REFUSALS`].
+    /// Counts a refused certificate. `reason` is one of [`REFUSALS`].
     pub fn refusal(&self, reason: &str) {
         self.handshakes.refusals.with_label_values(&[reason]).inc();
     }
 
-    /// Publishes the first and the last valid second of a certificate in use, since the epoch. The operator chose `name`.
+    /// Sets the validity of a certificate in use, in seconds since the epoch. `name` is from the configuration.
     pub fn certificate(&self, role: &str, name: &str, not_before: i64, not_after: i64) {
         self.certificates.set(role, name, not_before, not_after);
     }
 
-    /// All of it in Prometheus' text format, version 0.0.4.
+    /// Formats all metrics in the text format of Prometheus, version 0.0.4.
     pub fn text(&self) -> String {
-        let gathered = self.certificates.while_unchanged(|| self.registry.gather());
+        let gathered = self.certificates.with_lock(|| self.registry.gather());
         let mut out = Vec::new();
         match TextEncoder::new().encode(&gathered, &mut out) {
             Ok(()) => String::from_utf8_lossy(&out).into_owned(),
@@ -279,7 +279,7 @@ impl Metrics {
     }
 }
 
-/// How handshakes end.
+/// The counters of handshakes.
 #[derive(Debug)]
 struct Handshakes {
     outcomes: IntCounterVec,
@@ -288,10 +288,10 @@ struct Handshakes {
 }
 
 impl Handshakes {
-    /// All at 0.
+    /// Creates all counters at 0.
     fn new(table: &Table) -> Self {
-        let outcomes = "TLS handshakes by how they ended";
-        let failures = "TLS handshakes that failed before a client certificate was judged, by reason";
+        let outcomes = "TLS handshakes by outcome";
+        let failures = "TLS handshakes that failed before a client certificate was evaluated, by reason";
         let counters = Self {
             outcomes: table.counters("hookspool_handshakes_total", outcomes, &["outcome"]),
             failures: table.counters("hookspool_handshake_failures_total", failures, &["reason"]),
@@ -307,7 +307,8 @@ impl Handshakes {
     }
 }
 
-/// The two dates of each certificate. They are written and read together, so that no scrape sees those of two.
+/// The validity of each certificate. Both dates are set and collected under a lock, so that a scrape never contains
+/// those of two certificates.
 #[derive(Debug)]
 struct CertificateDates {
     not_before: IntGaugeVec,
@@ -320,64 +321,67 @@ impl CertificateDates {
         Self {
             not_before: table.gauges(
                 "hookspool_certificate_not_before_timestamp_seconds",
-                "When the validity of the same certificate began, in seconds since the epoch",
+                "Beginning of the validity of a certificate in use, in seconds since the epoch",
                 &["role", "name"],
             ),
             not_after: table.gauges(
                 "hookspool_certificate_not_after_timestamp_seconds",
-                "When a certificate in use expires, in seconds since the epoch",
+                "End of the validity of a certificate in use, in seconds since the epoch",
                 &["role", "name"],
             ),
             lock: Mutex::new(()),
         }
     }
 
-    fn while_unchanged<T>(&self, act: impl FnOnce() -> T) -> T {
+    fn with_lock<T>(&self, act: impl FnOnce() -> T) -> T {
         let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         act()
     }
 
     fn set(&self, role: &str, name: &str, not_before: i64, not_after: i64) {
-        self.while_unchanged(|| {
+        self.with_lock(|| {
             self.not_before.with_label_values(&[role, name]).set(not_before);
             self.not_after.with_label_values(&[role, name]).set(not_after);
         });
     }
 
     fn forget(&self, role: &str, name: &str) {
-        self.while_unchanged(|| {
+        self.with_lock(|| {
             for gauges in [&self.not_before, &self.not_after] {
-                // There are none of a client that has never connected.
+                // The series do not exist for a client that has never connected.
                 let _ = gauges.remove_label_values(&[role, name]);
             }
         });
     }
 }
 
-/// Makes a metric and enters it, so that none is forgotten.
+/// Creates and registers metrics.
 struct Table(Registry);
 
 impl Table {
     #[expect(
         clippy::expect_used,
-        reason = "names, labels and buckets are constants, and a test makes them all"
+        reason = "names, labels and buckets are constants, and a test creates all metrics"
     )]
-    fn enter<C: prometheus::core::Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
-        let metric = made.expect("the table's names are valid");
+    fn register<C: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        created: prometheus::Result<C>,
+    ) -> C {
+        let metric = created.expect("the table's names are valid");
         self.0.register(Box::new(metric.clone())).expect("the table's names differ");
         metric
     }
 
     fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.enter(IntCounter::new(name, help))
+        self.register(IntCounter::new(name, help))
     }
 
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.enter(IntCounterVec::new(Opts::new(name, help), labels))
+        self.register(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.enter(IntGauge::new(name, help))
+        self.register(IntGauge::new(name, help))
     }
 
     fn gauge_per_endpoint(&self, name: &str, help: &str) -> IntGaugeVec {
@@ -385,15 +389,15 @@ impl Table {
     }
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.enter(IntGaugeVec::new(Opts::new(name, help), labels))
+        self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
     fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.enter(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+        self.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
     }
 
     fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
-        self.enter(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
+        self.register(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels))
     }
 }
 
@@ -402,7 +406,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_series_of_a_closed_set_exists_from_the_start() {
+    fn every_series_with_fixed_labels_exists_from_the_start() {
         let text = Metrics::new(["pix"]).text();
         for endpoint in ["pix", NO_ENDPOINT] {
             for outcome in OUTCOMES {

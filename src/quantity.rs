@@ -1,34 +1,34 @@
-//! Quantities as people write them: `"1 MiB"`, `"30s"`.
+//! Sizes and durations in the form that people write: `"1 MiB"`, `"30s"`.
 //!
-//! A fault says what would have been accepted.
+//! Errors contain the accepted form.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A number of bytes, written `"512 KiB"`.
+/// A number of bytes, written as in `"512 KiB"`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ByteSize(pub u64);
 
-/// A length of time, written `"30s"`.
+/// A duration, written as in `"30s"`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct HumanDuration(pub Duration);
 
-/// A text that is not a quantity of the kind asked for.
+/// Why a text is not a quantity of the expected kind.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum QuantityError {
-    /// No number stands at the start.
+    /// The text does not start with a number.
     #[error("`{0}` does not start with a whole number")]
     NoNumber(String),
-    /// The number and its unit together do not fit 64 bits.
+    /// The value does not fit in 64 bits.
     #[error("`{0}` is too large")]
     TooLarge(String),
-    /// The unit is missing or not known.
+    /// The unit is missing or unknown.
     #[error("{}; {accepted}", unit_fault(.unit))]
     Unit {
-        /// What stood where a unit was expected.
+        /// The text after the number.
         unit: String,
-        /// What would have been accepted.
+        /// The accepted form.
         accepted: &'static str,
     },
 }
@@ -111,7 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn sizes_and_times_as_people_write_them() {
+    fn sizes_and_durations_are_parsed() {
         let size = |s: &str| s.parse::<ByteSize>().map(|b| b.0);
         assert_eq!(size("1 MiB"), Ok(1 << 20));
         assert_eq!(size("256MiB"), Ok(256 << 20));
@@ -132,14 +132,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_reads_back(bytes in 0..u64::MAX / 2, millis in 0..u64::MAX / 2) {
-            let (size, span) = (ByteSize(bytes), HumanDuration(Duration::from_millis(millis)));
+        fn displayed_quantities_round_trip(bytes in 0..u64::MAX / 2, millis in 0..u64::MAX / 2) {
+            let (size, duration) = (ByteSize(bytes), HumanDuration(Duration::from_millis(millis)));
             prop_assert_eq!(size.to_string().parse(), Ok(size));
-            prop_assert_eq!(span.to_string().parse(), Ok(span));
+            prop_assert_eq!(duration.to_string().parse(), Ok(duration));
         }
 
         #[test]
-        fn no_text_panics(text in ".{0,40}") {
+        fn any_text_is_accepted_without_a_panic(text in ".{0,40}") {
             let _ = (text.parse::<ByteSize>(), text.parse::<HumanDuration>());
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::live::{Asking, Live};
+use crate::live::{Live, ReloadReply};
 use crate::metrics::Metrics;
 use crate::refusals::Refusals;
 use crate::spool::{FileSystem, Spool};
@@ -29,5 +29,5 @@ pub struct AdminContext {
     /// The addresses that senders connect to.
     pub listen: Vec<SocketAddr>,
     /// Requests for a reload.
-    pub reload: mpsc::Sender<Asking>,
+    pub reload: mpsc::Sender<ReloadReply>,
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::systemd::activation::Which;
+use crate::systemd::activation::SocketSelector;
 
 /// Settings of the admin listener.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -20,5 +20,5 @@ pub enum Address {
     /// A unix socket, made with mode 0660.
     Unix(PathBuf),
     /// Sockets that systemd has bound; loopback or unix, as above.
-    Inherited(Which),
+    Inherited(SocketSelector),
 }

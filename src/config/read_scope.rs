@@ -27,6 +27,6 @@ impl ReadScope {
 
     /// Whether a file is in a directory that can be read, regardless of its permissions.
     pub(super) fn holds(&self, path: &Path) -> bool {
-        self.readable.holds(path)
+        self.readable.contains(path)
     }
 }

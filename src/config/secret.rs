@@ -71,7 +71,7 @@ fn read(
     });
     let contents = contents.ok()?;
     let path = contents.path.display();
-    if contents.mode & OTHERS != 0 && !credentials::holds(&contents.path) {
+    if contents.mode & OTHERS != 0 && !credentials::is_credential(&contents.path) {
         let mode = contents.mode & 0o7777;
         findings
             .warning(

@@ -9,7 +9,7 @@ use super::reader::{Field, Reader, Text};
 use super::schema;
 use crate::live::Limits;
 use crate::server::{Listen, Settings};
-use crate::systemd::activation::Which;
+use crate::systemd::activation::SocketSelector;
 
 pub(super) fn server(node: Option<&Node>, findings: &mut Findings) -> (Settings, Limits) {
     let (table, span) = section(node, "server", findings);
@@ -54,12 +54,12 @@ fn listen(reader: &Reader<'_>, findings: &mut Findings) -> Vec<Listen> {
 }
 
 /// `systemd` or `systemd:NAME`, if it is one of them; what is wrong with the name has been said.
-pub(super) fn inherited(text: Text<'_>, findings: &mut Findings) -> Option<Option<Which>> {
-    let which = Which::parse(text.text)?;
+pub(super) fn inherited(text: Text<'_>, findings: &mut Findings) -> Option<Option<SocketSelector>> {
+    let which = SocketSelector::parse(text.text)?;
     // What FileDescriptorName= takes (systemd.socket(5)).
     let sound = match &which {
-        Which::Rest => true,
-        Which::Named(name) => {
+        SocketSelector::Rest => true,
+        SocketSelector::Named(name) => {
             (1..=255).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_graphic() && c != b':')
         }
     };

@@ -219,7 +219,7 @@ fn keys<'a>(at: Text<'a>, contents: Arc<Contents>, findings: &mut Findings) -> O
 /// The group may read the key: that is how a daemon with a separate user reads it.
 fn rights(at: Text<'_>, contents: &Contents, findings: &mut Findings) {
     if contents.mode & 0o007 == 0
-        || credentials::holds(&contents.path)
+        || credentials::is_credential(&contents.path)
         || !pem::holds_private_key(&contents.bytes)
     {
         return;

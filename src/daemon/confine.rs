@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 use super::assemble::StartError;
 use crate::admin::socket_folders;
 use crate::config::Settings;
-use crate::sandbox::{Force, Places, Sandbox, restrict, unrestricted};
+use crate::sandbox::{AccessPaths, Enforcement, Sandbox, restrict, unrestricted};
 use crate::spool::{OpenError, make_root};
 use crate::systemd::credentials;
 
@@ -21,7 +21,7 @@ use crate::systemd::credentials;
 pub fn confine(settings: &Settings) -> Result<Sandbox, StartError> {
     make_folders(settings)?;
     let sockets = socket_folders(&settings.admin).map(Path::to_owned).collect();
-    let places = Places {
+    let places = AccessPaths {
         files: settings.files.clone(),
         read: credentials::directory().into_iter().collect(),
         spool: settings.spool.directory.clone(),
@@ -53,8 +53,8 @@ pub(super) fn say(sandbox: &Sandbox) {
     };
     let (read, write, abi) = (shown(&sandbox.read), shown(&sandbox.write), &sandbox.abi);
     match sandbox.force {
-        Force::Full => tracing::info!(landlock = "full", abi, read, write, "sandboxed"),
-        Force::Partial => {
+        Enforcement::Full => tracing::info!(landlock = "full", abi, read, write, "sandboxed"),
+        Enforcement::Partial => {
             tracing::info!(
                 landlock = "partial",
                 abi,
@@ -63,10 +63,10 @@ pub(super) fn say(sandbox: &Sandbox) {
                 "sandboxed as far as this kernel knows Landlock"
             );
         }
-        Force::None => tracing::warn!(
+        Enforcement::None => tracing::warn!(
             landlock = "none",
             "not sandboxed: this kernel has no Landlock, or it is not switched on; systemd's sandbox still holds where it is used"
         ),
-        Force::Off => tracing::info!(landlock = "off", "not sandboxed by Landlock"),
+        Enforcement::Off => tracing::info!(landlock = "off", "not sandboxed by Landlock"),
     }
 }

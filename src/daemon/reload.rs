@@ -14,7 +14,7 @@ use super::snapshot::{SnapshotDraft, publish};
 use crate::clock::Clock;
 use crate::config::{Digest, ReadScope, RestartSettings, Settings};
 use crate::diagnostic::{Diagnostic, Report};
-use crate::live::{Asking, Live, Reload, ReloadOutcome, Snapshot};
+use crate::live::{Live, Reload, ReloadOutcome, ReloadReply, Snapshot};
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::sandbox::Readable;
@@ -95,7 +95,7 @@ impl Reloader {
     pub(super) async fn run(
         mut self,
         mut triggers: mpsc::Receiver<Trigger>,
-        mut asking: mpsc::Receiver<Asking>,
+        mut asking: mpsc::Receiver<ReloadReply>,
     ) {
         loop {
             tokio::select! {
@@ -257,7 +257,7 @@ impl Reloader {
 
     fn note(&self, reload: &Reload) {
         self.targets.metrics.reload(reload.outcome.word(), self.targets.clock.now().as_second());
-        self.targets.live.note_reload(reload.clone());
+        self.targets.live.record_reload(reload.clone());
     }
 }
 

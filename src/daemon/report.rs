@@ -39,7 +39,7 @@ impl Reporter {
 
     /// Updates the status line of the service manager.
     pub(super) async fn keep_status(self) {
-        if !self.manager.listens() {
+        if !self.manager.is_present() {
             return;
         }
         let mut said = String::new();
@@ -72,7 +72,7 @@ impl Reporter {
             tick.tick().await;
             let alive = committer.is_felt(self.spool.health().steps());
             if alive {
-                self.manager.alive().await;
+                self.manager.ping_watchdog().await;
             } else if !silent {
                 tracing::error!(
                     patience = ?patience,
@@ -88,7 +88,7 @@ impl Reporter {
         self.manager.stopping(STOP_PATIENCE).await;
         loop {
             sleep(STOP_SIGN_EVERY).await;
-            self.manager.still_stopping(STOP_PATIENCE).await;
+            self.manager.extend_stopping(STOP_PATIENCE).await;
         }
     }
 

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 
 use crate::admin::{self, Address, AdminBindError};
 use crate::server::{self, BindError, Listen};
-use crate::systemd::activation::{Inherited, Which};
+use crate::systemd::activation::{Inherited, SocketSelector};
 
 /// A socket that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,10 @@ pub(super) fn bind(
     Ok((listeners, sockets))
 }
 
-fn named<'s>(server: &'s server::Settings, admin: &'s admin::Settings) -> impl Iterator<Item = &'s Which> {
+fn named<'s>(
+    server: &'s server::Settings,
+    admin: &'s admin::Settings,
+) -> impl Iterator<Item = &'s SocketSelector> {
     let for_senders = server.listen.iter().filter_map(|place| match place {
         Listen::Inherited(which) => Some(which),
         Listen::Address(_) => None,

@@ -1,4 +1,4 @@
-//! The root and what it issues, in memory.
+//! Creates the root CA and issues certificates, in memory.
 
 use std::time::Duration;
 
@@ -12,34 +12,34 @@ use rustls_pki_types::{CertificateDer, DnsName};
 use crate::hostname::{ascii_form, without_root_dot};
 use crate::identity::Identity;
 
-/// The `O` of every certificate made here, root and leaf.
+/// The `O` of every certificate that this module creates.
 pub const ORGANIZATION: &str = "hookspool development";
 
 /// organizationName (X.520).
 const ORGANIZATION_NAME: &str = "2.5.4.10";
-/// What every server certificate is good for.
+/// The hosts of every server certificate.
 const LOOPBACK_HOSTS: &[&str] = &["localhost", "127.0.0.1", "::1"];
-/// X.520's upper bound for a common name (ub-common-name), in characters.
+/// The upper bound of X.520 for a common name (ub-common-name), in characters.
 const COMMON_NAME_CHARS_MAX: usize = 64;
 
-/// Another machine's clock may be a little behind.
+/// How long before now certificates become valid, because the clock of another machine may be behind.
 const BACKDATED: Duration = Duration::from_mins(5);
 const LEAF_LIFETIME: Duration = Duration::from_hours(365 * 24);
 const ROOT_LIFETIME: Duration = Duration::from_hours(3652 * 24);
 
-/// What kind of keys to make.
+/// The algorithm of the keys.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum KeyKind {
-    /// ECDSA on P-256.
+    /// ECDSA with P-256.
     #[default]
     EcdsaP256,
     /// RSA with 2048 bits.
     Rsa2048,
 }
 
-/// A root CA that can issue.
+/// A root CA that can issue certificates.
 pub struct Root {
-    /// Its certificate and key.
+    /// The certificate and key of the root.
     pub issued: Issued,
     issuer: Issuer<'static, KeyPair>,
     kind: KeyKind,
@@ -53,44 +53,44 @@ pub struct Issued {
     pub certificate_pem: String,
     /// The certificate in DER.
     pub certificate: CertificateDer<'static>,
-    /// Its private key in PEM, PKCS#8.
+    /// The private key in PEM, PKCS#8.
     pub key_pem: String,
 }
 
-/// Why a certificate could not be made.
+/// Why a certificate cannot be created.
 #[derive(Debug, thiserror::Error)]
-pub enum MakeError {
-    /// A host is neither an address nor a name.
+pub enum CreateError {
+    /// A host is neither an IP address nor a DNS name.
     #[error("`{0}` is neither a DNS name nor an IP address")]
     Host(String),
-    /// A host is a name that is not ASCII.
+    /// A host is an internationalized name.
     #[error("`{host}` is an internationalized name; certificates contain its ASCII form, so use `{ascii}`")]
     InternationalHost {
-        /// The name.
+        /// The host as given.
         host: String,
         /// Its ASCII form.
         ascii: String,
     },
-    /// A client's name would name a file, and cannot.
+    /// The name of a client cannot be a file name.
     #[error("`{0}` cannot name a file: use letters, digits, `.`, `_` and `-`, not starting with `.` or `-`")]
     FileName(String),
-    /// Two files would have the same name.
+    /// The name of a client is already in use as a file name.
     #[error("the client name `{0}` is taken: each needs its own, and none of `root-ca`, `server`, `client`")]
     FileTaken(String),
-    /// A common name does not fit.
+    /// The common name is empty, too long, or has control characters.
     #[error("`{0}` cannot be a common name: 1 to 64 characters, none of them a control character")]
     CommonName(String),
-    /// The library could not make a key or sign with it.
-    #[error("cannot make a certificate")]
+    /// The library could not generate a key or sign with it.
+    #[error("cannot create a certificate")]
     Library(#[from] rcgen::Error),
 }
 
 impl Root {
-    /// Makes a root, valid from a little before `now` for ten years.
+    /// Creates a root that is valid for ten years, from five minutes before `now`.
     ///
     /// # Errors
-    /// When no key can be made.
-    pub fn new(kind: KeyKind, now: Timestamp) -> Result<Self, MakeError> {
+    /// If no key can be generated.
+    pub fn new(kind: KeyKind, now: Timestamp) -> Result<Self, CreateError> {
         let mut params = params("hookspool development root", ROOT_LIFETIME, now, Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -100,11 +100,11 @@ impl Root {
         Ok(Self { issued, issuer: Issuer::new(params, key), kind, now })
     }
 
-    /// A server's certificate for the loopback names and `extra_hosts`: DNS names or IP addresses.
+    /// Issues a server certificate for the loopback names and `extra_hosts`, which are DNS names or IP addresses.
     ///
     /// # Errors
-    /// When a host is neither.
-    pub fn server(&self, extra_hosts: &[String]) -> Result<Issued, MakeError> {
+    /// If a host is neither, or no certificate can be created.
+    pub fn server(&self, extra_hosts: &[String]) -> Result<Issued, CreateError> {
         let mut hosts: Vec<String> = LOOPBACK_HOSTS.iter().map(ToString::to_string).collect();
         for host in extra_hosts {
             let host = checked_host(host)?;
@@ -115,11 +115,11 @@ impl Root {
         self.leaf("localhost", hosts, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A sender's certificate with this common name.
+    /// Issues a client certificate with this common name.
     ///
     /// # Errors
-    /// When the name does not fit into a certificate.
-    pub fn client(&self, common_name: &str) -> Result<Issued, MakeError> {
+    /// If the name cannot be a common name, or no certificate can be created.
+    pub fn client(&self, common_name: &str) -> Result<Issued, CreateError> {
         self.leaf(common_name, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth)
     }
 
@@ -128,7 +128,7 @@ impl Root {
         cn: &str,
         hosts: Vec<String>,
         purpose: ExtendedKeyUsagePurpose,
-    ) -> Result<Issued, MakeError> {
+    ) -> Result<Issued, CreateError> {
         let mut params = params(cn, LEAF_LIFETIME, self.now, hosts)?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -150,7 +150,7 @@ impl Issued {
     }
 }
 
-/// Whether a certificate was made here: its subject contains [`ORGANIZATION`].
+/// Whether the subject of a certificate contains [`ORGANIZATION`], so that it is for development.
 pub fn is_development(identity: &Identity) -> bool {
     identity.subject.texts(ORGANIZATION_NAME).any(|organization| organization == ORGANIZATION)
 }
@@ -160,12 +160,12 @@ fn params(
     lifetime: Duration,
     now: Timestamp,
     hosts: Vec<String>,
-) -> Result<CertificateParams, MakeError> {
+) -> Result<CertificateParams, CreateError> {
     let chars = common_name.chars().count();
     if chars == 0 || chars > COMMON_NAME_CHARS_MAX || common_name.chars().any(char::is_control) {
-        return Err(MakeError::CommonName(common_name.to_owned()));
+        return Err(CreateError::CommonName(common_name.to_owned()));
     }
-    // Encoded from the general to the specific; RFC 4514 writes it `CN=..,O=..`.
+    // Encoded from the general to the specific. RFC 4514 reverses the order: `CN=..,O=..`.
     let mut name = DistinguishedName::new();
     name.push(DnType::OrganizationName, ORGANIZATION);
     name.push(DnType::CommonName, common_name);
@@ -178,8 +178,9 @@ fn params(
     Ok(params)
 }
 
-/// 128 random bits, of which the first is 0 so that the number is positive (RFC 5280, 4.1.2.2).
-fn random_serial() -> Result<SerialNumber, MakeError> {
+/// A serial number of 16 random bytes that begins with the bits 01, so that it is positive and keeps its length (RFC
+/// 5280, section 4.1.2.2).
+fn random_serial() -> Result<SerialNumber, CreateError> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| rcgen::Error::RingUnspecified)?;
     bytes[0] = bytes[0] & 0x7f | 0x40;
@@ -193,18 +194,18 @@ fn generate(kind: KeyKind) -> Result<KeyPair, rcgen::Error> {
     }
 }
 
-/// A name or an address as it is written in a certificate: without the brackets of a URL and without the dot of
+/// Checks a host and returns it as it is written in a certificate: without the brackets of a URL and without the dot of
 /// the root.
-fn checked_host(host: &str) -> Result<String, MakeError> {
+fn checked_host(host: &str) -> Result<String, CreateError> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let bare = without_root_dot(bare);
     let name = bare.strip_prefix("*.").unwrap_or(bare);
     if bare.parse::<std::net::IpAddr>().is_ok() || DnsName::try_from(name).is_ok() {
         Ok(bare.to_owned())
     } else if let Some(ascii) = ascii_form(bare) {
-        Err(MakeError::InternationalHost { host: host.to_owned(), ascii })
+        Err(CreateError::InternationalHost { host: host.to_owned(), ascii })
     } else {
-        Err(MakeError::Host(host.to_owned()))
+        Err(CreateError::Host(host.to_owned()))
     }
 }
 
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_are_version_three_and_cannot_issue() {
+    fn issued_certificates_are_version_3_and_cannot_issue() {
         let root = Root::new(KeyKind::EcdsaP256, now()).expect("a root");
         let leaf = Identity::from_der(&root.client("a").expect("a client").certificate).expect("readable");
         assert_eq!((leaf.version, leaf.issuing.never.clone()), (Version::Three, Some(CannotIssue::NotACa)));
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_here_can_be_told_from_what_was_not() {
+    fn development_certificates_are_recognized_by_their_organization() {
         let root = Root::new(KeyKind::EcdsaP256, now()).expect("a root");
         let mut identity = Identity::from_der(&root.issued.certificate).expect("readable");
         assert!(is_development(&identity));
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_names_or_addresses() {
+    fn hosts_must_be_dns_names_or_ip_addresses() {
         let root = Root::new(KeyKind::EcdsaP256, now()).expect("a root");
         for good in ["hooks.example", "*.example", "192.0.2.1", "[2001:db8::1]"] {
             assert!(root.server(&[good.to_owned()]).is_ok(), "{good}");
@@ -256,7 +257,7 @@ mod tests {
             .unwrap_or_default();
         assert!(international.ends_with("use `xn--bcher-kva.example`"), "{international}");
         for bad in ["", "a b", "hooks.example..", "https://x", "x:443"] {
-            assert!(matches!(root.server(&[bad.to_owned()]), Err(MakeError::Host(_))), "{bad}");
+            assert!(matches!(root.server(&[bad.to_owned()]), Err(CreateError::Host(_))), "{bad}");
         }
     }
 }

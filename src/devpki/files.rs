@@ -1,4 +1,4 @@
-//! The throwaway PKI as files: their names, and how they are written to a directory.
+//! Names the files of a development PKI and writes them to a directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,102 +8,102 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{Gid, Uid, fchown};
 
-use super::authority::{Issued, KeyKind, MakeError, Root};
+use super::authority::{CreateError, Issued, KeyKind, Root};
 
-/// The common name, and the file name, of a client nobody named.
+/// The common name of the default client, and the file name of the first client.
 const DEFAULT_CLIENT: &str = "client";
 
-/// What a PKI is to be made of.
+/// The contents of a PKI.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The clients' common names; none means one called `client`.
+    /// The common names of the clients. If empty, there is one client named `client`.
     pub clients: Vec<String>,
-    /// What the server is called, beside the loopback names.
+    /// The hosts of the server, in addition to the loopback names.
     pub hosts: Vec<String>,
-    /// What kind of keys.
+    /// The algorithm of all keys.
     pub keys: KeyKind,
 }
 
-/// One file to be written.
+/// A file of a PKI.
 #[derive(Clone)]
 pub struct PkiFile {
-    /// Its name in the folder.
+    /// The file name.
     pub name: String,
-    /// What is in it.
+    /// The content.
     pub pem: String,
-    /// Whether it is a private key, for its owner's eyes alone.
+    /// Whether it is a private key, which only its owner may read.
     pub secret: bool,
 }
 
-/// Who shall own the files.
+/// The owner of the files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Owner {
     /// The user.
     pub user: Uid,
-    /// The group, if it shall change.
+    /// The group; `None` keeps the default.
     pub group: Option<Gid>,
 }
 
-/// Why the files were not written.
+/// Why the files cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// Files exist already; all of them are named.
-    #[error("already in `{}`: {}; nothing was written, `--force` replaces them", .folder.display(), list(names))]
-    InTheWay {
-        /// The folder.
+    /// Files already exist.
+    #[error("`{}` already contains {}; no file was written, `--force` replaces them", .folder.display(), list(names))]
+    AlreadyExists {
+        /// The directory.
         folder: PathBuf,
-        /// The names of the files.
+        /// The names of all existing files.
         names: Vec<String>,
     },
-    /// The system said no.
+    /// The system returned an error.
     #[error("cannot write `{}`", .path.display())]
     Io {
-        /// Which file or folder.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// Makes the files of a PKI in memory. The first client's are called `client`, whatever its common
-/// name, because webhooks.toml and the guide name them; each further client's are called after it.
+/// Creates the files of a PKI in memory. The files of the first client are named `client`, regardless of its common
+/// name, because webhooks.toml and the guide refer to them. Those of each further client have its common name.
 ///
 /// # Errors
-/// When a name fits neither a certificate nor a file, or no certificate can be made.
-pub fn make(request: &Request, now: Timestamp) -> Result<Vec<PkiFile>, MakeError> {
+/// If a name cannot be a common name or a file name, or no certificate can be created.
+pub fn make(request: &Request, now: Timestamp) -> Result<Vec<PkiFile>, CreateError> {
     let default = [DEFAULT_CLIENT.to_owned()];
     let clients = if request.clients.is_empty() { &default[..] } else { &request.clients };
-    let stems = stems(clients)?;
+    let file_stems = file_stems(clients)?;
     let root = Root::new(request.keys, now)?;
     let mut files = Vec::new();
     files.extend(pair("root-ca", root.issued.clone()));
     files.extend(pair("server", root.server(&request.hosts)?));
-    for (stem, common_name) in stems.iter().zip(clients) {
-        files.extend(pair(stem, root.client(common_name)?));
+    for (file_stem, common_name) in file_stems.iter().zip(clients) {
+        files.extend(pair(file_stem, root.client(common_name)?));
     }
     Ok(files)
 }
 
-/// Puts the files into a folder, which is made if it is missing. They are written under other
-/// names and renamed at the end, so that nobody ever sees half of one.
+/// Writes the files to a directory, which is created if it is missing. Each is written under a temporary name and
+/// renamed at the end, so that no incomplete file is ever visible under its name.
 ///
 /// # Errors
-/// When, without `force`, any of them is there already (nothing is written then), or on I/O.
+/// If any of them exists and `force` is not set (no file is written then), or an operation on the file system fails.
 pub fn write(
     folder: &Path,
     files: &[PkiFile],
     owner: Option<Owner>,
     force: bool,
 ) -> Result<Vec<PathBuf>, WriteError> {
-    let in_the_way: Vec<_> = files
+    let existing: Vec<_> = files
         .iter()
         .map(|file| &file.name)
-        // A dangling link is in the way as well.
+        // A dangling symlink counts as an existing file.
         .filter(|name| fs::symlink_metadata(folder.join(name)).is_ok())
         .cloned()
         .collect();
-    if !force && !in_the_way.is_empty() {
-        return Err(WriteError::InTheWay { folder: folder.to_owned(), names: in_the_way });
+    if !force && !existing.is_empty() {
+        return Err(WriteError::AlreadyExists { folder: folder.to_owned(), names: existing });
     }
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -113,7 +113,7 @@ pub fn write(
     let mut drafts = Vec::new();
     for file in files {
         let draft = Draft::new(folder, file);
-        draft.fill(file, owner).map_err(at(&draft.target))?;
+        draft.write(file, owner).map_err(at(&draft.target))?;
         drafts.push(draft);
     }
     let targets = drafts.iter().map(|draft| draft.target.clone()).collect();
@@ -123,7 +123,7 @@ pub fn write(
     Ok(targets)
 }
 
-/// A file under its temporary name, which is gone when this is dropped: renamed or removed.
+/// A file under its temporary name. Dropping it removes the file, unless it was renamed.
 struct Draft {
     path: PathBuf,
     target: PathBuf,
@@ -135,8 +135,8 @@ impl Draft {
         Self { path, target: folder.join(&file.name) }
     }
 
-    fn fill(&self, file: &PkiFile, owner: Option<Owner>) -> io::Result<()> {
-        // The mode is there from the first moment: a key is never readable by others, not briefly.
+    fn write(&self, file: &PkiFile, owner: Option<Owner>) -> io::Result<()> {
+        // The mode is set at creation, so that others can never read a key.
         let mode = if file.secret { 0o600 } else { 0o644 };
         let mut out = OpenOptions::new().write(true).create_new(true).mode(mode).open(&self.path)?;
         out.write_all(file.pem.as_bytes())?;
@@ -149,28 +149,28 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // After the rename there is nothing here, and that is as it should be.
+        // After the rename the file does not exist, and the error is ignored.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-fn pair(stem: &str, issued: Issued) -> [PkiFile; 2] {
+fn pair(file_stem: &str, issued: Issued) -> [PkiFile; 2] {
     [
-        PkiFile { name: format!("{stem}.pem"), pem: issued.certificate_pem, secret: false },
-        PkiFile { name: format!("{stem}.key"), pem: issued.key_pem, secret: true },
+        PkiFile { name: format!("{file_stem}.pem"), pem: issued.certificate_pem, secret: false },
+        PkiFile { name: format!("{file_stem}.key"), pem: issued.key_pem, secret: true },
     ]
 }
 
-/// The file name, without its ending, of each client.
-fn stems(clients: &[String]) -> Result<Vec<&str>, MakeError> {
+/// The file name of each client, without its extension.
+fn file_stems(clients: &[String]) -> Result<Vec<&str>, CreateError> {
     let mut taken = vec!["root-ca", "server", DEFAULT_CLIENT];
     for name in clients.iter().skip(1) {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if name.starts_with(['.', '-']) || !name.chars().all(fits) {
-            return Err(MakeError::FileName(name.clone()));
+            return Err(CreateError::FileName(name.clone()));
         }
         if taken.contains(&name.as_str()) {
-            return Err(MakeError::FileTaken(name.clone()));
+            return Err(CreateError::FileTaken(name.clone()));
         }
         taken.push(name);
     }
@@ -187,13 +187,13 @@ mod tests {
 
     use super::*;
 
-    fn files(clients: &[&str]) -> Result<Vec<PkiFile>, MakeError> {
+    fn files(clients: &[&str]) -> Result<Vec<PkiFile>, CreateError> {
         let clients = clients.iter().map(ToString::to_string).collect();
         make(&Request { clients, ..Request::default() }, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
-    fn keys_are_for_their_owner_alone_and_nothing_else_is_left() {
+    fn keys_are_readable_only_by_their_owner_and_no_other_file_remains() {
         let folder = tempfile::tempdir().expect("a folder");
         let certs = folder.path().join("certs");
         write(&certs, &files(&[]).expect("files"), None, false).expect("written");
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_when_anything_is_in_the_way() {
+    fn no_file_is_written_if_any_exists() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("server.key"), "mine").expect("written");
         std::os::unix::fs::symlink("nowhere", folder.path().join("client.pem")).expect("linked");
@@ -232,16 +232,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_client_is_called_client_and_the_others_by_name() {
+    fn files_of_the_first_client_are_named_client() {
         let names: Vec<_> =
             files(&["webhook.bank/x", "b-2"]).expect("files").into_iter().map(|file| file.name).collect();
         assert_eq!(names[4..], ["client.pem", "client.key", "b-2.pem", "b-2.key"]);
         for bad in ["../x", "a/b", ".x", "-x", "a b"] {
-            assert!(matches!(files(&["a", bad]), Err(MakeError::FileName(_))), "{bad}");
+            assert!(matches!(files(&["a", bad]), Err(CreateError::FileName(_))), "{bad}");
         }
         for taken in ["server", "root-ca", "client"] {
-            assert!(matches!(files(&["a", taken]), Err(MakeError::FileTaken(_))), "{taken}");
+            assert!(matches!(files(&["a", taken]), Err(CreateError::FileTaken(_))), "{taken}");
         }
-        assert!(matches!(files(&["a", "b", "b"]), Err(MakeError::FileTaken(_))));
+        assert!(matches!(files(&["a", "b", "b"]), Err(CreateError::FileTaken(_))));
     }
 }

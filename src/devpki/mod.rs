@@ -1,10 +1,10 @@
-//! A throwaway PKI for development and tests: a root, a server, clients.
+//! A PKI for development and tests: a root CA, a server and clients.
 //!
-//! Certificates are made in memory by [`Root`]; only [`write()`] touches a disk. All of them carry
-//! [`ORGANIZATION`], so that nobody mistakes them for a real sender's.
+//! [`Root`] creates certificates in memory; only [`write()`] writes to disk. All of them contain [`ORGANIZATION`],
+//! which distinguishes them from those of real senders.
 
 mod authority;
 mod files;
 
-pub use authority::{Issued, KeyKind, MakeError, ORGANIZATION, Root, is_development};
+pub use authority::{CreateError, Issued, KeyKind, ORGANIZATION, Root, is_development};
 pub use files::{Owner, PkiFile, Request, WriteError, make, write};

@@ -1,5 +1,5 @@
-//! systemd's journal: one datagram an entry, in its own protocol (systemd.journal-fields(7), and
-//! "Native Journal Protocol" of the systemd project).
+//! Sends entries to systemd's journal, one datagram each (systemd.journal-fields(7), and "Native Journal Protocol" of
+//! the systemd project).
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
@@ -8,19 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Where the journal listens.
+/// The journal's socket.
 pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
-/// How long the journal may take for one entry. Meanwhile others wait in the queue.
+/// How long the journal may take to accept an entry, while others wait in the queue.
 const SEND_MAX: Duration = Duration::from_secs(1);
-/// Bytes of a value that are kept. A datagram holds some 200 KiB, and an entry has a dozen values.
+/// The bytes of a value that are kept. A datagram holds about 200 KiB, and an entry has about a dozen values.
 const VALUE_BYTES_MAX: usize = 8192;
 
-/// An entry in the making.
+/// An entry that is being assembled.
 #[derive(Debug, Default)]
 pub(super) struct JournalEntry(Vec<u8>);
 
 impl JournalEntry {
-    /// Adds a field. `name` is of capitals, digits and `_`.
+    /// Adds a field. `name` consists of uppercase letters, digits and `_`.
     pub(super) fn field(&mut self, name: &str, value: &str) {
         let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
         self.0.extend_from_slice(name.as_bytes());
@@ -39,8 +39,8 @@ impl JournalEntry {
     }
 }
 
-/// Sends what is written to it, each write one entry. What cannot be sent is lost and counted; once the
-/// journal listens again, it is sent to again.
+/// A writer that sends each write as one entry. Entries that cannot be sent are lost and counted. After the journal was
+/// restarted, entries are sent again.
 #[derive(Debug)]
 pub(super) struct Journal {
     socket: UnixDatagram,
@@ -49,10 +49,10 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// A way to the journal that listens at `path`.
+    /// Creates a writer to the journal's socket at `path`.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// If the socket is not bound.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         UnixDatagram::unbound()?.connect(path)?;
         let socket = UnixDatagram::unbound()?;
@@ -60,7 +60,7 @@ impl Journal {
         Ok(Self { socket, path: path.to_owned(), lost: Arc::default() })
     }
 
-    /// How many entries were lost on the way.
+    /// The number of entries that could not be sent.
     pub(super) fn lost(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.lost)
     }
@@ -68,7 +68,7 @@ impl Journal {
 
 impl Write for Journal {
     fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
-        // By name each time: a journal that was restarted is another socket.
+        // The path is resolved each time, because a restarted journal has another socket.
         if self.socket.send_to(entry, &self.path).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_of_several_lines_is_sent_by_its_length() {
+    fn value_with_line_feeds_is_sent_with_its_length() {
         let mut entry = JournalEntry::default();
         entry.field("A", "x=y");
         entry.field("B", "1\n2");
@@ -96,12 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_journal_does_not_take_is_counted_and_the_next_one_gets_the_rest() {
+    fn unsent_entries_are_counted_and_a_restarted_journal_receives_later_ones() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
-        assert!(Journal::at(&path).is_err(), "nobody listens");
+        assert!(Journal::at(&path).is_err(), "no socket is bound");
         let first = UnixDatagram::bind(&path).expect("a socket");
-        let mut journal = Journal::at(&path).expect("it listens");
+        let mut journal = Journal::at(&path).expect("a bound socket");
         let lost = journal.lost();
         journal.write_all(b"A=1\n").expect("it never fails");
         let mut received = [0; 16];
@@ -116,6 +116,6 @@ mod tests {
         journal.write_all(b"A=5\n").expect("it never fails");
         assert_eq!(second.recv(&mut received).expect("a datagram"), 4);
         assert_eq!(&received[..4], b"A=5\n");
-        assert_eq!(lost.load(Ordering::Relaxed), 3, "what is too long is lost, too");
+        assert_eq!(lost.load(Ordering::Relaxed), 3, "an entry that is too long is lost too");
     }
 }

@@ -1,4 +1,4 @@
-//! Events as entries of the journal: `HOOKSPOOL_ENDPOINT` for the field `endpoint`, and so on.
+//! Converts events to entries of the journal. The field `endpoint` becomes `HOOKSPOOL_ENDPOINT`, and so on.
 
 use std::fmt;
 use std::io::Write as _;
@@ -14,29 +14,30 @@ use tracing_subscriber::layer::Context;
 use super::journal::JournalEntry;
 use super::text::TextFields;
 
-/// What `journalctl -t` and the unit's own lines show as the program.
+/// The program name that `journalctl` shows and `journalctl -t` selects.
 const IDENTIFIER: &str = "hookspool";
 
-/// Puts events into the queue, each as one entry.
+/// Writes each event to the queue as one entry.
 #[derive(Debug)]
 pub(super) struct JournalLayer(pub(super) NonBlocking);
 
 impl<S: Subscriber> Layer<S> for JournalLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut facts = Facts(JournalEntry::default());
-        // All in a line, since that is all that `systemctl status` and `journalctl` show unasked.
+        let mut fields = EventFields(JournalEntry::default());
+        // The message contains all fields, because `systemctl status` and `journalctl` show only the message by
+        // default.
         let mut line = String::new();
         let _ = TextFields.format_fields(Writer::new(&mut line), event);
-        facts.0.field("MESSAGE", &line);
-        facts.0.field("PRIORITY", priority(event.metadata().level()));
-        facts.0.field("SYSLOG_IDENTIFIER", IDENTIFIER);
-        event.record(&mut facts);
-        // A full queue counts what it drops.
-        let _ = self.0.clone().write_all(facts.0.bytes());
+        fields.0.field("MESSAGE", &line);
+        fields.0.field("PRIORITY", priority(event.metadata().level()));
+        fields.0.field("SYSLOG_IDENTIFIER", IDENTIFIER);
+        event.record(&mut fields);
+        // A full queue drops the entry and counts it.
+        let _ = self.0.clone().write_all(fields.0.bytes());
     }
 }
 
-/// As in syslog(3).
+/// The priority as in syslog(3).
 fn priority(level: &Level) -> &'static str {
     match *level {
         Level::ERROR => "3",
@@ -46,9 +47,9 @@ fn priority(level: &Level) -> &'static str {
     }
 }
 
-struct Facts(JournalEntry);
+struct EventFields(JournalEntry);
 
-impl Visit for Facts {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.record_str(field, &format!("{value:?}"));
     }
@@ -56,7 +57,7 @@ impl Visit for Facts {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => {}
-            // What the bridge from the `log` crate says of itself.
+            // Metadata of the bridge from the `log` crate.
             name if name.starts_with("log.") => {}
             name => self.0.field(&journal_name(name), value),
         }
@@ -80,11 +81,11 @@ mod tests {
     use crate::logging::journal::Journal;
 
     #[test]
-    fn each_event_is_one_datagram_with_its_facts() {
+    fn each_event_is_one_datagram_with_its_fields() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("socket");
-        let fake = UnixDatagram::bind(&path).expect("a socket");
-        let journal = Journal::at(&path).expect("it listens");
+        let receiver = UnixDatagram::bind(&path).expect("a socket");
+        let journal = Journal::at(&path).expect("a bound socket");
         let (queue, worker) = NonBlockingBuilder::default().finish(journal);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(JournalLayer(queue)), || {
             tracing::info!(endpoint = "pix", sender = %"efi", bytes = 3, none = None::<&str>, "stored");
@@ -93,7 +94,7 @@ mod tests {
         drop(worker);
         let mut received = [0; 512];
         let mut next = || {
-            let length = fake.recv(&mut received).expect("a datagram");
+            let length = receiver.recv(&mut received).expect("a datagram");
             String::from_utf8_lossy(&received[..length]).into_owned()
         };
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Logging that never waits: lines go through a bounded queue, and lines lost are counted and said.
+//! Logging that never blocks: lines are sent to a bounded queue, and dropped lines are counted and reported.
 
 mod settings;
 mod text;

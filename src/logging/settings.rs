@@ -1,40 +1,40 @@
-//! How and how much to log.
+//! Settings of the log.
 
-/// How lines look, and where they go.
+/// The format and the destination of the log.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Format {
-    /// Text on a terminal, the journal where standard error leads there, JSON otherwise.
+    /// Text on a terminal, the journal if standard error is connected to it, and JSON otherwise.
     #[default]
     Auto,
-    /// Entries of systemd's journal, with a field for each fact.
+    /// Entries of systemd's journal, with the fields of each event.
     Journald,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Text lines for people.
     Text,
 }
 
-/// The least important events that are written.
+/// The least severe events that are written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Level {
-    /// Only what is broken.
+    /// Failures.
     Error,
-    /// And what may break soon.
+    /// Also problems that may lead to failures.
     Warn,
-    /// And every delivery and refusal.
+    /// Also every delivery and refusal.
     #[default]
     Info,
-    /// And what strangers do.
+    /// Also the actions of unauthenticated peers.
     Debug,
-    /// And everything else.
+    /// Everything.
     Trace,
 }
 
-/// How and how much to log.
+/// The format and the level of the log.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Settings {
-    /// How lines look, and where they go.
+    /// The format and the destination.
     pub format: Format,
-    /// How much; `RUST_LOG` overrides it.
+    /// The level, which `RUST_LOG` overrides.
     pub level: Level,
 }

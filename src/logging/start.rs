@@ -1,4 +1,4 @@
-//! Logging set up for the whole process, and its filter changed while it runs.
+//! Sets up logging for the process, and changes its filter while it runs.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -19,9 +19,9 @@ use super::journal_layer::JournalLayer;
 use super::settings::{Format, Level, Settings};
 use super::text::TextFields;
 
-/// Lines that may wait for a slow reader; later ones are dropped and counted.
+/// The lines that may wait for a slow reader. Further ones are dropped and counted.
 const LINES_WAITING_MAX: usize = 16_384;
-/// What systemd says of a standard error that leads to the journal (systemd.exec(5)).
+/// Set by systemd to the device and inode of a standard error that is connected to the journal (systemd.exec(5)).
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
 /// Logging cannot be set up.
@@ -30,60 +30,59 @@ pub enum LoggingError {
     /// `RUST_LOG` is not a filter.
     #[error("RUST_LOG is not a filter such as `info` or `hookspool=debug`: {0}")]
     Filter(#[from] tracing_subscriber::filter::FromEnvError),
-    /// Something else logs already.
-    #[error("logging is set up already")]
+    /// A logger has already been set up.
+    #[error("logging has already been set up")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
 }
 
-/// Keeps the writing thread alive; when dropped, what waits is written.
+/// The logger. Dropping it writes the lines that wait and ends the writing thread.
 #[derive(Debug)]
 pub struct Logging {
-    /// Lines that found the queue full.
+    /// Lines that were dropped because the queue was full.
     lost: ErrorCounter,
-    /// Entries that the journal did not take.
+    /// Entries that could not be sent to the journal.
     unsent: Arc<AtomicU64>,
     filter: Filter,
     _worker: WorkerGuard,
 }
 
 impl Logging {
-    /// Sets up logging for the whole process: to standard error, or to the journal. Where the journal
-    /// does not listen, JSON goes to standard error instead, which is logged: a daemon that takes
-    /// payments does not stand still for its log.
+    /// Sets up logging for the process, to standard error or to the journal. If the journal is not available, JSON is
+    /// written to standard error instead, with a warning, because deliveries must not depend on the log.
     ///
     /// # Errors
-    /// When `RUST_LOG` cannot be read as a filter, or logging was set up before.
+    /// If `RUST_LOG` is not a filter, or logging has already been set up.
     pub fn start(settings: Settings) -> Result<Self, LoggingError> {
-        let shape = shape(settings.format);
-        let journal = (shape == Shape::Journal).then(|| Journal::at(Path::new(SOCKET)));
-        let (shape, journal, fault) = match journal {
-            Some(Ok(journal)) => (shape, Some(journal), None),
-            Some(Err(fault)) => (Shape::Json, None, Some(fault)),
-            None => (shape, None, None),
+        let resolved = resolve(settings.format);
+        let journal = (resolved == ResolvedFormat::Journal).then(|| Journal::at(Path::new(SOCKET)));
+        let (resolved, journal, fault) = match journal {
+            Some(Ok(journal)) => (resolved, Some(journal), None),
+            Some(Err(fault)) => (ResolvedFormat::Json, None, Some(fault)),
+            None => (resolved, None, None),
         };
         let unsent = journal.as_ref().map(Journal::lost).unwrap_or_default();
         let (queue, worker) = match journal {
             Some(journal) => queue(journal),
-            // What came in one burst goes out in one write.
+            // The buffer writes a burst of lines with one system call.
             None => queue(BufWriter::new(io::stderr())),
         };
         let lost = queue.error_counter();
-        let filter = subscribe(shape, settings.level, queue)?;
+        let filter = subscribe(resolved, settings.level, queue)?;
         if let Some(error) = fault {
             tracing::warn!(%error, socket = SOCKET, "systemd journal unavailable; logging to standard error");
         }
         Ok(Self { lost, unsent, filter, _worker: worker })
     }
 
-    /// Logs this much from now on, unless `RUST_LOG` says how much.
+    /// Sets the level, unless `RUST_LOG` is set.
     pub fn set_level(&self, level: Level) {
         if !is_filtered_by_environment() {
-            // It fails only where the subscriber is gone, and then nothing is logged anyway.
+            // This fails only if the subscriber has been dropped, and then nothing is logged.
             let _ = (self.filter.0)(EnvFilter::new(directives(level)));
         }
     }
 
-    /// Lines lost since the start.
+    /// The lines lost since the start.
     pub fn lines_lost(&self) -> u64 {
         let dropped = u64::try_from(self.lost.dropped_lines()).unwrap_or(u64::MAX);
         dropped.saturating_add(self.unsent.load(Ordering::Relaxed))
@@ -98,28 +97,29 @@ fn queue<W: Write + Send + 'static>(writer: W) -> (NonBlocking, WorkerGuard) {
         .finish(writer)
 }
 
-/// What is written, once `auto` has been decided.
+/// The format after `auto` has been resolved.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Shape {
+enum ResolvedFormat {
     Journal,
     Json,
     Text,
 }
 
-fn shape(format: Format) -> Shape {
+fn resolve(format: Format) -> ResolvedFormat {
     match format {
-        Format::Journald => Shape::Journal,
-        Format::Json => Shape::Json,
-        Format::Text => Shape::Text,
-        Format::Auto if io::stderr().is_terminal() => Shape::Text,
-        Format::Auto if leads_to_the_journal(std::env::var(JOURNAL_STREAM).ok().as_deref()) => Shape::Journal,
-        Format::Auto => Shape::Json,
+        Format::Journald => ResolvedFormat::Journal,
+        Format::Json => ResolvedFormat::Json,
+        Format::Text => ResolvedFormat::Text,
+        Format::Auto if io::stderr().is_terminal() => ResolvedFormat::Text,
+        Format::Auto if is_journal_stream(std::env::var(JOURNAL_STREAM).ok().as_deref()) => {
+            ResolvedFormat::Journal
+        }
+        Format::Auto => ResolvedFormat::Json,
     }
 }
 
-/// Whether standard error is what systemd connected to the journal, and not something else that a
-/// shell or a supervisor put in its place.
-fn leads_to_the_journal(stream: Option<&str>) -> bool {
+/// Whether standard error is still the stream that systemd connected to the journal, and was not redirected.
+fn is_journal_stream(stream: Option<&str>) -> bool {
     let named = stream.and_then(|stream| {
         let (device, inode) = stream.split_once(':')?;
         Some((device.parse::<u64>().ok()?, inode.parse::<u64>().ok()?))
@@ -128,7 +128,7 @@ fn leads_to_the_journal(stream: Option<&str>) -> bool {
     named.is_some_and(|named| found == Ok(named))
 }
 
-/// Puts another filter in the place of the one in force.
+/// Replaces the filter in force.
 struct Filter(Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
 
 impl std::fmt::Debug for Filter {
@@ -137,18 +137,18 @@ impl std::fmt::Debug for Filter {
     }
 }
 
-/// Whether `RUST_LOG` says what is logged. If it is empty, it counts as unset.
+/// Whether `RUST_LOG` is set and not empty.
 fn is_filtered_by_environment() -> bool {
     std::env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|filter| !filter.is_empty())
 }
 
-fn subscribe(shape: Shape, level: Level, queue: NonBlocking) -> Result<Filter, LoggingError> {
+fn subscribe(resolved: ResolvedFormat, level: Level, queue: NonBlocking) -> Result<Filter, LoggingError> {
     let filter = if is_filtered_by_environment() {
         EnvFilter::try_from_default_env()?
     } else {
         EnvFilter::new(directives(level))
     };
-    if shape == Shape::Journal {
+    if resolved == ResolvedFormat::Journal {
         let (filter, handle) = reload::Layer::new(filter);
         tracing_subscriber::registry()
             .with(filter)
@@ -159,9 +159,9 @@ fn subscribe(shape: Shape, level: Level, queue: NonBlocking) -> Result<Filter, L
     }
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue).with_span_events(FmtSpan::NONE);
-    if shape == Shape::Text {
-        let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        let lines = lines.with_target(false).fmt_fields(TextFields).with_ansi(colour).with_filter_reloading();
+    if resolved == ResolvedFormat::Text {
+        let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let lines = lines.with_target(false).fmt_fields(TextFields).with_ansi(color).with_filter_reloading();
         let handle = lines.reload_handle();
         lines.finish().with(WithoutRequests).try_init()?;
         Ok(Filter(Box::new(move |filter| handle.reload(filter))))
@@ -173,8 +173,8 @@ fn subscribe(shape: Shape, level: Level, queue: NonBlocking) -> Result<Filter, L
     }
 }
 
-/// Drops what the HTTP/2 library logs below the level of a warning, whatever the filter says: it shows the
-/// URL of a malformed request, and a query is never logged.
+/// Drops all events of the HTTP/2 library below the warning level, regardless of the filter: they contain the URL of a
+/// malformed request, and a query is never logged.
 struct WithoutRequests;
 
 impl<S: Subscriber> Layer<S> for WithoutRequests {
@@ -192,8 +192,8 @@ fn shows_requests(metadata: &Metadata<'_>) -> bool {
     module == Some("h2") && *metadata.level() > tracing::Level::WARN
 }
 
-/// Ours at the level asked for; the libraries below us only when something is wrong. notify warns of
-/// every folder that goes, and would trace its own log file, for ever.
+/// Our own events at this level, and those of libraries only for problems. notify warns about every removed directory,
+/// and at the trace level would log every change of its own log file.
 fn directives(level: Level) -> &'static str {
     match level {
         Level::Error => "error",
@@ -209,13 +209,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_stream_that_systemd_named_leads_to_the_journal() {
+    fn only_the_stream_in_journal_stream_is_the_journal() {
         let own = fstat(io::stderr()).expect("a standard error");
         let named = format!("{}:{}", own.st_dev, own.st_ino);
-        assert!(leads_to_the_journal(Some(&named)));
+        assert!(is_journal_stream(Some(&named)));
         let other = format!("{}:{}", own.st_dev, own.st_ino + 1);
         for stream in [None, Some(""), Some("8:"), Some("x:y"), Some(other.as_str())] {
-            assert!(!leads_to_the_journal(stream), "{stream:?}");
+            assert!(!is_journal_stream(stream), "{stream:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The fields of a text line: `name=value`, and no value can look like another field.
+//! Formats the fields of a text line as `name=value`, quoted so that no value can look like another field.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use tracing_subscriber::fmt::format::Writer;
 
 use crate::escape::Quoted;
 
-/// Writes the message as it is, and every value in quotes that would not be one word.
+/// Writes the message unquoted, and every value in quotes unless it is one word.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TextFields;
 
 impl<'writer> FormatFields<'writer> for TextFields {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut line = Line { writer, begun: false, outcome: Ok(()) };
+        let mut line = Line { writer, is_started: false, outcome: Ok(()) };
         fields.record(&mut line);
         line.outcome
     }
@@ -23,18 +23,18 @@ impl<'writer> FormatFields<'writer> for TextFields {
 
 struct Line<'writer> {
     writer: Writer<'writer>,
-    begun: bool,
+    is_started: bool,
     outcome: fmt::Result,
 }
 
 impl Line<'_> {
     fn write(&mut self, field: &Field, value: &str) -> fmt::Result {
         let name = field.name();
-        // What the bridge from the `log` crate says of itself.
+        // Metadata of the bridge from the `log` crate.
         if name.starts_with("log.") {
             return Ok(());
         }
-        if std::mem::replace(&mut self.begun, true) {
+        if std::mem::replace(&mut self.is_started, true) {
             self.writer.write_char(' ')?;
         }
         match (name, self.writer.has_ansi_escapes()) {
@@ -63,11 +63,11 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for Buffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
+            self.0.lock().expect("no panic").extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -77,8 +77,8 @@ mod tests {
     }
 
     fn written(log: impl FnOnce()) -> String {
-        let kept = Kept::default();
-        let writer = kept.clone();
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
         let lines = tracing_subscriber::fmt()
             .fmt_fields(TextFields)
             .without_time()
@@ -87,14 +87,14 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(lines, log);
-        let bytes = kept.0.lock().expect("nobody panicked").clone();
+        let bytes = buffer.0.lock().expect("no panic").clone();
         String::from_utf8(bytes).expect("text")
     }
 
     #[test]
-    fn a_foreign_value_is_one_value() {
-        let foreign = "x admitted=true sender=\"efi\"\n\\";
-        let line = written(|| tracing::info!(subject = %foreign, path = foreign, count = 3, "refused"));
+    fn untrusted_values_cannot_add_fields() {
+        let untrusted = "x admitted=true sender=\"efi\"\n\\";
+        let line = written(|| tracing::info!(subject = %untrusted, path = untrusted, count = 3, "refused"));
         let value = r#""x admitted=true sender=\"efi\"\u{a}\\""#;
         assert_eq!(line, format!(" INFO refused subject={value} path={value} count=3\n"));
         for (value, shown) in [("two words", "\"two words\""), ("a=b", "\"a=b\""), ("\\", r#""\\""#)] {

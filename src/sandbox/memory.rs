@@ -1,18 +1,18 @@
-//! The private key is in our memory: nobody gets a copy of that.
+//! Prevents copies of the process's memory, which contains the private key.
 
 use std::io;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
-/// No core dump, whatever ends the process, and no debugger of another process of this user: from
-/// here on `/proc/PID/mem` is root's (prctl(2), `PR_SET_DUMPABLE`).
+/// Disables core dumps, and prevents other processes of the same user from attaching a debugger: only root can access
+/// `/proc/PID/mem` from now on (prctl(2), `PR_SET_DUMPABLE`).
 ///
 /// # Errors
-/// When the system refuses.
+/// If a system call fails.
 pub fn keep_memory_private() -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    // Where systemd has set it, it may have forbidden to set limits as well.
+    // If systemd has set the limit, its system call filter may reject setrlimit(2).
     if getrlimit(Resource::Core) != none {
         setrlimit(Resource::Core, none)?;
     }

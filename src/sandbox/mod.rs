@@ -1,7 +1,7 @@
-//! What the process gives up for good: files that it has no business with, and copies of its memory.
+//! Permanently restricts the process to the files that it needs, and prevents copies of its memory.
 //!
-//! Landlock (landlock(7)) binds the calling thread and those it starts later, so all of this comes
-//! before the first thread.
+//! Landlock (landlock(7)) restricts the calling thread and the threads it starts later. Therefore the restrictions are
+//! applied before the first thread is started.
 
 mod settings;
 mod readable;
@@ -10,5 +10,5 @@ mod restrict;
 
 pub use memory::keep_memory_private;
 pub use readable::Readable;
-pub use restrict::{Force, Places, RestrictError, Sandbox, restrict, unrestricted};
+pub use restrict::{AccessPaths, Enforcement, RestrictError, Sandbox, restrict, unrestricted};
 pub use settings::Settings;

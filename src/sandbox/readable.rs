@@ -1,33 +1,33 @@
-//! The folders that files can be read in, once the process is restricted.
+//! The directories in which files can be read after the process is restricted.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How many symlinks are followed, as the kernel has it (path_resolution(7)).
+/// The most symlinks that are followed; the kernel has the same limit (path_resolution(7)).
 const SYMLINKS_MAX: usize = 40;
 
-/// Where files can be read: anywhere by default, or beneath some folders.
+/// Where files can be read: below some directories, or anywhere, which is the default.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Readable(Option<BTreeSet<PathBuf>>);
 
 impl Readable {
-    pub(super) fn beneath(folders: BTreeSet<PathBuf>) -> Self {
+    pub(super) fn below(folders: BTreeSet<PathBuf>) -> Self {
         Self(Some(folders))
     }
 
-    /// Whether a file can be read, its rights aside. What does not exist lies nowhere.
-    pub fn holds(&self, file: &Path) -> bool {
+    /// Whether Landlock permits reading a file; false if it does not exist. The file's mode is not checked.
+    pub fn contains(&self, file: &Path) -> bool {
         let Some(folders) = &self.0 else { return true };
-        // Names are resolved without rights of Landlock's.
+        // Resolving a name needs no right of Landlock.
         fs::canonicalize(file).is_ok_and(|file| folders.iter().any(|folder| file.starts_with(folder)))
     }
 }
 
-/// The folders of a file: where its name really stands, where the symlink of that name leads, and so on.
+/// The directories of a file: the resolved directory of its name, that of the symlink's target, and so on.
 ///
-/// A folder further up that is a symlink is resolved and not followed: were its next target's folder
-/// granted as well, `/var/run` would grant all of `/`.
+/// A symlink among the parent directories is resolved, but the directory that contains its target is not included:
+/// otherwise `/var/run` would permit reading all of `/`.
 pub(super) fn folders_of(file: &Path) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::new();
     let mut file = file.to_owned();
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_folder_that_a_symlink_leads_through_is_one_of_the_files() {
+    fn directory_of_every_symlink_is_included() {
         let world = tempfile::tempdir().expect("a folder");
         let root = world.path().canonicalize().expect("a path");
         for folder in ["live", "archive", "store"] {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_ends_and_a_folder_that_is_a_symlink_is_resolved() {
+    fn symlink_loop_ends_and_parent_symlinks_are_resolved() {
         let world = tempfile::tempdir().expect("a folder");
         let root = world.path().canonicalize().expect("a path");
         symlink("b", root.join("a")).expect("a symlink");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beneath_is_told_by_where_it_really_is() {
+    fn paths_are_resolved_before_they_are_compared() {
         let world = tempfile::tempdir().expect("a folder");
         let root = world.path().canonicalize().expect("a path");
         for name in ["in", "out"] {
@@ -89,9 +89,9 @@ mod tests {
             fs::write(root.join(name).join("file"), "x").expect("a file");
         }
         symlink("../out/file", root.join("in/link")).expect("a symlink");
-        let readable = Readable::beneath([root.join("in")].into());
-        assert!(readable.holds(&root.join("in/file")) && readable.holds(&root.join("out/../in/file")));
-        assert!(!readable.holds(&root.join("in/link")) && !readable.holds(&root.join("out/file")));
-        assert!(Readable::default().holds(&root.join("out/file")));
+        let readable = Readable::below([root.join("in")].into());
+        assert!(readable.contains(&root.join("in/file")) && readable.contains(&root.join("out/../in/file")));
+        assert!(!readable.contains(&root.join("in/link")) && !readable.contains(&root.join("out/file")));
+        assert!(Readable::default().contains(&root.join("out/file")));
     }
 }

@@ -1,4 +1,4 @@
-//! Landlock: the kernel refuses what lies beyond, whatever becomes of this process.
+//! Restricts file access with Landlock. The kernel enforces this even if the process is compromised.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -14,60 +14,60 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use super::readable::{Readable, folders_of};
 use super::settings::Settings;
 
-/// What is asked for: all rights to files that Linux 6.10 tells apart. An older kernel enforces those
-/// that it knows. Sockets' rights are later ones and stay free: the journal and the service manager
-/// are told things through sockets.
-const ASKED: ABI = ABI::V5;
+/// The requested version: all file access rights of Linux 6.10. An older kernel enforces those that it supports. Rights
+/// for sockets are in later versions and are not restricted, because the journal and the service manager use sockets.
+const REQUESTED_ABI: ABI = ABI::V5;
 
-/// What is read of the system: how many processors the process may use, and whether an ext4 has a journal.
-const OF_THE_SYSTEM: &[&str] = &["/sys/fs/cgroup", "/sys/fs/ext4"];
-/// The process's own facts (proc(5)): its usage, its descriptors.
-const OWN_FACTS: &str = "/proc/self";
+/// Read to determine the number of processors that the process may use, and whether ext4 has a journal.
+const SYSTEM_DIRECTORIES: &[&str] = &["/sys/fs/cgroup", "/sys/fs/ext4"];
+/// Information about the process itself (proc(5)): resource usage and descriptors.
+const PROC_SELF: &str = "/proc/self";
 
-/// What a daemon has to do with.
+/// The paths that a daemon must access.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
-    /// Files that are read now and again; each may be replaced, so their folders count.
+pub struct AccessPaths {
+    /// Files that are read repeatedly. Each may be replaced, so access to their directories is permitted.
     pub files: Vec<PathBuf>,
-    /// More folders to read in.
+    /// Additional directories to read.
     pub read: Vec<PathBuf>,
-    /// The folder that everything is written to.
+    /// The spool directory, which is read and written.
     pub spool: PathBuf,
-    /// Folders that sockets are made and removed in.
+    /// Directories in which sockets are created and removed.
     pub sockets: Vec<PathBuf>,
 }
 
-/// How much of it the kernel enforces.
+/// How much of the restrictions the kernel enforces.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Force {
-    /// All that was asked for.
+pub enum Enforcement {
+    /// All requested restrictions.
     Full,
-    /// What this kernel knows of it.
+    /// The restrictions that this kernel supports.
     Partial,
-    /// Nothing: this kernel has no Landlock, or it is not switched on.
+    /// None: this kernel has no Landlock, or it is disabled.
     None,
-    /// Nothing, as the configuration has it.
+    /// None: the configuration disables Landlock.
     Off,
 }
 
-/// What is in force, for as long as the process lives.
+/// The restrictions in force until the process ends.
 #[derive(Debug)]
 pub struct Sandbox {
-    /// How much.
-    pub force: Force,
-    /// The version of Landlock that the kernel speaks, as far as it is used: `V7`.
+    /// How much the kernel enforces.
+    pub force: Enforcement,
+    /// The version of Landlock in use, such as `V5`; none without Landlock.
     pub abi: Option<String>,
-    /// Where files can be read from now on.
+    /// Where files can be read.
     pub readable: Readable,
-    /// The folders that can be read, for reports.
+    /// The directories that can be read, for reports.
     pub read: BTreeSet<PathBuf>,
-    /// The folders that can be written to, for reports.
+    /// The directories that can be written to, for reports.
     pub write: BTreeSet<PathBuf>,
-    /// A rule holds for an inode, and the kernel would make another one for `/proc/self` if nobody held this one.
+    /// Kept open because a rule applies to an inode, and the kernel would give `/proc/self` another inode after a
+    /// close.
     _own: Option<File>,
 }
 
-/// The kernel has Landlock and would not restrict us.
+/// The kernel supports Landlock, but restricting the process failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot restrict the process with Landlock; `landlock = false` in [sandbox] does without")]
 pub struct RestrictError {
@@ -87,10 +87,10 @@ impl From<io::Error> for RestrictError {
     }
 }
 
-/// As [`restrict`], where it is not to be.
+/// The result of [`restrict`] if Landlock is disabled.
 pub fn unrestricted() -> Sandbox {
     Sandbox {
-        force: Force::Off,
+        force: Enforcement::Off,
         abi: None,
         readable: Readable::default(),
         read: BTreeSet::new(),
@@ -99,62 +99,64 @@ pub fn unrestricted() -> Sandbox {
     }
 }
 
-/// Restricts this thread, and those that it starts from now on, to these places. What is to be written
-/// to has to be there already: what lies above it is not granted.
+/// Restricts this thread, and the threads it starts from now on, to these paths. Directories to write to must exist,
+/// because creating them would need access to their parents.
 ///
 /// # Errors
-/// When the kernel has Landlock and refuses. One that has none, or less, is no error.
-pub fn restrict(settings: &Settings, places: &Places) -> Result<Sandbox, RestrictError> {
+/// If the kernel supports Landlock and a system call fails. Missing or partial support is not an error.
+pub fn restrict(settings: &Settings, paths: &AccessPaths) -> Result<Sandbox, RestrictError> {
     if !settings.landlock {
         return Ok(unrestricted());
     }
-    let found = |path: &PathBuf| fs::canonicalize(path).ok();
-    let more = places.read.iter().chain(&settings.read).filter_map(found);
-    let read: BTreeSet<_> = places.files.iter().flat_map(|file| folders_of(file)).chain(more).collect();
-    let spool: BTreeSet<_> = found(&places.spool).into_iter().collect();
-    let sockets: BTreeSet<_> = places.sockets.iter().filter_map(found).collect();
-    let own = hold(Path::new(OWN_FACTS))?;
+    let resolved = |path: &PathBuf| fs::canonicalize(path).ok();
+    let extra = paths.read.iter().chain(&settings.read).filter_map(resolved);
+    let read: BTreeSet<_> = paths.files.iter().flat_map(|file| folders_of(file)).chain(extra).collect();
+    let spool: BTreeSet<_> = resolved(&paths.spool).into_iter().collect();
+    let sockets: BTreeSet<_> = paths.sockets.iter().filter_map(resolved).collect();
+    let own = open_path(Path::new(PROC_SELF))?;
 
     let status = Ruleset::default()
-        .handle_access(AccessFs::from_all(ASKED))?
+        .handle_access(AccessFs::from_all(REQUESTED_ABI))?
         .create()?
-        .add_rules(path_beneath_rules(&read, reading()))?
-        .add_rules(path_beneath_rules(OF_THE_SYSTEM, reading()))?
-        .add_rule(landlock::PathBeneath::new(&own, reading()))?
-        .add_rules(path_beneath_rules(&spool, reading() | keeping()))?
-        .add_rules(path_beneath_rules(&sockets, socketing()))?
+        .add_rules(path_beneath_rules(&read, read_rights()))?
+        .add_rules(path_beneath_rules(SYSTEM_DIRECTORIES, read_rights()))?
+        .add_rule(landlock::PathBeneath::new(&own, read_rights()))?
+        .add_rules(path_beneath_rules(&spool, read_rights() | spool_rights()))?
+        .add_rules(path_beneath_rules(&sockets, socket_rights()))?
         .restrict_self()?;
     let force = match status.ruleset {
-        RulesetStatus::NotEnforced => Force::None,
-        RulesetStatus::PartiallyEnforced => Force::Partial,
-        RulesetStatus::FullyEnforced => Force::Full,
+        RulesetStatus::NotEnforced => Enforcement::None,
+        RulesetStatus::PartiallyEnforced => Enforcement::Partial,
+        RulesetStatus::FullyEnforced => Enforcement::Full,
     };
     let abi = match status.landlock {
         LandlockStatus::Available { effective_abi, .. } => Some(format!("{effective_abi:?}")),
         LandlockStatus::NotEnabled | LandlockStatus::NotImplemented => None,
     };
     let readable = match force {
-        Force::None | Force::Off => Readable::default(),
-        Force::Full | Force::Partial => Readable::beneath(read.iter().chain(&spool).cloned().collect()),
+        Enforcement::None | Enforcement::Off => Readable::default(),
+        Enforcement::Full | Enforcement::Partial => {
+            Readable::below(read.iter().chain(&spool).cloned().collect())
+        }
     };
     let write = spool.into_iter().chain(sockets).collect();
     Ok(Sandbox { force, abi, readable, read, write, _own: Some(own) })
 }
 
-/// Holds a folder without opening it (open(2), `O_PATH`).
-fn hold(folder: &Path) -> io::Result<File> {
+/// Opens a directory without access to its content (open(2), `O_PATH`).
+fn open_path(folder: &Path) -> io::Result<File> {
     Ok(openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
-fn reading() -> BitFlags<AccessFs> {
+fn read_rights() -> BitFlags<AccessFs> {
     make_bitflags!(AccessFs::{ReadFile | ReadDir})
 }
 
-/// What is done to a spool. Entries go from queue to queue, which takes `Refer`.
-fn keeping() -> BitFlags<AccessFs> {
+/// The rights to write to the spool. `Refer` permits moving entries between queues.
+fn spool_rights() -> BitFlags<AccessFs> {
     make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg | MakeDir | RemoveFile | Refer})
 }
 
-fn socketing() -> BitFlags<AccessFs> {
+fn socket_rights() -> BitFlags<AccessFs> {
     make_bitflags!(AccessFs::{MakeSock | RemoveFile})
 }

@@ -1,13 +1,13 @@
-//! Whether there is a sandbox, and what more may be read in it.
+//! Settings of the sandbox.
 
 use std::path::PathBuf;
 
-/// Whether there is a sandbox, and what more may be read in it.
+/// Whether the process is restricted, and what else it may read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// Whether Landlock is used where the kernel has it.
+    /// Whether Landlock is used if the kernel supports it.
     pub landlock: bool,
-    /// More folders that a later reload may name files in.
+    /// Additional directories, whose files a later configuration may use.
     pub read: Vec<PathBuf>,
 }
 

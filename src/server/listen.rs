@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::settings::Listen;
-use crate::systemd::activation::{ActivationError, Inherited, InheritedSocket, Which};
+use crate::systemd::activation::{ActivationError, Inherited, InheritedSocket, SocketSelector};
 
 /// Connections that wait to be accepted. The kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
@@ -17,7 +17,7 @@ pub enum BindError {
     /// An address.
     #[error("cannot listen on {address}{}", hint(.source))]
     Address {
-        /// Which one.
+        /// SocketSelector one.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
@@ -27,7 +27,7 @@ pub enum BindError {
     Inherited(#[from] ActivationError),
     /// Systemd passed a unix socket, and senders have addresses.
     #[error("[server] listen: `{0}` is a unix socket; write ListenStream= with a port in the socket unit")]
-    NotTcp(Which),
+    NotTcp(SocketSelector),
     /// The runtime does not take what systemd passed.
     #[error("[server] listen: cannot use what systemd passes")]
     Unusable(#[source] io::Error),

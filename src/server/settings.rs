@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::systemd::activation::Which;
+use crate::systemd::activation::SocketSelector;
 
 /// Where to listen. The timeouts are in [`crate::live::Limits`].
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,7 +28,7 @@ pub enum Listen {
     /// An address that the daemon binds.
     Address(SocketAddr),
     /// Sockets that systemd has bound.
-    Inherited(Which),
+    Inherited(SocketSelector),
 }
 
 impl fmt::Display for Listen {

@@ -1,7 +1,7 @@
-//! Group commit: one thread owns all writing.
+//! Group commit: one thread does all writing.
 //!
-//! It takes what has gathered and has it written as one batch. It batches because it is busy, not
-//! because it waits: the first delivery of an idle moment never waits for a second.
+//! It writes all drafts that are waiting as one batch. Batches form while it is busy: if it is idle, a draft is
+//! written at once and does not wait for a second one.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -18,21 +18,20 @@ use super::layout::Layout;
 use super::open::OpenError;
 use super::volume::Volume;
 use super::wal::CheckpointThread;
-use super::writer::{Receipt, Step, Writer};
+use super::writer::{Pending, Receipt, Writer};
 use crate::metrics::Metrics;
 use crate::policy::Name;
 
-/// Entries that are made durable together. More would make the first of them wait for too long.
+/// The most entries of one batch. With more, the first of them would wait too long.
 const BATCH_ENTRIES_MAX: usize = 256;
-/// Their bytes, the last one's aside.
+/// No entry is added to a batch that has this many bytes.
 const BATCH_BYTES_MAX: usize = 1 << 20;
-/// Drafts that wait for the committer; their bytes are bounded where bodies are read.
+/// The most drafts that wait for the commit thread. The limit of body memory bounds their bytes.
 const WAITING_ENTRIES_MAX: usize = 4096;
-/// How often free space and the places of the queues are checked, a failing spool is probed, and the log
-/// gets its checkpoint.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The interval at which free space and the queues are checked, a failing spool is probed, and checkpoints start.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The way into the spool: cheap to clone, never blocks.
+/// A handle that submits drafts to the commit thread. It is cheap to clone and never blocks.
 #[derive(Clone, Debug)]
 pub struct Spool {
     work: SyncSender<Work>,
@@ -42,33 +41,32 @@ pub struct Spool {
 impl Spool {
     /// Makes a draft durable.
     ///
-    /// The draft belongs to the committer from here on: if this future is dropped, the entry may
-    /// stand in `new/` all the same.
+    /// If this future is dropped, the draft may still become an entry.
     ///
     /// # Errors
-    /// When the entry is not in the spool.
+    /// If the entry is not in the spool.
     pub async fn commit(&self, draft: Draft) -> Result<Receipt, CommitError> {
-        let (answer, answered) = oneshot::channel();
-        let job = Work::Commit(Step { item: draft, answer });
-        self.work.try_send(job).map_err(|error| match error {
+        let (reply, receiver) = oneshot::channel();
+        let work = Work::Commit(Pending { item: draft, reply });
+        self.work.try_send(work).map_err(|error| match error {
             TrySendError::Full(_) => CommitError::Busy,
             TrySendError::Disconnected(_) => CommitError::Closed,
         })?;
-        answered.await.unwrap_or(Err(CommitError::Closed))
+        receiver.await.unwrap_or(Err(CommitError::Closed))
     }
 
-    /// How the spool is.
+    /// The health of the spool.
     pub fn health(&self) -> &Health {
         &self.health
     }
 }
 
 enum Work {
-    Commit(Step<Draft>),
+    Commit(Pending<Draft>),
     Stop,
 }
 
-/// The thread that writes.
+/// The commit thread, running.
 #[derive(Debug)]
 pub struct Committer {
     spool: Spool,
@@ -76,11 +74,11 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread on an opened spool, once what an earlier run left in its write-ahead log is
-    /// restored. While it cannot be restored, deliveries get 503. The queues of `endpoints` are checked from now on.
+    /// Restores the entries in the write-ahead log of an earlier run, then starts the thread. If they cannot be
+    /// restored yet, deliveries get 503. The queues of `endpoints` are checked regularly.
     ///
     /// # Errors
-    /// When a log cannot be used, or the system cannot start a thread.
+    /// If a log cannot be used, or the system cannot start a thread.
     pub fn start<V: Volume>(
         volume: V,
         layout: Layout,
@@ -93,29 +91,29 @@ impl Committer {
         let (work, incoming) = sync_channel(WAITING_ENTRIES_MAX);
         let root = layout.root().to_owned();
         let writer: Writer<V> = Writer::start(volume, layout, Arc::clone(&health), CheckpointThread::start)?;
-        let desk = CommitThread { writer, health: Arc::clone(&health), metrics };
-        desk.show();
+        let commit_thread = CommitThread { writer, health: Arc::clone(&health), metrics };
+        commit_thread.update_metrics();
         let thread = thread::Builder::new()
             .name("committer".into())
-            .spawn(move || desk.run(&incoming))
+            .spawn(move || commit_thread.run(&incoming))
             .map_err(|source| OpenError::Io { what: "start a thread for", path: root, source })?;
         Ok(Self { spool: Spool { work, health }, thread })
     }
 
-    /// The way in.
+    /// A handle that submits drafts.
     pub fn spool(&self) -> Spool {
         self.spool.clone()
     }
 
-    /// Commits what is waiting, then ends the thread. What comes later is [`CommitError::Closed`].
+    /// Commits the drafts that are waiting, then ends the thread. Later drafts get [`CommitError::Closed`].
     pub fn stop(self) {
-        // The thread is gone already only if it panicked, which ends the process.
+        // The thread can have ended only by a panic, which ends the process.
         let _ = self.spool.work.send(Work::Stop);
         let _ = self.thread.join();
     }
 }
 
-/// What the thread has before it.
+/// The state of the commit thread.
 struct CommitThread<V: Volume> {
     writer: Writer<V>,
     health: Arc<Health>,
@@ -124,11 +122,11 @@ struct CommitThread<V: Volume> {
 
 impl<V: Volume> CommitThread<V> {
     fn run(mut self, incoming: &Receiver<Work>) {
-        let mut looked = Instant::now();
+        let mut checked = Instant::now();
         loop {
             self.health.step();
             let mut stop = false;
-            match incoming.recv_timeout(LOOK_EVERY) {
+            match incoming.recv_timeout(CHECK_INTERVAL) {
                 Ok(Work::Commit(first)) => {
                     let mut batch = vec![first];
                     stop = gather(&mut batch, incoming);
@@ -140,15 +138,15 @@ impl<V: Volume> CommitThread<V> {
             if stop {
                 return self.writer.close();
             }
-            if looked.elapsed() >= LOOK_EVERY {
-                self.writer.tidy();
-                self.show();
-                looked = Instant::now();
+            if checked.elapsed() >= CHECK_INTERVAL {
+                self.writer.check();
+                self.update_metrics();
+                checked = Instant::now();
             }
         }
     }
 
-    fn commit(&mut self, batch: Vec<Step<Draft>>) {
+    fn commit(&mut self, batch: Vec<Pending<Draft>>) {
         let started = Instant::now();
         #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "at most BATCH_ENTRIES_MAX")]
         self.metrics.commit_batch_entries.observe(batch.len() as f64);
@@ -158,7 +156,7 @@ impl<V: Volume> CommitThread<V> {
         self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
     }
 
-    fn show(&self) {
+    fn update_metrics(&self) {
         self.metrics.spool_free_bytes.set(i64::try_from(self.health.free()).unwrap_or(i64::MAX));
         let faults = self.health.endpoint_faults();
         for endpoint in self.health.endpoints() {
@@ -167,14 +165,14 @@ impl<V: Volume> CommitThread<V> {
     }
 }
 
-/// Adds what is waiting to a batch; true if it is to be the last.
-fn gather(batch: &mut Vec<Step<Draft>>, incoming: &Receiver<Work>) -> bool {
-    let mut bytes: usize = batch.iter().map(|step| step.item.len()).sum();
+/// Adds waiting drafts to a batch. Returns true if the thread must stop after this batch.
+fn gather(batch: &mut Vec<Pending<Draft>>, incoming: &Receiver<Work>) -> bool {
+    let mut bytes: usize = batch.iter().map(|pending| pending.item.len()).sum();
     while batch.len() < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX {
         match incoming.try_recv() {
-            Ok(Work::Commit(step)) => {
-                bytes = bytes.saturating_add(step.item.len());
-                batch.push(step);
+            Ok(Work::Commit(pending)) => {
+                bytes = bytes.saturating_add(pending.item.len());
+                batch.push(pending);
             }
             Ok(Work::Stop) => return true,
             Err(_) => return false,

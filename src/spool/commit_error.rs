@@ -1,4 +1,4 @@
-//! Why a draft did not become an entry.
+//! Errors of a commit.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::volume::is_not_ours;
+use super::volume::is_unexpected_file;
 
 pub(super) const PUBLISH: &str = "publish";
 pub(super) const RENAME: &str = "rename";
 pub(super) const SYNC_DIRECTORY: &str = "sync the directory";
 
-/// The entry is not in the spool, and its sender has to come back.
+/// The entry is not in the spool, and its sender must deliver it again.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
-    /// The committer has more to do than it may hold.
+    /// The commit thread's queue is full.
     #[error("too many deliveries are waiting to be written")]
     Busy,
-    /// The committer has stopped.
+    /// The commit thread has stopped.
     #[error("the spool is closed")]
     Closed,
-    /// The spool is failing, and a probe has just failed as well.
+    /// The spool is failing, and the latest probe failed too.
     #[error("the spool is failing")]
     Failing,
     /// The configured path no longer leads to the directory that entries are written to.
@@ -33,32 +33,32 @@ pub enum CommitError {
     /// A file operation failed.
     #[error("cannot {what} `{}`: {why}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// With what.
+        /// Its file or directory.
         path: PathBuf,
-        /// Why it failed.
+        /// The error of the file system.
         why: Arc<io::Error>,
     },
 }
 
 impl CommitError {
-    /// Whether others may still do well: the folder of one endpoint is missing or closed to us, or
-    /// no descriptors are available at the moment.
+    /// Whether other entries can still be stored: the directory of one endpoint is missing or not accessible, or the
+    /// process has no free descriptor at the moment.
     pub(super) fn concerns_only_this_entry(&self) -> bool {
         let Self::Io { what, why, .. } = self else { return false };
-        let in_its_own_folder = matches!(*what, PUBLISH | RENAME | SYNC_DIRECTORY);
-        let is_of_the_folder = is_not_ours(why)
+        let is_queue_operation = matches!(*what, PUBLISH | RENAME | SYNC_DIRECTORY);
+        let is_queue_error = is_unexpected_file(why)
             || matches!(
                 why.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::CrossesDevices
             );
-        in_its_own_folder && is_of_the_folder
+        is_queue_operation && is_queue_error
             || matches!(Errno::from_io_error(why), Some(Errno::MFILE | Errno::NFILE))
     }
 }
 
-/// Names what was tried, and with what.
+/// Adds the operation and its file to an error.
 pub(super) fn io_error<'a>(what: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CommitError + 'a {
     move |source| CommitError::Io { what, path: path.to_owned(), why: Arc::new(source) }
 }

@@ -1,4 +1,4 @@
-//! What is not an entry is moved to `corrupt/` and never deleted.
+//! Files that are not intact entries are moved to `corrupt/` and never deleted.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use super::layout::Layout;
 use super::volume::Volume;
 use crate::envelope::EntryId;
 
-/// How many names are tried.
+/// The number of names that are tried before the move fails.
 const NAMES_MAX: usize = 1000;
 
-/// Moves a file to `corrupt/`, under the ID's own name or, if that is taken, one with a number.
+/// Moves a file to `corrupt/`, under the name of the entry or, if that exists, the name with a number.
 ///
 /// # Errors
 /// As `rename(2)`.
@@ -20,9 +20,9 @@ pub(super) fn move_to_corrupt<V: Volume>(
     from: &Path,
     id: EntryId,
 ) -> io::Result<PathBuf> {
-    let own = layout.corrupted(id);
-    let numbered = (1..NAMES_MAX).map(|number| own.with_extension(format!("{number}.hook")));
-    let free = [own.clone()]
+    let unnumbered = layout.corrupted(id);
+    let numbered = (1..NAMES_MAX).map(|number| unnumbered.with_extension(format!("{number}.hook")));
+    let free = [unnumbered.clone()]
         .into_iter()
         .chain(numbered)
         .find(|path| volume.facts(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound));

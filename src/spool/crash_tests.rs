@@ -1,4 +1,4 @@
-//! Every receipt is honored, wherever the machine stops and whatever fails.
+//! Checks that no acknowledged entry is lost after a crash at any operation or an error of any call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,15 +15,15 @@ use super::schedule::{Schedule, Scheduled};
 use super::sim::{Contents, Fault, Op, Sim};
 use super::volume::Volume as _;
 use super::wal::Checkpoints;
-use super::writer::{Step, Writer};
+use super::writer::{Pending, Writer};
 use crate::envelope::EntryId;
 
 const ENDPOINTS: [&str; 3] = ["pix", "boleto", "cobr"];
-/// Deliveries of a workload; ten times as many in `tests/long`.
+/// The deliveries of a workload; ten times as many in `tests/long`.
 const DELIVERIES: usize = 100;
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
-/// Choices that a schedule's number decides; the others come from a generator.
+/// The choices that the number of a schedule decides. The others come from a generator.
 const DEPTH: usize = 16;
 
 pub(super) fn layout() -> Layout {
@@ -41,22 +41,22 @@ fn start(sim: &Sim, order: u64) -> (Writer<Sim, Scheduled>, Arc<Health>) {
     (Writer::start(sim.clone(), layout(), Arc::clone(&health), checkpoints).expect("a spool"), health)
 }
 
-/// What was delivered, and what consumers did with it and when.
+/// The entries that were delivered, and what consumers did with them.
 #[derive(Default)]
-struct Worked {
+struct History {
     entries: BTreeMap<EntryId, Vec<u8>>,
-    /// How long the log was before an entry was deleted.
+    /// The length of the log before an entry was deleted.
     deleted: BTreeMap<EntryId, usize>,
-    /// How long the log was once the deletion was synced.
-    gone: BTreeMap<EntryId, usize>,
-    /// How long the log was once the move to `done` or `failed` was synced.
+    /// The length of the log after the deletion was synced.
+    deletion_synced: BTreeMap<EntryId, usize>,
+    /// The length of the log after the move to `done` or `failed` was synced.
     finished: BTreeMap<EntryId, usize>,
 }
 
-/// Batches of one to eight deliveries, of one byte to more than the log takes, and consumers
+/// Writes batches of one to eight deliveries, from one byte to larger than the log accepts, and simulates consumers
 /// that take, finish, give up, requeue and delete.
-fn work(sim: &Sim, writer: &mut Writer<Sim, Scheduled>, deliveries: usize) -> Worked {
-    let mut worked = Worked::default();
+fn work(sim: &Sim, writer: &mut Writer<Sim, Scheduled>, deliveries: usize) -> History {
+    let mut history = History::default();
     let mut made = 0;
     for round in 0.. {
         let size = 1 + round * 5 % 8;
@@ -68,61 +68,61 @@ fn work(sim: &Sim, writer: &mut Writer<Sim, Scheduled>, deliveries: usize) -> Wo
             .collect();
         made += size;
         let ids: Vec<_> = batch.iter().map(|draft| (draft.id(), draft.endpoint().clone())).collect();
-        worked.entries.extend(batch.iter().map(|draft| (draft.id(), draft.pieces().concat())));
+        history.entries.extend(batch.iter().map(|draft| (draft.id(), draft.pieces().concat())));
         deliver(sim, writer, batch);
         for (index, (id, endpoint)) in ids.iter().enumerate() {
-            consume(sim, (round + index) % 6, *id, endpoint, &mut worked);
+            consume(sim, (round + index) % 6, *id, endpoint, &mut history);
         }
         if round % 6 == 5 {
-            writer.tidy();
+            writer.check();
         }
         if made >= deliveries {
             break;
         }
     }
-    worked
+    history
 }
 
-/// What a consumer does with an entry. Whatever fails, it finds the entry moved or not moved.
-fn consume(sim: &Sim, choice: usize, id: EntryId, endpoint: &crate::policy::Name, worked: &mut Worked) {
-    let go = |from, to| {
+/// Simulates a consumer. If a call fails, the entry was either moved or not.
+fn consume(sim: &Sim, choice: usize, id: EntryId, endpoint: &crate::policy::Name, history: &mut History) {
+    let move_entry = |from, to| {
         sim.rename(&layout().entry(endpoint, from, id), &layout().entry(endpoint, to, id))?;
         sim.sync_dir(&layout().queue(endpoint, to))?;
         sim.sync_dir(&layout().queue(endpoint, from))
     };
     match choice {
-        0 => drop(go(Queue::New, Queue::Taken)),
+        0 => drop(move_entry(Queue::New, Queue::Taken)),
         1 | 2 => {
             let last = if choice == 1 { Queue::Done } else { Queue::Failed };
-            if go(Queue::New, Queue::Taken).and_then(|()| go(Queue::Taken, last)).is_ok() {
-                worked.finished.insert(id, sim.state().log.len());
+            if move_entry(Queue::New, Queue::Taken).and_then(|()| move_entry(Queue::Taken, last)).is_ok() {
+                history.finished.insert(id, sim.state().log.len());
             }
         }
         3 => {
-            worked.deleted.insert(id, sim.state().log.len());
+            history.deleted.insert(id, sim.state().log.len());
             let removed = sim.remove(&layout().entry(endpoint, Queue::New, id));
             if removed.and_then(|()| sim.sync_dir(&layout().queue(endpoint, Queue::New))).is_ok() {
-                worked.gone.insert(id, sim.state().log.len());
+                history.deletion_synced.insert(id, sim.state().log.len());
             }
         }
-        4 => drop(go(Queue::New, Queue::Taken).and_then(|()| go(Queue::Taken, Queue::New))),
+        4 => drop(move_entry(Queue::New, Queue::Taken).and_then(|()| move_entry(Queue::Taken, Queue::New))),
         _ => {}
     }
 }
 
 pub(super) fn deliver<C: Checkpoints<Sim>>(sim: &Sim, writer: &mut Writer<Sim, C>, batch: Vec<super::Draft>) {
     let steps = batch.into_iter().map(|draft| {
-        let (answer, answered) = oneshot::channel();
-        sim.expect(draft.id(), answered);
-        Step { item: draft, answer }
+        let (reply, receiver) = oneshot::channel();
+        sim.expect(draft.id(), receiver);
+        Pending { item: draft, reply }
     });
     writer.write_batch(steps.collect());
-    sim.note_answers();
+    sim.record_replies();
 }
 
-/// Starts on what a crash left, and returns the log of that start.
-pub(super) fn recover(contents: Contents, tells: bool) -> (Sim, Vec<Op>) {
-    let sim = Sim::holding(contents, tells);
+/// Starts a writer on the contents after a crash. Returns the file system and the operations of the start.
+pub(super) fn recover(contents: Contents, reports_losses: bool) -> (Sim, Vec<Op>) {
+    let sim = Sim::with_contents(contents, reports_losses);
     sweep(&sim, layout().tmp()).expect("a swept tmp");
     let (writer, health) = start(&sim, 1);
     assert!(!health.is_failing());
@@ -131,7 +131,7 @@ pub(super) fn recover(contents: Contents, tells: bool) -> (Sim, Vec<Op>) {
     (sim, log)
 }
 
-/// Where each entry is; each is intact and in one place.
+/// Returns the queue of each entry. Fails unless each is intact and in one queue only.
 fn places(contents: &Contents, written: &BTreeMap<EntryId, Vec<u8>>) -> BTreeMap<EntryId, Queue> {
     let is_entry = |path: &Path| path.components().count() == 5;
     let mut places = BTreeMap::new();
@@ -149,14 +149,14 @@ pub(super) fn found_in(contents: &Contents, written: &BTreeMap<EntryId, Vec<u8>>
     places(contents, written).into_keys().collect()
 }
 
-/// What has to hold after a crash at `stop`.
-fn check(contents: &Contents, worked: &Worked, promised: &BTreeSet<EntryId>, stop: usize, how: &str) {
-    let places = places(contents, &worked.entries);
-    let is_deleted = |id: &&EntryId| worked.deleted.get(id).is_some_and(|at| *at < stop);
+/// Checks the contents after a crash at `stop`.
+fn check(contents: &Contents, history: &History, promised: &BTreeSet<EntryId>, stop: usize, how: &str) {
+    let places = places(contents, &history.entries);
+    let is_deleted = |id: &&EntryId| history.deleted.get(id).is_some_and(|at| *at < stop);
     let lost: Vec<_> = promised.iter().filter(|id| !places.contains_key(id) && !is_deleted(id)).collect();
     assert!(lost.is_empty(), "{how} after {stop}: lost {lost:?}");
     for (id, queue) in &places {
-        let is_finished = worked.finished.get(id).is_some_and(|at| *at <= stop);
+        let is_finished = history.finished.get(id).is_some_and(|at| *at <= stop);
         assert!(
             !is_finished || matches!(queue, Queue::Done | Queue::Failed),
             "{how} after {stop}: {id} was finished and is in {queue:?}"
@@ -164,19 +164,19 @@ fn check(contents: &Contents, worked: &Worked, promised: &BTreeSet<EntryId>, sto
     }
 }
 
-/// Stops a workload after every operation, and the recovery of some after every operation of it.
+/// Simulates a crash after every operation of a workload, and for some also after every operation of the recovery.
 fn enumerate(model: Model) -> usize {
-    let tells = model.has_journal();
-    let sim = Sim::holding(Contents::default(), tells);
+    let reports_losses = model.has_journal();
+    let sim = Sim::with_contents(Contents::default(), reports_losses);
     let (mut writer, _) = start(&sim, 0x5A5A);
-    let worked = work(&sim, &mut writer, deliveries());
+    let history = work(&sim, &mut writer, deliveries());
     writer.close();
     let state = sim.state();
     assert!(state.refused == 0 && state.receipts.len() >= deliveries(), "{} receipts", state.receipts.len());
 
-    let mut platter = Platter::holding(model, Contents::default());
-    // Syncs of everything since an entry was acknowledged: after the third its log is void, for the first may be
-    // that of the other log.
+    let mut platter = Platter::with_contents(model, Contents::default());
+    // The number of `syncfs` calls since an entry was acknowledged. After the third one its log is void; the first may
+    // have been the checkpoint of the other log.
     let mut syncs: BTreeMap<EntryId, usize> = BTreeMap::new();
     let (mut crashes, mut must_stay_deleted) = (0, 0);
     for stop in 0..=state.log.len() {
@@ -185,12 +185,12 @@ fn enumerate(model: Model) -> usize {
         let seed = u64::try_from(stop).unwrap() * 0x9E37_79B9 + 1;
         for fate in [Fate::Lost, Fate::Kept, Fate::Torn(seed), Fate::Torn(seed << 20)] {
             let how = format!("{model:?}, {fate:?}");
-            let left = platter.after_a_cut(fate);
-            let (recovered, log) = recover(left.clone(), tells);
-            check(&recovered.state().now, &worked, &promised, stop, &how);
-            let found = places(&recovered.state().now, &worked.entries);
-            for (id, _) in worked.gone.iter().filter(|(_, at)| **at <= stop) {
-                if !tells || syncs.get(id).is_some_and(|syncs| *syncs >= 3) {
+            let left = platter.after_power_failure(fate);
+            let (recovered, log) = recover(left.clone(), reports_losses);
+            check(&recovered.state().now, &history, &promised, stop, &how);
+            let found = places(&recovered.state().now, &history.entries);
+            for (id, _) in history.deletion_synced.iter().filter(|(_, at)| **at <= stop) {
+                if !reports_losses || syncs.get(id).is_some_and(|syncs| *syncs >= 3) {
                     assert!(!found.contains_key(id), "{how} after {stop}: {id} was deleted and reappeared");
                     must_stay_deleted += 1;
                 }
@@ -198,7 +198,7 @@ fn enumerate(model: Model) -> usize {
             crashes += 1;
             if stop % 97 == 0 {
                 crashes += crash_the_recovery(model, &left, &log, |contents, how| {
-                    check(contents, &worked, &promised, stop, how);
+                    check(contents, &history, &promised, stop, how);
                 });
             }
         }
@@ -214,53 +214,53 @@ fn enumerate(model: Model) -> usize {
 }
 
 fn crash_the_recovery(model: Model, left: &Contents, log: &[Op], check: impl Fn(&Contents, &str)) -> usize {
-    let mut platter = Platter::holding(model, left.clone());
+    let mut platter = Platter::with_contents(model, left.clone());
     for (stop, op) in log.iter().enumerate() {
         platter.apply(op);
         let seed = u64::try_from(stop).unwrap() * 0x51_7CC1 + 1;
-        let (recovered, _) = recover(platter.after_a_cut(Fate::Torn(seed)), model.has_journal());
+        let (recovered, _) = recover(platter.after_power_failure(Fate::Torn(seed)), model.has_journal());
         check(&recovered.state().now, &format!("{model:?}, then in the recovery after {stop}"));
     }
     log.len()
 }
 
 #[test]
-fn every_receipt_is_honored_wherever_the_power_goes_on_ext4() {
+fn no_acknowledged_entry_is_lost_by_a_power_failure_on_ext4() {
     let crashes = enumerate(Model::Ext4);
     assert!(crashes > 1500, "{crashes}");
 }
 
 #[test]
-fn every_receipt_is_honored_wherever_the_power_goes_on_xfs() {
+fn no_acknowledged_entry_is_lost_by_a_power_failure_on_xfs() {
     let crashes = enumerate(Model::Xfs);
     assert!(crashes > 1500, "{crashes}");
 }
 
 #[test]
-fn every_receipt_is_honored_wherever_the_power_goes_without_a_journal() {
+fn no_acknowledged_entry_is_lost_by_a_power_failure_without_a_journal() {
     let crashes = enumerate(Model::Unjournaled);
     assert!(crashes > 1500, "{crashes}");
 }
 
-/// Runs the workload with a fault, then cuts the power and checks. Returns the calls that were made.
-fn with_fault(tells: bool, fault: Fault, errno: i32) -> Vec<&'static str> {
-    let sim = Sim::holding(Contents::default(), tells);
+/// Runs the workload with a fault, then simulates a power failure and checks the result. Returns the calls.
+fn with_fault(reports_losses: bool, fault: Fault, errno: i32) -> Vec<&'static str> {
+    let sim = Sim::with_contents(Contents::default(), reports_losses);
     let (mut writer, health) = start(&sim, 0x3C3C);
     {
         let mut state = sim.state();
         state.calls.clear();
         state.faults = vec![(fault, errno)];
     }
-    let mut worked = work(&sim, &mut writer, 80);
+    let mut history = work(&sim, &mut writer, 80);
     sim.state().faults.clear();
-    // What the checkpoint finds, and then the repair.
+    // Completes the checkpoint and then the repair.
     for _ in 0..20 {
-        writer.tidy();
+        writer.check();
     }
     assert!(!health.is_failing(), "{fault:?}: it does not recover by itself");
     let last = draft("pix", b"after");
     let id = last.id();
-    worked.entries.insert(id, last.pieces().concat());
+    history.entries.insert(id, last.pieces().concat());
     deliver(&sim, &mut writer, vec![last]);
     let (receipts, log, calls) = {
         let state = sim.state();
@@ -272,20 +272,20 @@ fn with_fault(tells: bool, fault: Fault, errno: i32) -> Vec<&'static str> {
     let promised: BTreeSet<_> = receipts.iter().map(|(id, _)| *id).collect();
     for fate in [Fate::Lost, Fate::Kept, Fate::Torn(7)] {
         let how = format!("{fault:?}, {fate:?}");
-        let (recovered, _) = recover(platter.after_a_cut(fate), tells);
-        check(&recovered.state().now, &worked, &promised, log.len(), &how);
+        let (recovered, _) = recover(platter.after_power_failure(fate), reports_losses);
+        check(&recovered.state().now, &history, &promised, log.len(), &how);
     }
     writer.close();
     calls
 }
 
 #[test]
-fn whatever_call_fails_no_receipt_is_broken_and_the_spool_recovers_by_itself() {
-    for tells in [true, false] {
-        // More calls than the workload makes: the last ones find nothing to fail.
+fn error_of_any_call_loses_no_acknowledged_entry_and_the_spool_recovers() {
+    for reports_losses in [true, false] {
+        // Ends when the number is greater than that of the last call.
         for (errno, count) in [(EIO, 1), (ENOSPC, 9)] {
             let mut number = 0;
-            while with_fault(tells, Fault::Numbered(number, count), errno).len() > number {
+            while with_fault(reports_losses, Fault::Numbered(number, count), errno).len() > number {
                 number += if count == 1 { 3 } else { 11 };
             }
         }
@@ -293,7 +293,7 @@ fn whatever_call_fails_no_receipt_is_broken_and_the_spool_recovers_by_itself() {
 }
 
 #[test]
-fn a_loss_that_comes_to_light_later_is_repaired_from_the_log() {
+fn lost_write_reported_by_a_later_syncfs_is_repaired_from_the_log() {
     for after in 0..2 {
         let calls = with_fault(true, Fault::Named("sync_everything", after), EIO);
         assert!(calls.contains(&"exchange"), "after {after}: nothing was rewritten");

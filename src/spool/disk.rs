@@ -1,4 +1,4 @@
-//! The real file system: the only code that touches the spool's files.
+//! The real file system: the only code that accesses the spool's files.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions, TryLockError};
@@ -18,26 +18,26 @@ use rustix::io::Errno;
 use super::file_system::FileSystem;
 use super::layout::Access;
 use super::position::Position;
-use super::volume::{Displaced, FileFacts, NotOurs, Volume};
+use super::volume::{Displaced, FileFacts, UnexpectedFile, Volume};
 use super::walk::{RootDirectory, open_file};
 use crate::clock::Timestamp;
 
-/// Pieces that pwritev(2) takes at once (IOV_MAX).
+/// The most pieces that one pwritev(2) accepts (IOV_MAX).
 const PIECES_MAX: usize = 1024;
-/// The permission bits of a mode, setuid, setgid and sticky included.
+/// The permission bits of a mode, including setuid, setgid and sticky.
 const PERMISSIONS: u32 = 0o7777;
-/// What nobody but the owner may have where nothing is shared: writing for the group, anything for others.
-const EXCESS: u32 = 0o027;
+/// Permissions that a spool without a group must not give: writing for the group, anything for others.
+const FORBIDDEN: u32 = 0o027;
 const SETGID: u32 = 0o2000;
 
-/// A spool on the real file system, reached from its root, which is held open.
+/// A spool on the real file system. Its root stays open, and every file is opened relative to it.
 #[derive(Clone, Debug)]
 pub struct Disk {
     root: Arc<RootDirectory>,
     group: Option<u32>,
 }
 
-/// The names in a directory.
+/// The names in a directory, without `.` and `..`.
 #[derive(Debug)]
 pub struct Names(Dir);
 
@@ -56,7 +56,7 @@ impl Iterator for Names {
 }
 
 impl Disk {
-    /// The spool whose root is this directory. Where there is a `group`, its members may consume.
+    /// Opens the spool whose root is this directory. The members of `group` may consume entries.
     ///
     /// # Errors
     /// As `open(2)` with `O_DIRECTORY`.
@@ -69,14 +69,14 @@ impl Disk {
     /// # Errors
     /// As `fstatfs(2)`.
     pub fn file_system(&self) -> io::Result<FileSystem> {
-        FileSystem::of(self.root.held())
+        FileSystem::of(self.root.file())
     }
 
     fn file_mode(&self, access: Access) -> RawMode {
         if self.group.is_some() && access == Access::Shared { 0o660 } else { 0o640 }
     }
 
-    /// What a directory should have, if there is a group: setgid, so that files inside belong to it as well.
+    /// The mode of a directory if there is a group. With setgid, files inside belong to the group too.
     fn shared_mode(access: Access) -> u32 {
         match access {
             Access::Private => 0o2750,
@@ -84,50 +84,50 @@ impl Disk {
         }
     }
 
-    /// Corrects the root: its mode, and its group where there is one.
+    /// Corrects the mode of the root, and its group if one is configured.
     pub(super) fn correct_root(&self, is_new: bool) -> io::Result<()> {
-        self.correct_dir(self.root.held(), self.root.path(), Access::Private, is_new)
+        self.correct_dir(self.root.file(), self.root.path(), Access::Private, is_new)
     }
 
-    /// Corrects group and mode where they differ: a system call filter may forbid to set what is right.
+    /// Corrects the group and mode only if they differ, because a system call filter may reject the calls.
     fn correct_dir(&self, directory: &File, path: &Path, access: Access, is_new: bool) -> io::Result<()> {
         let found = directory.metadata()?;
-        let is_ours = owned(found.uid())?;
+        let is_own = is_owned_by_process(found.uid())?;
         let (mode, gid) = (found.mode() & PERMISSIONS, found.gid());
-        let (right_mode, right_gid) = match self.group {
+        let (required_mode, required_gid) = match self.group {
             Some(group) => (Self::shared_mode(access), group),
-            None => (mode & !EXCESS, gid),
+            None => (mode & !FORBIDDEN, gid),
         };
-        if !is_ours || (mode, gid) == (right_mode, right_gid) {
+        if !is_own || (mode, gid) == (required_mode, required_gid) {
             return Ok(());
         }
-        set_group_and_mode(directory, right_gid, right_mode).map_err(|error| {
-            let hint = format!("`chown :{right_gid}` and `chmod {right_mode:04o}` as root correct it");
+        set_group_and_mode(directory, required_gid, required_mode).map_err(|error| {
+            let hint = format!("`chown :{required_gid}` and `chmod {required_mode:04o}` as root correct it");
             io::Error::new(
                 error.kind(),
                 format!("{error}; its group is {gid} and its mode {mode:04o}: {hint}"),
             )
         })?;
         if !is_new {
-            let (was, now) = (format!("{mode:04o}"), format!("{right_mode:04o}"));
-            tracing::warn!(directory = %path.display(), was, now, gid = right_gid, "permissions of a spool directory corrected");
+            let (was, now) = (format!("{mode:04o}"), format!("{required_mode:04o}"));
+            tracing::warn!(directory = %path.display(), was, now, gid = required_gid, "permissions of a spool directory corrected");
         }
         Ok(())
     }
 
     fn correct_file(&self, file: &File, path: &Path, access: Access) -> io::Result<()> {
         let found = file.metadata()?;
-        let (is_ours, mode) = (owned(found.uid())?, found.mode() & PERMISSIONS);
-        let right = mode & self.file_mode(access);
-        if is_ours && access == Access::Private && mode != right {
-            file.set_permissions(Permissions::from_mode(right))?;
-            let (was, now) = (format!("{mode:04o}"), format!("{right:04o}"));
+        let (is_own, mode) = (is_owned_by_process(found.uid())?, found.mode() & PERMISSIONS);
+        let required = mode & self.file_mode(access);
+        if is_own && access == Access::Private && mode != required {
+            file.set_permissions(Permissions::from_mode(required))?;
+            let (was, now) = (format!("{mode:04o}"), format!("{required:04o}"));
             tracing::warn!(file = %path.display(), was, now, "permissions of a spool file corrected");
         }
         Ok(())
     }
 
-    /// Whether a path still leads to this open file.
+    /// Whether a path still names this open file.
     pub(super) fn is_named(&self, path: &Path, file: &File) -> io::Result<bool> {
         let (directory, name) = self.root.parent(path)?;
         let named = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -135,7 +135,7 @@ impl Disk {
         Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
     }
 
-    /// Opens or creates a file that nobody else may write to, such as the lock.
+    /// Opens or creates a file that only the daemon may write to, such as the lock.
     pub(super) fn open_private(&self, path: &Path) -> io::Result<File> {
         match self.create(path, Access::Private) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.open(path, Access::Private),
@@ -144,7 +144,7 @@ impl Disk {
     }
 }
 
-/// Changes what differs.
+/// Changes the group and the mode if they differ.
 fn set_group_and_mode(directory: &File, gid: u32, mode: u32) -> io::Result<()> {
     if directory.metadata()?.gid() != gid {
         rustix::fs::fchown(directory, None, Some(rustix::fs::Gid::from_raw(gid)))?;
@@ -156,10 +156,10 @@ fn set_group_and_mode(directory: &File, gid: u32, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file of this owner belongs to the process; root may own files too.
-fn owned(uid: u32) -> io::Result<bool> {
+/// Whether the process owns a file with this owner; false if root does. Any other owner is an error.
+fn is_owned_by_process(uid: u32) -> io::Result<bool> {
     let own = rustix::process::geteuid().as_raw();
-    if uid == own || uid == 0 { Ok(uid == own) } else { Err(NotOurs::Owner(uid).into()) }
+    if uid == own || uid == 0 { Ok(uid == own) } else { Err(UnexpectedFile::WrongOwner(uid).into()) }
 }
 
 impl Volume for Disk {
@@ -177,17 +177,17 @@ impl Volume for Disk {
     fn open_queue(&self, path: &Path) -> io::Result<OwnedFd> {
         let queue = self.root.open_dir(path)?;
         let is_on_root = Position::of(&queue)?.shares_mount_with(self.root.position());
-        if is_on_root { Ok(queue) } else { Err(NotOurs::Elsewhere.into()) }
+        if is_on_root { Ok(queue) } else { Err(UnexpectedFile::OtherMount.into()) }
     }
 
     fn publish(&self, queue: &OwnedFd, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
-        // Half the work that a name in `tmp` and a rename are to the file system.
-        let name = path.file_name().ok_or(NotOurs::Outside)?;
+        // For the file system this is half the work of a file in `tmp` and a rename.
+        let name = path.file_name().ok_or(UnexpectedFile::OutsideSpool)?;
         let mode = Mode::from_raw_mode(self.file_mode(Access::Shared));
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = File::from(openat(queue, ".", flags, mode)?);
         self.write(&file, 0, pieces)?;
-        // The way that needs no privilege (open(2), O_TMPFILE).
+        // Linking through /proc needs no privilege (open(2), O_TMPFILE).
         let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
         Ok(linkat(CWD, unnamed, queue, name, AtFlags::SYMLINK_FOLLOW)?)
     }
@@ -233,8 +233,8 @@ impl Volume for Disk {
         file.sync_data()
     }
 
-    fn sync_everything(&self, held: &File) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(held)?)
+    fn sync_everything(&self, root: &File) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(root)?)
     }
 
     fn reports_every_loss(&self) -> io::Result<bool> {
@@ -260,10 +260,10 @@ impl Volume for Disk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        // Opened each time: a directory that was replaced must not be synced by its old descriptor.
+        // Opened each time: a directory may have been replaced, and its old descriptor would sync the wrong one.
         File::from(self.root.open_dir(path)?).sync_all()?;
-        // An XFS that has just shut down after an error (seen in Linux 6.18) still reports an open
-        // directory as synced, although its names are lost; but it opens nothing.
+        // An XFS that has just shut down after an error (seen in Linux 6.18) still reports success for a sync of an
+        // open directory, although its names are lost. Opening the directory again fails.
         self.root.open_dir(path).map(drop)
     }
 
@@ -274,7 +274,7 @@ impl Volume for Disk {
 
     fn make_dir(&self, path: &Path, access: Access) -> io::Result<bool> {
         let (parent, name) = self.root.parent(path)?;
-        // Without the setgid bit, which a system call filter may forbid: it is inherited, or set below.
+        // Without the setgid bit, which a system call filter may reject: it is inherited, or set below.
         let mode = if self.group.is_some() { Self::shared_mode(access) & !SETGID } else { 0o750 };
         let is_new = match mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
             Ok(()) => true,
@@ -294,10 +294,10 @@ impl Volume for Disk {
         let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = FileType::from_raw_mode(found.st_mode);
         if kind == FileType::Symlink {
-            return Err(NotOurs::SymbolicLink.into());
+            return Err(UnexpectedFile::SymbolicLink.into());
         }
         if kind != FileType::RegularFile {
-            return Err(NotOurs::NotAFile.into());
+            return Err(UnexpectedFile::NotRegularFile.into());
         }
         let length = u64::try_from(found.st_size).map_err(io::Error::other)?;
         let changed = Timestamp::from_second(found.st_ctime).map_err(io::Error::other)?;
@@ -305,7 +305,7 @@ impl Volume for Disk {
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
-        let stat = rustix::fs::fstatvfs(self.root.held())?;
+        let stat = rustix::fs::fstatvfs(self.root.file())?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 

@@ -1,16 +1,16 @@
-//! An entry that is complete in memory and not yet on disk.
+//! An entry that is complete in memory and not on disk yet.
 
 use crate::envelope::{EntryId, Envelope};
 use crate::policy::Name;
 
-/// The bytes of one entry: one line of JSON, the envelope, then the payload byte for byte.
+/// The bytes of one entry: the envelope, which is one line of JSON, then the payload, byte for byte.
 ///
 /// ```text
 /// {"version":1,"id":"…",…,"payload":{"length":919,"sha256":"…","content_type":"…"}}\n
 /// <919 bytes of payload>
 /// ```
 ///
-/// There is no end mark: the envelope's length and digest say whether the payload is whole.
+/// There is no end mark: the length and digest in the envelope show whether the payload is intact.
 #[derive(Debug)]
 pub struct Draft {
     endpoint: Name,
@@ -20,7 +20,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Writes the envelope; JSON escapes every control character, so it is one line.
+    /// Serializes the envelope. JSON escapes every control character, so the result is one line.
     pub fn new(endpoint: Name, envelope: &Envelope<'_>, payload: Vec<u8>) -> Self {
         #[expect(clippy::expect_used, reason = "an envelope's keys are text and its numbers whole")]
         let mut line = serde_json::to_vec(envelope).expect("an envelope is JSON");
@@ -33,12 +33,12 @@ impl Draft {
         &self.endpoint
     }
 
-    /// Its name.
+    /// The ID, which is also the name of the entry's file.
     pub fn id(&self) -> EntryId {
         self.id
     }
 
-    /// Its bytes.
+    /// The length of the envelope and the payload, in bytes.
     pub(super) fn len(&self) -> usize {
         self.envelope.len() + self.payload.len()
     }
@@ -54,7 +54,7 @@ pub(super) mod tests {
     use super::*;
     use crate::envelope::{ENVELOPE_VERSION, PayloadDigest, PayloadFacts, PeerFacts, RequestFacts};
 
-    /// A draft of this payload for an endpoint.
+    /// Returns a draft with this payload for an endpoint.
     pub(in crate::spool) fn draft(endpoint: &str, payload: &[u8]) -> Draft {
         let request = RequestFacts {
             method: "POST",

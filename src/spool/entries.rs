@@ -1,4 +1,4 @@
-//! Where entries are. Folders may hold millions: what can be is looked at one by one.
+//! Finds entries. A queue may hold millions, so they are listed one at a time.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,24 +8,24 @@ use super::volume::Volume;
 use crate::envelope::EntryId;
 use crate::policy::Name;
 
-/// Where an entry stands.
+/// Where an entry is.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct EntryLocation {
-    /// Its name, which puts the oldest first.
+    /// The entry's ID; the oldest sorts first.
     pub id: EntryId,
-    /// Whose it is.
+    /// The endpoint that the entry was delivered to.
     pub endpoint: Name,
-    /// In which state.
+    /// The entry's queue.
     pub queue: Queue,
 }
 
 impl EntryLocation {
-    /// The entry's file.
+    /// The path of the entry's file.
     pub fn path(&self, layout: &Layout) -> PathBuf {
         layout.entry(&self.endpoint, self.queue, self.id)
     }
 
-    /// What a path that ends like that of an entry says.
+    /// Parses a path that ends in `ENDPOINT/QUEUE/ID.hook`.
     pub fn of(path: &Path) -> Option<Self> {
         let id = Layout::id_of(path)?;
         let mut folders = path.parent()?.iter().rev().map(|folder| folder.to_str());
@@ -35,10 +35,10 @@ impl EntryLocation {
     }
 }
 
-/// The endpoints that have a folder, whether or not the configuration has them now.
+/// Lists the endpoints that have queues, including those that are no longer configured.
 ///
 /// # Errors
-/// When the spool cannot be listed.
+/// If the spool cannot be listed.
 pub fn endpoints<V: Volume>(volume: &V, layout: &Layout) -> io::Result<Vec<Name>> {
     let mut found = Vec::new();
     for name in volume.list(layout.root())? {
@@ -52,10 +52,10 @@ pub fn endpoints<V: Volume>(volume: &V, layout: &Layout) -> io::Result<Vec<Name>
     Ok(found)
 }
 
-/// The entries of a queue, in no order. What is not named like an entry is none.
+/// Lists the entries of a queue, in no order. Files that are not named like an entry are skipped.
 ///
 /// # Errors
-/// When the folder cannot be listed, at once or on the way.
+/// If the directory cannot be opened; the iterator returns an error if a name cannot be read.
 pub fn entries<V: Volume>(
     volume: &V,
     layout: &Layout,
@@ -76,10 +76,10 @@ pub fn entries<V: Volume>(
     Ok(names.into_iter().flatten().filter_map(place))
 }
 
-/// Where the entry with this id stands: all places, if a crash left it at more than one.
+/// Finds the entry with this ID. If a crash left it in more than one queue, all of them are returned.
 ///
 /// # Errors
-/// When the spool cannot be listed.
+/// If the spool cannot be listed.
 pub fn find<V: Volume>(volume: &V, layout: &Layout, id: EntryId) -> io::Result<Vec<EntryLocation>> {
     let mut found = Vec::new();
     for endpoint in endpoints(volume, layout)? {

@@ -1,4 +1,4 @@
-//! Reading an entry: it is whole, or it is not an entry.
+//! Reads entries and checks that they are intact.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -10,88 +10,88 @@ use super::volume::Volume;
 use crate::envelope::{EntryId, PayloadDigest};
 use crate::escape::Escaped;
 
-/// The longest envelope: headers are bounded at a tenth of this where they are received.
+/// The longest envelope. The server limits the headers of a request to a tenth of this.
 const ENVELOPE_BYTES_MAX: u64 = 1 << 20;
 
-/// What a reader needs of an envelope; the rest of it is in [`OpenEntry::line`].
+/// The keys of an envelope that its reader needs. [`OpenEntry::line`] contains the whole envelope.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct EnvelopeFacts {
-    /// The entry's name.
+    /// The entry's ID.
     pub id: String,
-    /// RFC 3339.
+    /// When the delivery arrived, as in RFC 3339.
     pub received_at: String,
-    /// The endpoint's name.
+    /// The name of the endpoint.
     pub endpoint: String,
-    /// The sender.
+    /// The name of the sender.
     pub sender: String,
-    /// The suffix of the request, or null.
+    /// The suffix of the request's path; none if it had no suffix.
     pub event: Option<String>,
-    /// What the payload has to be.
+    /// What the payload must be.
     pub payload: PayloadClaim,
 }
 
-/// What an envelope says of its payload.
+/// The length and digest of a payload as its envelope states them.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct PayloadClaim {
-    /// In bytes.
+    /// The length in bytes.
     pub length: u64,
-    /// Lower-case hex.
+    /// The digest in lowercase hex.
     pub sha256: String,
-    /// As the sender called it.
+    /// The `Content-Type` that the sender gave.
     pub content_type: Option<String>,
 }
 
-/// An entry that is open, its payload still to be read.
+/// An open entry whose payload has not been read yet.
 #[derive(Debug)]
 pub struct OpenEntry<R> {
-    /// What its envelope says.
+    /// The keys of its envelope.
     pub facts: EnvelopeFacts,
-    /// The envelope line, with its newline.
+    /// The envelope, with its newline.
     pub line: Vec<u8>,
-    /// The payload.
+    /// The payload, at its beginning.
     pub payload: BufReader<R>,
 }
 
 /// Why an entry cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryFault {
-    /// The file system would not.
+    /// The file system returned an error.
     #[error("cannot read it: {0}")]
     Io(#[from] io::Error),
-    /// It is not whole, or not what its name says.
+    /// It is not intact, or does not match its file name.
     #[error(transparent)]
-    NotWhole(#[from] NotWhole),
+    NotIntact(#[from] NotIntact),
 }
 
-/// What an entry that is not whole lacks.
+/// Why an entry is not intact.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum NotWhole {
-    /// There is no first line.
+pub enum NotIntact {
+    /// No line ends within the limit.
     #[error("it has no envelope: no line ends within {ENVELOPE_BYTES_MAX} bytes")]
     NoEnvelope,
     /// The first line is not an envelope.
     #[error("its first line is not an envelope: {0}")]
     NotAnEnvelope(String),
-    /// The envelope is another entry's.
-    #[error("its envelope is that of `{0}`")]
+    /// The envelope belongs to another entry.
+    #[error("its envelope belongs to entry `{0}`")]
     OtherId(String),
     /// The entry is in the directory of another endpoint.
-    #[error("its envelope is that of an entry of endpoint `{0}`")]
+    #[error("its envelope belongs to an entry of endpoint `{0}`")]
     OtherEndpoint(String),
     /// The payload has another length.
-    #[error("its payload has {found} bytes, and its envelope says {claimed}")]
+    #[error("its payload has {found} bytes instead of the {claimed} in its envelope")]
     Length {
-        /// What the envelope says.
+        /// The value in the envelope.
         claimed: u64,
-        /// What is there; what is too long is not read to its end.
+        /// The bytes that were read. A payload that is too long is not read to its end.
         found: u64,
     },
     /// The payload has another digest.
-    #[error("its payload's SHA-256 is {found}, and its envelope says {claimed}")]
+    #[error("its payload has the SHA-256 {found} instead of the {claimed} in its envelope")]
     Digest {
-        /// What the envelope says.
+        /// The value in the envelope.
         claimed: String,
-        /// What is there.
+        /// The digest of the payload.
         found: String,
     },
 }
@@ -99,52 +99,52 @@ pub enum NotWhole {
 /// Opens an entry and reads its envelope.
 ///
 /// # Errors
-/// When it cannot be read, or has another entry's envelope.
+/// If it cannot be read, or has the envelope of another entry.
 pub fn open_entry<V: Volume>(volume: &V, path: &Path) -> Result<OpenEntry<V::Reader>, EntryFault> {
     open_file(volume.read(path)?, path)
 }
 
-/// As [`open_entry`], of a file that is open at its beginning.
+/// Like [`open_entry`], for a file that is open at its beginning.
 ///
 /// # Errors
-/// When it cannot be read, or has another entry's envelope.
+/// If it cannot be read, or has the envelope of another entry.
 pub fn open_file<R: Read>(file: R, path: &Path) -> Result<OpenEntry<R>, EntryFault> {
     let mut payload = BufReader::new(file);
     let mut line = Vec::new();
     payload.by_ref().take(ENVELOPE_BYTES_MAX).read_until(b'\n', &mut line)?;
     if line.last() != Some(&b'\n') {
-        return Err(NotWhole::NoEnvelope.into());
+        return Err(NotIntact::NoEnvelope.into());
     }
     let facts: EnvelopeFacts = serde_json::from_slice(&line)
-        .map_err(|error| NotWhole::NotAnEnvelope(Escaped(&error.to_string()).to_string()))?;
+        .map_err(|error| NotIntact::NotAnEnvelope(Escaped(&error.to_string()).to_string()))?;
     if Layout::id_of(path).is_none_or(|id: EntryId| id.to_string() != facts.id) {
-        return Err(NotWhole::OtherId(Escaped(&facts.id).to_string()).into());
+        return Err(NotIntact::OtherId(Escaped(&facts.id).to_string()).into());
     }
     if endpoint_of(path).is_some_and(|endpoint| endpoint != facts.endpoint) {
-        return Err(NotWhole::OtherEndpoint(Escaped(&facts.endpoint).to_string()).into());
+        return Err(NotIntact::OtherEndpoint(Escaped(&facts.endpoint).to_string()).into());
     }
     Ok(OpenEntry { facts, line, payload })
 }
 
-/// The endpoint whose queue a path is in; none for one in `corrupt`.
+/// The endpoint whose queue a path is in; none for a path in `corrupt`.
 fn endpoint_of(path: &Path) -> Option<&str> {
     let queue = path.parent()?;
     Queue::named(queue.file_name()?.to_str()?)?;
     queue.parent()?.file_name()?.to_str()
 }
 
-/// Reads an entry to its end and compares length and digest.
+/// Reads an entry to its end and compares its length and digest with the envelope.
 ///
 /// # Errors
-/// When it cannot be read, or is not whole.
+/// If it cannot be read, or is not intact.
 pub fn check_entry<V: Volume>(volume: &V, path: &Path) -> Result<EnvelopeFacts, EntryFault> {
     check_file(volume.read(path)?, path)
 }
 
-/// As [`check_entry`], of a file that is open at its beginning.
+/// Like [`check_entry`], for a file that is open at its beginning.
 ///
 /// # Errors
-/// When it cannot be read, or is not whole.
+/// If it cannot be read, or is not intact.
 pub fn check_file<R: Read>(file: R, path: &Path) -> Result<EnvelopeFacts, EntryFault> {
     let OpenEntry { facts, mut payload, .. } = open_file(file, path)?;
     let claimed = facts.payload.length;
@@ -161,12 +161,12 @@ pub fn check_file<R: Read>(file: R, path: &Path) -> Result<EnvelopeFacts, EntryF
         payload.consume(read);
     }
     if found != claimed {
-        return Err(NotWhole::Length { claimed, found }.into());
+        return Err(NotIntact::Length { claimed, found }.into());
     }
     let found = digest.finish().to_string();
     if found != facts.payload.sha256 {
         let claimed = Escaped(&facts.payload.sha256).to_string();
-        return Err(NotWhole::Digest { claimed, found }.into());
+        return Err(NotIntact::Digest { claimed, found }.into());
     }
     Ok(facts)
 }
@@ -179,24 +179,24 @@ mod tests {
     use crate::spool::draft::tests::draft;
     use crate::spool::sim::{Contents, Sim};
 
-    /// What is said of an entry with these bytes and this id.
-    fn fault(bytes: &[u8], id: EntryId) -> Option<NotWhole> {
+    /// Returns why an entry with these bytes and this ID is not intact.
+    fn fault(bytes: &[u8], id: EntryId) -> Option<NotIntact> {
         let path = PathBuf::from(format!("/spool/pix/new/{id}.hook"));
         let mut contents = Contents::default();
         contents.names.insert(path.clone(), 1);
         contents.write(1, 0, bytes);
-        match check_entry(&Sim::holding(contents, true), &path) {
+        match check_entry(&Sim::with_contents(contents, true), &path) {
             Ok(facts) => {
                 assert_eq!(facts.id, id.to_string());
                 None
             }
-            Err(EntryFault::NotWhole(fault)) => Some(fault),
+            Err(EntryFault::NotIntact(fault)) => Some(fault),
             Err(EntryFault::Io(error)) => panic!("{error}"),
         }
     }
 
     #[test]
-    fn an_entry_is_whole_or_it_is_not_an_entry() {
+    fn truncated_extended_altered_and_misplaced_entries_are_not_intact() {
         for length in [0, 1, 100, 20_000] {
             let draft = draft("pix", &vec![b'p'; length]);
             let bytes = draft.pieces().concat();
@@ -205,19 +205,19 @@ mod tests {
                 assert!(fault(&bytes[..end], draft.id()).is_some(), "{length} bytes, cut at {end}");
             }
             let longer = [&bytes[..], b"\n"].concat();
-            assert!(matches!(fault(&longer, draft.id()), Some(NotWhole::Length { .. })));
-            assert!(matches!(fault(&bytes, EntryId::fresh()), Some(NotWhole::OtherId(_))));
+            assert!(matches!(fault(&longer, draft.id()), Some(NotIntact::Length { .. })));
+            assert!(matches!(fault(&bytes, EntryId::fresh()), Some(NotIntact::OtherId(_))));
         }
         let draft = draft("pix", b"payload");
         let misplaced = PathBuf::from(format!("/spool/boleto/new/{}.hook", draft.id()));
         let found = check_file(&*draft.pieces().concat(), &misplaced);
         assert!(
-            matches!(found, Err(EntryFault::NotWhole(NotWhole::OtherEndpoint(endpoint))) if endpoint == "pix")
+            matches!(found, Err(EntryFault::NotIntact(NotIntact::OtherEndpoint(endpoint))) if endpoint == "pix")
         );
         let mut bytes = draft.pieces().concat();
         *bytes.last_mut().unwrap() ^= 1;
-        assert!(matches!(fault(&bytes, draft.id()), Some(NotWhole::Digest { .. })));
-        assert!(matches!(fault(b"{}\n", draft.id()), Some(NotWhole::NotAnEnvelope(_))));
-        assert_eq!(fault(&vec![b' '; 2 << 20], draft.id()), Some(NotWhole::NoEnvelope));
+        assert!(matches!(fault(&bytes, draft.id()), Some(NotIntact::Digest { .. })));
+        assert!(matches!(fault(b"{}\n", draft.id()), Some(NotIntact::NotAnEnvelope(_))));
+        assert_eq!(fault(&vec![b' '; 2 << 20], draft.id()), Some(NotIntact::NoEnvelope));
     }
 }

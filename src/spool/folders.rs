@@ -1,4 +1,4 @@
-//! The directories of a spool, created where they are missing, with the right permissions.
+//! Creates the missing directories of a spool and sets their permissions.
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -24,10 +24,10 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderEr
     move |source| FolderError { what, path, source }
 }
 
-/// Creates the root of a spool and the directories above it, durably.
+/// Creates the root of a spool and the missing directories above it, and syncs their parents.
 ///
 /// # Errors
-/// When the file system refuses any of it.
+/// If a directory cannot be created, opened or synced.
 pub fn make_root(root: &Path, group: Option<u32>) -> Result<(), FolderError> {
     let mut missing = Vec::new();
     let mut path = root;
@@ -46,7 +46,7 @@ pub fn make_root(root: &Path, group: Option<u32>) -> Result<(), FolderError> {
     if missing.contains(&root) {
         open(root, group, true)?;
     }
-    // Also above one that was there before: the process that created it may have died before this.
+    // Also if the root existed: the process that created it may have ended before the sync.
     for path in missing.iter().copied().chain([root]) {
         let above = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -57,10 +57,10 @@ pub fn make_root(root: &Path, group: Option<u32>) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Opens the spool at `root`, and corrects the permissions of that directory.
+/// Opens the spool at `root` and corrects the permissions of that directory.
 ///
 /// # Errors
-/// When it cannot be opened, or belongs to another user.
+/// If it cannot be opened, or belongs to another user.
 pub(super) fn open_root(root: &Path, group: Option<u32>) -> Result<Disk, FolderError> {
     open(root, group, false)
 }
@@ -71,16 +71,16 @@ fn open(root: &Path, group: Option<u32>, is_new: bool) -> Result<Disk, FolderErr
     Ok(disk)
 }
 
-/// Creates the directories that belong to no endpoint.
-pub(super) fn make_common<V: Volume>(volume: &V, layout: &Layout) -> Result<(), FolderError> {
+/// Creates the directories that do not belong to an endpoint.
+pub(super) fn make_tmp_and_corrupt<V: Volume>(volume: &V, layout: &Layout) -> Result<(), FolderError> {
     make(volume, &layout.tmp(), Access::Private)?;
     make(volume, &layout.corrupt(), Access::Shared)
 }
 
-/// Creates the queues of endpoints, where they are missing.
+/// Creates the missing queues of endpoints.
 ///
 /// # Errors
-/// When the file system refuses any of it, or something else is in the place of a directory.
+/// If a directory cannot be created or synced, or its path is not a directory.
 pub fn make_queues<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -> Result<(), FolderError> {
     for endpoint in endpoints {
         make(volume, &layout.endpoint(endpoint), Access::Private)?;
@@ -88,7 +88,7 @@ pub fn make_queues<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -
             make(volume, &layout.queue(endpoint, queue), Access::Shared)?;
         }
     }
-    // Also where they were there before: the process that created them may have died before this.
+    // Also if they existed: the process that created them may have ended before the sync.
     let parents = endpoints.iter().map(|endpoint| layout.endpoint(endpoint));
     [layout.root().to_owned()]
         .iter()

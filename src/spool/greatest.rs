@@ -1,7 +1,7 @@
-//! The greatest ID among the entries that wait or are being processed, from which new IDs continue.
+//! Finds the greatest ID among the entries in `new` and `taken`. New IDs continue from it.
 //!
-//! An ID begins with the time. If the clock was ahead when an entry arrived, or is behind now, an ID by the clock alone would
-//! sort before entries that arrived earlier. Only names are listed; no entry is opened.
+//! An ID begins with the time. If the clock was ahead when an entry arrived, or is behind now, an ID from the clock
+//! alone would sort before entries that arrived earlier. Only names are listed; no entry is opened.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::layout::{Layout, Queue};
 use super::volume::Volume;
 use crate::clock::Timestamp;
 
-/// What the names of a spool's entries tell.
+/// The result of the search.
 #[derive(Debug, Default)]
 pub struct Greatest {
     /// The entry with the greatest ID that is not beyond the limit.
@@ -20,8 +20,8 @@ pub struct Greatest {
     pub beyond: Option<(EntryLocation, u64)>,
 }
 
-/// Lists `new` and `taken` of every endpoint. IDs with a time after `limit` are not followed: a file name that somebody made
-/// up must not use up the IDs. A queue that cannot be listed is logged and left out.
+/// Lists `new` and `taken` of every endpoint. IDs with a time after `limit` are only counted: a forged file name must
+/// not exhaust the IDs. A queue that cannot be listed is logged and skipped.
 pub fn greatest<V: Volume>(volume: &V, layout: &Layout, limit: Timestamp) -> Greatest {
     let mut search = Search { limit, name: OsString::new(), found: Greatest::default() };
     let endpoints = endpoints(volume, layout).unwrap_or_else(|error| {
@@ -33,7 +33,7 @@ pub fn greatest<V: Volume>(volume: &V, layout: &Layout, limit: Timestamp) -> Gre
             let path = layout.queue(&endpoint, queue);
             let listed = volume.list(&path).and_then(|mut names| {
                 names.try_for_each(|name| {
-                    search.look_at(name?, |id| EntryLocation { id, endpoint: endpoint.clone(), queue });
+                    search.add(name?, |id| EntryLocation { id, endpoint: endpoint.clone(), queue });
                     Ok(())
                 })
             });
@@ -47,14 +47,14 @@ pub fn greatest<V: Volume>(volume: &V, layout: &Layout, limit: Timestamp) -> Gre
 
 struct Search {
     limit: Timestamp,
-    /// The name of the greatest entry so far. Names sort like the IDs in them.
+    /// The file name of the greatest entry so far. Names sort like the IDs in them.
     name: OsString,
     found: Greatest,
 }
 
 impl Search {
-    fn look_at(&mut self, name: OsString, place: impl Fn(crate::envelope::EntryId) -> EntryLocation) {
-        // Nearly every name ends here, before it is parsed: there may be millions.
+    fn add(&mut self, name: OsString, place: impl Fn(crate::envelope::EntryId) -> EntryLocation) {
+        // Most names are skipped before they are parsed, because there may be millions.
         if name <= self.name {
             return;
         }
@@ -93,11 +93,15 @@ mod tests {
         for (inode, path) in paths.chain(others.iter().map(PathBuf::from)).chain(folders).enumerate() {
             contents.names.insert(path, inode);
         }
-        greatest(&Sim::holding(contents, true), &layout, "2027-06-15T00:00:00Z".parse().expect("a timestamp"))
+        greatest(
+            &Sim::with_contents(contents, true),
+            &layout,
+            "2027-06-15T00:00:00Z".parse().expect("a timestamp"),
+        )
     }
 
     #[test]
-    fn the_greatest_id_of_all_endpoints_that_waits_or_is_taken_is_found() {
+    fn greatest_id_in_new_and_taken_of_all_endpoints_is_found() {
         let entries = [
             ("pix", Queue::New, id(2)),
             ("pix", Queue::Taken, id(1)),
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_beyond_the_limit_and_names_that_are_none_are_not_followed() {
+    fn ids_beyond_the_limit_and_invalid_names_are_ignored() {
         let last = EntryId::from_bytes([0xFF; 16]);
         let entries = [("pix", Queue::New, last), ("pix", Queue::New, id(2)), ("cob", Queue::New, id(7))];
         let others = ["/spool/pix/new/z.hook", "/spool/pix/new/zzzz", "/spool/pix/new/\u{e9}.hook"];
@@ -122,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_spool_has_none() {
+    fn empty_spool_has_no_greatest_id() {
         let found = found(&[], &[]);
         assert!(found.entry.is_none() && found.beyond.is_none());
     }

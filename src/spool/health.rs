@@ -1,4 +1,4 @@
-//! Whether the spool can take deliveries right now.
+//! Whether the spool can accept deliveries at the moment.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::volume::Displaced;
 use crate::policy::Name;
 
-/// A disk that takes this long for one batch is not going to be in time for anybody.
+/// A disk that has worked on one batch for this long is reported as stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 
 /// A fault of the whole spool.
@@ -18,15 +18,15 @@ const STALLED_AFTER: Duration = Duration::from_secs(10);
 pub enum HealthFault {
     /// The configured path no longer leads to the directory that entries are written to.
     Displaced(Displaced),
-    /// Something could not be made durable, and no probe has succeeded since.
+    /// A write or sync failed, and no probe has succeeded since.
     Failing,
-    /// The disk has not answered for too long.
+    /// The disk has not completed a batch for too long.
     Stalled,
-    /// Less space is free than the operator wants to keep.
+    /// Less space is free than `[spool] min_free`.
     LowSpace {
-        /// Bytes that are free.
+        /// The free bytes.
         free: u64,
-        /// Bytes that should be.
+        /// The configured minimum.
         min_free: u64,
     },
 }
@@ -46,19 +46,19 @@ impl std::fmt::Display for HealthFault {
         match self {
             Self::Displaced(Displaced { configured, held }) => write!(
                 f,
-                "the configured directory {configured} is not the one that is held open ({held}): \
+                "the configured directory {configured} is not the directory that the daemon has open ({held}): \
                  it was moved, or something was mounted over it"
             ),
             Self::Failing => f.write_str("the last write to the spool failed"),
-            Self::Stalled => write!(f, "the disk has not answered for more than {STALLED_AFTER:?}"),
+            Self::Stalled => write!(f, "the disk has not responded for more than {STALLED_AFTER:?}"),
             Self::LowSpace { free, min_free } => {
-                write!(f, "{free} bytes are free, and [spool] min_free asks for {min_free}")
+                write!(f, "{free} bytes are free, less than the {min_free} of [spool] min_free")
             }
         }
     }
 }
 
-/// Written by the commit thread alone, read before a body is received.
+/// The health of the spool. Only the commit thread changes it; it is read before a body is received.
 #[derive(Debug)]
 pub struct Health {
     failing: AtomicBool,
@@ -87,12 +87,12 @@ impl Health {
         }
     }
 
-    /// The committer has come a step further, be it only that there is nothing to do.
+    /// Records progress of the commit thread, which includes finding nothing to do.
     pub(super) fn step(&self) {
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Steps of the committer so far; while it is well there is one in every second.
+    /// The steps of the commit thread so far. A healthy thread makes at least one each second.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
@@ -105,7 +105,7 @@ impl Health {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Replaces what is known of the root; returns what was known before.
+    /// Replaces the state of the root; returns the previous state.
     pub(super) fn set_displaced(&self, displaced: Option<Displaced>) -> Option<Displaced> {
         std::mem::replace(&mut *locked(&self.displaced), displaced)
     }
@@ -114,7 +114,7 @@ impl Health {
         locked(&self.displaced).clone()
     }
 
-    /// From now on, the queues of these endpoints are checked.
+    /// Sets the endpoints whose queues are checked.
     pub fn set_endpoints(&self, endpoints: Vec<Name>) {
         *locked(&self.endpoints) = endpoints;
     }
@@ -123,17 +123,17 @@ impl Health {
         locked(&self.endpoints).clone()
     }
 
-    /// Replaces all faults of endpoints; returns those from before.
+    /// Replaces the faults of all endpoints; returns the previous ones.
     pub(super) fn set_faults(&self, faults: BTreeMap<Name, String>) -> BTreeMap<Name, String> {
         std::mem::replace(&mut *locked(&self.faults), faults)
     }
 
-    /// Why the queues of each endpoint that is named cannot be used; its deliveries get 503.
+    /// The endpoints whose queues cannot be used, and why. Their deliveries get 503.
     pub fn endpoint_faults(&self) -> BTreeMap<Name, String> {
         locked(&self.faults).clone()
     }
 
-    /// Why the queues of this endpoint cannot be used, if they cannot.
+    /// Why the queues of this endpoint cannot be used; none if they can.
     pub fn fault_of(&self, endpoint: &Name) -> Option<String> {
         locked(&self.faults).get(endpoint).cloned()
     }
@@ -151,17 +151,17 @@ impl Health {
         self.free.store(bytes, Ordering::Relaxed);
     }
 
-    /// From now on, this much is to be kept free.
+    /// Sets the free space below which the spool is not healthy.
     pub fn set_min_free(&self, bytes: u64) {
         self.min_free.store(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes that were free when last looked at.
+    /// The free bytes at the last check.
     pub fn free(&self) -> u64 {
         self.free.load(Ordering::Relaxed)
     }
 
-    /// All faults of the spool, worst first; none if it is healthy.
+    /// All faults of the spool, the most severe first; none if it is healthy.
     pub fn faults(&self) -> impl Iterator<Item = HealthFault> {
         let displaced = self.displaced().map(HealthFault::Displaced);
         let failing = self.is_failing().then_some(HealthFault::Failing);

@@ -1,4 +1,4 @@
-//! What is wrong with a spool's directories, found without changing them: for `hookspool check`.
+//! Inspects the directories of a spool without changing them, for `hookspool check`.
 
 use std::io;
 use std::path::Path;
@@ -6,21 +6,21 @@ use std::path::Path;
 use super::disk::Disk;
 use super::file_system::FileSystem;
 use super::layout::{Layout, Queue};
-use super::places::fault_of_queue;
+use super::queue_faults::fault_of_queue;
 use super::settings::Settings;
 use super::volume::Volume as _;
 use crate::policy::Name;
 
-/// Something that is wrong with the spool.
+/// A problem of the spool.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SpoolProblem {
-    /// The file system can lose what was acknowledged.
+    /// The file system can lose acknowledged entries.
     Risk(String),
     /// The daemon would not start, or the deliveries of an endpoint would get 503.
     Unusable(String),
 }
 
-/// Looks at the directories that exist; those that are missing are created at the start.
+/// Inspects the directories that exist. Missing ones are not a problem: the daemon creates them at its start.
 pub fn inspect(settings: &Settings, endpoints: &[Name]) -> Vec<SpoolProblem> {
     let root = settings.directory.as_path();
     let unusable = |error: io::Error| SpoolProblem::Unusable(format!("`{}`: {error}", root.display()));
@@ -44,7 +44,7 @@ pub fn inspect(settings: &Settings, endpoints: &[Name]) -> Vec<SpoolProblem> {
     problems
 }
 
-/// The risk of the file system that the root is on, or will be.
+/// The risk of the file system that the root is on, or will be created on.
 fn risk(root: &Path) -> Option<SpoolProblem> {
     let absolute = std::path::absolute(root).ok()?;
     let directory = absolute.ancestors().find_map(|path| std::fs::File::open(path).ok())?;

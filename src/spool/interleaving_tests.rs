@@ -1,8 +1,7 @@
-//! Every receipt is honored, in whatever order the two threads run, with errors of the disk and a crash at
-//! any step.
+//! Checks that no acknowledged entry is lost, in any order of the two threads, with disk errors and a crash at any
+//! step.
 //!
-//! The logs are small here, so that two are full after a few entries. States of the disk that
-//! were checked before are not checked again.
+//! The logs are small here, so that both are full after a few entries. Each state of the disk is checked once.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -19,21 +18,21 @@ use super::writer::Writer;
 use crate::envelope::EntryId;
 
 const EIO: i32 = 5;
-/// Choices of which all orders are tried in `tests/run`; the others come from a generator.
+/// The number of choices for which `tests/run` tries all orders. The other choices come from a generator.
 const DEPTH: usize = 5;
-/// Orders that are tried for each pair of errors.
+/// The orders that are tried for each pair of errors.
 const ORDERS_PER_PAIR: u64 = 2;
 
 /// How the workload ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// The process goes on until it crashes.
+    /// A crash.
     Crash,
-    /// A clean stop, and then a crash.
+    /// A clean stop, followed by a crash.
     Close,
 }
 
-/// What was checked.
+/// What the tests have covered.
 #[derive(Debug, Default)]
 struct Coverage {
     schedules: usize,
@@ -54,7 +53,7 @@ impl Coverage {
     }
 }
 
-/// Entries of which two fill a log: the same ones for every schedule.
+/// The entries of the workload. Two of them fill a log.
 fn entries() -> Vec<(super::Draft, Vec<u8>)> {
     let sizes = [20_000, 24_000, 22_000, 25_000, 15_000, 500, 23_000];
     sizes
@@ -67,10 +66,10 @@ fn entries() -> Vec<(super::Draft, Vec<u8>)> {
         .collect()
 }
 
-/// Runs the workload in this order with these faults, then crashes after every operation. Returns the number of
-/// calls that were made.
+/// Runs the workload in this order with these faults, then simulates a crash after every operation. Returns the number
+/// of calls.
 fn run(schedule: Schedule, faults: &[(Fault, i32)], end: End, coverage: &mut Coverage) -> usize {
-    let sim = Sim::holding(Contents::default(), true);
+    let sim = Sim::with_contents(Contents::default(), true);
     let health = Arc::new(Health::new(0));
     let started = Scheduled::on(&sim, schedule.clone());
     let mut writer = Writer::start(sim.clone(), layout(), Arc::clone(&health), started).unwrap();
@@ -85,19 +84,19 @@ fn run(schedule: Schedule, faults: &[(Fault, i32)], end: End, coverage: &mut Cov
         written.insert(draft.id(), bytes);
         deliver(&sim, &mut writer, vec![draft]);
         if index % 2 == 1 {
-            writer.tidy();
+            writer.check();
         }
     }
     let calls = sim.state().calls.len();
     match end {
-        End::Crash => (0..3).for_each(|_| writer.tidy()),
+        End::Crash => (0..3).for_each(|_| writer.check()),
         End::Close => writer.close(),
     }
-    sim.note_answers();
+    sim.record_replies();
     coverage.schedules += 1;
 
     let state = sim.state();
-    let mut platter = Platter::holding(Model::Ext4, Contents::default());
+    let mut platter = Platter::with_contents(Model::Ext4, Contents::default());
     for stop in 0..=state.log.len() {
         let promised: BTreeSet<_> =
             state.receipts.iter().filter(|(_, at)| *at <= stop).map(|(id, _)| *id).collect();
@@ -105,7 +104,7 @@ fn run(schedule: Schedule, faults: &[(Fault, i32)], end: End, coverage: &mut Cov
             if stop < from {
                 continue;
             }
-            let left = platter.after_a_cut(fate.clone());
+            let left = platter.after_power_failure(fate.clone());
             if !coverage.is_new(&left, &promised) {
                 continue;
             }
@@ -129,13 +128,13 @@ fn factor() -> usize {
     std::env::var("HOOKSPOOL_TEST_ROUNDS_FACTOR").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
 
-/// The depth, and how many times as many random orders: `tests/long` looks further.
+/// The number of choices for which all orders are tried; greater in `tests/long`.
 fn depth() -> usize {
     if factor() > 1 { DEPTH + 3 } else { DEPTH }
 }
 
 #[test]
-fn a_failed_sync_of_everything_loses_nothing_in_any_order() {
+fn failed_syncfs_loses_nothing_in_any_order() {
     let mut coverage = Coverage::default();
     for end in [End::Crash, End::Close] {
         for failing in [vec![0], vec![1], vec![0, 1], vec![0, 2]] {
@@ -146,11 +145,11 @@ fn a_failed_sync_of_everything_loses_nothing_in_any_order() {
             }
         }
     }
-    report("failed sync of everything", &coverage);
+    report("failed syncfs", &coverage);
 }
 
 #[test]
-fn one_and_two_errors_anywhere_lose_nothing_in_any_order() {
+fn one_or_two_errors_at_any_call_lose_nothing_in_any_order() {
     let mut coverage = Coverage::default();
     let mut order = 0;
     let mut number = 0;
@@ -172,7 +171,7 @@ fn one_and_two_errors_anywhere_lose_nothing_in_any_order() {
     report("one and two errors", &coverage);
 }
 
-#[expect(clippy::print_stderr, reason = "what a run has covered is worth a line")]
+#[expect(clippy::print_stderr, reason = "reports what the run has covered")]
 fn report(what: &str, coverage: &Coverage) {
     eprintln!(
         "{what}: {} schedules, {} crashes, {} states of the disk",

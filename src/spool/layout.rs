@@ -1,21 +1,21 @@
-//! Names of folders and files. No I/O.
+//! The names of directories and files. No I/O.
 
 use std::path::{Path, PathBuf};
 
 use crate::envelope::EntryId;
 use crate::policy::Name;
 
-/// How an entry's file name ends.
+/// The extension of an entry's file.
 const EXTENSION: &str = "hook";
-/// Characters of a hyphenated UUID (RFC 9562, section 4).
+/// The characters of a hyphenated UUID (RFC 9562, section 4).
 const ID_CHARS: usize = 36;
 
-/// The state of an entry, and the folder it is in.
+/// The state of an entry, which is also its directory.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Queue {
-    /// Finished.
+    /// Processed.
     Done,
-    /// Given up.
+    /// Given up by its consumer.
     Failed,
     /// Waiting for a consumer.
     New,
@@ -24,10 +24,10 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// All of them.
+    /// All queues, sorted by name.
     pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::New, Self::Taken];
 
-    /// The folder's name.
+    /// The name of the directory.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -37,88 +37,88 @@ impl Queue {
         }
     }
 
-    /// The queue with this folder.
+    /// The queue with this directory name.
     pub fn named(folder: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|queue| queue.folder() == folder)
     }
 }
 
-/// Who may write to a file or directory of the spool beside the daemon.
+/// Who may write to a file or directory of the spool, besides the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
-    /// Nobody: the root, `tmp`, the endpoints' directories, the lock and the write-ahead logs.
+    /// No other user: the root, `tmp`, the endpoints' directories, the lock and the write-ahead logs.
     Private,
     /// The members of `[spool] group`: entries, the queues and `corrupt`.
     Shared,
 }
 
-/// Where everything is, beneath one root.
+/// The paths of a spool, below its root.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
     root: PathBuf,
 }
 
 impl Layout {
-    /// The layout beneath `root`.
+    /// The layout of the spool at `root`.
     pub fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
-    /// The spool's own folder.
+    /// The root of the spool.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// What is being written.
+    /// The directory of files that are being written.
     pub fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }
 
-    /// What was found that is not whole.
+    /// The directory of entries that were found not to be intact.
     pub fn corrupt(&self) -> PathBuf {
         self.root.join("corrupt")
     }
 
-    /// The id in an entry's file name; none if it is not the name of an entry.
+    /// The ID in the file name of an entry; none if it is not such a name.
     pub fn id_of(path: &Path) -> Option<EntryId> {
         let name = path.file_name()?.to_str()?;
         let id = name.strip_suffix(EXTENSION)?.strip_suffix('.')?;
-        // There is one way to write an ID: hyphenated and in lowercase.
+        // Only one form is valid: hyphenated and lowercase.
         let is_canonical = id.len() == ID_CHARS && !id.bytes().any(|byte| byte.is_ascii_uppercase());
         is_canonical.then(|| id.parse().ok())?
     }
 
-    /// An entry that was found not to be whole.
+    /// The path in `corrupt` of an entry that is not intact.
     pub fn corrupted(&self, id: EntryId) -> PathBuf {
         self.corrupt().join(file_name(id))
     }
 
-    /// One of the write-ahead logs. The name is older than the word.
+    /// The path of a write-ahead log. The file names are from an earlier release, which called it a journal.
     pub fn wal(&self, number: usize) -> PathBuf {
         self.root.join(format!(".journal-{number}"))
     }
 
-    /// The file whose lock keeps a second daemon out.
+    /// The lock file, which prevents a second daemon from using the spool.
     pub fn lock(&self) -> PathBuf {
         self.root.join(".lock")
     }
 
-    /// An endpoint's folder.
+    /// The directory of an endpoint.
     pub fn endpoint(&self, endpoint: &Name) -> PathBuf {
         self.root.join(endpoint.as_str())
     }
 
-    /// One of an endpoint's queues.
+    /// The directory of a queue.
     pub fn queue(&self, endpoint: &Name, queue: Queue) -> PathBuf {
         self.endpoint(endpoint).join(queue.folder())
     }
 
-    /// A draft, while it is written.
+    /// The path of a draft while it is being written.
     pub fn draft(&self, id: EntryId) -> PathBuf {
         self.tmp().join(file_name(id))
     }
 
-    /// An entry in one of its endpoint's queues.
+    /// The path of an entry in a queue.
     pub fn entry(&self, endpoint: &Name, queue: Queue, id: EntryId) -> PathBuf {
         self.queue(endpoint, queue).join(file_name(id))
     }

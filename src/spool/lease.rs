@@ -1,8 +1,8 @@
-//! Leases: who works on an entry holds an exclusive flock(2) on its file.
+//! Leases: a consumer that processes an entry holds an exclusive flock(2) on the entry's file.
 //!
-//! A lease is taken before the entry is claimed and lasts as long as any copy of the descriptor: a command that gets it
-//! as its standard input keeps the lease, even if the process that started it is killed. A consumer that claims with
-//! a plain rename has none.
+//! A lease is taken before the entry is claimed and lasts as long as any copy of the descriptor. A command that
+//! receives the descriptor as its standard input keeps the lease, even if the process that started it is killed. A
+//! consumer that claims an entry with a plain rename has no lease.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -23,10 +23,10 @@ pub struct Lease {
 /// Why there is no lease.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
-    /// The entry is not where it was: another process has moved it.
+    /// Another process has moved the entry.
     #[error("it was moved by another process")]
     Moved,
-    /// Another process has the lease.
+    /// Another process holds the lease.
     #[error("it is being processed")]
     Held,
     /// The file system returned an error.
@@ -38,7 +38,7 @@ impl Lease {
     /// Locks the entry, without waiting.
     ///
     /// # Errors
-    /// When another process holds the lease or has moved the entry, or the file cannot be opened.
+    /// If another process holds the lease or has moved the entry, or the file cannot be opened.
     pub fn take(disk: &Disk, layout: &Layout, place: &EntryLocation) -> Result<Self, LeaseError> {
         let path = place.path(layout);
         let file = disk.read(&path).map_err(moved)?;
@@ -47,7 +47,7 @@ impl Lease {
             Err(TryLockError::WouldBlock) => return Err(LeaseError::Held),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        // Between the open and the lock another process may have finished with it.
+        // Another process may have moved the entry between the open and the lock.
         if disk.is_named(&path, &file).map_err(moved)? {
             Ok(Self { file, place: place.clone() })
         } else {
@@ -55,10 +55,10 @@ impl Lease {
         }
     }
 
-    /// Moves the entry to another queue, and keeps the lease.
+    /// Moves the entry to another queue and keeps the lease.
     ///
     /// # Errors
-    /// As [`transfer`]; [`LeaseError::Moved`] if a consumer without a lease was faster.
+    /// As [`transfer`]; [`LeaseError::Moved`] if a consumer without a lease has moved the entry first.
     pub fn transfer(&mut self, disk: &Disk, layout: &Layout, to: Queue) -> Result<(), LeaseError> {
         self.place = transfer(disk, layout, &self.place, to).map_err(moved)?;
         Ok(())
@@ -69,7 +69,7 @@ impl Lease {
         &self.place
     }
 
-    /// The locked file. A copy of it ([`File::try_clone`]) keeps the lease as well.
+    /// The locked file. A copy of it ([`File::try_clone`]) also keeps the lease.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -88,7 +88,7 @@ mod tests {
     use crate::spool::folders::make_queues;
 
     #[test]
-    fn a_lease_keeps_others_out_until_the_last_copy_of_its_descriptor_is_closed() {
+    fn lease_lasts_until_the_last_copy_of_its_descriptor_is_closed() {
         let folder = tempfile::tempdir().expect("a folder");
         let (disk, layout) =
             (Disk::open(folder.path(), None).expect("a spool"), Layout::new(folder.path().into()));
@@ -110,7 +110,7 @@ mod tests {
         drop(copy);
         assert!(Lease::take(&disk, &layout, &taken).is_ok());
 
-        // Another file under the same name is another entry's.
+        // Another file with the same name is not the leased entry.
         let file = disk.read(&taken.path(&layout)).expect("a file");
         fs::remove_file(taken.path(&layout)).expect("removed");
         fs::write(taken.path(&layout), "other").expect("another");

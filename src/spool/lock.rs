@@ -1,4 +1,4 @@
-//! One daemon per spool.
+//! The lock that limits a spool to one daemon.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -8,10 +8,10 @@ use super::disk::Disk;
 use super::layout::Layout;
 use super::volume::Volume as _;
 
-/// The lock on a spool, as long as this lives; the kernel releases it when the process ends, however it ends.
+/// The lock on a spool, released when this value is dropped or the process ends in any way.
 ///
-/// It is on the root itself, and on the lock file, which releases before 0.2 know alone: a lock file that was removed
-/// does not let a second daemon in.
+/// Both the root and the lock file are locked. Releases before 0.2 lock only the lock file. The lock on the root
+/// excludes a second daemon even if the lock file is removed.
 #[derive(Debug)]
 pub struct SpoolLock {
     _root: File,
@@ -21,7 +21,7 @@ pub struct SpoolLock {
 /// The spool cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another daemon has it.
+    /// Another daemon holds the lock.
     #[error("the spool `{}` is in use by another hookspool; stop that one, or give this one its own [spool] directory", .0.display())]
     Held(PathBuf),
     /// The lock file cannot be opened or locked.
@@ -29,16 +29,16 @@ pub enum LockError {
     Io {
         /// The lock file.
         path: PathBuf,
-        /// What the system returned.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl SpoolLock {
-    /// Takes the lock, without waiting for it.
+    /// Takes the lock, without waiting.
     ///
     /// # Errors
-    /// When another process has it, or the lock file cannot be used.
+    /// If another process holds it, or the lock file cannot be used.
     pub fn take(disk: &Disk, layout: &Layout) -> Result<Self, LockError> {
         let path = layout.lock();
         let lock = |file: io::Result<File>| {
@@ -52,7 +52,7 @@ impl SpoolLock {
                 Err(TryLockError::Error(source)) => Err(LockError::Io { path: path.clone(), source }),
             }
         };
-        // Opened for this: the kernel releases a lock with the last copy of its descriptor.
+        // A separate descriptor, because the kernel releases a lock with the last copy of its descriptor.
         let root = lock(disk.open_dir(layout.root()))?;
         Ok(Self { _root: root, _file: lock(disk.open_private(&layout.lock()))? })
     }

@@ -1,7 +1,6 @@
-//! Background maintenance: checks the entries that wait, removes those whose retention has passed, and counts entries.
+//! Background maintenance: checks the entries in `new`, removes expired entries, and counts entries.
 //!
-//! It keeps no list of entries and limits its rate: a million waiting entries take some hours, and deliveries are not
-//! slowed.
+//! It keeps no list of entries and limits its rate, so that deliveries are not slowed. A million entries take hours.
 
 use std::io;
 use std::iter::once;
@@ -24,11 +23,11 @@ use crate::metrics::Metrics;
 
 /// The interval between two steps.
 const TICK: Duration = Duration::from_secs(1);
-/// Entries that are read in one step.
-const READ_PER_TICK: usize = 100;
-/// Entries whose age is checked in one step.
-const AGED_PER_TICK: usize = 1000;
-/// How long after the beginning of a pass the next one begins.
+/// The entries that are read in one step.
+const READS_PER_TICK: usize = 100;
+/// The entries whose age is checked in one step.
+const AGE_CHECKS_PER_TICK: usize = 1000;
+/// The intervals between the beginnings of two passes.
 const READ_EVERY: Duration = Duration::from_secs(86_400);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
@@ -38,7 +37,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(10);
 pub struct RetentionSetting(Arc<Mutex<Retention>>);
 
 impl RetentionSetting {
-    /// Changes the retention.
+    /// Sets the retention, which applies from the next pass.
     pub fn set(&self, retention: Retention) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = retention;
     }
@@ -57,7 +56,7 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    /// Starts it on an opened spool.
+    /// Starts the thread on an opened spool.
     ///
     /// # Errors
     /// If the thread cannot be started.
@@ -75,12 +74,12 @@ impl Maintenance {
         Ok(Self { retention: setting, stop, thread })
     }
 
-    /// The retention, to be changed.
+    /// A handle that changes the retention.
     pub fn retention(&self) -> RetentionSetting {
         self.retention.clone()
     }
 
-    /// Stops the thread after at most one step.
+    /// Stops the thread after its current step.
     pub fn stop(self) {
         drop(self.stop);
         let _ = self.thread.join();
@@ -95,33 +94,33 @@ struct Worker<V: Volume> {
     metrics: Arc<Metrics>,
 }
 
-/// Entries, one at a time, or the error of listing them.
+/// The entries of one pass, one at a time, or the error of listing them.
 type Pass<'a> = Box<dyn Iterator<Item = io::Result<EntryLocation>> + 'a>;
 
 impl<V: Volume> Worker<V> {
     fn run(&self, stop: &Receiver<()>) {
-        let (mut reading, mut read_from) = (self.waiting(), Instant::now());
-        let (mut purging, mut purged_from) = (self.aged(), Instant::now());
+        let (mut reading, mut read_from) = (self.new_entries(), Instant::now());
+        let (mut purging, mut purged_from) = (self.expired_entries(), Instant::now());
         let (mut counting, mut counted_from) = (self.count(), Instant::now());
         loop {
-            if counting.as_mut().is_some_and(|queue_counts| self.counts_to_the_end(queue_counts)) {
+            if counting.as_mut().is_some_and(|queue_counts| self.count_step(queue_counts)) {
                 counting = None;
             }
-            for place in reading.by_ref().take(READ_PER_TICK) {
-                self.done(place.and_then(|place| self.look_at(&place)));
+            for place in reading.by_ref().take(READS_PER_TICK) {
+                self.log_error(place.and_then(|place| self.check(&place)));
             }
-            let removed = purging.by_ref().take(AGED_PER_TICK).filter_map(|place| {
-                self.done(place.and_then(|place| self.volume.remove(&place.path(&self.layout))))
+            let removed = purging.by_ref().take(AGE_CHECKS_PER_TICK).filter_map(|place| {
+                self.log_error(place.and_then(|place| self.volume.remove(&place.path(&self.layout))))
             });
             let removed = removed.count();
             if removed > 0 {
                 tracing::info!(count = removed, "expired entries removed");
             }
             if read_from.elapsed() >= READ_EVERY {
-                (reading, read_from) = (self.waiting(), Instant::now());
+                (reading, read_from) = (self.new_entries(), Instant::now());
             }
             if purged_from.elapsed() >= PURGE_EVERY {
-                (purging, purged_from) = (self.aged(), Instant::now());
+                (purging, purged_from) = (self.expired_entries(), Instant::now());
             }
             if counting.is_none() && counted_from.elapsed() >= COUNT_EVERY {
                 (counting, counted_from) = (self.count(), Instant::now());
@@ -134,52 +133,52 @@ impl<V: Volume> Worker<V> {
     }
 
     fn count(&self) -> Option<QueueCounts> {
-        self.done(QueueCounts::begin(&self.volume, &self.layout))
+        self.log_error(QueueCounts::begin(&self.volume, &self.layout))
     }
 
-    fn counts_to_the_end(&self, queue_counts: &mut QueueCounts) -> bool {
+    fn count_step(&self, queue_counts: &mut QueueCounts) -> bool {
         let step = queue_counts.step(&self.volume, &self.layout, &self.metrics, self.clock.now());
-        self.done(step).unwrap_or(false)
+        self.log_error(step).unwrap_or(false)
     }
 
-    /// Every entry that waits for a consumer.
-    fn waiting(&self) -> Pass<'_> {
-        self.of_each_endpoint(|endpoint| {
+    /// Every entry in `new`.
+    fn new_entries(&self) -> Pass<'_> {
+        self.in_each_endpoint(|endpoint| {
             Ok(Box::new(entries(&self.volume, &self.layout, endpoint, Queue::New)?))
         })
     }
 
-    /// Every entry that has been kept for long enough.
-    fn aged(&self) -> Pass<'_> {
+    /// Every entry whose retention has passed.
+    fn expired_entries(&self) -> Pass<'_> {
         let Retention { done, failed } = self.retention.get();
         let now = self.clock.now();
         let queues = [(Queue::Done, done), (Queue::Failed, failed)];
-        self.of_each_endpoint(move |endpoint| {
-            let aged = queues.into_iter().filter_map(|(queue, age)| Some((queue, age?)));
-            let each =
-                aged.map(|(queue, age)| older(&self.volume, &self.layout, endpoint, queue, (age, now)));
-            let each: Vec<_> = each.collect::<io::Result<_>>()?;
-            Ok(Box::new(each.into_iter().flatten()))
+        self.in_each_endpoint(move |endpoint| {
+            let limited = queues.into_iter().filter_map(|(queue, age)| Some((queue, age?)));
+            let of_endpoint =
+                limited.map(|(queue, age)| older(&self.volume, &self.layout, endpoint, queue, (age, now)));
+            let of_endpoint: Vec<_> = of_endpoint.collect::<io::Result<_>>()?;
+            Ok(Box::new(of_endpoint.into_iter().flatten()))
         })
     }
 
-    fn of_each_endpoint<'a>(
+    fn in_each_endpoint<'a>(
         &'a self,
-        round: impl Fn(&crate::policy::Name) -> io::Result<Pass<'a>> + 'a,
+        pass: impl Fn(&crate::policy::Name) -> io::Result<Pass<'a>> + 'a,
     ) -> Pass<'a> {
         let names = match endpoints(&self.volume, &self.layout) {
             Ok(names) => names,
             Err(error) => return Box::new(once(Err(error))),
         };
-        let each = move |name| round(&name).unwrap_or_else(|error| Box::new(once(Err(error))));
-        Box::new(names.into_iter().flat_map(each))
+        let of_endpoint = move |name| pass(&name).unwrap_or_else(|error| Box::new(once(Err(error))));
+        Box::new(names.into_iter().flat_map(of_endpoint))
     }
 
-    fn look_at(&self, place: &EntryLocation) -> io::Result<()> {
+    fn check(&self, place: &EntryLocation) -> io::Result<()> {
         let fault = match check_entry(&self.volume, &place.path(&self.layout)) {
             Ok(_) => return Ok(()),
             Err(EntryFault::Io(error)) => return Err(error),
-            Err(EntryFault::NotWhole(fault)) => fault,
+            Err(EntryFault::NotIntact(fault)) => fault,
         };
         let to = set_aside(&self.volume, &self.layout, place)?;
         tracing::error!(
@@ -192,8 +191,8 @@ impl<V: Volume> Worker<V> {
         Ok(())
     }
 
-    /// None where it was not done. That a consumer was faster is nothing to speak of.
-    fn done<T>(&self, result: io::Result<T>) -> Option<T> {
+    /// Logs an error and returns `None` for it. `NotFound` is not logged: a consumer has moved the entry.
+    fn log_error<T>(&self, result: io::Result<T>) -> Option<T> {
         result
             .inspect_err(|error| {
                 if error.kind() != io::ErrorKind::NotFound {
@@ -215,7 +214,7 @@ mod tests {
     use crate::spool::draft::tests::draft;
     use crate::spool::sim::{Contents, Sim};
 
-    /// A worker with one entry in each queue; files of a simulated disk are as old as the epoch.
+    /// A worker with one entry in each queue. The files of a simulated disk are as old as the epoch.
     fn worker(retention: Retention, now: &str) -> (Worker<Sim>, EntryId) {
         let layout = Layout::new("/spool".into());
         let (draft, mut contents) = (draft("pix", b"payload"), Contents::default());
@@ -223,14 +222,14 @@ mod tests {
             contents.names.insert(layout.entry(draft.endpoint(), queue, draft.id()), inode);
             contents.write(inode, 0, &draft.pieces().concat());
         }
-        // The folder that makes it an endpoint.
+        // The directory that makes `pix` an endpoint.
         contents.names.insert("/spool/pix".into(), 9);
         contents.write(9, 0, b"");
-        let clock = Clock::standing_at(now.parse::<Timestamp>().unwrap());
+        let clock = Clock::fixed_at(now.parse::<Timestamp>().unwrap());
         let setting = RetentionSetting(Arc::new(Mutex::new(retention)));
         (
             Worker {
-                volume: Sim::holding(contents, true),
+                volume: Sim::with_contents(contents, true),
                 layout,
                 retention: setting,
                 clock,
@@ -245,48 +244,51 @@ mod tests {
     }
 
     #[test]
-    fn what_is_old_enough_is_what_goes() {
+    fn entries_expire_after_the_retention_of_their_queue() {
         let day = Duration::from_secs(86_400);
         let seven = Retention { done: Some(7 * day), failed: None };
-        assert!(queues(worker(seven, "1970-01-07T23:59:59Z").0.aged()).is_empty());
-        assert_eq!(queues(worker(seven, "1970-01-08T00:00:00Z").0.aged()), [Queue::Done]);
+        assert!(queues(worker(seven, "1970-01-07T23:59:59Z").0.expired_entries()).is_empty());
+        assert_eq!(queues(worker(seven, "1970-01-08T00:00:00Z").0.expired_entries()), [Queue::Done]);
         let both = Retention { failed: Some(day), ..seven };
-        assert_eq!(queues(worker(both, "1970-01-02T00:00:00Z").0.aged()), [Queue::Failed]);
-        assert_eq!(queues(worker(both, "1970-02-01T00:00:00Z").0.aged()), [Queue::Done, Queue::Failed]);
+        assert_eq!(queues(worker(both, "1970-01-02T00:00:00Z").0.expired_entries()), [Queue::Failed]);
+        assert_eq!(
+            queues(worker(both, "1970-02-01T00:00:00Z").0.expired_entries()),
+            [Queue::Done, Queue::Failed]
+        );
     }
 
     #[test]
-    fn what_waits_is_read_and_what_is_not_whole_set_aside() {
+    fn damaged_entry_in_new_is_moved_to_corrupt() {
         let (worker, id) = worker(Retention { done: None, failed: None }, "1970-01-08T00:00:00Z");
-        let places: Vec<_> = worker.waiting().collect::<Result<_, _>>().unwrap();
+        let places: Vec<_> = worker.new_entries().collect::<Result<_, _>>().unwrap();
         assert_eq!(places.len(), 1);
-        worker.look_at(&places[0]).unwrap();
-        let stands = |path: &Path| worker.volume.facts(path).is_ok();
-        assert!(stands(&places[0].path(&worker.layout)));
+        worker.check(&places[0]).unwrap();
+        let exists = |path: &Path| worker.volume.facts(path).is_ok();
+        assert!(exists(&places[0].path(&worker.layout)));
         worker.volume.state().now.write(2, 30, b"#");
-        worker.look_at(&places[0]).unwrap();
-        assert!(!stands(&places[0].path(&worker.layout)) && stands(&worker.layout.corrupted(id)));
+        worker.check(&places[0]).unwrap();
+        assert!(!exists(&places[0].path(&worker.layout)) && exists(&worker.layout.corrupted(id)));
     }
 
     #[test]
-    fn entries_are_counted_by_queue_and_the_oldest_tells_how_long_it_waits() {
+    fn entries_are_counted_by_queue_with_the_age_of_the_oldest() {
         let (worker, id) = worker(Retention { done: None, failed: None }, "2100-01-01T00:00:00Z");
-        let mut queue_counts = worker.count().expect("the spool is there");
-        assert!(worker.counts_to_the_end(&mut queue_counts), "four entries are few");
+        let mut queue_counts = worker.count().expect("the spool exists");
+        assert!(worker.count_step(&mut queue_counts), "four entries fit in one step");
         for queue in crate::metrics::QUEUES {
             assert_eq!(worker.metrics.counted("pix", queue), 1, "{queue}");
         }
-        let waits = worker.clock.now().duration_since(id.made_at()).as_secs();
-        assert!(worker.metrics.oldest_new("pix") <= waits && worker.metrics.oldest_new("pix") > waits - 60);
+        let age = worker.clock.now().duration_since(id.made_at()).as_secs();
+        assert!(worker.metrics.oldest_new("pix") <= age && worker.metrics.oldest_new("pix") > age - 60);
         assert_eq!(worker.metrics.counted("other", "new"), 0);
     }
 
     #[test]
-    fn an_entry_with_an_id_in_the_future_waits_since_it_came_into_its_queue() {
+    fn entry_with_an_id_in_the_future_ages_from_its_arrival_in_the_queue() {
         let (worker, id) = worker(Retention { done: None, failed: None }, "1970-01-02T00:00:00Z");
         assert!(id.made_at() > worker.clock.now());
-        let mut queue_counts = worker.count().expect("the spool is there");
-        assert!(worker.counts_to_the_end(&mut queue_counts), "four entries are few");
+        let mut queue_counts = worker.count().expect("the spool exists");
+        assert!(worker.count_step(&mut queue_counts), "four entries fit in one step");
         assert_eq!(worker.metrics.oldest_new("pix"), 86_400);
     }
 }

@@ -1,17 +1,16 @@
-//! The spool: a delivery is wholly there or not there at all.
+//! The spool: the directory that holds deliveries, each one complete or absent.
 //!
 //! ```text
-//! spool/tmp/                       being written; swept at start: nothing there was acknowledged
-//! spool/<endpoint>/new/<id>.hook   complete, synced, waiting for a consumer
-//! spool/<endpoint>/taken/          a consumer claimed it, by rename
-//! spool/<endpoint>/done/           finished
-//! spool/<endpoint>/failed/         given up
-//! spool/corrupt/                   what was found that is not whole
-//! spool/.journal-0, .journal-1     the write-ahead log: what can be restored until its files are durable
+//! spool/tmp/                       being written; emptied at the start: nothing there was acknowledged
+//! spool/<endpoint>/new/<id>.hook   complete and durable, waiting for a consumer
+//! spool/<endpoint>/taken/          claimed by a consumer, by rename
+//! spool/<endpoint>/done/           processed
+//! spool/<endpoint>/failed/         given up by its consumer
+//! spool/corrupt/                   entries that were found not to be intact
+//! spool/.journal-0, .journal-1     the write-ahead log, which can restore entries whose files are not durable yet
 //! ```
 //!
-//! A draft is made durable, in the log or by its own sync, and is in `new`; then, and
-//! only then, there is a [`Receipt`].
+//! A [`Receipt`] is created only after a draft is durable, in the log or by a sync of its file, and is in `new`.
 
 mod settings;
 mod layout;
@@ -25,7 +24,7 @@ mod lock;
 mod health;
 mod folders;
 mod corrupt;
-mod places;
+mod queue_faults;
 mod inspect;
 mod wal;
 mod commit_error;
@@ -47,7 +46,7 @@ pub use disk::Disk;
 pub use draft::Draft;
 pub use entries::{EntryLocation, endpoints, entries, find};
 pub use entry::{
-    EntryFault, EnvelopeFacts, NotWhole, OpenEntry, check_entry, check_file, open_entry, open_file,
+    EntryFault, EnvelopeFacts, NotIntact, OpenEntry, check_entry, check_file, open_entry, open_file,
 };
 pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
@@ -62,7 +61,7 @@ pub use open::{OpenError, Opened, open};
 pub use ordered::{IDS_MAX, Ordered};
 pub use settings::{Retention, Settings};
 pub use transfer::{older, set_aside, sync_moves, transfer};
-pub use volume::{Displaced, FileFacts, NotOurs, Volume};
+pub use volume::{Displaced, FileFacts, UnexpectedFile, Volume};
 pub use wal::LogError;
 pub use writer::Receipt;
 

@@ -1,10 +1,10 @@
-//! From a directory to a spool that can be written to.
+//! Opens a spool: locks it and prepares its directories.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
-use super::folders::{FolderError, make_common, make_queues, open_root};
+use super::folders::{FolderError, make_queues, make_tmp_and_corrupt, open_root};
 use super::layout::Layout;
 use super::lock::{LockError, SpoolLock};
 use super::volume::Volume;
@@ -14,20 +14,20 @@ use crate::policy::Name;
 /// A spool that this process has locked.
 #[derive(Debug)]
 pub struct Opened {
-    /// Its files.
+    /// The spool's file system.
     pub disk: Disk,
-    /// Their names.
+    /// The spool's paths.
     pub layout: Layout,
-    /// Keeps other daemons out while it lives.
+    /// Excludes other daemons until it is dropped.
     pub lock: SpoolLock,
-    /// Drafts of an earlier run that were removed: none of them had been acknowledged.
+    /// The number of drafts of an earlier run that were removed. None of them was acknowledged.
     pub swept: usize,
 }
 
 /// Why a spool cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has locked it.
+    /// Another process has locked it, or the lock file cannot be used.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// A directory cannot be used.
@@ -41,29 +41,29 @@ pub enum OpenError {
     Io {
         /// The operation.
         what: &'static str,
-        /// Its file or directory.
+        /// The file or directory.
         path: PathBuf,
-        /// What the file system returned.
+        /// The error of the file system.
         source: io::Error,
     },
 }
 
-/// Opens the spool at `root`, which exists ([`super::make_root`]): takes the lock, creates what is missing,
-/// and removes what an earlier run had not finished. Entries are neither opened nor counted: there may be millions.
+/// Opens the spool at `root`, which must exist ([`super::make_root`]): takes the lock, creates missing directories,
+/// and removes the drafts of an earlier run. Entries are neither opened nor counted: there may be millions.
 ///
 /// # Errors
-/// When the lock is taken, or the file system refuses any of it.
+/// If another process holds the lock, or an operation on the file system fails.
 pub fn open(root: PathBuf, group: Option<u32>, endpoints: &[Name]) -> Result<Opened, OpenError> {
     let disk = open_root(&root, group)?;
     let layout = Layout::new(root);
     let lock = SpoolLock::take(&disk, &layout)?;
-    make_common(&disk, &layout)?;
+    make_tmp_and_corrupt(&disk, &layout)?;
     make_queues(&disk, &layout, endpoints)?;
     let swept = sweep(&disk, layout.tmp())?;
     Ok(Opened { disk, layout, lock, swept })
 }
 
-/// Removes what an earlier run had not finished: nothing in `tmp` was ever acknowledged.
+/// Removes the drafts of an earlier run; no file in `tmp` was ever acknowledged. Returns their number.
 pub(super) fn sweep<V: Volume>(volume: &V, tmp: PathBuf) -> Result<usize, OpenError> {
     let failed = |what, path: &Path, source| OpenError::Io { what, path: path.to_owned(), source };
     let names = volume.list(&tmp).map_err(|source| failed("list the directory", &tmp, source))?;

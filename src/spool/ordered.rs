@@ -1,7 +1,7 @@
-//! The entries of a queue in the order of their IDs, in bounded memory.
+//! Lists the entries of a queue in the order of their IDs, in bounded memory.
 //!
-//! Directories list names in no order, and may hold millions. One pass over the names keeps the smallest of them that are greater
-//! than the last one returned; the next pass goes on from there. A million entries take four passes.
+//! Directories list names in no order, and may hold millions. Each pass over the names keeps the smallest IDs that are
+//! greater than the last one returned. A million entries take four passes.
 
 use std::collections::BinaryHeap;
 use std::io;
@@ -13,30 +13,32 @@ use super::volume::Volume;
 use crate::envelope::EntryId;
 use crate::policy::Name;
 
-/// IDs that one pass keeps, 16 bytes each.
+/// The IDs that one pass keeps, 16 bytes each.
 pub const IDS_MAX: usize = 1 << 18;
 
-/// Entries of one queue, the oldest first, up to those that existed when it was created.
+/// The entries of one queue, the oldest first. Entries that arrive after the first pass are not returned.
 #[derive(Debug)]
 pub struct Ordered<V: Volume> {
     volume: V,
     layout: Layout,
     endpoint: Name,
     queue: Queue,
-    /// IDs kept in memory at once.
+    /// The IDs kept in memory at the same time.
     at_once: usize,
-    /// The greatest ID of the first pass. Greater ones are not returned, so that it ends although new entries arrive.
+    /// The greatest ID of the first pass. Greater ones are not returned, so that new entries do not prolong the
+    /// listing.
     end: Option<EntryId>,
-    /// How many may still be returned: the names of the first pass. The greatest ID may be one that nobody reaches.
-    left: usize,
+    /// How many more may be returned: at first, the number of names in the first pass. `end` alone does not end the
+    /// iterator if it is a forged ID that new entries never reach.
+    remaining: usize,
     last: Option<EntryId>,
     next: IntoIter<EntryId>,
-    /// Whether the last pass left nothing for another.
+    /// Whether the last pass kept all IDs that remained.
     is_complete: bool,
 }
 
 impl<V: Volume> Ordered<V> {
-    /// All entries of a queue, of which at most `at_once` are kept in memory. What arrives later is left out.
+    /// Lists a queue, keeping at most `at_once` IDs in memory.
     pub fn new(volume: &V, layout: &Layout, endpoint: &Name, queue: Queue, at_once: usize) -> Self {
         Self {
             volume: volume.clone(),
@@ -45,7 +47,7 @@ impl<V: Volume> Ordered<V> {
             queue,
             at_once: at_once.clamp(1, IDS_MAX),
             end: None,
-            left: usize::MAX,
+            remaining: usize::MAX,
             last: None,
             next: Vec::new().into_iter(),
             is_complete: false,
@@ -73,7 +75,7 @@ impl<V: Volume> Ordered<V> {
             }
         }
         if self.end.is_none() {
-            (self.left, self.end) = (count, greatest);
+            (self.remaining, self.end) = (count, greatest);
         }
         self.next = smallest.into_sorted_vec().into_iter();
         Ok(())
@@ -92,7 +94,7 @@ impl<V: Volume> Iterator for Ordered<V> {
             return Some(Err(error));
         }
         let id = self.next.next()?;
-        self.left = self.left.checked_sub(1)?;
+        self.remaining = self.remaining.checked_sub(1)?;
         self.last = Some(id);
         Some(Ok(EntryLocation { id, endpoint: self.endpoint.clone(), queue: self.queue }))
     }
@@ -106,7 +108,7 @@ mod tests {
     use crate::spool::layout::Access;
     use crate::spool::sim::{Contents, Sim};
 
-    /// A simulated queue with these IDs.
+    /// Returns a simulated queue with these IDs.
     fn queue(ids: impl IntoIterator<Item = EntryId>) -> Sim {
         let layout = Layout::new("/spool".into());
         let endpoint: Name = "pix".parse().expect("a name");
@@ -114,7 +116,7 @@ mod tests {
         for (inode, id) in ids.into_iter().enumerate() {
             contents.names.insert(layout.entry(&endpoint, Queue::New, id), inode);
         }
-        Sim::holding(contents, true)
+        Sim::with_contents(contents, true)
     }
 
     fn ordered(sim: &Sim, at_once: usize) -> Vec<EntryId> {
@@ -126,7 +128,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_entry_comes_once_and_in_order_whatever_fits_in_memory(
+        fn every_entry_is_returned_once_and_in_order_with_any_memory_limit(
             seconds in proptest::collection::btree_set(0_u8..200, 0..60), at_once in 1_usize..70
         ) {
             let id = |second| EntryId::from_bytes([0, second, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, second]);
@@ -136,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn ids_in_the_future_are_returned_and_what_arrives_later_is_left_out() {
+    fn ids_in_the_future_are_returned_and_later_entries_are_not() {
         let id = |first| EntryId::from_bytes([first; 16]);
         let (layout, endpoint) = (Layout::new("/spool".into()), "pix".parse().expect("a name"));
-        // One in the future, and the last one that there can be.
+        // An ID in the future, and the greatest possible one.
         for greatest in [0x50, 0xFF] {
             let sim = queue([id(1), id(2), id(greatest)]);
             let mut ordered = Ordered::new(&sim, &layout, &endpoint, Queue::New, 1);
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_although_entries_arrive_before_the_greatest_id() {
+    fn listing_ends_although_entries_arrive_before_the_greatest_id() {
         let id = |number: u8| EntryId::from_bytes([number; 16]);
         let (layout, endpoint) = (Layout::new("/spool".into()), "pix".parse().expect("a name"));
         let sim = queue([id(1), id(0xFF)]);

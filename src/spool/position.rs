@@ -1,4 +1,4 @@
-//! Where a file or directory is: its file system, its inode, and the mount it was reached through.
+//! The identity of a file or directory: its file system, its inode, and the mount it was opened through.
 
 use std::fmt;
 use std::io;
@@ -7,33 +7,33 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 
-/// What tells two directories apart, also where one is mounted over the other.
+/// Distinguishes two directories, even if one is mounted over the other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Position {
     device: (u32, u32),
     inode: u64,
-    /// 0 where the kernel (before 5.8) does not say.
+    /// The mount ID; 0 if the kernel (before 5.8) does not report it.
     mount: u64,
 }
 
 impl Position {
-    /// Of something that is open.
+    /// The position of an open file or directory.
     ///
     /// # Errors
     /// As `statx(2)`.
     pub(super) fn of(open: impl AsFd) -> io::Result<Self> {
-        Ok(Self::from(statx(open, "", AtFlags::EMPTY_PATH, asked())?))
+        Ok(Self::from(statx(open, "", AtFlags::EMPTY_PATH, requested_fields())?))
     }
 
-    /// Of what a path leads to now, links included.
+    /// The position of the file or directory that a path leads to now, following links.
     ///
     /// # Errors
     /// As `statx(2)`.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self::from(statx(CWD, path, AtFlags::empty(), asked())?))
+        Ok(Self::from(statx(CWD, path, AtFlags::empty(), requested_fields())?))
     }
 
-    /// Whether files can be renamed from one to the other, and one sync of the file system reaches both.
+    /// Whether files can be renamed between the two, and one sync of the file system includes both.
     pub(super) fn shares_mount_with(self, other: Self) -> bool {
         (self.device, self.mount) == (other.device, other.mount)
     }
@@ -57,6 +57,6 @@ impl fmt::Display for Position {
     }
 }
 
-fn asked() -> StatxFlags {
+fn requested_fields() -> StatxFlags {
     StatxFlags::INO | StatxFlags::MNT_ID
 }

@@ -1,7 +1,7 @@
-//! What a disk holds when the power goes.
+//! Models what a disk contains after a power failure.
 //!
-//! Data that was not synced is lost, kept, or kept in part, block by block. What becomes of names that were not
-//! synced depends on the model of the file system; each of them takes a rename for one change.
+//! Data that was not synced is lost, kept, or kept in part, block by block. Which unsynced names are kept depends on
+//! the model of the file system. In each of them a rename is atomic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,37 +11,37 @@ use super::sim::{Contents, Op};
 
 type Inode = usize;
 
-/// What is known of a file system.
+/// The guarantees of a file system for names.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Model {
-    /// Changes of names are lost or kept, each for itself. Weaker than any file system with a journal, and what
-    /// remains of ext4 without one if every rename is one change.
+    /// Each change of a name is lost or kept independently. This is weaker than any file system with a journal, and
+    /// like ext4 without one if renames were atomic.
     #[default]
     Unjournaled,
-    /// Changes reach the disk in order, and a sync of any file or directory that was changed takes all along.
+    /// Changes reach the disk in order. A sync of any changed file or directory includes all changes.
     Ext4,
-    /// Changes reach the disk in order, and a sync takes along what was changed before the thing that is synced.
+    /// Changes reach the disk in order. A sync includes the changes up to the last one of the synced file or directory.
     Xfs,
 }
 
 impl Model {
-    /// Whether it keeps names intact and reports every loss, so that there is a write-ahead log.
+    /// Whether it has a journal and reports every lost write, so that the spool uses a write-ahead log.
     pub(super) fn has_journal(self) -> bool {
         self != Self::Unjournaled
     }
 }
 
-/// What becomes of that which was not synced.
+/// What happens to unsynced data and names.
 #[derive(Clone, Debug)]
 pub(super) enum Fate {
     Lost,
     Kept,
-    /// Whatever this generator says.
+    /// Decided by a generator with this state.
     Torn(u64),
 }
 
 impl Fate {
-    /// One of `choices`, as by the xorshift generator.
+    /// Returns a number below `choices`, from an xorshift generator if torn.
     fn choose(&mut self, choices: u64) -> u64 {
         match self {
             Self::Lost => 0,
@@ -56,30 +56,30 @@ impl Fate {
     }
 }
 
-/// A change of names that is not durable yet: all of it or nothing.
+/// An atomic change of names that is not durable yet.
 type Change = Vec<(PathBuf, Option<Inode>)>;
 
-/// Where, and what.
+/// The offset and the bytes of a write.
 type Write = (usize, Arc<Vec<u8>>);
 
-/// What is durable, and what is not yet.
+/// The durable contents of a disk, and the changes that are not durable yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Platter {
     model: Model,
     durable: Contents,
     writes: BTreeMap<Inode, Vec<Write>>,
     changes: Vec<Change>,
-    /// Files that lost a write: what is written to them later is lost as well, although every sync succeeds. ext4 does this
-    /// where it could not convert an extent (seen in Linux 6.18).
+    /// Files that lost a write. Later writes to them are lost too, although every sync succeeds: ext4 does this if it
+    /// could not convert an extent (seen in Linux 6.18).
     damaged: BTreeSet<Inode>,
 }
 
 impl Platter {
-    pub(super) fn holding(model: Model, durable: Contents) -> Self {
+    pub(super) fn with_contents(model: Model, durable: Contents) -> Self {
         Self { model, durable, ..Self::default() }
     }
 
-    /// Takes in the next operation.
+    /// Applies the next operation.
     pub(super) fn apply(&mut self, op: &Op) {
         match op {
             Op::Create(path, inode) => {
@@ -95,7 +95,7 @@ impl Platter {
                 let touches = |(_, changed): &(PathBuf, Option<Inode>)| *changed == Some(*inode);
                 self.commit_in_order(touches);
             }
-            // The kernel has dropped the pages: no later sync brings them.
+            // The kernel has dropped the pages, so no later sync writes them.
             Op::SyncFailed(inode) => {
                 self.writes.remove(inode);
                 self.damaged.insert(*inode);
@@ -117,7 +117,7 @@ impl Platter {
         }
     }
 
-    /// Makes the names in a directory durable, and what they came from.
+    /// Makes the names in a directory durable, and the earlier changes that they depend on.
     fn sync_names(&mut self, directory: &Path) {
         if self.model.has_journal() {
             return self.commit_in_order(|(path, _)| path.parent() == Some(directory));
@@ -134,7 +134,7 @@ impl Platter {
         synced.iter().rev().for_each(|change| set(&mut self.durable, change));
     }
 
-    /// What a journal takes along when something is synced that it still holds a change of.
+    /// Makes the changes durable that a journal commits together with the synced file or directory.
     fn commit_in_order(&mut self, touches: impl Fn(&(PathBuf, Option<Inode>)) -> bool) {
         let Some(last) = self.changes.iter().rposition(|change| change.iter().any(&touches)) else { return };
         let end = match self.model {
@@ -157,12 +157,12 @@ impl Platter {
         }
     }
 
-    /// What is found when the power comes back.
-    pub(super) fn after_a_cut(&self, mut fate: Fate) -> Contents {
+    /// Returns the contents of the disk after a power failure.
+    pub(super) fn after_power_failure(&self, mut fate: Fate) -> Contents {
         const BLOCK: usize = 512;
         let mut found = self.durable.clone();
         for (inode, writes) in &self.writes {
-            // Of a file all, nothing, or some blocks.
+            // Nothing, some blocks, or all of a file.
             let all = fate.choose(3);
             for (at, bytes) in writes {
                 for (index, block) in bytes.chunks(BLOCK).enumerate() {
@@ -186,7 +186,7 @@ impl Platter {
                 }
                 continue;
             }
-            // Nothing moves away from where it never came.
+            // A file cannot be moved from a name that it does not have.
             let is_there =
                 change.iter().all(|(path, inode)| inode.is_some() || found.names.contains_key(path));
             if fate.choose(2) == 1 && is_there {

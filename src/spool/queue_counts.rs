@@ -1,7 +1,7 @@
-//! Counts the entries of each queue and the age of the oldest that waits, in steps, for the metrics.
+//! Counts the entries of each queue and measures the age of the oldest new entry, in steps, for the metrics.
 //!
-//! Only names are read, and no list of them is kept, so a million entries need no memory; a pass then takes some seconds
-//! more.
+//! Only names are read, and no list of them is kept, so memory does not grow with the number of entries. A pass over a
+//! million entries takes some seconds more.
 
 use std::io;
 
@@ -13,12 +13,12 @@ use crate::envelope::EntryId;
 use crate::metrics::Metrics;
 use crate::policy::Name;
 
-/// Names that are read in one step.
+/// The names that are read in one step.
 const NAMES_PER_STEP: usize = 20_000;
 
-/// One pass over all queues, or the rest of it.
+/// One pass over all queues.
 pub(super) struct QueueCounts {
-    /// The queues that are not counted yet, the next one last.
+    /// The queues that have not been counted yet, the next one last.
     folders: Vec<(Name, Queue)>,
     counting: Option<Counting>,
 }
@@ -41,7 +41,7 @@ impl QueueCounts {
         Ok(Self { folders: endpoints(volume, layout)?.into_iter().flat_map(each).collect(), counting: None })
     }
 
-    /// Counts at most [`NAMES_PER_STEP`] names and publishes completed queues. True when the pass is complete.
+    /// Counts at most [`NAMES_PER_STEP`] names and publishes completed queues. Returns true when the pass is complete.
     ///
     /// # Errors
     /// If a queue cannot be listed; the next step continues with the next queue.
@@ -60,7 +60,7 @@ impl QueueCounts {
                 continue;
             };
             match counting.places.next() {
-                Some(Ok(place)) => counting.see(&place),
+                Some(Ok(place)) => counting.add(&place),
                 Some(Err(error)) => {
                     self.counting = None;
                     return Err(error);
@@ -76,7 +76,7 @@ impl QueueCounts {
 }
 
 impl Counting {
-    fn see(&mut self, place: &EntryLocation) {
+    fn add(&mut self, place: &EntryLocation) {
         self.entries += 1;
         self.oldest = Some(self.oldest.map_or(place.id, |oldest| oldest.min(place.id)));
     }
@@ -91,8 +91,8 @@ impl Counting {
         }
     }
 
-    /// When an entry arrived: the time in its ID, or, if that is in the future because the clock was wrong, the time at which
-    /// it came into its queue. `None` if it is no longer there.
+    /// When an entry arrived: the time in its ID, or, if that is in the future because the clock was wrong, the time at
+    /// which it was moved into its queue. `None` if it is no longer there.
     fn arrival<V: Volume>(
         &self,
         volume: &V,

@@ -1,7 +1,7 @@
-//! The commit thread and the checkpoint thread on one thread, in any order.
+//! Runs the commit thread and the checkpoint thread on one thread, in any order.
 //!
-//! Before each call of the commit thread the schedule decides whether the checkpoint takes a step first: the first
-//! choices come from a list, so that all orders can be tried, and later ones from a generator.
+//! Before each call of the commit thread, the schedule decides whether the checkpoint executes a step first. The first
+//! choices come from a list, so that all orders can be tried; later ones come from a generator.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,18 +11,18 @@ use std::time::Duration;
 use super::sim::Sim;
 use super::wal::{Checkpointer, Checkpoints, Finished, Job};
 
-/// Which of the threads runs next.
+/// Decides which of the threads runs next.
 #[derive(Clone, Debug)]
 pub(super) struct Schedule {
-    /// Whether the checkpoint takes a step, for the first choices.
+    /// The first choices: whether the checkpoint executes a step.
     first: Vec<bool>,
     generator: u64,
-    /// Choices made so far.
+    /// The number of choices so far.
     choices: usize,
 }
 
 impl Schedule {
-    /// Begins with the lowest `depth` bits of `order`; what follows is the generator's.
+    /// The first `depth` choices are the lowest bits of `order`; later ones come from the generator.
     pub(super) fn new(order: u64, depth: usize) -> Self {
         let first = (0..depth).map(|bit| order >> bit & 1 == 1).collect();
         Self { first, generator: order.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, choices: 0 }
@@ -35,13 +35,13 @@ impl Schedule {
             self.generator ^= self.generator << 13;
             self.generator ^= self.generator >> 7;
             self.generator ^= self.generator << 17;
-            // More often than not a disk is slower than the commit thread.
+            // A disk is usually slower than the commit thread.
             self.generator.is_multiple_of(4)
         })
     }
 }
 
-/// Checkpoints that make a step when the schedule says so.
+/// Checkpoints that execute steps according to the schedule.
 #[derive(Clone, Debug)]
 pub(super) struct Scheduled(Arc<Mutex<Background>>);
 
@@ -54,7 +54,7 @@ struct Background {
 }
 
 impl Background {
-    /// One step; false if there is nothing to do.
+    /// Executes one step; false if there is nothing to do.
     fn step(&mut self) -> bool {
         if !self.checkpointer.is_busy() {
             let Some(job) = self.jobs.pop_front() else { return false };
@@ -70,7 +70,7 @@ impl Background {
 }
 
 impl Scheduled {
-    /// Starts the checkpoint thread of a simulated spool.
+    /// Starts the simulated checkpoint thread of a simulated spool.
     pub(super) fn on(
         sim: &Sim,
         schedule: Schedule,
@@ -80,10 +80,10 @@ impl Scheduled {
             let background =
                 Background { checkpointer, schedule, jobs: VecDeque::new(), finished: VecDeque::new() };
             let scheduled = Self(Arc::new(Mutex::new(background)));
-            // The simulator holds the hook, and the background the simulator: not a cycle.
+            // A weak reference, because the simulator holds the hook and the background holds the simulator.
             let background = Arc::downgrade(&scheduled.0);
             sim.set_hook(move || {
-                // The calls of the checkpoint's own steps come here too.
+                // The checkpoint's own calls run the hook too; then the lock is already held.
                 let Some(background) = background.upgrade() else { return };
                 let Ok(mut background) = background.try_lock() else { return };
                 while !background.is_idle() && background.schedule.choose() {

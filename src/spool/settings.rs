@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use crate::quantity::ByteSize;
 
-/// Where the spool is and how it is kept.
+/// Where the spool is, who may use it, and what it keeps.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// Its folder; made when it is missing.
+    /// The root of the spool, created if it is missing.
     pub directory: PathBuf,
-    /// A group (gid) whose members may consume: queues 2770, files 0660.
+    /// A group (gid) whose members may consume entries: queues have mode 2770, files 0660.
     pub group: Option<u32>,
-    /// Below this much free space deliveries are refused before the disk is full.
+    /// With less free space than this, deliveries get 503.
     pub min_free: ByteSize,
-    /// For how long finished entries are kept.
+    /// How long finished entries are kept.
     pub retention: Retention,
 }
 
-/// How long finished and failed entries are kept; `None` means forever.
+/// How long finished and failed entries are kept; `None` means without limit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
-    /// In `done`.
+    /// The retention of entries in `done`.
     pub done: Option<Duration>,
-    /// In `failed`.
+    /// The retention of entries in `failed`.
     pub failed: Option<Duration>,
 }

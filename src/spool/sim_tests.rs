@@ -1,5 +1,4 @@
-//! A file system in memory that can fail any call, and that knows what a disk would hold after any
-//! of them.
+//! A simulated file system in memory. Any call can fail, and a log of operations allows a power failure after any call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -12,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::commit_error::CommitError;
 use super::layout::Access;
-use super::volume::{Displaced, FileFacts, NotOurs, Volume};
+use super::volume::{Displaced, FileFacts, UnexpectedFile, Volume};
 use super::writer::Receipt;
 use crate::clock::Timestamp;
 use crate::envelope::EntryId;
@@ -20,7 +19,7 @@ use crate::envelope::EntryId;
 type Inode = usize;
 type Bytes = Arc<Vec<u8>>;
 
-/// What was done to the file system, and what failed in a way that leaves traces.
+/// An operation that changes what is on disk, including failed syncs.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Create(PathBuf, Inode),
@@ -37,7 +36,7 @@ pub(super) enum Op {
     Remove(PathBuf),
 }
 
-/// Names and contents.
+/// The names of files and the contents of inodes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contents {
     pub(super) names: BTreeMap<PathBuf, Inode>,
@@ -67,39 +66,39 @@ pub(super) struct State {
     pub(super) now: Contents,
     pub(super) log: Vec<Op>,
     inodes: Inode,
-    /// All calls that may fail, with what they were made on.
+    /// All calls that may fail, with their paths.
     pub(super) calls: Vec<(&'static str, PathBuf)>,
-    /// Which of the calls fail, and with what.
+    /// The calls that fail, and their error numbers.
     pub(super) faults: Vec<(Fault, i32)>,
-    pub(super) tells: bool,
+    pub(super) reports_losses: bool,
     /// Files that another process has locked.
     pub(super) locked: BTreeSet<Inode>,
     /// Directories on another file system.
-    pub(super) elsewhere: Vec<PathBuf>,
+    pub(super) other_mounts: Vec<PathBuf>,
     pub(super) displaced: Option<Displaced>,
-    /// Files with data that no sync has seen.
+    /// Files with data that is not synced.
     unsynced: BTreeSet<Inode>,
-    /// Files that lost data of which their own sync has not told yet.
+    /// Files that lost data, which their own sync has not reported yet.
     tainted: BTreeSet<Inode>,
-    /// How often data was lost; each descriptor is told of it once.
+    /// How often data was lost. Each descriptor reports each loss once.
     losses: usize,
-    waiting: Vec<(EntryId, oneshot::Receiver<Result<Receipt, CommitError>>)>,
-    /// Receipts, with how long the log was when they were handed out.
+    pending: Vec<(EntryId, oneshot::Receiver<Result<Receipt, CommitError>>)>,
+    /// The receipts, each with the length of the log when it was sent.
     pub(super) receipts: Vec<(EntryId, usize)>,
     pub(super) refused: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
-    /// The one of this name, after so many that succeed.
+    /// The call with this name fails, after this many successful ones.
     Named(&'static str, usize),
-    /// Those with these numbers, counting all calls.
+    /// The calls from this number on fail, as many as the second number.
     Numbered(usize, usize),
-    /// None fails, but before the call with this number everything that is not synced is lost.
+    /// No call fails, but before the call with this number all unsynced data is lost.
     WriteBack(usize),
 }
 
-/// The file system. Clones are the same one.
+/// The simulated file system. Clones share its state.
 #[derive(Clone, Default)]
 pub(super) struct Sim(Arc<Mutex<State>>, Arc<Mutex<Option<Hook>>>);
 
@@ -112,26 +111,26 @@ impl std::fmt::Debug for Sim {
 }
 
 impl Sim {
-    /// One that holds this, and on which losses are told all at once, or are not.
-    pub(super) fn holding(now: Contents, tells: bool) -> Self {
+    /// Returns a file system with these contents. `reports_losses` is the result of [`Volume::reports_every_loss`].
+    pub(super) fn with_contents(now: Contents, reports_losses: bool) -> Self {
         let inodes = now.data.keys().max().map_or(0, |inode| inode + 1);
-        Self(Arc::new(Mutex::new(State { now, inodes, tells, ..State::default() })), Arc::default())
+        Self(Arc::new(Mutex::new(State { now, inodes, reports_losses, ..State::default() })), Arc::default())
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
-    /// Notes when the answer to this one comes.
-    pub(super) fn expect(&self, id: EntryId, answer: oneshot::Receiver<Result<Receipt, CommitError>>) {
-        self.state().waiting.push((id, answer));
+    /// Registers an entry whose reply is recorded.
+    pub(super) fn expect(&self, id: EntryId, reply: oneshot::Receiver<Result<Receipt, CommitError>>) {
+        self.state().pending.push((id, reply));
     }
 
-    /// Takes in what has been answered; at least before each operation.
-    pub(super) fn note_answers(&self) {
+    /// Records the replies that have arrived. Called before each operation.
+    pub(super) fn record_replies(&self) {
         let state = &mut *self.state();
         let at = state.log.len();
-        state.waiting.retain_mut(|(id, answer)| match answer.try_recv() {
+        state.pending.retain_mut(|(id, reply)| match reply.try_recv() {
             Ok(Ok(receipt)) => {
                 assert_eq!(receipt.id(), *id);
                 state.receipts.push((*id, at));
@@ -142,11 +141,11 @@ impl Sim {
                 false
             }
             Err(oneshot::error::TryRecvError::Empty) => true,
-            Err(oneshot::error::TryRecvError::Closed) => panic!("no answer to {id}"),
+            Err(oneshot::error::TryRecvError::Closed) => panic!("no reply to {id}"),
         });
     }
 
-    /// Runs before each call, on the thread that makes it.
+    /// Sets a function that runs before each call, on the thread of the call.
     pub(super) fn set_hook(&self, hook: impl Fn() + Send + Sync + 'static) {
         *self.1.lock().unwrap() = Some(Arc::new(hook));
     }
@@ -156,17 +155,17 @@ impl Sim {
         if let Some(hook) = hook {
             hook();
         }
-        self.note_answers();
+        self.record_replies();
         let mut state = self.state();
         let number = state.calls.len();
         let before = state.calls.iter().filter(|(call, _)| *call == name).count();
         let fails = |(fault, errno): &(Fault, i32)| {
-            let meets = match fault {
+            let matches_call = match fault {
                 Fault::Named(call, after) => *call == name && before == *after,
                 Fault::Numbered(from, count) => (*from..from + count).contains(&number),
                 Fault::WriteBack(_) => false,
             };
-            meets.then_some(*errno)
+            matches_call.then_some(*errno)
         };
         let errno = state.faults.iter().find_map(fails);
         if state.faults.iter().any(|(fault, _)| matches!(fault, Fault::WriteBack(at) if *at == number)) {
@@ -181,7 +180,7 @@ impl Sim {
 }
 
 impl State {
-    /// The disk fails while the kernel writes back: nobody is told before the next sync.
+    /// Simulates a failed write-back by the kernel, which only the next sync reports.
     fn lose_everything_unsynced(&mut self) {
         let lost = std::mem::take(&mut self.unsynced);
         if !lost.is_empty() {
@@ -192,7 +191,7 @@ impl State {
     }
 
     fn handle(&self, path: &Path, inode: Inode) -> Handle {
-        Handle { path: path.to_owned(), inode, knows: Arc::new(self.losses.into()) }
+        Handle { path: path.to_owned(), inode, reported: Arc::new(self.losses.into()) }
     }
 
     fn inode(&self, path: &Path) -> io::Result<Inode> {
@@ -204,8 +203,8 @@ impl State {
 pub(super) struct Handle {
     path: PathBuf,
     inode: Inode,
-    /// The losses it knows of: those from before it was opened, and those it was told of.
-    knows: Arc<AtomicUsize>,
+    /// The losses that this descriptor does not report: those from before it was opened, and those it has reported.
+    reported: Arc<AtomicUsize>,
 }
 
 impl Volume for Sim {
@@ -228,8 +227,8 @@ impl Volume for Sim {
     }
 
     fn open_queue(&self, path: &Path) -> io::Result<PathBuf> {
-        let is_elsewhere = self.state().elsewhere.iter().any(|mounted| path.starts_with(mounted));
-        if is_elsewhere { Err(NotOurs::Elsewhere.into()) } else { Ok(path.to_owned()) }
+        let is_other_mount = self.state().other_mounts.iter().any(|mounted| path.starts_with(mounted));
+        if is_other_mount { Err(UnexpectedFile::OtherMount.into()) } else { Ok(path.to_owned()) }
     }
 
     fn publish(&self, queue: &PathBuf, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
@@ -266,7 +265,7 @@ impl Volume for Sim {
         let mut state = match self.call("write", &file.path) {
             Ok(state) => state,
             Err(error) => {
-                // Half of it was written before the fault came.
+                // Half of the bytes were written before the fault.
                 let mut state = self.state();
                 let half = bytes[..bytes.len() / 2].to_vec();
                 state.unsynced.insert(file.inode);
@@ -304,12 +303,12 @@ impl Volume for Sim {
         } else {
             state.log.push(Op::SyncEverything);
         }
-        let known = held.knows.swap(state.losses, Ordering::Relaxed);
+        let known = held.reported.swap(state.losses, Ordering::Relaxed);
         if known < state.losses { Err(io::Error::from_raw_os_error(5)) } else { called }
     }
 
     fn reports_every_loss(&self) -> io::Result<bool> {
-        Ok(self.state().tells)
+        Ok(self.state().reports_losses)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -354,12 +353,12 @@ impl Volume for Sim {
     fn truncate(&self, file: &Handle, length: u64) -> io::Result<()> {
         let state = self.call("truncate", &file.path)?;
         let found = state.now.data.get(&file.inode).map_or(0, |data| data.len());
-        assert!(u64::try_from(found).unwrap() <= length, "nothing in these tests makes an entry longer");
+        assert!(u64::try_from(found).unwrap() <= length, "no test makes an entry longer");
         Ok(())
     }
 
     fn is_in_mount(&self, directory: &Path) -> io::Result<bool> {
-        Ok(!self.state().elsewhere.iter().any(|mounted| directory.starts_with(mounted)))
+        Ok(!self.state().other_mounts.iter().any(|mounted| directory.starts_with(mounted)))
     }
 
     fn displaced(&self) -> Option<Displaced> {

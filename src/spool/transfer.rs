@@ -1,4 +1,4 @@
-//! Moves between queues. The rename decides who wins.
+//! Moves entries between queues. If two processes move the same entry, one rename succeeds.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,8 +14,7 @@ use crate::policy::Name;
 /// Moves an entry to another queue of its endpoint.
 ///
 /// # Errors
-/// `NotFound` when it is not where it was said to be: somebody else was faster. Otherwise as
-/// `rename(2)`.
+/// `NotFound` if another process has moved the entry; otherwise as `rename(2)`.
 pub fn transfer<V: Volume>(
     volume: &V,
     layout: &Layout,
@@ -27,7 +26,7 @@ pub fn transfer<V: Volume>(
     Ok(moved)
 }
 
-/// Makes moves between two queues of an endpoint durable: the new names first, so that no entry is without one.
+/// Makes moves between two queues of an endpoint durable. The new names are synced first, so that no entry loses both.
 ///
 /// # Errors
 /// As `fsync(2)`.
@@ -41,7 +40,7 @@ pub fn sync_moves<V: Volume>(
     volume.sync_dir(&layout.queue(endpoint, from))
 }
 
-/// Moves an entry that is not whole to `corrupt/`.
+/// Moves an entry that is not intact to `corrupt/`.
 ///
 /// # Errors
 /// As `rename(2)`.
@@ -49,10 +48,10 @@ pub fn set_aside<V: Volume>(volume: &V, layout: &Layout, place: &EntryLocation) 
     move_to_corrupt(volume, layout, &place.path(layout), place.id)
 }
 
-/// The entries that have been in a queue for at least `age`.
+/// Lists the entries that have been in a queue for at least `age`.
 ///
 /// # Errors
-/// As [`entries`]; an entry that goes away meanwhile is none.
+/// As [`entries`]. An entry that is moved in the meantime is skipped.
 pub fn older<V: Volume>(
     volume: &V,
     layout: &Layout,
@@ -60,14 +59,14 @@ pub fn older<V: Volume>(
     queue: Queue,
     (age, now): (Duration, Timestamp),
 ) -> io::Result<impl Iterator<Item = io::Result<EntryLocation>> + use<V>> {
-    let (theirs, layout) = (volume.clone(), layout.clone());
+    let (own_volume, layout) = (volume.clone(), layout.clone());
     let since = now.checked_sub(age).unwrap_or(Timestamp::MIN);
     Ok(entries(volume, &layout, endpoint, queue)?.filter_map(move |place| {
         let place = match place {
             Ok(place) => place,
             Err(error) => return Some(Err(error)),
         };
-        match theirs.facts(&place.path(&layout)) {
+        match own_volume.facts(&place.path(&layout)) {
             Ok(facts) => (facts.changed <= since).then_some(Ok(place)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => Some(Err(error)),

@@ -1,8 +1,8 @@
-//! Paths inside the spool, resolved step by step from a directory that is held.
+//! Resolves paths inside the spool, component by component, from the open root.
 //!
-//! A member of the spool's group can rename what is in the queues. So no step follows a symbolic link, and
-//! nothing is opened by a path from the root of the file system. (`openat2(2)` could do this in one
-//! call, but the RestrictSUIDSGID= of the systemd unit makes it fail.)
+//! A member of the spool's group can rename files in the queues. Therefore no component may be a symbolic link, and no
+//! file is opened by an absolute path. (`openat2(2)` could do this in one call, but the RestrictSUIDSGID= of the
+//! systemd unit makes it fail.)
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,28 +14,28 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::position::Position;
-use super::volume::NotOurs;
+use super::volume::UnexpectedFile;
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// The root of a spool, held open.
+/// The root of a spool, open for as long as this value exists.
 #[derive(Debug)]
 pub(super) struct RootDirectory {
-    /// As it was given.
+    /// The path as configured.
     given: PathBuf,
-    /// Whatever the working directory is.
+    /// The absolute path, which does not depend on the working directory.
     path: PathBuf,
-    held: File,
+    file: File,
     position: Position,
 }
 
 impl RootDirectory {
-    /// Opens the directory. The path to it may lead through symbolic links: nobody but the operator changes it.
+    /// Opens the directory. The path to it may contain symbolic links: only the operator can change them.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let held = openat(CWD, path, flags, Mode::empty())?;
-        let position = Position::of(&held)?;
-        Ok(Self { given: path.to_owned(), path: std::path::absolute(path)?, held: held.into(), position })
+        let file = openat(CWD, path, flags, Mode::empty())?;
+        let position = Position::of(&file)?;
+        Ok(Self { given: path.to_owned(), path: std::path::absolute(path)?, file: file.into(), position })
     }
 
     /// The configured path, absolute.
@@ -43,42 +43,42 @@ impl RootDirectory {
         &self.path
     }
 
-    pub(super) fn held(&self) -> &File {
-        &self.held
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 
-    /// Where the directory is; it does not change while it is held.
+    /// The position of the directory, which does not change while it is open.
     pub(super) fn position(&self) -> Position {
         self.position
     }
 
-    /// The directory that holds a file, and the file's name in it.
+    /// Opens the directory of a file; returns it with the file's name.
     pub(super) fn parent<'p>(&self, path: &'p Path) -> io::Result<(Directory<'_>, &'p OsStr)> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(NotOurs::Outside.into());
+            return Err(UnexpectedFile::OutsideSpool.into());
         };
         Ok((self.walk(parent)?, name))
     }
 
-    /// A directory, to reach what is in it.
+    /// Opens a directory with `O_PATH`, to open files in it.
     pub(super) fn walk(&self, path: &Path) -> io::Result<Directory<'_>> {
         let inside = path.strip_prefix(&self.given).or_else(|_| path.strip_prefix(&self.path));
-        let inside = inside.map_err(|_| NotOurs::Outside)?;
-        let mut directory = Directory::Root(self.held.as_fd());
+        let inside = inside.map_err(|_| UnexpectedFile::OutsideSpool)?;
+        let mut directory = Directory::Root(self.file.as_fd());
         for step in inside.components() {
-            let Component::Normal(name) = step else { return Err(NotOurs::Outside.into()) };
-            directory = Directory::Inside(step_into(&directory, name, OFlags::PATH)?);
+            let Component::Normal(name) = step else { return Err(UnexpectedFile::OutsideSpool.into()) };
+            directory = Directory::Inside(open_subdirectory(&directory, name, OFlags::PATH)?);
         }
         Ok(directory)
     }
 
-    /// A directory, to list or to sync.
+    /// Opens a directory, to list or sync it.
     pub(super) fn open_dir(&self, path: &Path) -> io::Result<OwnedFd> {
-        step_into(&self.walk(path)?, OsStr::new("."), OFlags::RDONLY)
+        open_subdirectory(&self.walk(path)?, OsStr::new("."), OFlags::RDONLY)
     }
 }
 
-/// A directory on the way to a file.
+/// A directory that was opened on the path to a file.
 #[derive(Debug)]
 pub(super) enum Directory<'a> {
     Root(BorrowedFd<'a>),
@@ -88,30 +88,30 @@ pub(super) enum Directory<'a> {
 impl AsFd for Directory<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Root(held) => held.as_fd(),
+            Self::Root(file) => file.as_fd(),
             Self::Inside(opened) => opened.as_fd(),
         }
     }
 }
 
-/// Opens a directory in another, if it is one.
-fn step_into(from: &impl AsFd, name: &OsStr, how: OFlags) -> io::Result<OwnedFd> {
-    match openat(from, name, how | DIRECTORY, Mode::empty()) {
-        Err(Errno::NOTDIR | Errno::LOOP) => Err(NotOurs::NotADirectory.into()),
+/// Opens a directory in another one.
+fn open_subdirectory(from: &impl AsFd, name: &OsStr, flags: OFlags) -> io::Result<OwnedFd> {
+    match openat(from, name, flags | DIRECTORY, Mode::empty()) {
+        Err(Errno::NOTDIR | Errno::LOOP) => Err(UnexpectedFile::NotADirectory.into()),
         opened => Ok(opened?),
     }
 }
 
-/// Opens a file that exists in a directory, if it is a regular one. A FIFO must not block the caller.
-pub(super) fn open_file(from: &impl AsFd, name: &OsStr, how: OFlags) -> io::Result<File> {
-    let flags = how | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+/// Opens an existing regular file in a directory. `O_NONBLOCK` prevents a FIFO from blocking the caller.
+pub(super) fn open_file(from: &impl AsFd, name: &OsStr, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file: File = match openat(from, name, flags, Mode::empty()) {
-        Err(Errno::LOOP) => return Err(NotOurs::SymbolicLink.into()),
-        // A FIFO that nobody reads, a socket, a directory.
-        Err(Errno::NXIO | Errno::ISDIR) => return Err(NotOurs::NotAFile.into()),
+        Err(Errno::LOOP) => return Err(UnexpectedFile::SymbolicLink.into()),
+        // A FIFO without a reader, a socket, or a directory.
+        Err(Errno::NXIO | Errno::ISDIR) => return Err(UnexpectedFile::NotRegularFile.into()),
         opened => opened?.into(),
     };
-    if file.metadata()?.is_file() { Ok(file) } else { Err(NotOurs::NotAFile.into()) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(UnexpectedFile::NotRegularFile.into()) }
 }
 
 #[cfg(test)]
@@ -120,10 +120,10 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::spool::volume::is_not_ours;
+    use crate::spool::volume::is_unexpected_file;
 
     #[test]
-    fn no_step_follows_a_link_or_leaves_the_root() {
+    fn symbolic_links_and_paths_outside_the_root_are_rejected() {
         let folder = tempfile::tempdir().expect("a folder");
         let (spool, victim) = (folder.path().join("spool"), folder.path().join("victim"));
         fs::create_dir_all(spool.join("pix/new")).expect("folders");
@@ -137,17 +137,17 @@ mod tests {
         let refused = ["pix/done", "pix/done/file", "boleto/new", "../victim", "pix/../../victim"];
         for path in refused.map(|path| spool.join(path)).into_iter().chain([victim.clone()]) {
             let error = root.walk(&path).expect_err("refused");
-            assert!(is_not_ours(&error), "{}: {error}", path.display());
-            assert!(root.open_dir(&path).is_err_and(|error| is_not_ours(&error)));
+            assert!(is_unexpected_file(&error), "{}: {error}", path.display());
+            assert!(root.open_dir(&path).is_err_and(|error| is_unexpected_file(&error)));
         }
         let (new, name) = root
             .parent(&spool.join("pix/new/file"))
             .map(|(new, name)| (new, name.to_owned()))
             .expect("a queue");
-        assert!(open_file(&new, &name, OFlags::RDONLY).is_err_and(|error| is_not_ours(&error)));
+        assert!(open_file(&new, &name, OFlags::RDONLY).is_err_and(|error| is_unexpected_file(&error)));
         assert!(
-            open_file(&root.held(), OsStr::new("pix"), OFlags::RDONLY)
-                .is_err_and(|error| is_not_ours(&error))
+            open_file(&root.file(), OsStr::new("pix"), OFlags::RDONLY)
+                .is_err_and(|error| is_unexpected_file(&error))
         );
     }
 }

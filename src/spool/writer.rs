@@ -1,16 +1,14 @@
-//! Why a 200 can be trusted: how a batch of drafts becomes entries.
+//! Makes a batch of drafts durable and creates a receipt for each. The guarantee behind a 200 is implemented here.
 //!
-//! A small draft is made durable in the write-ahead log, which is synced once for the whole batch, and
-//! then gets its file and its name in `new`. A large one, and every one where there is no log, is
-//! written, synced, renamed into `new`, and its directory synced. Receipts are made at the end of
-//! these two paths and nowhere else.
+//! A small draft is written to the write-ahead log, which is synced once for the whole batch, and then gets its file in
+//! `new`. A large draft, and every draft if there is no log, is written to a file, which is synced and renamed into
+//! `new`; then `new` is synced. Receipts are created only at the end of these two paths.
 //!
-//! After a failed sync nothing is promised of that file again: the kernel may have dropped the
-//! pages, and a second sync would succeed without them. The draft is removed, the sender gets its
-//! 503 and comes back, and the spool takes nothing until a probe file has gone through it all.
+//! After a failed sync, the file is never relied on again: the kernel may have dropped the pages, and a second sync
+//! would succeed without them. The draft is removed, the sender gets 503 and delivers again, and the spool accepts
+//! nothing until the same operations succeed for a probe file.
 //!
-//! What could still break the promise: a disk that says "synced" and lies. `docs/durability.md`
-//! says more.
+//! The guarantee does not hold on a disk that reports a sync as complete although it is not: see `docs/durability.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -23,53 +21,53 @@ use super::commit_error::{CommitError, PUBLISH, RENAME, SYNC_DIRECTORY, io_error
 use super::draft::Draft;
 use super::health::Health;
 use super::layout::{Access, Layout, Queue};
-use super::places::{fault, faults};
+use super::queue_faults::{fault, faults};
 use super::volume::Volume;
 use super::wal::{CheckpointThread, Checkpointer, Checkpoints, LogError, Wal};
 use crate::envelope::EntryId;
 use crate::policy::Name;
 
-/// Proof that a complete entry is in `new/` and would survive a power cut. Created only here.
+/// Proof that a complete entry is in `new/` and would survive a power failure. Only this module creates one.
 #[derive(Debug)]
-#[must_use = "a receipt is what entitles to an answer of success"]
+#[must_use = "only a receipt permits a successful response"]
 pub struct Receipt {
     id: EntryId,
 }
 
 impl Receipt {
-    /// The entry that is safe.
+    /// The ID of the durable entry.
     pub fn id(&self) -> EntryId {
         self.id
     }
 }
 
-/// Where the one who waits for an entry hears of it.
+/// The channel on which the delivery that waits for an entry receives the result.
 pub(super) type CommitReply = oneshot::Sender<Result<Receipt, CommitError>>;
 
-/// An entry on its way, with the one who waits for it.
+/// An item of a batch, with the channel to the delivery that waits for it.
 #[derive(Debug)]
-pub(super) struct Step<T> {
+pub(super) struct Pending<T> {
     pub(super) item: T,
-    pub(super) answer: CommitReply,
+    pub(super) reply: CommitReply,
 }
 
-/// The queues that a batch goes to, open, or why they cannot be used.
+/// The open queues that the entries of a batch are created in, or why they cannot be used.
 type Queues<V> = BTreeMap<Name, Result<<V as Volume>::Dir, String>>;
 
-/// Writes batches. Knows nothing of threads and queues.
+/// Writes batches. It does not depend on the thread that runs it.
 #[derive(Debug)]
 pub(super) struct Writer<V: Volume, C = CheckpointThread<V>> {
     volume: V,
     layout: Layout,
     health: Arc<Health>,
-    /// None where every entry is synced by itself.
+    /// `None` if every entry is synced by itself.
     wal: Option<Wal<V, C>>,
-    /// Directories whose sync failed, until it succeeds.
-    suspects: BTreeSet<PathBuf>,
+    /// Directories whose sync failed and has not succeeded since.
+    unsynced_directories: BTreeSet<PathBuf>,
 }
 
 impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
-    /// Restores what only the logs of an earlier run hold.
+    /// Restores the entries in the logs of an earlier run.
     pub(super) fn start(
         volume: V,
         layout: Layout,
@@ -77,41 +75,41 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         checkpoints: impl FnOnce(Checkpointer<V>) -> io::Result<C>,
     ) -> Result<Self, LogError> {
         let wal = Wal::start(&volume, &layout, checkpoints)?;
-        let mut writer = Self { volume, layout, health, wal, suspects: BTreeSet::new() };
+        let mut writer = Self { volume, layout, health, wal, unsynced_directories: BTreeSet::new() };
         match writer.wal.as_mut().map(Wal::repair).transpose() {
             Ok(restored) => {
                 let (restored, write_ahead_log) = (restored.unwrap_or(0), restored.is_some());
                 tracing::info!(restored, write_ahead_log, "spool ready");
             }
             Err(error) => {
-                writer.is_failing(&io_error("prepare the write-ahead log in", writer.layout.root())(error))
+                writer.set_failing(&io_error("prepare the write-ahead log in", writer.layout.root())(error))
             }
         }
-        writer.check_places();
-        writer.look_at_space();
+        writer.check_directories();
+        writer.update_free_space();
         Ok(writer)
     }
 
-    /// Makes entries of drafts, and answers each.
-    pub(super) fn write_batch(&mut self, batch: Vec<Step<Draft>>) {
+    /// Makes drafts durable and replies to each.
+    pub(super) fn write_batch(&mut self, batch: Vec<Pending<Draft>>) {
         self.probe_if_failing();
         self.check_root();
         if let Some(error) = self.refusal() {
-            for Step { answer, .. } in batch {
-                let _ = answer.send(Err(error.clone()));
+            for Pending { reply, .. } in batch {
+                let _ = reply.send(Err(error.clone()));
             }
             return;
         }
-        let (batch, queues) = self.with_queues(batch);
+        let (batch, queues) = self.open_queues(batch);
         let has_wal = self.wal.is_some();
         let (small, large): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|step| has_wal && Wal::<V, C>::takes(&step.item));
+            batch.into_iter().partition(|pending| has_wal && Wal::<V, C>::fits(&pending.item));
         self.write_logged(small, &queues);
         self.write_synced(large);
-        self.look_at_space();
+        self.update_free_space();
     }
 
-    /// Why nothing can be written, if nothing can.
+    /// Why no entry can be written; none if entries can be written.
     fn refusal(&self) -> Option<CommitError> {
         if self.health.displaced().is_some() {
             Some(CommitError::Displaced)
@@ -120,11 +118,11 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         }
     }
 
-    /// Opens the queues of a batch, and answers the drafts whose queue was replaced; returns the others.
-    fn with_queues(&self, batch: Vec<Step<Draft>>) -> (Vec<Step<Draft>>, Queues<V>) {
+    /// Opens the queues of a batch and fails the drafts whose queue cannot be used; returns the others.
+    fn open_queues(&self, batch: Vec<Pending<Draft>>) -> (Vec<Pending<Draft>>, Queues<V>) {
         let mut queues = Queues::<V>::new();
-        let mut good = Vec::with_capacity(batch.len());
-        for Step { item, answer } in batch {
+        let mut usable = Vec::with_capacity(batch.len());
+        for Pending { item, reply } in batch {
             let endpoint = item.endpoint();
             if !queues.contains_key(endpoint) {
                 let path = self.layout.queue(endpoint, Queue::New);
@@ -132,49 +130,49 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
                 queues.insert(endpoint.clone(), opened);
             }
             match queues.get(endpoint) {
-                Some(Err(fault)) => drop(answer.send(Err(CommitError::Endpoint(fault.clone())))),
-                Some(Ok(_)) | None => good.push(Step { item, answer }),
+                Some(Err(fault)) => drop(reply.send(Err(CommitError::Endpoint(fault.clone())))),
+                Some(Ok(_)) | None => usable.push(Pending { item, reply }),
             }
         }
-        (good, queues)
+        (usable, queues)
     }
 
-    /// Log, its sync, files with their names.
-    fn write_logged(&mut self, batch: Vec<Step<Draft>>, queues: &Queues<V>) {
+    /// Writes the drafts to the log, syncs it, and creates their files.
+    fn write_logged(&mut self, batch: Vec<Pending<Draft>>, queues: &Queues<V>) {
         let Some(wal) = self.wal.as_mut().filter(|_| !batch.is_empty()) else { return };
-        if let Err(error) = wal.append(batch.iter().map(|step| &step.item)) {
+        if let Err(error) = wal.append(batch.iter().map(|pending| &pending.item)) {
             let error = io_error("write the write-ahead log in", self.layout.root())(error);
-            batch.into_iter().for_each(|step| self.fail(step.answer, error.clone()));
+            batch.into_iter().for_each(|pending| self.fail(pending.reply, error.clone()));
             return;
         }
-        for Step { item, answer } in self.each(batch, |writer, draft| writer.publish(&draft, queues)) {
-            let _ = answer.send(Ok(Receipt { id: item }));
+        for Pending { item, reply } in self.each(batch, |writer, draft| writer.publish(&draft, queues)) {
+            let _ = reply.send(Ok(Receipt { id: item }));
         }
     }
 
-    /// File, its sync, name, its directory's sync.
-    fn write_synced(&mut self, batch: Vec<Step<Draft>>) {
+    /// Writes a file for each draft, syncs it, renames it into `new`, and syncs the directories.
+    fn write_synced(&mut self, batch: Vec<Pending<Draft>>) {
         let written = self.each(batch, |writer, draft| writer.write(draft));
         let synced = self.each(written, |writer, (draft, file)| writer.sync(draft, &file));
-        let named = self.each(synced, |writer, draft| writer.name(draft));
-        self.sync_directories(named);
+        let renamed = self.each(synced, |writer, draft| writer.rename_into_queue(draft));
+        self.sync_directories(renamed);
     }
 
-    /// Takes every entry one step further; one that fails is answered and drops out.
+    /// Applies a step to each item. Items that fail get their reply and are dropped.
     fn each<A, B>(
         &mut self,
-        items: Vec<Step<A>>,
+        items: Vec<Pending<A>>,
         mut step: impl FnMut(&mut Self, A) -> Result<B, CommitError>,
-    ) -> Vec<Step<B>> {
-        let mut onward = Vec::with_capacity(items.len());
-        for Step { item, answer } in items {
+    ) -> Vec<Pending<B>> {
+        let mut succeeded = Vec::with_capacity(items.len());
+        for Pending { item, reply } in items {
             self.health.step();
             match step(self, item) {
-                Ok(item) => onward.push(Step { item, answer }),
-                Err(error) => self.fail(answer, error),
+                Ok(item) => succeeded.push(Pending { item, reply }),
+                Err(error) => self.fail(reply, error),
             }
         }
-        onward
+        succeeded
     }
 
     fn publish(&mut self, draft: &Draft, queues: &Queues<V>) -> Result<EntryId, CommitError> {
@@ -202,11 +200,11 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         }
     }
 
-    fn name(&mut self, draft: Draft) -> Result<Named, CommitError> {
+    fn rename_into_queue(&mut self, draft: Draft) -> Result<Renamed, CommitError> {
         let from = self.layout.draft(draft.id());
         let to = self.layout.entry(draft.endpoint(), Queue::New, draft.id());
         match self.volume.rename(&from, &to) {
-            Ok(()) => Ok(Named {
+            Ok(()) => Ok(Renamed {
                 id: draft.id(),
                 directory: self.layout.queue(draft.endpoint(), Queue::New),
                 path: to,
@@ -215,34 +213,34 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         }
     }
 
-    /// Syncs each directory once and hands out the receipts of what is in it.
-    fn sync_directories(&mut self, named: Vec<Step<Named>>) {
-        let mut by_directory: BTreeMap<PathBuf, Vec<Step<Named>>> = BTreeMap::new();
-        for entry in named {
+    /// Syncs each directory once, then sends the receipts of the entries in it.
+    fn sync_directories(&mut self, renamed: Vec<Pending<Renamed>>) {
+        let mut by_directory: BTreeMap<PathBuf, Vec<Pending<Renamed>>> = BTreeMap::new();
+        for entry in renamed {
             by_directory.entry(entry.item.directory.clone()).or_default().push(entry);
         }
         for (directory, entries) in by_directory {
             let synced = self.volume.sync_dir(&directory).map_err(io_error(SYNC_DIRECTORY, &directory));
-            for Step { item, answer } in entries {
+            for Pending { item, reply } in entries {
                 match &synced {
                     Ok(()) => {
-                        let _ = answer.send(Ok(Receipt { id: item.id }));
+                        let _ = reply.send(Ok(Receipt { id: item.id }));
                     }
                     Err(error) => {
-                        self.take_back(&item);
-                        self.fail(answer, error.clone());
+                        self.remove_unsynced(&item);
+                        self.fail(reply, error.clone());
                     }
                 }
             }
             if synced.is_err() {
-                self.suspects.insert(directory);
+                self.unsynced_directories.insert(directory);
             }
         }
     }
 
-    /// Removes an entry whose name is not durable. A consumer may have taken it meanwhile; then it
-    /// stays: at least once.
-    fn take_back(&self, entry: &Named) {
+    /// Removes an entry whose name is not durable. If a consumer has taken it in the meantime, it stays, and the entry
+    /// is processed at least once.
+    fn remove_unsynced(&self, entry: &Renamed) {
         match self.volume.remove(&entry.path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -256,38 +254,38 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
     }
 
     fn discard(&self, what: &'static str, path: &Path, error: io::Error) -> CommitError {
-        // If even this fails, the next start sweeps it: nothing in tmp is ever acknowledged.
+        // If this fails too, the next start removes the file: files in tmp are never acknowledged.
         let _ = self.volume.remove(path);
         io_error(what, path)(error)
     }
 
-    fn fail(&self, answer: CommitReply, error: CommitError) {
+    fn fail(&self, reply: CommitReply, error: CommitError) {
         if error.concerns_only_this_entry() {
             tracing::error!(%error, "delivery not stored");
         } else {
-            self.is_failing(&error);
+            self.set_failing(&error);
         }
-        let _ = answer.send(Err(error));
+        let _ = reply.send(Err(error));
     }
 
-    fn is_failing(&self, error: &CommitError) {
+    fn set_failing(&self, error: &CommitError) {
         if !self.health.is_failing() {
             tracing::error!(%error, "spool failing; deliveries get 503");
             self.health.set_failing(true);
         }
     }
 
-    /// Runs once a second, whether or not there are deliveries.
-    pub(super) fn tidy(&mut self) {
+    /// Runs once each second, also without deliveries.
+    pub(super) fn check(&mut self) {
         self.probe_if_failing();
-        self.check_places();
-        self.look_at_space();
-        if let Err(error) = self.wal.as_mut().map_or(Ok(()), Wal::tidy) {
-            self.is_failing(&io_error("make durable what is in", self.layout.root())(error));
+        self.check_directories();
+        self.update_free_space();
+        if let Err(error) = self.wal.as_mut().map_or(Ok(()), Wal::checkpoint_if_due) {
+            self.set_failing(&io_error("make entries durable in", self.layout.root())(error));
         }
     }
 
-    fn check_places(&self) {
+    fn check_directories(&self) {
         self.check_root();
         let faults = faults(&self.volume, &self.layout, &self.health.endpoints());
         let before = self.health.set_faults(faults.clone());
@@ -299,7 +297,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         }
     }
 
-    /// Compares the configured path with the root that is held.
+    /// Checks that the configured path still leads to the root that is open.
     fn check_root(&self) {
         let displaced = self.volume.displaced();
         match (self.health.set_displaced(displaced.clone()), displaced) {
@@ -312,18 +310,18 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         }
     }
 
-    /// Rewrites what a damaged log holds, puts a file through every operation that an entry needs,
-    /// and syncs the directories that failed.
+    /// Rewrites the entries of damaged logs, retries the directory syncs that failed, and probes every operation that
+    /// an entry needs.
     fn probe_if_failing(&mut self) {
         if !self.health.is_failing() {
             return;
         }
         let repaired = self.wal.as_mut().map_or(Ok(0), Wal::repair);
         let volume = &self.volume;
-        self.suspects.retain(|directory| volume.sync_dir(directory).is_err());
+        self.unsynced_directories.retain(|directory| volume.sync_dir(directory).is_err());
         let passed = repaired.and_then(|restored| self.probe().map(|()| restored));
         match passed {
-            Ok(restored) if self.suspects.is_empty() => {
+            Ok(restored) if self.unsynced_directories.is_empty() => {
                 tracing::info!(restored, "spool recovered");
                 self.health.set_failing(false);
             }
@@ -340,18 +338,18 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
             self.volume.rename(&path, &renamed)?;
             self.volume.sync_dir(&self.layout.tmp())
         });
-        // Whichever of the two stands; what is left is swept at the next start.
+        // Either name may exist. The next start removes a file that remains.
         let _ = self.volume.remove(&renamed).or_else(|_| self.volume.remove(&path));
         passed
     }
 
-    fn look_at_space(&self) {
+    fn update_free_space(&self) {
         if let Ok(free) = self.volume.free_bytes() {
             self.health.set_free(free);
         }
     }
 
-    /// Makes everything durable without the logs.
+    /// Makes all entries durable outside the logs.
     pub(super) fn close(self) {
         if let Some(wal) = self.wal {
             wal.close();
@@ -359,8 +357,8 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
     }
 }
 
-/// An entry that has its name.
-struct Named {
+/// An entry that was renamed into `new`, whose directory is not synced yet.
+struct Renamed {
     id: EntryId,
     directory: PathBuf,
     path: PathBuf,

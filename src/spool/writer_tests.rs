@@ -1,4 +1,4 @@
-//! The steps of a batch, and what is left when one of them fails.
+//! The operations of a batch, and the files that remain if one of them fails.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::spool::sim::{Contents, Fault, Sim};
 
 const EIO: i32 = 5;
 
-/// A spool where each entry is synced by itself.
-fn plain() -> (Sim, Writer<Sim>, Arc<Health>) {
+/// Returns a spool that syncs each entry by itself.
+fn spool_without_wal() -> (Sim, Writer<Sim>, Arc<Health>) {
     spool(false)
 }
 
-fn spool(tells: bool) -> (Sim, Writer<Sim>, Arc<Health>) {
-    let sim = Sim::holding(Contents::default(), tells);
+fn spool(reports_losses: bool) -> (Sim, Writer<Sim>, Arc<Health>) {
+    let sim = Sim::with_contents(Contents::default(), reports_losses);
     let health = Arc::new(Health::new(0));
     let writer = Writer::start(
         sim.clone(),
@@ -28,7 +28,7 @@ fn spool(tells: bool) -> (Sim, Writer<Sim>, Arc<Health>) {
     (sim, writer.expect("a thread"), health)
 }
 
-/// Lets one call fail from now on: the one of this name after so many that succeed.
+/// Makes the call with this name fail after `after` successful ones.
 fn fail(sim: &Sim, call: &'static str, after: usize, errno: i32) {
     let mut state = sim.state();
     state.calls.clear();
@@ -52,19 +52,19 @@ fn batch_of(writer: &mut Writer<Sim>, drafts: Vec<Draft>) -> Vec<Result<Receipt,
     let (steps, answers): (Vec<_>, Vec<_>) = drafts
         .into_iter()
         .map(|item| {
-            let (answer, answered) = oneshot::channel();
-            (Step { item, answer }, answered)
+            let (reply, receiver) = oneshot::channel();
+            (Pending { item, reply }, receiver)
         })
         .unzip();
     writer.write_batch(steps);
-    answers.into_iter().map(|answered| answered.blocking_recv().expect("an answer")).collect()
+    answers.into_iter().map(|receiver| receiver.blocking_recv().expect("a reply")).collect()
 }
 
 #[test]
-fn a_small_entry_is_in_the_log_before_it_has_a_name() {
+fn small_entry_is_synced_in_the_log_before_it_is_published() {
     let (sim, mut writer, _) = spool(true);
     assert!(batch(&mut writer, &["pix", "boleto"]).iter().all(Result::is_ok));
-    // The first batch makes the log active, in both places; it needs no sync of its own for that.
+    // The first batch marks the log as active, in both marks. The same sync covers them.
     assert_eq!(calls(&sim), ["write", "write", "sync", "publish", "publish"]);
     sim.state().calls.clear();
     assert!(batch(&mut writer, &["pix"]).iter().all(Result::is_ok));
@@ -72,44 +72,44 @@ fn a_small_entry_is_in_the_log_before_it_has_a_name() {
 }
 
 #[test]
-fn a_large_entry_is_synced_by_itself() {
+fn large_entry_is_synced_by_itself() {
     let (sim, mut writer, _) = spool(true);
     assert!(batch_of(&mut writer, vec![draft("pix", &[0; 70_000])])[0].is_ok());
     assert_eq!(calls(&sim), ["create", "write", "sync", "rename", "sync_dir"]);
 }
 
 #[test]
-fn a_journal_that_fails_fails_its_batch_and_is_never_written_again() {
+fn failed_log_fails_its_batch_and_is_never_written_again() {
     for call in ["write", "sync"] {
         let (sim, mut writer, health) = spool(true);
         assert!(batch(&mut writer, &["pix"])[0].is_ok());
         fail(&sim, call, 0, EIO);
         assert!(batch(&mut writer, &["pix", "pix"]).iter().all(Result::is_err), "{call}");
         assert!(health.is_failing());
-        assert_eq!(files(&sim).len(), 1, "{call}: nothing of it is to be seen");
-        let journals = || {
+        assert_eq!(files(&sim).len(), 1, "{call}: only the first entry exists");
+        let inodes = || {
             let state = sim.state();
             [0, 1].map(|number| state.now.names[&Layout::new("/spool".into()).wal(number)])
         };
-        let before = journals();
-        assert!(batch(&mut writer, &["pix"])[0].is_ok(), "{call}: a probe has gone through");
+        let before = inodes();
+        assert!(batch(&mut writer, &["pix"])[0].is_ok(), "{call}: the probe succeeded");
         assert!(
-            before[0] != journals()[0] && before[1] == journals()[1],
-            "{call}: the one that failed is new"
+            before[0] != inodes()[0] && before[1] == inodes()[1],
+            "{call}: only the failed log was replaced"
         );
     }
 }
 
 #[test]
-fn data_is_synced_before_the_name_and_the_directory_after_it() {
-    let (sim, mut writer, _) = plain();
+fn data_is_synced_before_the_rename_and_the_directory_after_it() {
+    let (sim, mut writer, _) = spool_without_wal();
     assert!(batch(&mut writer, &["pix"])[0].is_ok());
     assert_eq!(calls(&sim), ["create", "write", "sync", "rename", "sync_dir"]);
 }
 
 #[test]
-fn what_arrives_together_shares_the_directory_sync() {
-    let (sim, mut writer, _) = plain();
+fn entries_of_a_batch_share_the_directory_sync() {
+    let (sim, mut writer, _) = spool_without_wal();
     assert!(batch(&mut writer, &["pix", "boleto", "pix", "pix"]).iter().all(Result::is_ok));
     let calls = calls(&sim);
     assert_eq!(calls.iter().filter(|call| **call == "sync_dir").count(), 2, "{calls:?}");
@@ -118,9 +118,9 @@ fn what_arrives_together_shares_the_directory_sync() {
 }
 
 #[test]
-fn a_failed_operation_fails_its_entry_alone_and_leaves_nothing_behind() {
+fn failed_operation_fails_only_its_entry_and_leaves_no_file() {
     for call in ["create", "write", "sync", "rename"] {
-        let (sim, mut writer, _) = plain();
+        let (sim, mut writer, _) = spool_without_wal();
         fail(&sim, call, 1, EIO);
         let results = batch(&mut writer, &["pix", "pix", "pix"]);
         let failed: Vec<_> = results.iter().map(Result::is_err).collect();
@@ -132,8 +132,8 @@ fn a_failed_operation_fails_its_entry_alone_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_failed_directory_sync_fails_all_that_was_named_in_it() {
-    let (sim, mut writer, _) = plain();
+fn failed_directory_sync_fails_every_entry_in_the_directory() {
+    let (sim, mut writer, _) = spool_without_wal();
     fail(&sim, "sync_dir", 0, EIO);
     // Directories are synced in the order of their names: `boleto` first.
     let results = batch(&mut writer, &["pix", "boleto", "pix", "boleto"]);
@@ -145,48 +145,48 @@ fn a_failed_directory_sync_fails_all_that_was_named_in_it() {
 }
 
 #[test]
-fn a_failed_sync_is_never_tried_again_on_that_file() {
-    let (sim, mut writer, _) = plain();
+fn failed_sync_is_not_repeated_for_the_same_file() {
+    let (sim, mut writer, _) = spool_without_wal();
     fail(&sim, "sync", 0, EIO);
     assert!(batch(&mut writer, &["pix"])[0].is_err());
     assert_eq!(calls(&sim), ["create", "write", "sync", "remove"]);
 }
 
 #[test]
-fn after_a_failure_nothing_is_promised_until_a_probe_goes_through() {
-    let (sim, mut writer, health) = plain();
+fn after_a_failure_entries_are_rejected_until_a_probe_succeeds() {
+    let (sim, mut writer, health) = spool_without_wal();
     fail(&sim, "sync", 0, EIO);
     assert!(batch(&mut writer, &["pix"])[0].is_err());
     assert!(health.is_failing());
     fail(&sim, "sync", 0, EIO);
     assert!(matches!(batch(&mut writer, &["pix"])[0], Err(CommitError::Failing)));
-    assert!(batch(&mut writer, &["pix"])[0].is_ok(), "the next probe goes through");
+    assert!(batch(&mut writer, &["pix"])[0].is_ok(), "the next probe succeeds");
     assert!(!health.is_failing());
     assert_eq!(files(&sim).len(), 1);
 }
 
 #[test]
-fn one_endpoints_missing_folder_and_a_lack_of_descriptors_do_not_stop_the_others() {
+fn missing_queue_or_lack_of_descriptors_does_not_fail_the_spool() {
     const ENOENT: i32 = 2;
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
     for (call, errno) in [("rename", ENOENT), ("sync_dir", ENOENT), ("create", EMFILE), ("create", ENFILE)] {
-        let (sim, mut writer, health) = plain();
+        let (sim, mut writer, health) = spool_without_wal();
         fail(&sim, call, 0, errno);
         assert!(batch(&mut writer, &["pix"])[0].is_err());
         assert!(!health.is_failing(), "{call} {errno}");
         assert!(batch(&mut writer, &["boleto"])[0].is_ok());
     }
-    // Where every draft is written, nothing is anybody's own affair.
-    let (sim, mut writer, health) = plain();
+    // A missing `tmp` affects every draft, so the whole spool is failing.
+    let (sim, mut writer, health) = spool_without_wal();
     fail(&sim, "create", 0, ENOENT);
     assert!(batch(&mut writer, &["pix"])[0].is_err());
     assert!(health.is_failing());
 }
 
 #[test]
-fn a_directory_that_failed_is_synced_before_anything_is_promised_again() {
-    let (sim, mut writer, health) = plain();
+fn directory_whose_sync_failed_is_synced_before_the_spool_recovers() {
+    let (sim, mut writer, health) = spool_without_wal();
     fail(&sim, "sync_dir", 0, EIO);
     assert!(batch(&mut writer, &["pix"])[0].is_err());
     assert!(health.is_failing());
@@ -197,7 +197,7 @@ fn a_directory_that_failed_is_synced_before_anything_is_promised_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_does_not_respond_is_a_health_fault() {
+async fn stalled_disk_is_a_health_fault() {
     let health = Health::new(0);
     health.set_writing_since(Some(Instant::now()));
     assert_eq!(health.faults().count(), 0);

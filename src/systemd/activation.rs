@@ -1,4 +1,4 @@
-//! Sockets that systemd has bound for us and keeps open while we are restarted (sd_listen_fds(3)).
+//! Takes over sockets that systemd has bound and keeps open while the daemon restarts (sd_listen_fds(3)).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,22 +10,22 @@ use listenfd::ListenFd;
 
 use super::environment::number;
 
-/// The most sockets that are taken over. Every number up to the one in `LISTEN_FDS` is examined as a descriptor.
+/// The most sockets that are taken over. As many descriptors as `LISTEN_FDS` contains are examined.
 const SOCKETS_MAX: u64 = 1024;
-/// The greatest number of a descriptor that sockets are taken over from: the limit of Linux (`fs.nr_open`).
+/// The greatest number of the first descriptor: the limit of Linux (`fs.nr_open`).
 const FIRST_DESCRIPTOR_MAX: u64 = 1 << 30;
 
-/// Which of the sockets that systemd passes.
+/// Selects sockets among those that systemd passes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Which {
-    /// Those of this `FileDescriptorName=`: without one, the name of the socket unit.
+pub enum SocketSelector {
+    /// The sockets with this `FileDescriptorName=`, by default the name of the socket unit.
     Named(String),
-    /// All that no [`Which::Named`] asks for.
+    /// All sockets that no [`SocketSelector::Named`] selects.
     Rest,
 }
 
-impl Which {
-    /// Reads `systemd` and `systemd:NAME`; `None` if it is something else.
+impl SocketSelector {
+    /// Parses `systemd` and `systemd:NAME`; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix("systemd")? {
             "" => Some(Self::Rest),
@@ -34,7 +34,7 @@ impl Which {
     }
 }
 
-impl fmt::Display for Which {
+impl fmt::Display for SocketSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(name) => write!(f, "systemd:{name}"),
@@ -43,37 +43,37 @@ impl fmt::Display for Which {
     }
 }
 
-/// A socket that listens and does not block.
+/// A listening, nonblocking socket.
 #[derive(Debug)]
 pub enum InheritedSocket {
-    /// TCP, of either family.
+    /// A TCP socket, IPv4 or IPv6.
     Tcp(TcpListener),
-    /// A unix stream socket; its file is systemd's to remove.
+    /// A Unix stream socket. systemd removes its file.
     Unix(UnixListener),
 }
 
-/// A socket that systemd did not pass.
+/// A required socket was not passed by systemd.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivationError {
-    /// None of that name.
-    #[error("systemd passes no socket for `{which}`{}", .passed.hint())]
+    /// No socket is selected.
+    #[error("systemd passes no socket for `{selector}`{}", .passed.hint())]
     NotPassed {
-        /// What was asked for.
-        which: Which,
-        /// What there is.
+        /// The selector.
+        selector: SocketSelector,
+        /// The names of the sockets that were passed.
         passed: Passed,
     },
     /// A datagram socket, a file, or anything else.
-    #[error("what systemd passes as `{name}` is not a stream socket: write ListenStream= in the socket unit")]
+    #[error("`{name}`, passed by systemd, is not a stream socket: use ListenStream= in the socket unit")]
     NotAStream {
-        /// Its name.
+        /// The name of the descriptor.
         name: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// The names of what was passed.
+/// The names of the sockets that were passed.
 #[derive(Debug)]
 pub struct Passed(Vec<String>);
 
@@ -83,24 +83,24 @@ impl Passed {
             return ": start the socket unit (`systemctl enable --now hookspool.socket`), or listen on an address"
                 .to_owned();
         }
-        format!("; there are: {}", self.0.join(", "))
+        format!("; it passes: {}", self.0.join(", "))
     }
 }
 
-/// Everything that was passed and is not taken yet.
+/// The sockets that were passed and not taken yet.
 #[derive(Debug, Default)]
 pub struct Inherited {
     sockets: Vec<(String, InheritedSocket)>,
-    /// The names that somebody asks for, whatever the order in which they do.
+    /// The names that a [`SocketSelector::Named`] of the configuration selects.
     reserved: BTreeSet<String>,
 }
 
 impl Inherited {
-    /// Takes over what systemd passed to this very process. To be called once, before there is a
-    /// second thread: it takes the variables out of the environment.
+    /// Takes over the sockets that systemd passed to this process. Must be called once, before a second thread is
+    /// started, because it removes the variables from the environment.
     ///
     /// # Errors
-    /// When something was passed that does not listen for streams.
+    /// If a descriptor is not a listening stream socket.
     pub fn from_environment() -> Result<Self, ActivationError> {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
@@ -117,45 +117,46 @@ impl Inherited {
         Ok(Self { sockets, reserved: BTreeSet::new() })
     }
 
-    /// Keeps what somebody will ask for by name from those who take the rest.
-    pub fn reserve<'w>(&mut self, wanted: impl Iterator<Item = &'w Which>) {
-        self.reserved.extend(wanted.filter_map(|which| match which {
-            Which::Named(name) => Some(name.clone()),
-            Which::Rest => None,
+    /// Excludes the sockets that are selected by name from [`SocketSelector::Rest`].
+    pub fn reserve<'w>(&mut self, wanted: impl Iterator<Item = &'w SocketSelector>) {
+        self.reserved.extend(wanted.filter_map(|selector| match selector {
+            SocketSelector::Named(name) => Some(name.clone()),
+            SocketSelector::Rest => None,
         }));
     }
 
-    /// Hands out the sockets that are asked for, at least one.
+    /// Removes and returns the selected sockets, at least one.
     ///
     /// # Errors
-    /// When there is none.
-    pub fn take(&mut self, which: &Which) -> Result<Vec<InheritedSocket>, ActivationError> {
-        let wanted = |name: &String| match which {
-            Which::Named(wanted) => name == wanted,
-            Which::Rest => !self.reserved.contains(name),
+    /// If no socket is selected.
+    pub fn take(&mut self, selector: &SocketSelector) -> Result<Vec<InheritedSocket>, ActivationError> {
+        let wanted = |name: &String| match selector {
+            SocketSelector::Named(wanted) => name == wanted,
+            SocketSelector::Rest => !self.reserved.contains(name),
         };
         let passed = || Passed(self.names().map(str::to_owned).collect());
         if !self.sockets.iter().any(|(name, _)| wanted(name)) {
-            return Err(ActivationError::NotPassed { which: which.clone(), passed: passed() });
+            return Err(ActivationError::NotPassed { selector: selector.clone(), passed: passed() });
         }
-        let (taken, left) = std::mem::take(&mut self.sockets).into_iter().partition(|(name, _)| wanted(name));
-        self.sockets = left;
+        let (taken, remaining) =
+            std::mem::take(&mut self.sockets).into_iter().partition(|(name, _)| wanted(name));
+        self.sockets = remaining;
         let taken: Vec<(String, InheritedSocket)> = taken;
         Ok(taken.into_iter().map(|(_, socket)| socket).collect())
     }
 
-    /// The names of what nobody has taken.
+    /// The names of the sockets that have not been taken.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sockets.iter().map(|(name, _)| name.as_str())
     }
 }
 
-/// Whether the numbers in the environment can be what a service manager wrote. Reports those that cannot.
+/// Whether a service manager can have set the numbers in the environment. Logs a warning if not.
 fn is_plausible() -> bool {
-    // What is not a number is already logged, and means that nothing was passed.
+    // An invalid number has been logged, and means that no socket was passed.
     let Some(count) = number("LISTEN_FDS") else { return true };
     let first = number("LISTEN_FDS_FIRST_FD");
-    // Sockets are passed to the process with this ID. What is not a number is the ID of none.
+    // Read only to log a value that is not a number. Such a value is not the ID of this process.
     number("LISTEN_PID");
     let plausible = count <= SOCKETS_MAX && first.is_none_or(|first| first <= FIRST_DESCRIPTOR_MAX);
     if !plausible {
@@ -187,40 +188,44 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_read_and_written() {
+    fn selectors_round_trip_as_text() {
         for text in ["systemd", "systemd:https", "systemd:hookspool.socket"] {
-            assert_eq!(Which::parse(text).map(|which| which.to_string()).as_deref(), Some(text));
+            assert_eq!(
+                SocketSelector::parse(text).map(|selector| selector.to_string()).as_deref(),
+                Some(text)
+            );
         }
         for text in ["systemdx", "127.0.0.1:1", "", "systemd-https"] {
-            assert_eq!(Which::parse(text), None, "{text}");
+            assert_eq!(SocketSelector::parse(text), None, "{text}");
         }
     }
 
     #[test]
-    fn the_rest_leaves_what_has_a_name_of_its_own() {
+    fn rest_does_not_select_sockets_selected_by_name() {
         let mut sockets = inherited(&["hookspool.socket", "admin", "hookspool.socket"]);
-        let admin = Which::Named("admin".to_owned());
-        sockets.reserve([&Which::Rest, &admin].into_iter());
-        assert_eq!(sockets.take(&Which::Rest).expect("two").len(), 2);
+        let admin = SocketSelector::Named("admin".to_owned());
+        sockets.reserve([&SocketSelector::Rest, &admin].into_iter());
+        assert_eq!(sockets.take(&SocketSelector::Rest).expect("two").len(), 2);
         assert_eq!(sockets.take(&admin).expect("one").len(), 1);
         assert_eq!(sockets.names().count(), 0);
     }
 
     #[test]
-    fn one_name_may_stand_for_several_sockets() {
+    fn one_name_can_select_several_sockets() {
         let mut sockets = inherited(&["https", "https", "other"]);
-        assert_eq!(sockets.take(&Which::Named("https".to_owned())).expect("two").len(), 2);
+        assert_eq!(sockets.take(&SocketSelector::Named("https".to_owned())).expect("two").len(), 2);
         assert_eq!(sockets.names().collect::<Vec<_>>(), ["other"]);
     }
 
     #[test]
-    fn what_is_not_there_is_said_beside_what_is() {
-        let which = Which::Named("https".to_owned());
-        let said = |sockets: &mut Inherited| sockets.take(&which).expect_err("there is none").to_string();
+    fn missing_socket_is_reported_with_the_names_that_were_passed() {
+        let selector = SocketSelector::Named("https".to_owned());
+        let message =
+            |sockets: &mut Inherited| sockets.take(&selector).expect_err("there is none").to_string();
         assert_eq!(
-            said(&mut inherited(&["http", "admin"])),
-            "systemd passes no socket for `systemd:https`; there are: http, admin"
+            message(&mut inherited(&["http", "admin"])),
+            "systemd passes no socket for `systemd:https`; it passes: http, admin"
         );
-        assert!(said(&mut inherited(&[])).contains("systemctl enable --now hookspool.socket"));
+        assert!(message(&mut inherited(&[])).contains("systemctl enable --now hookspool.socket"));
     }
 }

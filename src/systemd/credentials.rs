@@ -1,30 +1,30 @@
-//! Credentials that systemd gives to a unit: `LoadCredential=`, `SetCredential=` (systemd.exec(5)).
+//! Credentials that systemd passes to a unit: `LoadCredential=`, `SetCredential=` (systemd.exec(5)).
 
 use std::path::{Path, PathBuf};
 
-/// What a credential begins with in webhooks.toml.
+/// The prefix of a credential in webhooks.toml.
 pub const PREFIX: &str = "credential:";
 
 /// A credential that is not available.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CredentialFault {
-    /// It would lead out of the folder.
+    /// The name is not that of a file in the credentials directory.
     #[error("is not the name of a credential")]
     Name,
-    /// The process was given no credentials.
+    /// The process received no credentials.
     #[error("cannot be read: `$CREDENTIALS_DIRECTORY` is not set")]
     NoDirectory,
 }
 
-/// The folder with the credentials of this process, if it was given one.
+/// The directory with the credentials of this process; none if it received none.
 pub fn directory() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Where a credential is.
+/// The path of a credential.
 ///
 /// # Errors
-/// When there is no folder of credentials, or the name cannot be one of a file in it.
+/// If there is no credentials directory, or the name cannot be that of a file in it.
 pub fn path(name: &str) -> Result<PathBuf, CredentialFault> {
     path_in(directory().as_deref(), name)
 }
@@ -36,8 +36,8 @@ fn path_in(directory: Option<&Path>, name: &str) -> Result<PathBuf, CredentialFa
     Ok(directory.ok_or(CredentialFault::NoDirectory)?.join(name))
 }
 
-/// Whether a file is a credential, which the process alone can read whatever its mode says.
-pub fn holds(path: &Path) -> bool {
+/// Whether a file is a credential, which only the process can read, regardless of its mode.
+pub fn is_credential(path: &Path) -> bool {
     directory().is_some_and(|directory| path.starts_with(directory))
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_credential_is_a_file_in_its_folder_and_nowhere_else() {
+    fn credential_names_cannot_leave_the_directory() {
         let directory = Some(Path::new("/run/credentials/hookspool.service"));
         let path = path_in(directory, "server.key").expect("a name");
         assert_eq!(path, Path::new("/run/credentials/hookspool.service/server.key"));

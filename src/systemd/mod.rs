@@ -1,4 +1,4 @@
-//! What the service manager hands to the process and hears from it: sockets, credentials, news.
+//! The interfaces to the service manager: sockets, credentials and notifications.
 
 pub mod environment;
 

@@ -221,7 +221,7 @@ proptest! {
         // In an order that differs from that of the senders.
         let listed: Vec<_> = listed.into_iter().rev().filter(|index| *index < senders.len()).collect();
         let trusted = senders.iter().enumerate().map(|(index, sender)| sender.trusted(index)).collect();
-        let verifier = SenderVerifier::new(trusted, Clock::standing_at(now()));
+        let verifier = SenderVerifier::new(trusted, Clock::fixed_at(now()));
         let decision = verifier.verify(&world().leaves[leaf_index].der, &[]);
         let expected: Vec<_> =
             senders.iter().enumerate().filter(|(_, sender)| sender.accepts(leaf_index)).map(|(index, _)| index).collect();

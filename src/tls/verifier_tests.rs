@@ -68,7 +68,7 @@ fn verifier(senders: &[(&str, &[&Ca], &[&str])]) -> SenderVerifier {
             },
         })
         .collect();
-    SenderVerifier::new(senders, Clock::standing_at(NOW.parse::<Timestamp>().unwrap()))
+    SenderVerifier::new(senders, Clock::fixed_at(NOW.parse::<Timestamp>().unwrap()))
 }
 
 fn word(decision: Decision) -> &'static str {

@@ -1,5 +1,5 @@
-//! Watches files with inotify, and also reports a possible change at intervals: network file systems and an exhausted watch
-//! limit send no events.
+//! Watches files with inotify. A possible change is also reported at intervals, because network file systems and an
+//! exhausted watch limit produce no events.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use super::path_trace::PathTrace;
 use super::settings::Settings;
 
-/// However busy the folders are, a look is taken after this.
+/// A change is reported after this time even if events continue.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
-/// What "never" is to a clock.
+/// The receive timeout if files are not polled.
 const NEVER: Duration = Duration::from_secs(86_400);
 
 /// Watches a set of files until it is dropped.
@@ -25,33 +25,33 @@ pub struct FileWatch {
     signals: Sender<Signal>,
 }
 
-/// What is reported.
+/// A report of the watcher.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum WatchEvent {
-    /// Something may have changed.
+    /// The files may have changed.
     MayHaveChanged,
-    /// Whether inotify works; without it, changes are noticed at the next poll.
+    /// Whether inotify works. Without it, changes are detected at the next poll.
     InotifyWorks(bool),
 }
 
-/// Watching cannot be started.
+/// The watcher cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch files for changes")]
 pub struct WatchError(#[from] io::Error);
 
 #[derive(Debug)]
 enum Signal {
-    /// Something happened to a name on the path of a file.
+    /// An event concerned a name on the path of a file.
     Event,
-    /// The library's thread that reads events has ended by itself.
+    /// The library's thread that reads events has ended unexpectedly.
     WatcherDied(u64),
-    /// Watch other files, or with other settings.
+    /// The files or the settings have changed.
     Follow(Vec<PathBuf>, Settings),
     Stop,
 }
 
 impl FileWatch {
-    /// Calls `notify_change` when something may have changed, after a quiet time.
+    /// Starts a thread that calls `notify_change` when files may have changed, after a time without events.
     ///
     /// # Errors
     /// If the thread cannot be started. Without inotify, files are polled.
@@ -80,7 +80,7 @@ impl FileWatch {
         Ok(Self { signals })
     }
 
-    /// Watches these files from now on, and reports once that they may have changed.
+    /// Replaces the files and the settings, and reports once that the files may have changed.
     pub fn follow(&self, files: Vec<PathBuf>, settings: Settings) {
         let _ = self.signals.send(Signal::Follow(files, settings));
     }
@@ -88,18 +88,18 @@ impl FileWatch {
 
 impl Drop for FileWatch {
     fn drop(&mut self) {
-        // Not waited for: it changes nothing, and a file system that hangs must not hold up a stop.
+        // The thread is not joined: it changes nothing, and a file system that hangs must not delay a shutdown.
         let _ = self.signals.send(Signal::Stop);
     }
 }
 
-/// The thread that watches.
+/// The state of the watching thread.
 struct Watcher<F> {
     files: Vec<PathBuf>,
     settings: Settings,
     signals: Sender<Signal>,
     notify_change: F,
-    /// The inotify instance with the path that it watches, and its number.
+    /// The inotify instance, the paths that it watches, and its number.
     inotify: Option<(RecommendedWatcher, PathTrace, u64)>,
     number: u64,
     reported: Option<bool>,
@@ -116,7 +116,7 @@ impl<F: Fn(WatchEvent)> Watcher<F> {
                 }
                 Ok(Signal::Follow(files, settings)) => (self.files, self.settings) = (files, settings),
                 Ok(Signal::WatcherDied(number)) => {
-                    if self.inotify.as_ref().is_none_or(|(_, _, ours)| *ours != number) {
+                    if self.inotify.as_ref().is_none_or(|(_, _, own)| *own != number) {
                         continue;
                     }
                     tracing::warn!("file watcher died; restarting it");
@@ -125,19 +125,19 @@ impl<F: Fn(WatchEvent)> Watcher<F> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
-            // Watch first, so that a change after the files are read is noticed.
+            // The watches are set before the report, so that a change after the files are read is detected.
             self.rearm();
             (self.notify_change)(WatchEvent::MayHaveChanged);
         }
     }
 
-    /// Waits for a quiet time; false if the thread is to stop.
+    /// Waits until no events arrive; false if the thread must stop.
     fn settle(&mut self, received: &Receiver<Signal>) -> bool {
-        let latest = Instant::now() + SETTLE_MAX.max(self.settings.settle);
+        let deadline = Instant::now() + SETTLE_MAX.max(self.settings.settle);
         loop {
-            let left = latest.saturating_duration_since(Instant::now());
-            match received.recv_timeout(self.settings.settle.min(left)) {
-                Ok(Signal::Event | Signal::WatcherDied(_)) if left.is_zero() => return true,
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            match received.recv_timeout(self.settings.settle.min(remaining)) {
+                Ok(Signal::Event | Signal::WatcherDied(_)) if remaining.is_zero() => return true,
                 Ok(Signal::Event | Signal::WatcherDied(_)) => {}
                 Ok(Signal::Follow(files, settings)) => (self.files, self.settings) = (files, settings),
                 Err(RecvTimeoutError::Timeout) => return true,
@@ -179,23 +179,23 @@ impl<F: Fn(WatchEvent)> Watcher<F> {
     }
 }
 
-/// Directories are watched, not files: a watch on a file sees the first rename over it and then nothing.
+/// Watches the directories, not the files: a watch on a file ends with the first rename over it.
 fn watch_directories(
     trace: &PathTrace,
     signals: Sender<Signal>,
     number: u64,
 ) -> notify::Result<RecommendedWatcher> {
     let names = trace.names.clone();
-    let alarm = Alarm { signals, number };
+    let death_signal = DeathSignal { signals, number };
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if concerns(event, &names) {
-            let _ = alarm.signals.send(Signal::Event);
+            let _ = death_signal.signals.send(Signal::Event);
         }
     })?;
     for (folder, _, _) in &trace.folders {
         match watcher.watch(folder, RecursiveMode::NonRecursive) {
-            // A directory that cannot be read cannot be watched; nor can one that was just removed.
-            Err(error) if is_bearable(&error) => {
+            // A directory that cannot be read, or was just removed, cannot be watched.
+            Err(error) if is_tolerable(&error) => {
                 tracing::debug!(folder = %folder.display(), %error, "directory not watched")
             }
             watched => watched?,
@@ -204,7 +204,7 @@ fn watch_directories(
     Ok(watcher)
 }
 
-fn is_bearable(error: &notify::Error) -> bool {
+fn is_tolerable(error: &notify::Error) -> bool {
     match &error.kind {
         ErrorKind::Io(error) => {
             matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
@@ -217,7 +217,7 @@ fn is_bearable(error: &notify::Error) -> bool {
     }
 }
 
-/// Whether an event is about a name on the path. An event that does not tell counts as one.
+/// Whether an event concerns a name on the paths. An event without names counts as one.
 fn concerns(event: notify::Result<notify::Event>, names: &BTreeSet<PathBuf>) -> bool {
     match event {
         Err(_) => true,
@@ -231,18 +231,18 @@ fn concerns(event: notify::Result<notify::Event>, names: &BTreeSet<PathBuf>) -> 
     }
 }
 
-/// Whether a watched folder itself is meant: it was moved or removed.
+/// Whether the path is a watched directory, which was moved or removed.
 fn is_folder_of(path: &Path, names: &BTreeSet<PathBuf>) -> bool {
     names.iter().any(|name| name.parent() == Some(path))
 }
 
-/// Goes off when the thread that reads events ends, whatever ends it.
-struct Alarm {
+/// Sends [`Signal::WatcherDied`] when it is dropped: when the thread that reads events ends, for any reason.
+struct DeathSignal {
     signals: Sender<Signal>,
     number: u64,
 }
 
-impl Drop for Alarm {
+impl Drop for DeathSignal {
     fn drop(&mut self) {
         let _ = self.signals.send(Signal::WatcherDied(self.number));
     }
@@ -256,8 +256,8 @@ mod tests {
     use super::*;
 
     const QUICK: Settings = Settings { watch: true, poll: None, settle: Duration::from_millis(20) };
-    /// Far longer than a change takes to be noticed.
-    const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+    /// Much longer than the detection of a change takes.
+    const DETECTION_TIMEOUT: Duration = Duration::from_secs(15);
 
     fn watch(file: &Path, settings: Settings) -> (FileWatch, Receiver<WatchEvent>) {
         let (notify_change, reported) = channel();
@@ -266,19 +266,19 @@ mod tests {
         });
         let expected = WatchEvent::InotifyWorks(settings.watch);
         for expected in [expected, WatchEvent::MayHaveChanged] {
-            assert_eq!(reported.recv_timeout(NOTICED_WITHIN).expect("it begins"), expected);
+            assert_eq!(reported.recv_timeout(DETECTION_TIMEOUT).expect("a first report"), expected);
         }
         (watch.expect("a watch"), reported)
     }
 
-    fn noticed(reported: &Receiver<WatchEvent>) {
-        let first = reported.recv_timeout(NOTICED_WITHIN).expect("the change is noticed");
+    fn expect_change(reported: &Receiver<WatchEvent>) {
+        let first = reported.recv_timeout(DETECTION_TIMEOUT).expect("the change is detected");
         assert_eq!(first, WatchEvent::MayHaveChanged);
         while reported.recv_timeout(Duration::from_millis(100)).is_ok() {}
     }
 
     #[test]
-    fn a_file_is_noticed_however_it_changes_again_and_again() {
+    fn writes_renames_and_replaced_symlinks_are_detected_repeatedly() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
         fs::create_dir(root.join("r0")).expect("a folder");
@@ -288,23 +288,23 @@ mod tests {
         for round in 1..4 {
             // Written in place.
             fs::write(root.join(format!("r{}/server.pem", round - 1)), "a").expect("a file");
-            noticed(&reported);
+            expect_change(&reported);
             // Renamed over.
             fs::write(root.join("next"), "b").expect("a file");
             fs::rename(root.join("next"), root.join(format!("r{}/server.pem", round - 1))).expect("a rename");
-            noticed(&reported);
+            expect_change(&reported);
             // The symlink on the path is replaced.
             let fresh = format!("r{round}");
             fs::create_dir(root.join(&fresh)).expect("a folder");
             fs::write(root.join(&fresh).join("server.pem"), "c").expect("a file");
             symlink(&fresh, root.join("link")).expect("a symlink");
             fs::rename(root.join("link"), root.join("current")).expect("a rename");
-            noticed(&reported);
+            expect_change(&reported);
         }
     }
 
     #[test]
-    fn neighbours_and_readers_are_no_news() {
+    fn other_files_and_reads_are_not_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("server.pem");
         fs::write(&file, "0").expect("a file");
@@ -313,11 +313,11 @@ mod tests {
         fs::read(&file).expect("read");
         assert!(reported.recv_timeout(Duration::from_millis(300)).is_err());
         fs::write(&file, "1").expect("a file");
-        noticed(&reported);
+        expect_change(&reported);
     }
 
     #[test]
-    fn without_inotify_it_looks_now_and_then() {
+    fn without_inotify_changes_are_reported_at_each_poll() {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = Settings {
             watch: false,
@@ -326,22 +326,22 @@ mod tests {
         };
         let (_watch, reported) = watch(&folder.path().join("a"), settings);
         for _ in 0..3 {
-            assert_eq!(reported.recv_timeout(NOTICED_WITHIN).expect("a poll"), WatchEvent::MayHaveChanged);
+            assert_eq!(reported.recv_timeout(DETECTION_TIMEOUT).expect("a poll"), WatchEvent::MayHaveChanged);
         }
     }
 
     #[test]
-    fn a_storm_is_looked_at_once_a_second_at_most() {
+    fn continuous_events_are_reported_at_most_once_a_second() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("server.pem");
         fs::write(&file, "0").expect("a file");
         let (_watch, reported) = watch(&file, Settings { settle: Duration::from_millis(200), ..QUICK });
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_millis(2_500) {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(2_500) {
             fs::write(&file, "1").expect("a file");
             thread::sleep(Duration::from_millis(5));
         }
-        let looks = reported.try_iter().count();
-        assert!((1..=3).contains(&looks), "{looks}");
+        let reports = reported.try_iter().count();
+        assert!((1..=3).contains(&reports), "{reports}");
     }
 }

@@ -1,4 +1,4 @@
-//! Notices that files in use may have changed on disk. Whether they have is for others to find out.
+//! Reports when files in use may have changed on disk. The receiver of the report compares their contents.
 
 mod settings;
 mod path_trace;

@@ -1,5 +1,5 @@
-//! The path of a file with all its symlinks: every name that, if it were replaced, would make the path lead to another
-//! file.
+//! Resolves the path of a file with all its symlinks, and collects every name whose replacement would make the path
+//! lead to another file.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,20 +7,20 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-/// How many symlinks are followed, as the kernel has it (path_resolution(7)).
+/// The most symlinks that are followed; the kernel has the same limit (path_resolution(7)).
 const SYMLINKS_MAX: usize = 40;
 
 /// The names on the paths of a set of files.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct PathTrace {
-    /// Each in the directory that it was found in.
+    /// Each name, with the directory that contains it.
     pub(super) names: BTreeSet<PathBuf>,
-    /// Those directories with their device and inode, because another directory may replace them.
+    /// Those directories with their device and inode, because they may be replaced by other directories.
     pub(super) folders: BTreeSet<(PathBuf, u64, u64)>,
 }
 
 impl PathTrace {
-    /// The current paths of all these files.
+    /// Traces the current paths of all these files.
     pub(super) fn to(files: &[PathBuf]) -> Self {
         let mut trace = Self::default();
         for file in files {
@@ -40,49 +40,49 @@ impl PathTrace {
 
     fn follow(&mut self, file: &Path) {
         let Ok(absolute) = std::path::absolute(file) else { return };
-        let mut place = PathBuf::from("/");
-        let mut ahead: Vec<Step> = steps(&absolute);
+        let mut directory = PathBuf::from("/");
+        let mut remaining: Vec<PathStep> = path_steps(&absolute);
         let mut symlinks = 0;
-        while let Some(step) = ahead.pop() {
+        while let Some(step) = remaining.pop() {
             let name = match step {
-                Step::Root => {
-                    place = PathBuf::from("/");
+                PathStep::Root => {
+                    directory = PathBuf::from("/");
                     continue;
                 }
-                Step::Up => {
-                    place.pop();
+                PathStep::Up => {
+                    directory.pop();
                     continue;
                 }
-                Step::Down(name) => place.join(name),
+                PathStep::Down(name) => directory.join(name),
             };
             self.names.insert(name.clone());
             match fs::read_link(&name) {
                 Ok(target) if symlinks < SYMLINKS_MAX => {
                     symlinks += 1;
-                    ahead.extend(steps(&target));
+                    remaining.extend(path_steps(&target));
                 }
-                // What is missing may come; what loops leads nowhere.
+                // Too many symlinks, so this is probably a loop. A missing name is recorded, because it may be created.
                 Ok(_) => return,
-                Err(_) => place = name,
+                Err(_) => directory = name,
             }
         }
     }
 }
 
-enum Step {
+enum PathStep {
     Root,
     Up,
     Down(OsString),
 }
 
-/// The steps of a path, the first one last.
-fn steps(path: &Path) -> Vec<Step> {
+/// The steps of a path, in reverse order.
+fn path_steps(path: &Path) -> Vec<PathStep> {
     path.components()
         .rev()
         .filter_map(|component| match component {
-            Component::RootDir => Some(Step::Root),
-            Component::ParentDir => Some(Step::Up),
-            Component::Normal(name) => Some(Step::Down(name.to_owned())),
+            Component::RootDir => Some(PathStep::Root),
+            Component::ParentDir => Some(PathStep::Up),
+            Component::Normal(name) => Some(PathStep::Down(name.to_owned())),
             Component::CurDir | Component::Prefix(_) => None,
         })
         .collect()
@@ -95,10 +95,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_symlink_on_the_way_is_a_name_on_it() {
+    fn every_symlink_on_the_path_is_traced() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("a path");
-        // As Kubernetes has it: tls.crt -> ..data/tls.crt, ..data -> ..1.
+        // The layout of Kubernetes: tls.crt -> ..data/tls.crt, ..data -> ..1.
         fs::create_dir(root.join("..1")).expect("a folder");
         fs::write(root.join("..1/tls.crt"), "x").expect("a file");
         symlink("..1", root.join("..data")).expect("a symlink");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_ends_and_what_is_missing_is_waited_for() {
+    fn symlink_loop_ends_and_missing_names_are_traced() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("a path");
         symlink("b", root.join("a")).expect("a symlink");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_replaced_makes_another_way() {
+    fn replaced_directory_changes_the_trace() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("a path");
         fs::create_dir(root.join("certs")).expect("a folder");

@@ -1,4 +1,4 @@
-//! How files are watched.
+//! Settings of the file watcher.
 
 use std::time::Duration;
 
@@ -7,8 +7,9 @@ use std::time::Duration;
 pub struct Settings {
     /// Whether inotify is used.
     pub watch: bool,
-    /// How often to look without being told to; `None` for never.
+    /// The interval at which a possible change is reported without an event; `None` for never.
     pub poll: Option<Duration>,
-    /// Quiet that has to follow an event: a file is often written in several steps.
+    /// The time without events that must follow an event before it is reported, because files are often written in
+    /// several steps.
     pub settle: Duration,
 }

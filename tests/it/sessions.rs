@@ -156,7 +156,7 @@ struct Timed {
 impl Timed {
     fn start() -> Self {
         let world = World::new();
-        let clock = Clock::standing_at(Timestamp::now());
+        let clock = Clock::fixed_at(Timestamp::now());
         let loaded = config::load(&world.path("webhooks.toml"), clock.now()).unwrap();
         let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -225,7 +225,7 @@ fn a_connection_takes_no_request_after_its_certificate_has_expired() {
                 tokio::task::yield_now().await
             }
         };
-        tokio::time::timeout(crate::world::PATIENCE, closed).await.expect("the connection is retired");
+        tokio::time::timeout(crate::world::TIMEOUT, closed).await.expect("the connection is retired");
     });
     let mut again = Wire::with_config(config, timed.port).unwrap();
     assert!(again.post("/webhooks/pix", b"{}").is_err(), "a new handshake is refused");

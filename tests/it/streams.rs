@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::http2::Http2;
-use crate::world::{Daemon, PATIENCE, World, eventually};
+use crate::world::{Daemon, TIMEOUT, World, eventually};
 
 const LINE: &str = "request rejected by the HTTP library";
 
@@ -16,7 +16,7 @@ fn outcomes(daemon: &Daemon) -> Vec<String> {
 }
 
 fn wait_for(daemon: &Daemon, expected: &[&str]) {
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + TIMEOUT;
     while outcomes(daemon) != expected {
         assert!(std::time::Instant::now() < deadline, "{expected:?}, not {:?}", outcomes(daemon));
     }

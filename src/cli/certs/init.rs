@@ -7,7 +7,7 @@ use crate::cli::args::InitArgs;
 use crate::cli::exit::{Exit, Failure, shown};
 use crate::cli::output::print;
 use crate::clock::Clock;
-use crate::devpki::{self, KeyKind, MakeError, Request, WriteError};
+use crate::devpki::{self, CreateError, KeyKind, Request, WriteError};
 
 /// Writes the files and says which.
 ///
@@ -54,14 +54,14 @@ fn next(folder: &Path) -> String {
     )
 }
 
-fn not_made(error: MakeError) -> Failure {
+fn not_made(error: CreateError) -> Failure {
     match error {
-        MakeError::Host(_)
-        | MakeError::InternationalHost { .. }
-        | MakeError::FileName(_)
-        | MakeError::FileTaken(_)
-        | MakeError::CommonName(_) => Failure::Usage(error.to_string()),
-        MakeError::Library(why) => {
+        CreateError::Host(_)
+        | CreateError::InternationalHost { .. }
+        | CreateError::FileName(_)
+        | CreateError::FileTaken(_)
+        | CreateError::CommonName(_) => Failure::Usage(error.to_string()),
+        CreateError::Library(why) => {
             Failure::Io { what: "cannot make a certificate".to_owned(), why: std::io::Error::other(why) }
         }
     }
@@ -69,7 +69,7 @@ fn not_made(error: MakeError) -> Failure {
 
 fn not_written(error: WriteError) -> Failure {
     match error {
-        WriteError::InTheWay { .. } => Failure::CannotCreate(error.into()),
+        WriteError::AlreadyExists { .. } => Failure::CannotCreate(error.into()),
         WriteError::Io { path, source } => {
             Failure::Io { what: format!("cannot write `{}`", shown(&path)), why: source }
         }
@@ -99,7 +99,7 @@ mod tests {
                 sender,
                 trust: SenderTrust { anchors: vec![anchor], eku: Eku::Client, revocation: None },
             };
-            let verifier = SenderVerifier::new(vec![trusted], Clock::standing_at(now));
+            let verifier = SenderVerifier::new(vec![trusted], Clock::fixed_at(now));
             let verify = |issued: devpki::Issued| verifier.verify(&issued.certificate, &[]);
             let admitted = verify(root.client("client").expect("a client")).expect("let in");
             assert_eq!(admitted.identity.subject.as_str(), "CN=client,O=hookspool development");

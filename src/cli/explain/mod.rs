@@ -40,7 +40,7 @@ pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
         intermediates.extend(fresh);
     }
     let now = Clock::System.now();
-    let verifier = SenderVerifier::new(settings.senders.clone(), Clock::standing_at(now));
+    let verifier = SenderVerifier::new(settings.senders.clone(), Clock::fixed_at(now));
     let evaluations = verifier.evaluate(&presented[0], &intermediates);
     let explanation = Explanation::new(evaluations, &settings.policy, endpoint, now);
     if args.json {

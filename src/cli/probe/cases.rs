@@ -2,7 +2,7 @@
 
 use crate::cli::exit::Failure;
 use crate::clock::Clock;
-use crate::devpki::{Issued, KeyKind, MakeError, Root};
+use crate::devpki::{CreateError, Issued, KeyKind, Root};
 use crate::tls::key_pair::KeyPair;
 use crate::tls::pem::private_keys;
 
@@ -82,6 +82,6 @@ impl Credentials {
     }
 }
 
-fn made_up(name: &str) -> Result<Issued, MakeError> {
+fn made_up(name: &str) -> Result<Issued, CreateError> {
     Root::new(KeyKind::EcdsaP256, Clock::System.now())?.client(name)
 }

@@ -29,7 +29,7 @@ pub(super) fn show(context: &SpoolContext, args: &SpoolShowArgs) -> Result<Exit,
     let place = context.entry(&args.entry)?;
     let fault = match check_entry(&context.disk, &place.path(&context.layout)) {
         Ok(_) => None,
-        Err(EntryFault::NotWhole(fault)) => Some(fault.to_string()),
+        Err(EntryFault::NotIntact(fault)) => Some(fault.to_string()),
         Err(EntryFault::Io(why)) => return Err(failed("read", &place.path(&context.layout), why)),
     };
     match (&args.format, args.json) {
@@ -95,7 +95,7 @@ fn open(
     let path = place.path(&context.layout);
     open_entry(&context.disk, &path).map_err(|fault| match fault {
         EntryFault::Io(why) => failed("read", &path, why),
-        EntryFault::NotWhole(fault) => {
+        EntryFault::NotIntact(fault) => {
             Failure::Refused(format!("the entry `{}` is not whole: {fault}", place.id))
         }
     })

@@ -65,7 +65,7 @@ fn claim(context: &SpoolContext, place: &EntryLocation) -> Result<Option<Claimed
     let rewound = lease.file().rewind().map_err(EntryFault::Io);
     match rewound.and_then(|()| check_file(lease.file(), &lease.place().path(&context.layout))) {
         Ok(facts) => Ok(Some(Claimed { lease, facts })),
-        Err(EntryFault::NotWhole(fault)) => {
+        Err(EntryFault::NotIntact(fault)) => {
             let to = set_aside(&context.disk, &context.layout, lease.place())
                 .map_err(|why| failed("move to corrupt", &path, why))?;
             say(&format!(

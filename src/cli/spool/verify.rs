@@ -83,7 +83,7 @@ fn look_at(context: &SpoolContext, place: &EntryLocation, document: &mut Documen
         Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(fault) => fault,
     };
-    let moved_to = match matches!(fault, EntryFault::NotWhole(_)).then(|| aside(context, place)) {
+    let moved_to = match matches!(fault, EntryFault::NotIntact(_)).then(|| aside(context, place)) {
         Some(Ok(to)) => Some(to.display().to_string()),
         Some(Err(LeaseError::Moved)) => return Ok(()),
         Some(Err(LeaseError::Io(why))) => return Err(failed("move to corrupt", &path, why)),

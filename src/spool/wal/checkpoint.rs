@@ -1,8 +1,8 @@
-//! Checkpoints: everything that a full log holds is made durable without it, and then the log is void.
+//! Checkpoints: the files of all entries in a full log are made durable, and then the log is void.
 //!
-//! `syncfs` reports a lost write once per descriptor and does not say of which file. So once it has
-//! failed, no log is declared void, neither the one it was called for nor any that waits, until
-//! [`super::Wal::repair`] has rewritten what either of them holds.
+//! `syncfs` reports a lost write once per descriptor, without the name of the file. After a failure, no log is declared
+//! void, neither the one of the failed checkpoint nor any other, until [`super::Wal::repair`] has rewritten the entries
+//! of both.
 
 use std::fmt::Debug;
 use std::io;
@@ -15,8 +15,8 @@ use std::time::Duration;
 use super::segment::Segment;
 use crate::spool::volume::Volume;
 
-/// Set while something may have been lost that only the logs hold. Shared by the commit thread and the
-/// checkpoint thread: whichever notices sets it, and only a complete repair clears it.
+/// Set while files may have been lost whose entries only the logs contain. The commit thread and the checkpoint thread
+/// both set it; only a complete repair clears it.
 #[derive(Clone, Debug, Default)]
 pub(in crate::spool) struct Damage(Arc<AtomicBool>);
 
@@ -34,38 +34,38 @@ impl Damage {
     }
 }
 
-/// A log that is to become void.
+/// A log that needs a checkpoint.
 #[derive(Debug)]
 pub(in crate::spool) struct Job<V: Volume>(pub(super) Segment<V>);
 
-/// What became of it: void, or still needed.
+/// The result of a checkpoint: the log is void, or still needed after an error.
 #[derive(Debug)]
 pub(in crate::spool) struct Finished<V: Volume> {
     pub(super) segment: Segment<V>,
     pub(super) outcome: io::Result<()>,
 }
 
-/// Where checkpoints are made beside the commit thread.
+/// Runs checkpoints while the commit thread continues.
 pub(in crate::spool) trait Checkpoints<V: Volume>: Debug {
-    /// Hands over a log.
+    /// Submits a log.
     fn submit(&mut self, job: Job<V>);
 
-    /// What has finished, without waiting for it.
+    /// Returns a finished checkpoint, without waiting.
     fn finished(&mut self) -> Option<Finished<V>>;
 
-    /// Waits for what finishes next; none if nothing does in time.
+    /// Waits for the next checkpoint to finish; none if it does not finish in time.
     fn wait(&mut self, within: Duration) -> Option<Finished<V>>;
 
-    /// Ends after the job that is running.
+    /// Waits for the submitted jobs and ends.
     fn close(self);
 }
 
-/// The steps of a checkpoint, one job after the other.
+/// Executes checkpoints step by step, one job after the other.
 #[derive(Debug)]
 pub(in crate::spool) struct Checkpointer<V: Volume> {
     volume: V,
-    /// Open since before the first write, so that it learns of every loss.
-    held: V::File,
+    /// The root, opened before the first write, so that `syncfs` on it reports every lost write.
+    root: V::File,
     damage: Damage,
     running: Option<(Segment<V>, Step)>,
 }
@@ -78,8 +78,8 @@ enum Step {
 }
 
 impl<V: Volume> Checkpointer<V> {
-    pub(super) fn new(volume: V, held: V::File, damage: Damage) -> Self {
-        Self { volume, held, damage, running: None }
+    pub(super) fn new(volume: V, root: V::File, damage: Damage) -> Self {
+        Self { volume, root, damage, running: None }
     }
 
     /// Whether a job is running.
@@ -88,18 +88,18 @@ impl<V: Volume> Checkpointer<V> {
         self.running.is_some()
     }
 
-    /// Begins a job; the one before has finished.
+    /// Begins a job. The previous one must have finished.
     pub(in crate::spool) fn begin(&mut self, Job(segment): Job<V>) {
         self.running = Some((segment, Step::SyncEverything));
     }
 
-    /// Takes the job one step further, and returns it once it has finished.
+    /// Executes the next step of the job. Returns the job when it has finished.
     pub(in crate::spool) fn step(&mut self) -> Option<Finished<V>> {
         let (mut segment, step) = self.running.take()?;
         let outcome = match step {
-            // Asked before each step that leads to a void log: the other thread may have met an error.
-            Step::SyncEverything | Step::WriteVoid if self.damage.is_set() => Err(needed()),
-            Step::SyncEverything => self.volume.sync_everything(&self.held).map(|()| Some(Step::WriteVoid)),
+            // Checked before each step that makes the log void: the other thread may have encountered an error.
+            Step::SyncEverything | Step::WriteVoid if self.damage.is_set() => Err(log_still_needed()),
+            Step::SyncEverything => self.volume.sync_everything(&self.root).map(|()| Some(Step::WriteVoid)),
             Step::WriteVoid => segment.write_void().map(|()| Some(Step::SyncVoid)),
             Step::SyncVoid => segment.sync_void().map(|()| None),
         };
@@ -117,11 +117,11 @@ impl<V: Volume> Checkpointer<V> {
     }
 }
 
-fn needed() -> io::Error {
+fn log_still_needed() -> io::Error {
     io::Error::other("an earlier write was lost; the log is kept until its entries are rewritten")
 }
 
-/// The checkpoint thread.
+/// The checkpoint thread, running.
 #[derive(Debug)]
 pub(in crate::spool) struct CheckpointThread<V: Volume> {
     jobs: Sender<Job<V>>,
@@ -130,10 +130,10 @@ pub(in crate::spool) struct CheckpointThread<V: Volume> {
 }
 
 impl<V: Volume> CheckpointThread<V> {
-    /// Starts it. At most as many jobs wait as there are logs.
+    /// Starts the thread. The channel is bounded by the number of logs.
     ///
     /// # Errors
-    /// When the system cannot start a thread.
+    /// If the system cannot start a thread.
     pub(in crate::spool) fn start(mut checkpointer: Checkpointer<V>) -> io::Result<Self> {
         let (jobs, incoming) = channel();
         let (outgoing, finished) = channel();
@@ -157,7 +157,7 @@ impl<V: Volume> CheckpointThread<V> {
 
 impl<V: Volume> Checkpoints<V> for CheckpointThread<V> {
     fn submit(&mut self, job: Job<V>) {
-        // The thread lives as long as this sender.
+        // This cannot fail: the thread runs until this sender is dropped.
         let _ = self.jobs.send(job);
     }
 

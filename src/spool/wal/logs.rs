@@ -1,4 +1,4 @@
-//! Two logs that take turns: while one is active, the other gets its checkpoint.
+//! The two logs of a spool: while one is active, the other one gets its checkpoint.
 
 use std::io;
 use std::time::Duration;
@@ -7,27 +7,27 @@ use tokio::time::Instant;
 
 use super::checkpoint::{CheckpointThread, Checkpointer, Checkpoints, Damage, Finished, Job};
 use super::record;
-use super::restore::{Absent, Damaged, Handover, restore};
+use super::restore::{Damaged, Handover, IfAbsent, restore};
 use super::segment::{LogError, Segment, SegmentContents};
 use crate::envelope::EntryId;
 use crate::spool::draft::Draft;
 use crate::spool::layout::Layout;
 use crate::spool::volume::Volume;
 
-/// Logs of a spool.
+/// The number of logs of a spool.
 const LOGS: usize = 2;
-/// Entries up to this size go through the log. Writing a larger one twice costs more than a sync for
-/// that entry alone.
+/// The greatest size of an entry that is written to the log. For a larger one, writing it twice costs more than
+/// syncing it alone.
 const ENTRY_BYTES_MAX: usize = 64 << 10;
-/// How long an entry may be durable in the log alone. This bounds what reappears after a crash of the
-/// entries that consumers had deleted.
+/// How long an entry may be durable only in the log. This limits how many entries that consumers have deleted reappear
+/// after a crash.
 const ACTIVE_MAX: Duration = Duration::from_secs(1);
-/// How long the disk may take to free a log that is needed.
-const FREE_WITHIN: Duration = Duration::from_secs(20);
-/// Logs are created only where they take a small part of the free space.
+/// How long to wait for a checkpoint if no log is free.
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Logs are created only if at least this much space is free, of which they take a small part.
 const FREE_BYTES_MIN: u64 = 256 << 20;
 
-/// The write-ahead log of one spool, held by the commit thread.
+/// The write-ahead log of one spool, used by the commit thread.
 #[derive(Debug)]
 pub(in crate::spool) struct Wal<V: Volume, C = CheckpointThread<V>> {
     volume: V,
@@ -35,24 +35,23 @@ pub(in crate::spool) struct Wal<V: Volume, C = CheckpointThread<V>> {
     active: Option<Segment<V>>,
     since: Instant,
     free: Vec<Segment<V>>,
-    /// Logs whose entries have to be rewritten before anything is appended.
+    /// Logs whose entries must be rewritten before the next append.
     damaged: Vec<Damaged>,
     damage: Damage,
     checkpoints: C,
     in_background: usize,
-    /// Leases on entries that a repair has replaced.
+    /// The leases on entries whose files a repair has replaced.
     handovers: Vec<Handover<V>>,
 }
 
 impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
-    /// Prepares the logs; [`Wal::repair`] restores what those of an earlier run hold. `None` where the file
-    /// system does not report every lost write, or has little space: there every entry is synced
-    /// by itself.
+    /// Prepares the logs; [`Wal::repair`] restores the entries in those of an earlier run. `None` if the file system
+    /// does not report every lost write or has little space; then every entry is synced by itself.
     ///
     /// # Errors
-    /// When a log is of an unknown version or not a regular file, the system cannot start a thread, or the logs of a
-    /// spool that was brought to another file system cannot be restored there. What merely
-    /// cannot be restored or created now is left for [`Wal::repair`].
+    /// If a log has an unknown version or is not a regular file, the system cannot start a thread, or the logs of a
+    /// spool that was moved to another file system cannot be restored there. Errors that may be temporary are left to
+    /// [`Wal::repair`].
     pub(in crate::spool) fn start(
         volume: &V,
         layout: &Layout,
@@ -66,7 +65,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
             }
         }
         if !volume.reports_every_loss().map_err(io)? || !Self::can_publish(volume, layout) {
-            Self::restore_without(volume, layout).map_err(io)?;
+            Self::restore_and_remove(volume, layout).map_err(io)?;
             return Ok(None);
         }
         let has_space = volume.free_bytes().map_err(io)? >= FREE_BYTES_MIN;
@@ -75,15 +74,15 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         }
         let damage = Damage::default();
         damage.set();
-        let held = volume.open_dir(layout.root()).map_err(io)?;
-        let checkpointer = Checkpointer::new(volume.clone(), held, damage.clone());
+        let root = volume.open_dir(layout.root()).map_err(io)?;
+        let checkpointer = Checkpointer::new(volume.clone(), root, damage.clone());
         Ok(Some(Self {
             volume: volume.clone(),
             layout: layout.clone(),
             active: None,
             since: Instant::now(),
             free: Vec::new(),
-            damaged: (0..LOGS).map(|number| Damaged { number, absent: Absent::PutBack }).collect(),
+            damaged: (0..LOGS).map(|number| Damaged { number, if_absent: IfAbsent::Restore }).collect(),
             damage,
             checkpoints: checkpoints(checkpointer).map_err(io)?,
             in_background: 0,
@@ -91,43 +90,43 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         }))
     }
 
-    /// Whether a file can be written before it has a name. A system without /proc, for one, cannot.
+    /// Whether a file can be written before it has a name. This fails without /proc, for example.
     fn can_publish(volume: &V, layout: &Layout) -> bool {
-        let trial = layout.draft(EntryId::fresh());
+        let probe = layout.draft(EntryId::fresh());
         let published = volume
             .open_queue(&layout.tmp())
-            .and_then(|tmp| volume.publish(&tmp, &trial, &[b"trial"]))
-            .and_then(|()| volume.remove(&trial));
+            .and_then(|tmp| volume.publish(&tmp, &probe, &[b"probe"]))
+            .and_then(|()| volume.remove(&probe));
         !published
             .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported))
     }
 
-    /// Restores and removes logs from another file system, where there are to be none.
-    fn restore_without(volume: &V, layout: &Layout) -> io::Result<()> {
+    /// Restores and removes the logs of a spool that was moved to a file system without logs.
+    fn restore_and_remove(volume: &V, layout: &Layout) -> io::Result<()> {
         let found: Vec<_> = (0..LOGS)
             .filter(|number| volume.facts(&layout.wal(*number)).is_ok())
-            .map(|number| Damaged { number, absent: Absent::PutBack })
+            .map(|number| Damaged { number, if_absent: IfAbsent::Restore })
             .collect();
         restore(volume, layout, &found)?;
         found.iter().try_for_each(|log| volume.remove(&layout.wal(log.number)))
     }
 
-    /// Whether a draft is written to the log.
-    pub(in crate::spool) fn takes(draft: &Draft) -> bool {
+    /// Whether a draft is small enough for the log.
+    pub(in crate::spool) fn fits(draft: &Draft) -> bool {
         draft.len() <= ENTRY_BYTES_MAX
     }
 
-    /// Makes drafts durable; from now on their files can be restored.
+    /// Makes drafts durable: their files can be restored from now on.
     ///
     /// # Errors
-    /// When they are not durable. Nothing more is appended until [`Wal::repair`] succeeds.
+    /// If they are not durable. No further append succeeds until [`Wal::repair`] does.
     pub(in crate::spool) fn append<'a>(
         &mut self,
         drafts: impl Iterator<Item = &'a Draft> + Clone,
     ) -> io::Result<()> {
         let bytes = drafts.clone().map(record::size).sum();
         if !self.active.as_ref().is_some_and(|segment| segment.has_room_for(bytes)) {
-            self.turn()?;
+            self.switch()?;
         }
         let Some(mut segment) = self.active.take() else {
             return Err(io::Error::other("no write-ahead log is free"));
@@ -147,22 +146,22 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         }
     }
 
-    /// Starts the checkpoint of what has been durable in the log alone for long enough.
+    /// Starts a checkpoint if entries have been durable only in the active log for [`ACTIVE_MAX`].
     ///
     /// # Errors
-    /// When the disk lost writes: see [`Wal::repair`].
-    pub(in crate::spool) fn tidy(&mut self) -> io::Result<()> {
+    /// If the disk lost writes: see [`Wal::repair`].
+    pub(in crate::spool) fn checkpoint_if_due(&mut self) -> io::Result<()> {
         while let Some(done) = self.checkpoints.finished() {
-            self.take_back(done)?;
+            self.reclaim(done)?;
         }
         self.handovers.retain(|handover| !handover.is_over(&self.volume));
         let is_due = self.since.elapsed() >= ACTIVE_MAX;
         let holds_records = self.active.as_ref().is_some_and(|segment| !segment.is_void());
-        if is_due && holds_records && !self.free.is_empty() { self.turn() } else { Ok(()) }
+        if is_due && holds_records && !self.free.is_empty() { self.switch() } else { Ok(()) }
     }
 
-    /// Makes the other log the active one.
-    fn turn(&mut self) -> io::Result<()> {
+    /// Submits the active log for a checkpoint and makes the other one active.
+    fn switch(&mut self) -> io::Result<()> {
         if let Some(full) = self.active.take() {
             self.checkpoints.submit(Job(full));
             self.in_background += 1;
@@ -175,13 +174,13 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        match self.checkpoints.wait(FREE_WITHIN) {
-            Some(done) => self.take_back(done),
+        match self.checkpoints.wait(CHECKPOINT_TIMEOUT) {
+            Some(done) => self.reclaim(done),
             None => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 
-    fn take_back(&mut self, Finished { segment, outcome }: Finished<V>) -> io::Result<()> {
+    fn reclaim(&mut self, Finished { segment, outcome }: Finished<V>) -> io::Result<()> {
         self.in_background -= 1;
         match outcome {
             Ok(()) => {
@@ -195,32 +194,33 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         }
     }
 
-    /// What was lost may be of either log, and is not reported again.
+    /// Marks the log as damaged, and the active one too: the lost write may belong to either, and is not reported
+    /// again.
     fn add_damaged(&mut self, number: usize) {
         self.damage.set();
-        let mut add = |number| self.damaged.push(Damaged { number, absent: Absent::LeaveOut });
+        let mut add = |number| self.damaged.push(Damaged { number, if_absent: IfAbsent::Skip });
         add(number);
         match self.active.take() {
-            Some(void) if void.is_void() => self.free.push(void),
+            Some(unused) if unused.is_void() => self.free.push(unused),
             Some(segment) => add(segment.number),
             None => {}
         }
     }
 
-    /// Rewrites what damaged logs hold, and replaces them. Returns how many entries that were.
+    /// Rewrites the entries of damaged logs and replaces the logs. Returns the number of entries.
     ///
     /// # Errors
-    /// When an entry cannot be rewritten, or no log can be filled yet. All logs are kept until everything
-    /// that any of them holds is durable without them.
+    /// If an entry cannot be rewritten, or no log can be used yet. All logs are kept until the files of all entries in
+    /// them are durable.
     pub(in crate::spool) fn repair(&mut self) -> io::Result<usize> {
         while let Some(done) = self.checkpoints.finished() {
-            // One that failed is damaged, and is repaired below.
-            let _ = self.take_back(done);
+            // After an error the log is damaged; it is repaired below.
+            let _ = self.reclaim(done);
         }
         let mut restored = 0;
         if !self.damaged.is_empty() {
             if self.in_background > 0 {
-                // It may hold what was lost as well.
+                // The log in the background may contain lost entries too.
                 return Err(io::ErrorKind::TimedOut.into());
             }
             let done = restore(&self.volume, &self.layout, &self.damaged)?;
@@ -233,10 +233,10 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
     }
 
     fn replace_damaged(&mut self) -> io::Result<()> {
-        while let Some(Damaged { number, absent }) = self.damaged.last().copied() {
-            let segment = match absent {
-                Absent::PutBack => Segment::reopen(&self.volume, &self.layout, number),
-                Absent::LeaveOut => Err(io::ErrorKind::InvalidData.into()),
+        while let Some(Damaged { number, if_absent }) = self.damaged.last().copied() {
+            let segment = match if_absent {
+                IfAbsent::Restore => Segment::reopen(&self.volume, &self.layout, number),
+                IfAbsent::Skip => Err(io::ErrorKind::InvalidData.into()),
             };
             let segment = segment.or_else(|_| Segment::create(&self.volume, &self.layout, number))?;
             self.damaged.pop();
@@ -246,10 +246,10 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         Ok(())
     }
 
-    /// Makes all entries durable without the logs, so that the next start finds them void. After a loss they are left
-    /// as they are.
+    /// Makes all entries durable outside the logs, so that the next start finds the logs void. After an error the logs
+    /// are kept.
     pub(in crate::spool) fn close(mut self) {
-        let mut closed = self.turn();
+        let mut closed = self.switch();
         while closed.is_ok() && self.in_background > 0 {
             closed = self.wait();
         }

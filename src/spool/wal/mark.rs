@@ -1,4 +1,4 @@
-//! The state of a log, in two places of its file. No I/O.
+//! The state of a log, which is stored twice in its file. No I/O.
 //!
 //! ```text
 //!  0   8  "hookwal2"
@@ -7,9 +7,9 @@
 //! 32  32  SHA-256 of the above
 //! ```
 //!
-//! A log becomes active with its first batch, and each time it does it gets a new [`Epoch`]. It
-//! becomes void once everything it holds is durable without it. The first and the last block of the file
-//! both say so: one of them may be damaged.
+//! A log becomes active with its first batch, each time with a new [`Epoch`]. It becomes void when the files of all its
+//! entries are durable. The first and the last block of the file both contain the state, because one of them may be
+//! damaged.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -19,11 +19,11 @@ use crate::envelope::EntryId;
 const MAGIC: &[u8; 8] = b"hookwal2";
 const ACTIVE: &[u8; 8] = b"active\0\0";
 const VOID: &[u8; 8] = b"void\0\0\0\0";
-const FACTS: usize = 32;
-const MARK: usize = 64;
+const FIELDS_BYTES: usize = 32;
+const MARK_BYTES: usize = 64;
 
-/// One use of a log, from its first batch until it is void. Random, so that nobody can write
-/// records into a payload that would be taken for those of the log.
+/// Identifies one use of a log, from its first batch until it is void. It is random, so that a sender cannot forge
+/// records of the log inside a payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Epoch(pub(super) [u8; 16]);
 
@@ -33,21 +33,21 @@ impl Epoch {
     }
 }
 
-/// What one of the two places says.
+/// The content of one of the two blocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Mark {
     /// The records of this epoch may be needed.
     Active(Epoch),
     /// No record of this epoch is needed.
     Void(Epoch),
-    /// Zeros, as in a new file.
+    /// The block is zeros, as in a new file.
     Blank,
-    /// Damaged, or not of this version.
+    /// The block is damaged or has another version.
     Unreadable,
 }
 
 impl Mark {
-    /// The block that says this.
+    /// Encodes the block.
     pub(super) fn block(self) -> Vec<u8> {
         let mut block = Vec::with_capacity(BLOCK);
         if let Self::Active(epoch) | Self::Void(epoch) = self {
@@ -61,20 +61,20 @@ impl Mark {
         block
     }
 
-    /// What a block says.
+    /// Decodes a block.
     pub(super) fn parse(block: &[u8]) -> Self {
         if block == &ZEROS[..block.len().min(BLOCK)] {
             return Self::Blank;
         }
-        let Some((facts, sum)) = block.get(..MARK).map(|mark| mark.split_at(FACTS)) else {
+        let Some((fields, sum)) = block.get(..MARK_BYTES).map(|mark| mark.split_at(FIELDS_BYTES)) else {
             return Self::Unreadable;
         };
-        if facts[..8] != *MAGIC || sum != digest(&SHA256, facts).as_ref() {
+        if fields[..8] != *MAGIC || sum != digest(&SHA256, fields).as_ref() {
             return Self::Unreadable;
         }
         let mut epoch = Epoch([0; 16]);
-        epoch.0.copy_from_slice(&facts[16..]);
-        match <&[u8; 8]>::try_from(&facts[8..16]) {
+        epoch.0.copy_from_slice(&fields[16..]);
+        match <&[u8; 8]>::try_from(&fields[8..16]) {
             Ok(ACTIVE) => Self::Active(epoch),
             Ok(VOID) => Self::Void(epoch),
             Ok(_) | Err(_) => Self::Unreadable,
@@ -82,19 +82,20 @@ impl Mark {
     }
 }
 
-/// What both places say together.
+/// The state of a log according to both blocks.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum State {
-    /// The records of these epochs may be needed: one, or two where a disk lost a write.
+    /// The records of these epochs may be needed. There are two if a disk lost a write.
     Active(Vec<Epoch>),
-    /// Nothing is needed.
+    /// No record is needed.
     Void,
-    /// Neither place can be read, so nothing may be overwritten.
+    /// Neither block can be read, so the log must not be overwritten.
     Unknown,
 }
 
 impl State {
-    /// An epoch that either place declares void is void: that is written only once its entries are durable.
+    /// An epoch is void if either block marks it as void, because that mark is written only after its entries are
+    /// durable.
     pub(super) fn of(first: Mark, second: Mark) -> Self {
         let marks = [first, second];
         let mut active = Vec::new();
@@ -106,11 +107,11 @@ impl State {
                 active.push(epoch);
             }
         }
-        let says_void = |mark: &Mark| matches!(mark, Mark::Active(_) | Mark::Void(_));
+        let is_readable = |mark: &Mark| matches!(mark, Mark::Active(_) | Mark::Void(_));
         match first {
             _ if !active.is_empty() => Self::Active(active),
-            _ if marks.iter().any(says_void) => Self::Void,
-            // A log of the previous release that is void, whatever its last block holds, or a new one.
+            _ if marks.iter().any(is_readable) => Self::Void,
+            // A void log of the previous release, with any content in its last block, or a new log.
             Mark::Blank => Self::Void,
             Mark::Active(_) | Mark::Void(_) | Mark::Unreadable => Self::Unknown,
         }
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     fn mark() -> impl Strategy<Value = Mark> {
-        // Few epochs, so that both places often name the same one.
+        // Few epochs, so that both blocks often have the same one.
         let epoch = (0_u8..3).prop_map(|byte| Epoch([byte; 16]));
         prop_oneof![
             epoch.clone().prop_map(Mark::Active),
@@ -136,8 +137,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_block_says_what_was_written_and_a_damaged_one_says_nothing(
-            mark in mark(), at in 0..MARK, bit in 0..8
+        fn blocks_round_trip_and_damaged_ones_are_unreadable(
+            mark in mark(), at in 0..MARK_BYTES, bit in 0..8
         ) {
             prop_assume!(mark != Mark::Unreadable);
             let mut block = mark.block();
@@ -148,18 +149,18 @@ mod tests {
         }
 
         #[test]
-        fn an_active_log_stays_active_whichever_place_is_damaged(
+        fn active_log_stays_active_if_either_block_is_damaged(
             damaged in prop_oneof![Just(Mark::Blank), Just(Mark::Unreadable)]
         ) {
             let epoch = Epoch([7; 16]);
-            let (whole, active) = (Mark::Active(epoch), State::Active(vec![epoch]));
-            prop_assert_eq!(State::of(whole, whole), active.clone());
-            prop_assert_eq!(State::of(damaged, whole), active.clone());
-            prop_assert_eq!(State::of(whole, damaged), active);
+            let (intact, active) = (Mark::Active(epoch), State::Active(vec![epoch]));
+            prop_assert_eq!(State::of(intact, intact), active.clone());
+            prop_assert_eq!(State::of(damaged, intact), active.clone());
+            prop_assert_eq!(State::of(intact, damaged), active);
         }
 
         #[test]
-        fn a_void_log_stays_void_whichever_place_is_damaged_or_still_old(other in mark()) {
+        fn void_log_stays_void_if_either_block_is_damaged_or_old(other in mark()) {
             let epoch = Epoch([7; 16]);
             prop_assume!(!matches!(other, Mark::Active(_)));
             prop_assert_eq!(State::of(Mark::Void(epoch), other), State::Void);
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_neither_place_explains_is_unknown_and_an_old_void_one_is_void() {
+    fn log_without_a_readable_block_is_unknown_and_a_blank_one_is_void() {
         assert_eq!(State::of(Mark::Unreadable, Mark::Unreadable), State::Unknown);
         assert_eq!(State::of(Mark::Unreadable, Mark::Blank), State::Unknown);
         assert_eq!(State::of(Mark::Blank, Mark::Unreadable), State::Void);
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn two_epochs_are_both_needed_where_a_write_was_lost() {
+    fn two_active_epochs_are_both_needed() {
         let (one, other) = (Epoch([1; 16]), Epoch([2; 16]));
         assert_eq!(State::of(Mark::Active(one), Mark::Active(other)), State::Active(vec![one, other]));
         assert_eq!(State::of(Mark::Active(one), Mark::Void(other)), State::Active(vec![one]));

@@ -2,20 +2,20 @@
 //!
 //! ```text
 //!   0   8  "hookrec2"
-//!   8  16  the epoch: records of an earlier use of the file are not taken for current ones
+//!   8  16  the epoch, which distinguishes the records from those of an earlier use of the file
 //!  24  16  the entry's ID
 //!  40   8  length of the entry, little endian, as all numbers are
 //!  48   4  length of the endpoint's name
 //!  52   4  number of the batch in this epoch, from 0
 //!  56   4  records in this batch
-//!  60   4  records in the batch before
+//!  60   4  records in the previous batch
 //!  64  32  SHA-256 of the above, the name and the entry
 //!  96      the endpoint's name, then the entry
 //! ```
 //!
-//! A batch of records begins at a multiple of [`BLOCK`], so that a write never touches a block that
-//! holds what was acknowledged before. Every record carries the size of its batch and of the one before, so a
-//! damaged record is noticed as long as any record of its batch or of the next one is intact.
+//! A batch of records begins at a multiple of [`BLOCK`], so that a write never touches a block with acknowledged
+//! records. Every record contains the size of its batch and of the previous one, so a damaged record is detected if any
+//! record of its batch or of the next one is intact.
 
 use std::collections::BTreeMap;
 
@@ -28,46 +28,46 @@ use crate::policy::Name;
 use crate::spool::draft::Draft;
 
 const MAGIC: &[u8; 8] = b"hookrec2";
-const FACTS: usize = 64;
-const HEAD: usize = 96;
+const FIELDS_BYTES: usize = 64;
+const HEADER_BYTES: usize = 96;
 
 /// The position of a batch in its epoch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Batch {
-    /// From 0.
+    /// The number of the batch, from 0.
     pub(super) number: u32,
-    /// Records in it.
+    /// The records in the batch.
     pub(super) records: u32,
-    /// Records in the batch before; 0 for the first.
+    /// The records in the previous batch; 0 for the first batch.
     pub(super) records_before: u32,
 }
 
-/// What is written in front of an entry.
-pub(super) fn head(epoch: Epoch, batch: Batch, draft: &Draft) -> Vec<u8> {
+/// Encodes the fields in front of an entry, including the endpoint's name.
+pub(super) fn header(epoch: Epoch, batch: Batch, draft: &Draft) -> Vec<u8> {
     let name = draft.endpoint().as_str().as_bytes();
-    let mut head = Vec::with_capacity(HEAD + name.len());
-    head.extend_from_slice(MAGIC);
-    head.extend_from_slice(&epoch.0);
-    head.extend_from_slice(draft.id().as_bytes());
-    // No length in memory needs more than 64 bits, and a name has at most 63 bytes.
-    head.extend_from_slice(&u64::try_from(draft.len()).unwrap_or(u64::MAX).to_le_bytes());
-    head.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
+    let mut header = Vec::with_capacity(HEADER_BYTES + name.len());
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&epoch.0);
+    header.extend_from_slice(draft.id().as_bytes());
+    // A length in memory fits in 64 bits, and a name has at most 63 bytes.
+    header.extend_from_slice(&u64::try_from(draft.len()).unwrap_or(u64::MAX).to_le_bytes());
+    header.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
     for number in [batch.number, batch.records, batch.records_before] {
-        head.extend_from_slice(&number.to_le_bytes());
+        header.extend_from_slice(&number.to_le_bytes());
     }
     let [envelope, payload] = draft.pieces();
-    let digest = digest(&[&head, name, envelope, payload]);
-    head.extend_from_slice(&digest);
-    head.extend_from_slice(name);
-    head
+    let digest = digest(&[&header, name, envelope, payload]);
+    header.extend_from_slice(&digest);
+    header.extend_from_slice(name);
+    header
 }
 
-/// The bytes that a draft takes in a log, without its batch's padding.
+/// The bytes that a draft occupies in a log, without the padding of its batch.
 pub(super) fn size(draft: &Draft) -> usize {
-    HEAD + draft.endpoint().as_str().len() + draft.len()
+    HEADER_BYTES + draft.endpoint().as_str().len() + draft.len()
 }
 
-/// What makes `bytes` a whole number of blocks.
+/// The zeros that extend `bytes` to a multiple of the block size.
 pub(super) fn padding(bytes: usize) -> &'static [u8] {
     &ZEROS[..bytes.next_multiple_of(BLOCK) - bytes]
 }
@@ -84,25 +84,25 @@ pub(super) struct Record<'a> {
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Records<'a> {
     pub(super) intact: Vec<Record<'a>>,
-    /// Records of batches that are followed by another: they were acknowledged. At least this many.
+    /// The least number of damaged records in batches that are followed by another one. They were acknowledged.
     pub(super) damaged: u32,
-    /// Records that the last batch lacks. It may have been torn before it was acknowledged.
+    /// The records missing from the last batch, which may have been torn before it was acknowledged.
     pub(super) incomplete: u32,
 }
 
-/// Finds the records of an epoch. After a damaged one it goes on with the next.
+/// Finds the records of an epoch. Damaged ones are skipped.
 pub(super) fn records(log: &[u8], epoch: Epoch) -> Records<'_> {
     let mut found = Records::default();
-    let mut batches: BTreeMap<u32, Seen> = BTreeMap::new();
+    let mut batches: BTreeMap<u32, BatchCount> = BTreeMap::new();
     let mut at = 0_usize;
     while at < log.len() {
         let Some((record, batch, end)) = parse(log, at, epoch) else {
             at += if log[at..].starts_with(ZEROS) { BLOCK } else { 1 };
             continue;
         };
-        let seen = batches.entry(batch.number).or_default();
-        seen.intact += 1;
-        seen.expected = Some(batch.records);
+        let count = batches.entry(batch.number).or_default();
+        count.intact += 1;
+        count.expected = Some(batch.records);
         if let Some(before) = batch.number.checked_sub(1) {
             batches.entry(before).or_default().expected = Some(batch.records_before);
         }
@@ -111,46 +111,46 @@ pub(super) fn records(log: &[u8], epoch: Epoch) -> Records<'_> {
     }
     let last = batches.last_key_value().map(|(number, _)| *number);
     for number in 0..last.map_or(0, |last| last + 1) {
-        let missing = batches.get(&number).map_or(1, Seen::missing);
+        let missing = batches.get(&number).map_or(1, BatchCount::missing);
         if Some(number) == last { found.incomplete = missing } else { found.damaged += missing }
     }
     found
 }
 
-/// What is known of a batch.
+/// The intact and the expected records of a batch.
 #[derive(Debug, Default)]
-struct Seen {
+struct BatchCount {
     intact: u32,
     expected: Option<u32>,
 }
 
-impl Seen {
+impl BatchCount {
     fn missing(&self) -> u32 {
         self.expected.unwrap_or(0).saturating_sub(self.intact)
     }
 }
 
 fn parse(log: &[u8], start: usize, epoch: Epoch) -> Option<(Record<'_>, Batch, usize)> {
-    let head = log.get(start..start.checked_add(HEAD)?)?;
-    if !head.starts_with(MAGIC) || head[8..24] != epoch.0 {
+    let header = log.get(start..start.checked_add(HEADER_BYTES)?)?;
+    if !header.starts_with(MAGIC) || header[8..24] != epoch.0 {
         return None;
     }
-    let number = |at: usize| Some(u32::from_le_bytes(head[at..at + 4].try_into().ok()?));
-    let length = usize::try_from(u64::from_le_bytes(head[40..48].try_into().ok()?)).ok()?;
-    let name_at = start + HEAD;
+    let number = |at: usize| Some(u32::from_le_bytes(header[at..at + 4].try_into().ok()?));
+    let length = usize::try_from(u64::from_le_bytes(header[40..48].try_into().ok()?)).ok()?;
+    let name_at = start + HEADER_BYTES;
     let entry_at = name_at.checked_add(usize::try_from(number(48)?).ok()?)?;
     let end = entry_at.checked_add(length)?;
     let (name, entry) = (log.get(name_at..entry_at)?, log.get(entry_at..end)?);
-    if head[FACTS..] != digest(&[&head[..FACTS], name, entry]) {
+    if header[FIELDS_BYTES..] != digest(&[&header[..FIELDS_BYTES], name, entry]) {
         return None;
     }
-    let id = EntryId::from_bytes(head[24..40].try_into().ok()?);
+    let id = EntryId::from_bytes(header[24..40].try_into().ok()?);
     let endpoint = std::str::from_utf8(name).ok()?.parse().ok()?;
     let batch = Batch { number: number(52)?, records: number(56)?, records_before: number(60)? };
     Some((Record { id, endpoint, entry }, batch, end))
 }
 
-/// SHA-256 of the pieces, one after the other.
+/// The SHA-256 of the pieces, concatenated.
 pub(super) fn digest(pieces: &[&[u8]]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     pieces.iter().for_each(|piece| context.update(piece));
@@ -166,7 +166,7 @@ mod tests {
 
     const EPOCH: Epoch = Epoch([1; 16]);
 
-    /// Batches of so many records each, as in a log.
+    /// Encodes batches with these numbers of records.
     fn log(epoch: Epoch, sizes: &[usize]) -> (Vec<u8>, Vec<EntryId>) {
         let (mut log, mut ids, mut before) = (Vec::new(), Vec::new(), 0);
         for (number, size) in (0..).zip(sizes) {
@@ -174,7 +174,7 @@ mod tests {
             let batch = Batch { number, records, records_before: before };
             for index in 0..*size {
                 let draft = draft("pix", &vec![b'x'; 100 + index * 4000]);
-                log.extend(head(epoch, batch, &draft));
+                log.extend(header(epoch, batch, &draft));
                 log.extend(draft.pieces().concat());
                 ids.push(draft.id());
             }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_back() {
+    fn written_records_are_read_back() {
         let (log, written) = log(EPOCH, &[1, 3, 2]);
         let found = records(&log, EPOCH);
         assert_eq!((ids(&found), found.damaged, found.incomplete), (written, 0, 0));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_record_costs_no_other_and_is_counted_once_another_batch_follows() {
+    fn damaged_record_affects_no_other_and_is_counted_if_a_batch_follows() {
         let (log, written) = log(EPOCH, &[1, 3, 2]);
         let starts: Vec<_> =
             (0..log.len()).filter(|at| log[*at..].starts_with(MAGIC)).chain([log.len()]).collect();
@@ -221,17 +221,17 @@ mod tests {
     }
 
     #[test]
-    fn whole_batches_that_are_damaged_are_counted_from_what_follows() {
+    fn fully_damaged_batches_are_counted_from_the_next_one() {
         let (mut log, written) = log(EPOCH, &[2, 3, 1, 1]);
         let third = (0..log.len()).filter(|at| log[*at..].starts_with(MAGIC)).nth(5).unwrap();
         log[..third].fill(0);
         let found = records(&log, EPOCH);
-        // Of the first batch nothing is known but that there was one.
+        // The size of the first batch is unknown, so it counts as one record.
         assert_eq!((ids(&found), found.damaged), (written[5..].to_vec(), 3 + 1));
     }
 
     #[test]
-    fn a_torn_last_batch_is_not_counted_as_damaged() {
+    fn torn_last_batch_is_not_counted_as_damaged() {
         let (log, written) = log(EPOCH, &[2, 2]);
         let last = (0..log.len()).rfind(|at| log[*at..].starts_with(MAGIC)).unwrap();
         let found = records(&log[..last + 200], EPOCH);
@@ -242,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn a_record_inside_a_payload_is_not_taken_for_one_of_the_log() {
+    fn record_inside_a_payload_is_not_read_as_a_record() {
         let (forged, _) = log(Epoch([9; 16]), &[1]);
         let draft = draft("pix", &forged);
         let batch = Batch { number: 0, records: 1, records_before: 0 };
-        let mut log = [head(EPOCH, batch, &draft), draft.pieces().concat()].concat();
+        let mut log = [header(EPOCH, batch, &draft), draft.pieces().concat()].concat();
         log[70] ^= 1;
         assert_eq!(records(&log, EPOCH), Records::default());
     }

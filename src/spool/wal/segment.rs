@@ -1,9 +1,9 @@
-//! One log file: created once, filled, and then declared void.
+//! One log file, which is created once, filled, declared void, and filled again.
 //!
 //! ```text
-//! block 0           its state
+//! block 0           the state of the log
 //! block 1 ...       batches of records
-//! the last block    its state once more
+//! the last block    a copy of the state
 //! ```
 
 use std::io::{self, Read as _};
@@ -16,35 +16,35 @@ use super::{SEGMENT_BYTES, previous};
 use crate::envelope::EntryId;
 use crate::spool::draft::Draft;
 use crate::spool::layout::{Access, Layout};
-use crate::spool::volume::{Volume, is_not_ours};
+use crate::spool::volume::{Volume, is_unexpected_file};
 
-/// Where the state is written for the second time.
-const SECOND: usize = SEGMENT_BYTES - BLOCK;
-/// Zeros that are written at once.
+/// The offset of the copy of the state.
+const SECOND_STATE: usize = SEGMENT_BYTES - BLOCK;
+/// The zeros of one write.
 const MANY_ZEROS: &[u8] = &[0; 1 << 16];
 
-/// A log file that is open to be filled.
+/// A log file that is open for appending.
 #[derive(Debug)]
 pub(super) struct Segment<V: Volume> {
     volume: V,
     pub(super) number: usize,
     file: V::File,
     epoch: Epoch,
-    /// Where the next batch begins.
+    /// The offset of the next batch.
     end: usize,
     next: Batch,
 }
 
 impl<V: Volume> Segment<V> {
-    /// Creates a void one, in the place of the file that may be there. All its blocks are written, so that
-    /// filling it does not change the file system's metadata.
+    /// Creates a void log, replacing an existing file. All its blocks are written, so that later appends do not change
+    /// the metadata of the file system.
     pub(super) fn create(volume: &V, layout: &Layout, number: usize) -> io::Result<Self> {
         let draft = layout.draft(EntryId::fresh());
         let made = Self::write_zeros(volume, &draft)
             .and_then(|()| volume.rename(&draft, &layout.wal(number)))
             .and_then(|()| volume.sync_dir(layout.root()));
         if let Err(error) = made {
-            // Whether it exists is not known; tmp is emptied at the next start.
+            // The draft may not exist. The next start empties tmp.
             let _ = volume.remove(&draft);
             return Err(error);
         }
@@ -61,7 +61,7 @@ impl<V: Volume> Segment<V> {
         volume.sync(&file)
     }
 
-    /// Opens the file that is there, if it has the right size, and makes it void.
+    /// Opens an existing file of the right size and makes it void.
     pub(super) fn reopen(volume: &V, layout: &Layout, number: usize) -> io::Result<Self> {
         if volume.facts(&layout.wal(number))?.length != offset(SEGMENT_BYTES)? {
             return Err(io::ErrorKind::InvalidData.into());
@@ -74,33 +74,33 @@ impl<V: Volume> Segment<V> {
 
     fn open(volume: &V, layout: &Layout, number: usize) -> io::Result<Self> {
         let file = volume.open(&layout.wal(number), Access::Private)?;
-        let (epoch, end, next) = Self::unused();
+        let (epoch, end, next) = Self::void_state();
         Ok(Self { volume: volume.clone(), number, file, epoch, end, next })
     }
 
-    fn unused() -> (Epoch, usize, Batch) {
+    fn void_state() -> (Epoch, usize, Batch) {
         (Epoch::fresh(), BLOCK, Batch { number: 0, records: 0, records_before: 0 })
     }
 
-    /// Whether it holds no record.
+    /// Whether it contains no record of the current epoch.
     pub(super) fn is_void(&self) -> bool {
         self.next.number == 0
     }
 
-    /// Whether a batch of so many bytes fits.
+    /// Whether a batch of `bytes` bytes fits.
     pub(super) fn has_room_for(&self, bytes: usize) -> bool {
-        bytes.next_multiple_of(BLOCK) <= SECOND - self.end
+        bytes.next_multiple_of(BLOCK) <= SECOND_STATE - self.end
     }
 
-    /// Writes a batch and makes it durable. After an error it must not be used again.
+    /// Writes a batch and makes it durable. After an error the log must not be used again.
     pub(super) fn append<'a>(&mut self, drafts: impl Iterator<Item = &'a Draft> + Clone) -> io::Result<()> {
         let batch =
             Batch { records: u32::try_from(drafts.clone().count()).map_err(io::Error::other)?, ..self.next };
-        let heads: Vec<_> = drafts.clone().map(|draft| record::head(self.epoch, batch, draft)).collect();
-        let mut pieces: Vec<&[u8]> = Vec::with_capacity(heads.len() * 3 + 2);
-        for (head, draft) in heads.iter().zip(drafts) {
+        let headers: Vec<_> = drafts.clone().map(|draft| record::header(self.epoch, batch, draft)).collect();
+        let mut pieces: Vec<&[u8]> = Vec::with_capacity(headers.len() * 3 + 2);
+        for (header, draft) in headers.iter().zip(drafts) {
             let [envelope, payload] = draft.pieces();
-            pieces.extend([head.as_slice(), envelope, payload]);
+            pieces.extend([header.as_slice(), envelope, payload]);
         }
         let bytes = pieces.iter().map(|piece| piece.len()).sum::<usize>();
         pieces.push(record::padding(bytes));
@@ -111,57 +111,56 @@ impl<V: Volume> Segment<V> {
         Ok(())
     }
 
-    /// Writes a batch; the first one with the state, so that both become durable in one sync.
+    /// Writes a batch. The first one is written with the state, so that one sync makes both durable.
     fn write_batch(&self, pieces: &[&[u8]]) -> io::Result<()> {
         if !self.is_void() {
             return self.volume.write(&self.file, offset(self.end)?, pieces);
         }
         let active = Mark::Active(self.epoch).block();
-        self.volume.write(&self.file, offset(SECOND)?, &[&active])?;
+        self.volume.write(&self.file, offset(SECOND_STATE)?, &[&active])?;
         self.volume.write(&self.file, 0, &[&[active.as_slice()], pieces].concat())
     }
 
-    /// Writes that it is void: what it held is durable without it. Not durable before
-    /// [`Segment::sync_void`].
+    /// Marks the log as void. The mark is not durable before [`Segment::sync_void`].
     pub(super) fn write_void(&mut self) -> io::Result<()> {
         let void = Mark::Void(self.epoch).block();
-        self.volume.write(&self.file, offset(SECOND)?, &[&void])?;
+        self.volume.write(&self.file, offset(SECOND_STATE)?, &[&void])?;
         self.volume.write(&self.file, 0, &[&void])
     }
 
-    /// Makes it durable that it is void; it can be filled again.
+    /// Makes the void mark durable. The log can be filled again.
     pub(super) fn sync_void(&mut self) -> io::Result<()> {
         self.volume.sync(&self.file)?;
-        (self.epoch, self.end, self.next) = Self::unused();
+        (self.epoch, self.end, self.next) = Self::void_state();
         Ok(())
     }
 }
 
-/// Why a log cannot be used, now or later.
+/// Why a log cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// It was written by a later release, or both places of its state are damaged.
+    /// It was written by a later release, or both copies of its state are damaged.
     #[error(
-        "the write-ahead log `{}` has a version that this release does not know, so it may hold entries that are nowhere else; \
-         start the release that wrote it, or move the file away if you are sure that it is not needed", .0.display()
+        "the write-ahead log `{}` has a version that this release does not support, so it may hold entries that are nowhere else; \
+        start the release that wrote it, or move the file away if you are sure that it is not needed", .0.display()
     )]
     Unknown(PathBuf),
     /// The file system returned an error.
     #[error("cannot read the write-ahead log `{}`", path.display())]
     Io {
-        /// The log.
+        /// The path of the log.
         path: PathBuf,
-        /// What the file system returned.
+        /// The error of the file system.
         source: io::Error,
     },
 }
 
 impl LogError {
-    /// Whether trying again would find the same.
+    /// Whether a retry would fail in the same way.
     pub(super) fn is_permanent(&self) -> bool {
         match self {
             Self::Unknown(_) => true,
-            Self::Io { source, .. } => is_not_ours(source),
+            Self::Io { source, .. } => is_unexpected_file(source),
         }
     }
 
@@ -170,22 +169,22 @@ impl LogError {
     }
 }
 
-/// What a log file holds.
+/// The content of a log file.
 #[derive(Debug)]
 pub(super) struct SegmentContents {
     bytes: Vec<u8>,
-    form: Form,
+    format: Format,
 }
 
 #[derive(Debug)]
-enum Form {
+enum Format {
     Void,
     Current(Vec<Epoch>),
     Previous,
 }
 
 impl SegmentContents {
-    /// Reads a log; one that does not exist is void.
+    /// Reads a log. A log that does not exist is void.
     pub(super) fn read<V: Volume>(volume: &V, layout: &Layout, number: usize) -> Result<Self, LogError> {
         let path = layout.wal(number);
         let mut bytes = Vec::new();
@@ -196,29 +195,29 @@ impl SegmentContents {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(LogError::Io { path, source }),
         }
-        let form = Self::form(&bytes).ok_or(LogError::Unknown(path))?;
-        Ok(Self { bytes, form })
+        let format = Self::format(&bytes).ok_or(LogError::Unknown(path))?;
+        Ok(Self { bytes, format })
     }
 
-    fn form(bytes: &[u8]) -> Option<Form> {
+    fn format(bytes: &[u8]) -> Option<Format> {
         if previous::is_active(bytes) {
-            return Some(Form::Previous);
+            return Some(Format::Previous);
         }
         let first = bytes.get(..BLOCK).unwrap_or(bytes);
-        let second = bytes.get(SECOND..SEGMENT_BYTES).unwrap_or_default();
+        let second = bytes.get(SECOND_STATE..SEGMENT_BYTES).unwrap_or_default();
         match State::of(Mark::parse(first), Mark::parse(second)) {
-            State::Active(epochs) => Some(Form::Current(epochs)),
-            State::Void => Some(Form::Void),
+            State::Active(epochs) => Some(Format::Current(epochs)),
+            State::Void => Some(Format::Void),
             State::Unknown => None,
         }
     }
 
     /// The records that may be needed.
     pub(super) fn records(&self) -> Records<'_> {
-        match &self.form {
-            Form::Void => Records::default(),
-            Form::Previous => Records { intact: self.of_previous(), ..Records::default() },
-            Form::Current(epochs) => {
+        match &self.format {
+            Format::Void => Records::default(),
+            Format::Previous => Records { intact: self.previous_records(), ..Records::default() },
+            Format::Current(epochs) => {
                 let mut all = Records::default();
                 for found in epochs.iter().map(|epoch| records(&self.bytes, *epoch)) {
                     all.intact.extend(found.intact);
@@ -230,7 +229,7 @@ impl SegmentContents {
         }
     }
 
-    fn of_previous(&self) -> Vec<Record<'_>> {
+    fn previous_records(&self) -> Vec<Record<'_>> {
         previous::records(&self.bytes)
     }
 }

@@ -1,4 +1,4 @@
-//! Logs of other releases.
+//! Tests with logs of other releases and with damaged state blocks.
 
 use std::path::PathBuf;
 
@@ -13,13 +13,13 @@ fn layout() -> Layout {
     Layout::new("/spool".into())
 }
 
-/// A spool whose first log holds these bytes.
+/// Returns a spool whose first log contains these bytes.
 fn spool(mut log: Vec<u8>) -> Sim {
     log.resize(SEGMENT_BYTES, 0);
     let mut contents = Contents::default();
     contents.names.insert(layout().wal(0), 0);
     contents.write(0, 0, &log);
-    Sim::holding(contents, true)
+    Sim::with_contents(contents, true)
 }
 
 fn log(sim: &Sim) -> Vec<u8> {
@@ -32,7 +32,7 @@ fn names(sim: &Sim) -> Vec<PathBuf> {
 }
 
 #[test]
-fn entries_of_a_log_of_the_previous_release_are_restored_and_the_log_is_left_void_for_it() {
+fn entries_in_a_log_of_the_previous_release_are_restored_and_it_reads_the_log_as_void() {
     let drafts: Vec<_> = (0..3_u8).map(|number| draft("pix", &[number; 900])).collect();
     let sim = spool(batch([1; 16], &drafts));
     let mut wal = Wal::start(&sim, &layout(), CheckpointThread::start).expect("a log").expect("a log");
@@ -42,13 +42,13 @@ fn entries_of_a_log_of_the_previous_release_are_restored_and_the_log_is_left_voi
     expected.sort();
     assert_eq!(names(&sim), expected);
     wal.close();
-    // The previous release takes a log for void unless it begins with this.
+    // To the previous release, a log that does not begin with this is void.
     assert!(!log(&sim).starts_with(b"hookspl1"));
     assert_eq!(log(&sim).len(), SEGMENT_BYTES);
 }
 
 #[test]
-fn a_void_log_of_the_previous_release_restores_nothing() {
+fn void_log_of_the_previous_release_restores_nothing() {
     let old = batch([1; 16], &[draft("pix", b"{}")]);
     let sim = spool([vec![0; BLOCK], old].concat());
     let mut wal = Wal::start(&sim, &layout(), CheckpointThread::start).expect("a log").expect("a log");
@@ -57,7 +57,7 @@ fn a_void_log_of_the_previous_release_restores_nothing() {
 }
 
 #[test]
-fn a_log_of_an_unknown_version_is_neither_read_nor_written() {
+fn log_with_an_unknown_version_is_left_unchanged() {
     let mut later = vec![b'3'; BLOCK];
     later.extend(batch([1; 16], &[draft("pix", b"{}")]));
     let sim = spool(later);
@@ -68,10 +68,10 @@ fn a_log_of_an_unknown_version_is_neither_read_nor_written() {
 }
 
 #[test]
-fn both_places_of_the_state_protect_each_other_and_a_void_log_stays_void() {
+fn log_state_survives_damage_to_either_copy() {
     for place in [0, SEGMENT_BYTES - BLOCK] {
         for is_void in [false, true] {
-            let sim = Sim::holding(Contents::default(), true);
+            let sim = Sim::with_contents(Contents::default(), true);
             let mut wal =
                 Wal::start(&sim, &layout(), CheckpointThread::start).expect("a log").expect("a log");
             wal.repair().expect("new logs");
@@ -88,7 +88,7 @@ fn both_places_of_the_state_protect_each_other_and_a_void_log_stays_void() {
             bytes[place + 17] ^= 4;
             contents.names.insert(layout().wal(number), 0);
             contents.write(0, 0, &bytes);
-            let sim = Sim::holding(contents, true);
+            let sim = Sim::with_contents(contents, true);
             let mut wal =
                 Wal::start(&sim, &layout(), CheckpointThread::start).expect("a log").expect("a log");
             assert_eq!(wal.repair().expect("restored"), usize::from(!is_void), "{place} {is_void}");

@@ -1,0 +1,91 @@
+//! Every key of webhooks.toml: the only list of them.
+//!
+//! The reader takes defaults and bounds from here, and so do the hints about unknown keys, webhooks.toml(5), the
+//! list of settings that take a restart, and the test of the distributed file.
+
+mod tables;
+
+pub use tables::*;
+
+/// A table of webhooks.toml.
+#[derive(Debug)]
+pub struct TableSchema {
+    /// The name as it is written, `[server]`.
+    pub name: &'static str,
+    /// The keys that work in this version.
+    pub keys: &'static [Key],
+    /// Keys of a later version, each with the reason why it is an error until then.
+    pub later: &'static [(&'static str, &'static str)],
+}
+
+/// A key of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The name.
+    pub name: &'static str,
+    /// The kind of value, in words.
+    pub kind: &'static str,
+    /// What applies if the key is missing.
+    pub default: Fallback,
+    /// The reason for the default, in a sentence.
+    pub reason: &'static str,
+    /// The smallest and the largest value, as they are written.
+    pub range: Option<(&'static str, &'static str)>,
+    /// A value, as it is written.
+    pub example: &'static str,
+    /// What the key does, in a sentence.
+    pub summary: &'static str,
+    /// Whether a change takes effect only after a restart.
+    pub needs_restart: bool,
+}
+
+/// What applies if a key is missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fallback {
+    /// Nothing: the key is required.
+    Required,
+    /// This value, as it is written.
+    Value(&'static str),
+    /// No value, which has this meaning.
+    Absent(&'static str),
+}
+
+use Fallback::{Absent, Required, Value};
+
+const fn key(name: &'static str, kind: &'static str, default: Fallback, summary: &'static str) -> Key {
+    let example = match default {
+        Value(value) => value,
+        Required | Absent(_) => "…",
+    };
+    Key { name, kind, default, reason: "", range: None, example, summary, needs_restart: false }
+}
+
+impl Key {
+    const fn because(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
+    }
+
+    const fn example(self, example: &'static str) -> Self {
+        Self { example, ..self }
+    }
+
+    const fn range(self, min: &'static str, max: &'static str) -> Self {
+        Self { range: Some((min, max)), ..self }
+    }
+
+    const fn needs_restart(self) -> Self {
+        Self { needs_restart: true, ..self }
+    }
+}
+
+impl TableSchema {
+    /// The key of this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The names of the keys that work in this version.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.keys.iter().map(|key| key.name)
+    }
+}
