@@ -63,7 +63,7 @@ fn the_status_page_tells_what_is_served_what_waits_and_who_was_refused() {
         "0 done, 0 failed, 1 new, 0 taken",
         "  rule  from 127.0.0.1:",
         "CN=nobody",
-        "to let it in: sender `bank`: cn = [\"client\", \"nobody\"]",
+        "to admit it: sender `bank`: cn = [\"client\", \"nobody\"]",
     ] {
         assert!(page.contains(line), "`{line}` is not in\n{page}");
     }

@@ -125,7 +125,7 @@ fn what_is_not_tls_or_says_nothing_is_no_refusal() {
     // protocol_version, as an alert of its own record (RFC 8446, 6.2).
     let (code, said, _) = at(b"\x15\x03\x03\x00\x02\x02\x46");
     assert_eq!(code, Some(1));
-    assert!(said.contains("the server speaks neither TLS 1.2 nor TLS 1.3"), "{said}");
+    assert!(said.contains("the server supports neither TLS 1.2 nor TLS 1.3"), "{said}");
 }
 
 #[test]

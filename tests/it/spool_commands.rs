@@ -91,9 +91,9 @@ fn an_entry_goes_through_the_queues() {
     ok(&world, &["take", &ids[1], &ids[2]]);
     ok(&world, &["fail", &ids[1], &ids[2]]);
     assert_eq!((queue(&world, "done"), queue(&world, "failed")), (ids[..1].to_vec(), ids[1..].to_vec()));
-    assert_eq!(ok(&world, &["requeue", "--queue", "failed", "--older", "1h"]), "0 put back into `new`\n");
+    assert_eq!(ok(&world, &["requeue", "--queue", "failed", "--older", "1h"]), "0 returned to `new`\n");
     ok(&world, &["requeue", &ids[1]]);
-    assert_eq!(ok(&world, &["requeue", "--queue", "failed", "--endpoint", "pix"]), "1 put back into `new`\n");
+    assert_eq!(ok(&world, &["requeue", "--queue", "failed", "--endpoint", "pix"]), "1 returned to `new`\n");
     assert_eq!(queue(&world, "new"), ids[1..]);
     assert_eq!(ok(&world, &["purge", "--queue", "done", "--older", "1d"]), "0 removed from `done`\n");
     assert_eq!(ok(&world, &["purge", "--queue", "done", "--older", "0s"]), "1 removed from `done`\n");
@@ -153,14 +153,14 @@ fn what_is_not_whole_is_set_aside_and_never_lost() {
     assert!(of(&ids[1])["moved_to"].as_str().unwrap().contains("/corrupt/"), "its consumer has no lease");
     assert!(
         String::from_utf8_lossy(&output.stderr)
-            .contains("is not whole: its payload has 4 bytes, and its envelope says 5")
+            .contains("is not intact: its payload has 4 bytes, and its envelope says 5")
     );
     assert_eq!(fs::read_dir(world.path("spool/corrupt")).unwrap().count(), 4);
     assert_eq!(
         fs::read_to_string(world.path(&format!("spool/corrupt/{}.hook", ids[2]))).unwrap(),
         "was there"
     );
-    assert_eq!(ok(&world, &["verify"]), "1 whole, 0 not\n");
+    assert_eq!(ok(&world, &["verify"]), "1 intact, 0 not intact\n");
 }
 
 #[test]
