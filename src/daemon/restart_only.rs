@@ -1,9 +1,9 @@
-//! Settings that a reload cannot change, because sockets stay bound and the spool stays open.
+//! The settings that a reload cannot change, because sockets stay bound and the spool stays open.
 
 use crate::config::Settings;
 use crate::{admin, logging, sandbox, server, spool};
 
-/// The values of these settings at the start.
+/// The values that these settings had at the start.
 #[derive(Clone, Debug)]
 pub(super) struct RestartOnly {
     server: server::Settings,
@@ -35,6 +35,6 @@ impl RestartOnly {
             ("[sandbox]", self.sandbox != settings.sandbox),
         ];
         let waiting = changed.iter().filter(|(_, changed)| *changed);
-        waiting.map(|(key, _)| format!("`{key}` has changed, which takes a restart")).collect()
+        waiting.map(|(key, _)| format!("`{key}` has changed, which requires a restart")).collect()
     }
 }

@@ -21,8 +21,8 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// Stores a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to log
-    /// it: an unknown peer must not be able to fill the log.
+    /// Stores a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to
+    /// log it: an unknown peer must not be able to fill the log.
     pub fn record_refusal(&self, refused: RefusedHandshake, now: Instant) -> bool {
         let may_log = self.may_log(refused.reason, !refused.vouched.is_empty(), now);
         let mut ring = lock(&self.refused);

@@ -58,7 +58,7 @@ fn an_entry_whose_path_could_not_be_printed_returns_to_new() {
             assert_eq!(output.status.code(), Some(74), "{gone} {args}: {said}");
             assert_eq!((files(&world, "new"), files(&world, "taken")), (3, 0), "{gone} {args}");
             let expected =
-                if gone == ">&-" { "cannot write to standard output: it is closed" } else { "back in `new`" };
+                if gone == ">&-" { "cannot write to standard output: it is closed" } else { "returned to `new`" };
             assert!(said.contains(expected), "{gone} {args}: {said}");
         }
     }

@@ -61,7 +61,7 @@ fn it_says_what_does_not_hold() {
     assert!(said(&unknown).contains("access_denied"), "{unknown:?}");
     let nowhere = probe(&world, &daemon.url("/nowhere"), "client", &[]);
     assert_eq!(nowhere.status.code(), Some(1));
-    assert!(said(&nowhere).contains("404 Not Found: there is no endpoint"), "{nowhere:?}");
+    assert!(said(&nowhere).contains("404 Not Found: no endpoint has this URL"), "{nowhere:?}");
     assert_eq!(probe(&world, "https://127.0.0.1:1/", "client", &[]).status.code(), Some(69));
     assert_eq!(world.run(&["probe", &daemon.url("/"), "--ca", "certs/root-ca.pem"]).status.code(), Some(64));
 }
@@ -88,11 +88,11 @@ fn a_server_that_asks_and_does_not_check_fails() {
     };
     let (code, said) = at(0);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("answered 200 OK: it does not insist on a certificate"), "{said}");
+    assert!(said.contains("answered 200 OK: the server does not require a certificate"), "{said}");
     assert!(said.contains("refused, in HTTP: 400 Bad Request"), "{said}");
     let (code, said) = at(1);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("answered 200 OK: it takes a certificate of any CA"), "{said}");
+    assert!(said.contains("answered 200 OK: the server accepts certificates of any CA"), "{said}");
     let (code, said) = at(2);
     assert_eq!(code, Some(0), "{said}");
 }
@@ -121,7 +121,7 @@ fn what_is_not_tls_or_says_nothing_is_no_refusal() {
     assert_eq!(code, Some(69), "{why}");
     let (code, said, _) = at(b"");
     assert_eq!(code, Some(1));
-    assert_eq!(said.matches("that is no refusal").count(), 4, "{said}");
+    assert_eq!(said.matches("so this is not a refusal").count(), 4, "{said}");
     // protocol_version, as an alert of its own record (RFC 8446, 6.2).
     let (code, said, _) = at(b"\x15\x03\x03\x00\x02\x02\x46");
     assert_eq!(code, Some(1));

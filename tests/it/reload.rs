@@ -280,10 +280,10 @@ fn whoever_asks_is_told_what_became_of_it() {
     edit(&world, "listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:1\"]");
     let (code, said) = reload();
     assert_eq!(code, 0);
-    assert!(said.contains("`[server] listen` has changed, which takes a restart"), "{said}");
+    assert!(said.contains("`[server] listen` has changed, which requires a restart"), "{said}");
     let (_, said) = reload();
-    assert!(said.contains("takes a restart") && said.contains("unchanged"), "it still waits: {said}");
-    assert!(status(&daemon)["degraded"].to_string().contains("takes a restart"));
+    assert!(said.contains("requires a restart") && said.contains("unchanged"), "it still waits: {said}");
+    assert!(status(&daemon)["degraded"].to_string().contains("requires a restart"));
     daemon.signal("-HUP");
     daemon.logged("SIGHUP received; reloading", |_| true);
     assert!(delivers(&world, &daemon, "client", "/webhooks/pix"));
