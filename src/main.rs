@@ -16,7 +16,7 @@ fn main() -> ExitCode {
             let shown = without_secrets(&text);
             // A closed pipe is no error: nobody reads the message.
             let _ = if shown == text { asked.print() } else { writeln!(anstream::stderr(), "{shown}") };
-            return if asked.use_stderr() { Exit::Usage } else { Exit::Fine }.into();
+            return if asked.use_stderr() { Exit::Usage } else { Exit::Success }.into();
         }
     };
     match hookspool::cli::run(&args) {

@@ -1,36 +1,36 @@
-//! Keeps private keys and shared secrets out of messages. A message may quote what it read (a path, a line of
-//! webhooks.toml, an argument), and people paste keys in the wrong places.
+//! Removes private keys and shared secrets from messages. A message may quote a path, a line of webhooks.toml or an
+//! argument, and people paste keys in the wrong places.
 //!
 //! A key is recognized by its randomness: in base64 and in hex, upper case, lower case and digits alternate far
 //! more often than in names, paths and sentences.
 
 use std::collections::{BTreeSet, VecDeque};
 
-/// What is shown instead of a text that may be a private key.
+/// The text that is shown instead of one that may be a private key.
 pub const NOT_SHOWN: &str = "(not shown: this may be a private key or another secret)";
 
-/// Characters that are examined together. Half of the shortest key, Ed25519 in PKCS#8 (64 characters of base64).
+/// The number of characters in a window: half of the shortest key, Ed25519 in PKCS#8 (64 characters of base64).
 const WINDOW: usize = 32;
-/// From this many changes of class on, a window is random. Base64 has 19 on average, hex 14, a list of cipher
-/// suites 9, a sentence 3.
+/// A window with at least this number of changes of class is random. Base64 has 19 on average, hex 14, a list of
+/// cipher suites 9, a sentence 3.
 const CHANGES_MIN: usize = 12;
-/// Digits of hex in a row that may be a key. Some keys have fewer changes than [`CHANGES_MIN`].
+/// This number of consecutive hex digits may be a key. Some keys have fewer changes than [`CHANGES_MIN`].
 const HEX_MIN: usize = 32;
-/// Numbers below 256 in a row that may be the bytes of a key.
+/// This number of consecutive numbers below 256 may be the bytes of a key.
 const BYTES_MIN: usize = 12;
-/// The length of an entry's ID, a UUID.
+/// The length of an entry's ID, which is a UUID.
 const ID_CHARS: usize = 36;
-/// A BEGIN line that is longer has something of the block in it.
+/// A longer BEGIN line contains a part of the block.
 const BEGIN_LINE_MAX: usize = 48;
 const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
-/// The key of webhooks.toml whose value people write where the name of a file belongs.
+/// The key of webhooks.toml that may contain a secret instead of the path of its file.
 const SECRET_KEY: &str = "query_secret";
 /// The keys whose values are digests, which look like keys in hex.
 const DIGEST_KEYS: [&str; 2] = ["sha256", "spki_sha256"];
 
-/// The text up to its first quotation mark if it may contain a private key, and up to a query if it contains one;
-/// else all of it.
+/// The text up to its first quotation mark if it may contain a private key, up to the query if it contains one, and
+/// otherwise all of it.
 pub fn without_secrets(text: &str) -> String {
     let end = match query(text) {
         _ if is_secret(text) => text.find(['`', '"', '\'']).map_or(0, |mark| mark + 1),
@@ -40,16 +40,16 @@ pub fn without_secrets(text: &str) -> String {
     format!("{}{NOT_SHOWN}", text.get(..end).unwrap_or_default())
 }
 
-/// The lines of a text, from 1, that may be part of a private key or contain another secret.
+/// The numbers of the lines of a text, from 1, that may be part of a private key or contain another secret.
 #[derive(Debug, Default)]
 pub struct SecretLines {
     lines: BTreeSet<usize>,
-    /// The first line that cannot be anything else than PEM or the text of a key.
+    /// The first line that is certainly PEM or the text of a key.
     pub first: Option<usize>,
 }
 
 impl SecretLines {
-    /// Finds the lines of PEM blocks, lines and consecutive lines of random text, and those of a `query_secret`.
+    /// Finds the lines of PEM blocks, of random text and of a `query_secret`.
     pub fn of(text: &str) -> Self {
         let mut found = Self::default();
         let (mut in_block, mut in_secret, mut group) = (false, false, Group::default());
@@ -67,11 +67,11 @@ impl SecretLines {
                 found.lines.insert(number);
             }
             in_block = begin.map_or(in_block, |_| true) && !begin.unwrap_or(line).contains(END);
-            if !group.takes(line) {
-                std::mem::take(&mut group).into_lines(number, &mut found);
+            if !group.accepts(line) {
+                std::mem::take(&mut group).add_to(number, &mut found);
             }
         }
-        group.into_lines(text.lines().count() + 1, &mut found);
+        group.add_to(text.lines().count() + 1, &mut found);
         found
     }
 
@@ -81,7 +81,7 @@ impl SecretLines {
     }
 }
 
-/// Where the query of a URL or a path begins, which may be a secret: `?hmac=…`.
+/// The position of a query such as `?hmac=…` in a URL or path, which may be a secret.
 fn query(text: &str) -> Option<usize> {
     let is_query = |at: usize| {
         let rest = text.get(at + 1..).unwrap_or_default();
@@ -96,30 +96,30 @@ fn is_digest(line: &str) -> bool {
     DIGEST_KEYS.contains(&key)
 }
 
-/// Consecutive lines in which a key may be written: base64, numbers and what separates them.
+/// Consecutive lines that may contain a key: base64, numbers and separators.
 #[derive(Debug, Default)]
 struct Group {
     text: String,
     lines: usize,
-    /// Whether there is nothing but base64.
+    /// Whether all characters are base64.
     is_base64: bool,
 }
 
 impl Group {
-    fn takes(&mut self, line: &str) -> bool {
+    fn accepts(&mut self, line: &str) -> bool {
         let line = line.trim();
-        let takes = !line.is_empty() && line.chars().all(|c| is_base64(c) || is_separator(c));
-        if takes {
+        let accepts = !line.is_empty() && line.chars().all(|c| is_base64(c) || is_separator(c));
+        if accepts {
             self.is_base64 = (self.lines == 0 || self.is_base64) && line.chars().all(is_base64);
             self.text.push_str(line);
             self.text.push(' ');
             self.lines += 1;
         }
-        takes
+        accepts
     }
 
-    /// Keeps the lines before `end` that the group consists of, if they may be a key.
-    fn into_lines(self, end: usize, found: &mut SecretLines) {
+    /// Adds the lines of the group, which ends before the line `end`, if they may be a key.
+    fn add_to(self, end: usize, found: &mut SecretLines) {
         if self.lines > 1 && is_secret(&self.text) {
             let first = end - self.lines;
             found.lines.extend(first..end);
@@ -132,30 +132,30 @@ impl Group {
 
 /// Whether a text may contain a private key.
 fn is_secret(text: &str) -> bool {
-    // In a string, line breaks are escaped.
+    // Line breaks in a quoted string are escaped.
     let text = text.replace("\\n", " ").replace("\\r", " ");
     is_random(&text) || is_list_of_bytes(&text)
 }
 
-/// Whether there is a window with many changes of class, or a long row of hex. Separators do not count, and the
-/// ID of an entry is no secret.
+/// Whether a text contains a window with many changes of class, or a long sequence of hex digits. Separators do not
+/// count, and the ID of an entry is not a secret.
 fn is_random(text: &str) -> bool {
-    let mut row = Row::default();
+    let mut sequence = Sequence::default();
     let (mut rest, mut word) = (text, 0);
     while let Some(c) = rest.chars().next() {
         if word == 0 && starts_with_id(rest) {
-            row = Row::default();
+            sequence = Sequence::default();
             rest = rest.get(ID_CHARS..).unwrap_or_default();
             continue;
         }
         let class = Class::of(c);
         match class {
-            Some(class) => row.push(class, c),
-            // A colon separates the bytes of a dump, and it occurs in addresses.
+            Some(class) => sequence.push(class, c),
+            // A colon separates the bytes of a dump, but it also occurs in addresses.
             None if is_separator(c) && (c != ':' || word == 2) => {}
-            None => row = Row::default(),
+            None => sequence = Sequence::default(),
         }
-        if row.is_random() {
+        if sequence.is_random() {
             return true;
         }
         word = if class.is_some() { word + 1 } else { 0 };
@@ -164,16 +164,16 @@ fn is_random(text: &str) -> bool {
     false
 }
 
-/// The last letters and digits of a text, without separators.
+/// The latest letters and digits of a text, without separators.
 #[derive(Debug, Default)]
-struct Row {
+struct Sequence {
     window: VecDeque<Class>,
-    /// The last digits in a row that may be hex, and whether there are letters among them.
+    /// The number of consecutive hex digits at the end, and whether they include letters.
     hex: usize,
     has_letters: bool,
 }
 
-impl Row {
+impl Sequence {
     fn push(&mut self, class: Class, c: char) {
         self.window.push_back(class);
         if self.window.len() > WINDOW {
@@ -208,7 +208,7 @@ impl Class {
     }
 }
 
-/// Whether there is a list of bytes, as debuggers and JSON write them: `48, 46, 2` or `0x30, 0x2e`.
+/// Whether a text contains a list of bytes in the notation of debuggers or JSON: `48, 46, 2` or `0x30, 0x2e`.
 fn is_list_of_bytes(text: &str) -> bool {
     let mut row = 0;
     text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).any(|word| {
@@ -226,8 +226,7 @@ fn is_base64(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_')
 }
 
-/// Characters between the groups in which a key may be written, and those of base64 that are neither letters nor
-/// digits.
+/// Whether a character may separate the groups of a key, or is a character of base64 other than a letter or digit.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ':' | '"' | '\'' | '|' | '>' | '+' | '/' | '=' | '-' | '_')
 }
@@ -244,7 +243,7 @@ mod tests {
     const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIDyV1x1jNSJPyu1wX6X9oAbcDeFgHiJkLmNoPqRsTuVw";
 
     #[test]
-    fn a_key_in_a_message_ends_it() {
+    fn a_message_is_cut_before_a_key() {
         let message = format!("there is no file `/etc/{KEY}`, nor `x`");
         assert_eq!(without_secrets(&message), format!("there is no file `{NOT_SHOWN}"));
         assert_eq!(without_secrets(KEY), NOT_SHOWN);
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_names_digests_of_lists_and_sentences_are_shown() {
+    fn paths_names_dates_and_sentences_are_shown() {
         for plain in [
             "there is no file `/etc/hookspool/certs/Efi2/producao/webhook/cadeia/completa/raiz.pem`",
             "did you mean `path`? as in `path = \"/pix\"`",
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_a_block_and_of_bare_base64_are_secret() {
+    fn the_lines_of_pem_blocks_and_of_bare_base64_are_secret() {
         let short: String =
             KEY.as_bytes().chunks(16).map(|line| String::from_utf8_lossy(line) + "\n").collect();
         let text = format!(
@@ -299,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_key_is_not_shown_in_any_writing() {
+    fn a_random_key_is_not_shown_in_any_notation() {
         for seed in 0..1_000_u32 {
             let bytes = digest(&SHA384, &seed.to_be_bytes());
             let bytes = bytes.as_ref();
@@ -309,14 +308,14 @@ mod tests {
                 hex
             });
             let numbers: Vec<_> = bytes.iter().map(u8::to_string).collect();
-            let mut writings =
+            let mut notations =
                 vec![base64.clone(), url, hex.clone(), hex.to_uppercase(), hex[..64].to_owned()];
-            writings.extend([numbers.join(", "), numbers.join(" "), grouped(&hex, 2, ":")]);
+            notations.extend([numbers.join(", "), numbers.join(" "), grouped(&hex, 2, ":")]);
             for separator in [" ", ", ", "\\n", "\n", "\" \"", "/"] {
-                writings.push(grouped(&base64, 4, separator));
-                writings.push(grouped(&hex, 16, separator));
+                notations.push(grouped(&base64, 4, separator));
+                notations.push(grouped(&hex, 16, separator));
             }
-            for text in writings {
+            for text in notations {
                 let shown = without_secrets(&format!("no file `/etc/{text}`"));
                 assert_eq!(shown, format!("no file `{NOT_SHOWN}"));
             }

@@ -1,7 +1,7 @@
 //! Enforces the architecture: a module uses only modules of lower layers.
 //!
-//! The layers are the groups of `pub mod` lines in `src/lib.rs`, and inside a directory the order
-//! of the lines in its `mod.rs`. There is no second list.
+//! The layers are the groups of `pub mod` lines in `src/lib.rs`; inside a directory, the order of the lines in its
+//! `mod.rs` counts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
 
 #[path = "layers/documents.rs"]
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use source::{Tree, code, modules, tree};
 
-/// Texts that only certain files may contain.
+/// Names that only certain files may contain.
 const OWNERS: &[(&str, &[&str])] = &[
     ("warp::", &["server/routes.rs"]),
     ("toml::", &["config/raw.rs"]),
@@ -30,7 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("listenfd::", &["systemd/activation.rs"]),
 ];
 
-/// What follows each `prefix` in a line: `crate::a::b` and `crate::{a, b}` alike.
+/// The names after each `prefix` in a line, for `crate::a::b` and `crate::{a, b}`.
 fn named_after(line: &str, prefix: &str) -> Vec<String> {
     let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     line.match_indices(prefix)
@@ -44,7 +44,7 @@ fn named_after(line: &str, prefix: &str) -> Vec<String> {
         .collect()
 }
 
-/// Everything that leans the wrong way, as `path:line: what leans on what`.
+/// All uses in the wrong direction, with path and line.
 fn faults(tree: &Tree) -> Vec<String> {
     let layers: BTreeMap<_, _> = modules(&tree["lib.rs"]).into_iter().collect();
     let mut faults = Vec::new();
@@ -57,7 +57,7 @@ fn faults(tree: &Tree) -> Vec<String> {
         for (line, code) in code(text) {
             for used in named_after(code, "crate::") {
                 if layers.get(&used).is_some_and(|layer| used != own && layer >= own_layer) {
-                    faults.push(format!("{path}:{line}: `{own}` leans on `{used}`, which is not below it"));
+                    faults.push(format!("{path}:{line}: `{own}` uses `{used}`, which is not below it"));
                 }
             }
         }
@@ -66,7 +66,7 @@ fn faults(tree: &Tree) -> Vec<String> {
     faults
 }
 
-/// Inside a directory a file uses only what its `mod.rs` names earlier.
+/// Uses of modules whose line in the directory's `mod.rs` comes later.
 fn faults_inside(tree: &Tree, path: &str, text: &str) -> Vec<String> {
     let Some((folder, file)) = path.rsplit_once('/') else { return Vec::new() };
     let Some(map) = tree.get(&format!("{folder}/mod.rs")) else { return Vec::new() };
@@ -81,7 +81,7 @@ fn faults_inside(tree: &Tree, path: &str, text: &str) -> Vec<String> {
                 .into_iter()
                 .filter(|used| place(used).is_some_and(|place| place > own))
                 .map(move |used| {
-                    format!("{path}:{line}: leans on `{used}`, which comes later in {folder}/mod.rs")
+                    format!("{path}:{line}: uses `{used}`, which comes later in {folder}/mod.rs")
                 })
                 .collect::<Vec<_>>()
         })
@@ -95,27 +95,27 @@ fn a_module_uses_only_lower_layers() {
 }
 
 #[test]
-fn every_file_says_what_it_is_and_holds_one_idea() {
+fn every_file_has_a_module_comment_and_at_most_450_lines() {
     for (path, text) in tree() {
-        assert!(text.starts_with("//!"), "{path} does not begin with what it is");
-        assert!(text.lines().count() <= 450, "{path} is too long for one idea");
+        assert!(text.starts_with("//!"), "{path} does not begin with a module comment");
+        assert!(text.lines().count() <= 450, "{path} has more than 450 lines");
     }
 }
 
 #[test]
-fn what_has_one_owner_is_named_nowhere_else() {
+fn restricted_names_occur_only_in_their_files() {
     for (path, text) in tree() {
         for (name, owners) in OWNERS {
             let found = code(&text).find(|(_, line)| line.contains(name));
             if let (Some((line, _)), false) = (found, owners.contains(&path.as_str())) {
-                panic!("{path}:{line}: `{name}` is for {owners:?} alone");
+                panic!("{path}:{line}: only {owners:?} may use `{name}`");
             }
         }
     }
 }
 
 #[test]
-fn planted_faults_are_found() {
+fn uses_in_the_wrong_direction_are_detected() {
     let plant = |path: &str, line: &str| {
         let mut tree = Tree::from([
             (
@@ -137,7 +137,7 @@ fn planted_faults_are_found() {
     assert_eq!(plant("policy.rs", "use crate::{clock, spool};").len(), 1, "in a list");
     assert_eq!(plant("policy.rs", "fn f() { crate::spool::open() }").len(), 1, "without a use");
     assert_eq!(plant("spool/layout.rs", "use super::commit::Receipt;").len(), 1, "later in its directory");
-    assert_eq!(plant("spool/layout.rs", "use crate::spool::commit::Receipt;").len(), 1, "by the long way");
-    assert_eq!(plant("stray.rs", "//! x").len(), 1, "on no layer");
-    assert!(plant("clock.rs", "// crate::policy::Peer").is_empty(), "a comment leans on nothing");
+    assert_eq!(plant("spool/layout.rs", "use crate::spool::commit::Receipt;").len(), 1, "with the full path");
+    assert_eq!(plant("stray.rs", "//! x").len(), 1, "in no layer");
+    assert!(plant("clock.rs", "// crate::policy::Peer").is_empty(), "a comment is not a use");
 }

@@ -1,6 +1,6 @@
-//! Every log message of the program, in a list, so that a change is noticed. Operators search and filter by these texts.
+//! Compares all log messages with a list, because operators search and filter by these texts.
 //!
-//! `UPDATE_EXPECT=1` writes the list again.
+//! `UPDATE_EXPECT=1` regenerates the list.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests may panic")]
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All source files beneath `src` without their tests.
+/// The contents of all source files below `src`, without their tests.
 fn sources(directory: &Path) -> Vec<String> {
     let mut texts = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
@@ -30,7 +30,7 @@ fn sources(directory: &Path) -> Vec<String> {
     texts
 }
 
-/// The arguments of each call of a logging macro, with its level.
+/// The arguments of each call of a logging macro, with the level.
 fn calls(text: &str) -> Vec<(&'static str, &str)> {
     let mut found = Vec::new();
     for level in LEVELS {
@@ -43,7 +43,7 @@ fn calls(text: &str) -> Vec<(&'static str, &str)> {
     found
 }
 
-/// Where the parenthesis closes that is open at the beginning.
+/// The position of the closing parenthesis of a call.
 fn end(text: &str) -> usize {
     let (mut depth, mut in_string, mut escaped) = (1, false, false);
     for (at, c) in text.char_indices() {
@@ -64,7 +64,7 @@ fn end(text: &str) -> usize {
     panic!("no end: {text}")
 }
 
-/// The message: the last string of a call.
+/// The message, which is the last string of a call.
 fn message(arguments: &str) -> &str {
     let arguments = arguments.trim_end().trim_end_matches(',');
     let body = arguments.strip_suffix('"').unwrap_or_else(|| panic!("no message at the end: {arguments}"));
@@ -85,7 +85,7 @@ fn every_log_message_is_in_the_list() {
         fs::write(root().join(LIST), &list).unwrap();
     }
     assert_eq!(fs::read_to_string(root().join(LIST)).unwrap(), list, "UPDATE_EXPECT=1 writes {LIST} again");
-    // A statement in lowercase, without a period.
+    // A message is in lower case and does not end with a period.
     for line in list.lines() {
         let (_, message) = line.split_once(": ").unwrap();
         let first = message.split(' ').next().unwrap();

@@ -1,6 +1,6 @@
-//! What the manual, the help and the completions say is what the program does.
+//! Compares the manual pages, the help and the completions with the program.
 
-#![allow(clippy::unwrap_used, reason = "what a test sets up has to be there")]
+#![allow(clippy::unwrap_used, reason = "a test fails if its setup fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
 }
 
-fn says(args: &[&str]) -> String {
+fn output_of(args: &[&str]) -> String {
     let out = Command::new(PROGRAM).args(args).output().unwrap();
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
 }
 
-/// All commands with the words that lead to them.
+/// All commands with the words of their command lines.
 fn commands() -> Vec<(Vec<String>, clap::Command)> {
     fn walk(words: &[String], command: &clap::Command, found: &mut Vec<(Vec<String>, clap::Command)>) {
         found.push((words.to_vec(), command.clone()));
@@ -38,28 +38,28 @@ fn commands() -> Vec<(Vec<String>, clap::Command)> {
 }
 
 #[test]
-fn the_pages_and_completions_of_the_tree_are_what_the_program_prints() {
+fn the_committed_pages_and_completions_are_up_to_date() {
     let again = "run `hookspool man docs/man`, and `hookspool completions SHELL > docs/completions/hookspool.SHELL` for each";
     let folder = tempfile::tempdir().unwrap();
     let made = folder.path().join("new/pages");
-    says(&["man", made.to_str().unwrap()]);
+    output_of(&["man", made.to_str().unwrap()]);
     for page in ["hookspool.1", "webhooks.toml.5"] {
         let now = fs::read_to_string(made.join(page)).unwrap();
         assert!(now == fs::read_to_string(docs("man").join(page)).unwrap(), "{page} is old: {again}");
     }
     for shell in ["bash", "zsh", "fish"] {
         let kept = fs::read_to_string(docs("completions").join(format!("hookspool.{shell}"))).unwrap();
-        assert!(says(&["completions", shell]) == kept, "{shell}: {again}");
+        assert!(output_of(&["completions", shell]) == kept, "{shell}: {again}");
     }
 }
 
 #[test]
-fn every_command_and_option_has_help_and_stands_in_the_manual() {
-    // As roff writes what is bold.
+fn every_command_and_option_is_in_the_help_and_the_manual() {
+    // Bold text in roff.
     let page = fs::read_to_string(docs("man/hookspool.1")).unwrap().replace("\\-", "-");
     for (words, command) in commands() {
         let args: Vec<_> = words.iter().map(String::as_str).chain(["--help"]).collect();
-        let help = says(&args);
+        let help = output_of(&args);
         assert!(command.get_about().is_some(), "{words:?} has no help");
         if !command.has_subcommands() {
             assert!(
@@ -72,7 +72,7 @@ fn every_command_and_option_has_help_and_stands_in_the_manual() {
             assert!(argument.get_help().is_some(), "{words:?} {name} has no help");
             if let Some(long) = argument.get_long() {
                 let option = format!("--{long}");
-                assert!(help.contains(&option), "{words:?} --help says nothing of {option}");
+                assert!(help.contains(&option), "{words:?} --help does not contain {option}");
                 assert!(page.contains(&option), "{option} of {words:?} is not in the manual");
             }
         }
@@ -80,7 +80,7 @@ fn every_command_and_option_has_help_and_stands_in_the_manual() {
 }
 
 #[test]
-fn every_key_stands_in_its_page() {
+fn every_key_is_in_the_manual() {
     let page = fs::read_to_string(docs("man/webhooks.toml.5")).unwrap().replace("\\-", "-").replace("\\", "");
     for key in TABLES_OF_KEYS.iter().flat_map(|table| table.keys) {
         assert!(page.contains(key.name), "{} is missing", key.name);
@@ -88,7 +88,7 @@ fn every_key_stands_in_its_page() {
 }
 
 #[test]
-fn man_and_the_shells_read_them_without_a_complaint() {
+fn man_and_the_shells_accept_the_files() {
     for page in ["hookspool.1", "webhooks.toml.5"] {
         let out = Command::new("groff")
             .args(["-man", "-ww", "-Tutf8"])

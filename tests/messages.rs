@@ -1,9 +1,9 @@
-//! What `check` prints: each `tests/messages/*.toml` against the `.expected` beside it.
+//! The output of `check` for each `tests/messages/*.toml`, compared with the `.expected` file.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test messages` writes the expectations anew. The certificates that
-//! the cases name are made here, with fixed dates, each time; no key is ever committed.
+//! `UPDATE_EXPECT=1 cargo test --test messages` regenerates the expectations. The certificates of the cases are
+//! created here with fixed dates; no key is committed.
 
-#![expect(clippy::expect_used, reason = "what a test sets up has to be there")]
+#![expect(clippy::expect_used, reason = "a test fails if its setup fails")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-/// The moment that all cases are judged at.
+/// The time at which all cases are validated.
 fn now() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().expect("a timestamp")
 }
@@ -28,7 +28,7 @@ fn now() -> Timestamp {
 type Day = (i32, u8, u8);
 const PAST: Day = (2026, 1, 1);
 const LATER: Day = (2028, 1, 1);
-/// For what the machine's own clock is held against.
+/// For certificates that are compared with the clock of the system.
 const NEVER: Day = (2999, 1, 1);
 
 fn params(subject: &[(DnType, &str)], from: Day, to: Day) -> CertificateParams {
@@ -71,7 +71,7 @@ fn server(
     (pem, key.serialize_pem())
 }
 
-/// Good and bad certificates under the names that the cases use.
+/// A directory with the valid and invalid certificates that the cases name.
 fn world() -> TempDir {
     let world = TempDir::new().expect("a folder");
     let certs = &world.path().join("certs");
@@ -121,7 +121,7 @@ fn world() -> TempDir {
     world
 }
 
-/// Secrets as they come out of other programs.
+/// Secrets in the encodings of other programs.
 fn secrets(certs: &Path) {
     for (name, bytes) in [
         ("base64", &b"q83vASNFZ4mrze8B+/A=\n"[..]),
@@ -133,7 +133,7 @@ fn secrets(certs: &Path) {
     }
 }
 
-/// A key as Kubernetes mounts it.
+/// A key with the symlinks of a Kubernetes volume.
 fn mounted(certs: &Path, key: &str) {
     let mount = certs.join("mount");
     fs::create_dir_all(mount.join("..2026_11_23")).expect("folders");
@@ -142,7 +142,7 @@ fn mounted(certs: &Path, key: &str) {
     symlink("..data/server.key", mount.join("server.key")).expect("a symlink");
 }
 
-/// Certificates that a sender could present itself, or could not.
+/// Certificates that a sender could or could not present.
 fn own(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
     let mut for_servers = params(&[(DnType::CommonName, "server-only")], PAST, LATER);
     for_servers.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -154,7 +154,7 @@ fn own(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
     write(certs, "server-only.pem", for_servers.signed_by(&key, root).expect("a certificate").pem(), 0o644);
 }
 
-/// Revocation lists, good and bad.
+/// Valid and invalid revocation lists.
 fn lists(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
     let list = |issuer: &CertifiedIssuer<'static, KeyPair>, from: Day, to: Day, revoked: &[u8]| {
         let entry = |serial: &u8| RevokedCertParams {
@@ -200,7 +200,7 @@ fn lists(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
         // deltaCRLIndicator 1; issuingDistributionPoint with indirectCRL, and with onlySomeReasons.
         ("delta", &[2, 1, 1], &[0x55, 0x1d, 0x1b, 0x02, 0x01, 0x01]),
         ("indirect", &[2, 1, 1], &[0x55, 0x1d, 0x1c, 0x30, 0x03, 0x84, 0x01, 0xff]),
-        // A distributionPoint that is a directory's name and no URI.
+        // A distributionPoint that is a directory name instead of a URI.
         (
             "somewhere",
             &[2, 1, 1],
@@ -212,8 +212,8 @@ fn lists(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
     }
 }
 
-/// A list in DER that no library makes: its version's INTEGER, and a critical extension's
-/// identifier (three bytes) and value. Its signature is empty; nobody gets to look at it.
+/// A revocation list in DER that no library produces, with the given INTEGER of the version, and a critical extension
+/// with its identifier (three bytes) and value. The signature is empty, because it is not verified.
 fn list_by_hand(version: &[u8], extension: &[u8]) -> Vec<u8> {
     fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
         [&[tag, u8::try_from(content.len()).expect("short")][..], content].concat()
@@ -230,17 +230,17 @@ fn list_by_hand(version: &[u8], extension: &[u8]) -> Vec<u8> {
     };
     let signed = tlv(0x30, &[version, &algorithm, &name, &dates, &extensions].concat());
     let whole = [signed, algorithm, vec![0x03, 1, 0]].concat();
-    // Longer than 127 bytes or not, the long form is what tells DER from PEM.
+    // The long form of the length distinguishes DER from PEM.
     [vec![0x30, 0x82, 0, u8::try_from(whole.len()).expect("short")], whole].concat()
 }
 
 fn load_text(world: &Path, text: &str) -> Loaded {
     let path = world.join("webhooks.toml");
     fs::write(&path, text).expect("a file");
-    load(&path, now()).expect("the file is there")
+    load(&path, now()).expect("the file can be read")
 }
 
-/// Without the folder of this run.
+/// The findings as text, without the directory of this run.
 fn rendered(world: &Path, loaded: &Loaded) -> String {
     let folder = format!("{}/", world.display());
     format!("{}\nhookspool: {}\n", loaded.report.render(false), loaded.report.summary()).replace(&folder, "")
@@ -248,7 +248,7 @@ fn rendered(world: &Path, loaded: &Loaded) -> String {
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/messages");
-    let entries = fs::read_dir(folder).expect("the folder of cases");
+    let entries = fs::read_dir(folder).expect("the directory of the cases");
     let mut cases: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     cases.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     cases.sort();
@@ -266,7 +266,7 @@ fn every_finding_reads_as_expected() {
         let shown = rendered(world.path(), &loaded);
         let expected = case.with_extension("expected");
         if std::env::var_os("UPDATE_EXPECT").is_some() {
-            fs::write(&expected, &shown).expect("the expectation is written");
+            fs::write(&expected, &shown).expect("the expectation can be written");
         }
         let expected = fs::read_to_string(&expected).unwrap_or_default();
         if shown != expected {
@@ -287,11 +287,15 @@ fn has_places_and_hints(case: &Path, loaded: &Loaded) {
         assert!(!shown.message.ends_with('.') && !shown.message.contains('\n'), "{case}: {}", shown.message);
     }
     let fatal = loaded.report.forbids_start();
-    assert_eq!(loaded.settings.is_none(), fatal, "{case}: settings are there exactly if `run` may start");
+    assert_eq!(
+        loaded.settings.is_none(),
+        fatal,
+        "{case}: there must be settings if and only if `run` may start"
+    );
 }
 
 #[test]
-fn what_only_time_brought_does_not_keep_the_daemon_from_starting() {
+fn expired_certificates_do_not_prevent_a_start() {
     let world = world();
     let text = r#"
         tls = { certificate = "certs/expired-server.pem", key = "certs/expired-server.key" }
@@ -317,7 +321,7 @@ fn what_only_time_brought_does_not_keep_the_daemon_from_starting() {
 }
 
 #[test]
-fn the_settings_carry_what_was_written() {
+fn the_settings_contain_the_configured_values() {
     let world = world();
     let case = shipped();
     shipped_certificates(world.path());
@@ -338,7 +342,7 @@ fn the_settings_carry_what_was_written() {
 }
 
 #[test]
-fn check_ends_with_the_code_that_the_findings_ask_for() {
+fn the_exit_code_of_check_depends_on_the_findings() {
     let world = world();
     let exit = |name: &str| check(&world.path().join(name), true).unwrap_or_else(|why| Exit::from(&why));
     assert_eq!(exit("nowhere.toml"), Exit::NoInput);
@@ -347,21 +351,21 @@ fn check_ends_with_the_code_that_the_findings_ask_for() {
     assert_eq!(exit("large.toml"), Exit::Data);
     shipped_certificates(world.path());
     load_text(world.path(), &shipped());
-    assert_eq!(exit("webhooks.toml"), Exit::Fine, "warnings alone");
+    assert_eq!(exit("webhooks.toml"), Exit::Success, "warnings alone");
     load_text(world.path(), &shipped().replace("[\"dev\"]", "[\"dave\"]"));
     assert_eq!(exit("webhooks.toml"), Exit::Config);
     fs::write(world.path().join("latin1.toml"), b"# first\n# a\xe7\xe3o\n").expect("a file");
     assert_eq!(exit("latin1.toml"), Exit::Data);
-    let said = load(&world.path().join("latin1.toml"), now()).map(|_| ()).map_err(|why| why.to_string());
-    assert!(said.is_err_and(|said| said.ends_with("see line 2, column 4")));
+    let error = load(&world.path().join("latin1.toml"), now()).map(|_| ()).map_err(|why| why.to_string());
+    assert!(error.is_err_and(|error| error.ends_with("see line 2, column 4")));
 }
 
 #[test]
-fn the_admin_listener_is_found_in_a_broken_configuration() {
+fn the_admin_address_is_read_from_a_broken_configuration() {
     let world = world();
     let admin = |text: &str| {
         load_text(world.path(), text);
-        let admin = admin_settings(&world.path().join("webhooks.toml")).expect("the file is there");
+        let admin = admin_settings(&world.path().join("webhooks.toml")).expect("the file can be read");
         admin.listen.iter().map(|address| format!("{address:?}")).collect::<Vec<_>>().join(" ")
     };
     let written = "[admin]\nlisten = [\"127.0.0.1:7\", \"nowhere\", \"0.0.0.0:8\"]\n";
@@ -374,7 +378,7 @@ fn the_admin_listener_is_found_in_a_broken_configuration() {
 }
 
 #[test]
-fn a_certificate_of_six_days_is_no_finding_while_more_than_a_third_of_them_is_left() {
+fn a_six_day_certificate_is_no_finding_with_a_third_of_its_lifetime_left() {
     let world = world();
     let text = fs::read_to_string("tests/messages/tls_expires_soon.toml").expect("a case");
     let loaded = load_text(world.path(), &text.replace("soon-server", "short-server"));
@@ -382,10 +386,11 @@ fn a_certificate_of_six_days_is_no_finding_while_more_than_a_third_of_them_is_le
 }
 
 fn shipped() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("webhooks.toml")).expect("it is shipped")
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("webhooks.toml"))
+        .expect("it is in the repository")
 }
 
-/// As `certs init` makes them.
+/// Creates the certificates of `certs init`.
 fn shipped_certificates(world: &Path) {
     let toy = |name| [(DnType::CommonName, name), (DnType::OrganizationName, "hookspool development")];
     let root = ca(&toy("root"), PAST, NEVER);
@@ -394,7 +399,7 @@ fn shipped_certificates(world: &Path) {
 }
 
 #[test]
-fn the_shipped_configuration_is_fine_but_for_its_development_ca() {
+fn the_shipped_configuration_has_only_the_finding_about_its_development_ca() {
     let world = world();
     shipped_certificates(world.path());
     let text = shipped();
@@ -406,7 +411,7 @@ fn the_shipped_configuration_is_fine_but_for_its_development_ca() {
 }
 
 #[test]
-fn the_shipped_configuration_shows_every_key_with_its_default() {
+fn the_shipped_configuration_contains_every_key_with_its_default() {
     let text = shipped();
     let words: BTreeSet<_> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
     for table in TABLES_OF_KEYS {
@@ -415,14 +420,14 @@ fn the_shipped_configuration_shows_every_key_with_its_default() {
         }
     }
 
-    // Without the tables that have defaults the outcome is the same.
+    // Without the tables that have defaults, the result is the same.
     let world = world();
     shipped_certificates(world.path());
-    let whole = load_text(world.path(), &text).settings.expect("it is fine");
+    let whole = load_text(world.path(), &text).settings.expect("no errors");
     let certificates = text.find("\n[[sender]]").map(|at| &text[at..]).expect("a sender");
     let short =
         format!("[tls]\ncertificate = \"certs/server.pem\"\nkey = \"certs/server.key\"\n{certificates}");
-    let short = load_text(world.path(), &short).settings.expect("it is fine as well");
+    let short = load_text(world.path(), &short).settings.expect("no errors");
     assert_eq!((whole.server, whole.limits, whole.reload), (short.server, short.limits, short.reload));
     assert_eq!((whole.spool, whole.admin, whole.log), (short.spool, short.admin, short.log));
     assert_eq!(whole.sandbox, short.sandbox);

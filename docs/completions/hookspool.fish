@@ -35,7 +35,7 @@ complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "explain" -d 'Re
 complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "send" -d 'Deliver a file as a sender would'
 complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "probe" -d 'Do what a bank does when a webhook is registered: connect without a certificate, then with one'
 complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "spool" -d 'Inspect and move entries'
-complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "reload" -d 'Tell the running daemon to reload certificates and configuration, and report the outcome'
+complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "reload" -d 'Reload certificates and configuration of the running daemon, and report the outcome'
 complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "status" -d 'Show the status of the running daemon'
 complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c hookspool -n "__fish_hookspool_needs_command" -f -a "man" -d 'Write the manual pages hookspool(1) and webhooks.toml(5)'
@@ -74,20 +74,20 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l config -
 complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -l json -d 'Print one JSON document'
 complete -c hookspool -n "__fish_hookspool_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l cert -d 'The client certificate with its chain; `-` is standard input' -r -F
-complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l key -d 'Its private key [default: the one in the file of --cert]' -r -F
-complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l ca -d 'The CA that vouches for the server; the system\'s are never used [repeatable]' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l key -d 'The private key of the certificate [default: the key in the file of --cert]' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l ca -d 'A CA that may have issued the server\'s certificate; the system\'s CAs are not used [repeatable]' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l connect -d 'Connect here instead of to the host of the URL' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l header -d 'A header, as `Name: value` [repeatable]' -r
-complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l repeat -d 'How many times' -r
-complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l rate -d 'The most deliveries a second [default: as fast as responses arrive]' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l repeat -d 'The number of deliveries' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l rate -d 'The largest number of deliveries per second [default: no limit]' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l insecure -d 'Do not verify the server'
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l http1.1 -d 'Use only HTTP/1.1'
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -l http2 -d 'Use only HTTP/2'
 complete -c hookspool -n "__fish_hookspool_using_subcommand send" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l cert -d 'The client certificate with its chain; `-` is standard input' -r -F
-complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l key -d 'Its private key [default: the one in the file of --cert]' -r -F
-complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l ca -d 'The CA that vouches for the server; the system\'s are never used [repeatable]' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l key -d 'The private key of the certificate [default: the key in the file of --cert]' -r -F
+complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l ca -d 'A CA that may have issued the server\'s certificate; the system\'s CAs are not used [repeatable]' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l connect -d 'Connect here instead of to the host of the URL' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand probe" -l insecure -d 'Do not verify the server'
@@ -101,8 +101,8 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fis
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "show" -d 'Show one entry'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "verify" -d 'Read every entry and compare length and digest; entries that are not intact are moved to corrupt/'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "take" -d 'Claim the oldest entry of an endpoint, or the given ones'
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "done" -d 'Finish entries that were taken'
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "fail" -d 'Give up entries that were taken'
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "done" -d 'Move entries from taken to done'
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "fail" -d 'Move entries from taken to failed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "requeue" -d 'Return entries to new'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "purge" -d 'Remove entries that are done or failed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and not __fish_seen_subcommand_from list show verify take done fail requeue purge help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -125,10 +125,10 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_se
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from verify" -l json -d 'Print one JSON document'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l endpoint -d 'The oldest entry of this endpoint, or with --all or --batch several' -r
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l batch -d 'At most N of them, the oldest first' -r
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l exec -d 'Run this command on each entry; all following words are its arguments' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l batch -d 'At most N entries, the oldest first' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l exec -d 'Run this command for each entry; all following words are its arguments' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l all -d 'All entries of the endpoint that are waiting now, the oldest first'
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -l all -d 'All entries in new, the oldest first'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from take" -s h -l help -d 'Print help'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from done" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from done" -l force -d 'Also entries that are being processed'
@@ -136,7 +136,7 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_se
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from fail" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from fail" -l force -d 'Also entries that are being processed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from fail" -s h -l help -d 'Print help'
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l queue -d 'All of a queue: taken or failed' -r
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l queue -d 'All entries of a queue: taken or failed' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l endpoint -d 'Only this endpoint [default: all]' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l older -d 'Only entries that have been there for this long, as in 1h' -r
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from requeue" -l config -d 'The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml' -r -F
@@ -151,8 +151,8 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_se
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one entry'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read every entry and compare length and digest; entries that are not intact are moved to corrupt/'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "take" -d 'Claim the oldest entry of an endpoint, or the given ones'
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "done" -d 'Finish entries that were taken'
-complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "fail" -d 'Give up entries that were taken'
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "done" -d 'Move entries from taken to done'
+complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "fail" -d 'Move entries from taken to failed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "requeue" -d 'Return entries to new'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "purge" -d 'Remove entries that are done or failed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand spool; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -173,7 +173,7 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "send" -d 'Deliver a file as a sender would'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "probe" -d 'Do what a bank does when a webhook is registered: connect without a certificate, then with one'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "spool" -d 'Inspect and move entries'
-complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "reload" -d 'Tell the running daemon to reload certificates and configuration, and report the outcome'
+complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "reload" -d 'Reload certificates and configuration of the running daemon, and report the outcome'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "status" -d 'Show the status of the running daemon'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and not __fish_seen_subcommand_from run demo check certs explain send probe spool reload status completions man help" -f -a "man" -d 'Write the manual pages hookspool(1) and webhooks.toml(5)'
@@ -184,7 +184,7 @@ complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_see
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "show" -d 'Show one entry'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "verify" -d 'Read every entry and compare length and digest; entries that are not intact are moved to corrupt/'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "take" -d 'Claim the oldest entry of an endpoint, or the given ones'
-complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "done" -d 'Finish entries that were taken'
-complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "fail" -d 'Give up entries that were taken'
+complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "done" -d 'Move entries from taken to done'
+complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "fail" -d 'Move entries from taken to failed'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "requeue" -d 'Return entries to new'
 complete -c hookspool -n "__fish_hookspool_using_subcommand help; and __fish_seen_subcommand_from spool" -f -a "purge" -d 'Remove entries that are done or failed'

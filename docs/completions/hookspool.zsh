@@ -135,12 +135,12 @@ _arguments "${_arguments_options[@]}" : \
 (send)
 _arguments "${_arguments_options[@]}" : \
 '--cert=[The client certificate with its chain; \`-\` is standard input]:FILE:_files' \
-'--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
-'*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
+'--key=[The private key of the certificate \[default\: the key in the file of --cert\]]:FILE:_files' \
+'*--ca=[A CA that may have issued the server'\''s certificate; the system'\''s CAs are not used \[repeatable\]]:FILE:_files' \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
 '*--header=[A header, as \`Name\: value\` \[repeatable\]]:HEADER:_default' \
-'--repeat=[How many times]:N:_default' \
-'--rate=[The most deliveries a second \[default\: as fast as responses arrive\]]:R:_default' \
+'--repeat=[The number of deliveries]:N:_default' \
+'--rate=[The largest number of deliveries per second \[default\: no limit\]]:R:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '(--ca)--insecure[Do not verify the server]' \
 '(--http2)--http1.1[Use only HTTP/1.1]' \
@@ -154,8 +154,8 @@ _arguments "${_arguments_options[@]}" : \
 (probe)
 _arguments "${_arguments_options[@]}" : \
 '--cert=[The client certificate with its chain; \`-\` is standard input]:FILE:_files' \
-'--key=[Its private key \[default\: the one in the file of --cert\]]:FILE:_files' \
-'*--ca=[The CA that vouches for the server; the system'\''s are never used \[repeatable\]]:FILE:_files' \
+'--key=[The private key of the certificate \[default\: the key in the file of --cert\]]:FILE:_files' \
+'*--ca=[A CA that may have issued the server'\''s certificate; the system'\''s CAs are not used \[repeatable\]]:FILE:_files' \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
 '(--ca)--insecure[Do not verify the server]' \
@@ -219,10 +219,10 @@ _arguments "${_arguments_options[@]}" : \
 (take)
 _arguments "${_arguments_options[@]}" : \
 '--endpoint=[The oldest entry of this endpoint, or with --all or --batch several]:NAME:_default' \
-'--batch=[At most N of them, the oldest first]:N:_default' \
-'*--exec=[Run this command on each entry; all following words are its arguments]:CMD:_default' \
+'--batch=[At most N entries, the oldest first]:N:_default' \
+'*--exec=[Run this command for each entry; all following words are its arguments]:CMD:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'(--batch)--all[All entries of the endpoint that are waiting now, the oldest first]' \
+'(--batch)--all[All entries in new, the oldest first]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::entries -- These entries:_default' \
@@ -248,7 +248,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (requeue)
 _arguments "${_arguments_options[@]}" : \
-'--queue=[All of a queue\: taken or failed]:QUEUE:_default' \
+'--queue=[All entries of a queue\: taken or failed]:QUEUE:_default' \
 '--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
 '--older=[Only entries that have been there for this long, as in 1h]:AGE:_default' \
 '--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
@@ -503,7 +503,7 @@ _hookspool_commands() {
 'send:Deliver a file as a sender would' \
 'probe:Do what a bank does when a webhook is registered\: connect without a certificate, then with one' \
 'spool:Inspect and move entries' \
-'reload:Tell the running daemon to reload certificates and configuration, and report the outcome' \
+'reload:Reload certificates and configuration of the running daemon, and report the outcome' \
 'status:Show the status of the running daemon' \
 'completions:Print the completion script of a shell' \
 'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
@@ -585,7 +585,7 @@ _hookspool__subcmd__help_commands() {
 'send:Deliver a file as a sender would' \
 'probe:Do what a bank does when a webhook is registered\: connect without a certificate, then with one' \
 'spool:Inspect and move entries' \
-'reload:Tell the running daemon to reload certificates and configuration, and report the outcome' \
+'reload:Reload certificates and configuration of the running daemon, and report the outcome' \
 'status:Show the status of the running daemon' \
 'completions:Print the completion script of a shell' \
 'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
@@ -668,8 +668,8 @@ _hookspool__subcmd__help__subcmd__spool_commands() {
 'show:Show one entry' \
 'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
 'take:Claim the oldest entry of an endpoint, or the given ones' \
-'done:Finish entries that were taken' \
-'fail:Give up entries that were taken' \
+'done:Move entries from taken to done' \
+'fail:Move entries from taken to failed' \
 'requeue:Return entries to new' \
 'purge:Remove entries that are done or failed' \
     )
@@ -752,8 +752,8 @@ _hookspool__subcmd__spool_commands() {
 'show:Show one entry' \
 'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
 'take:Claim the oldest entry of an endpoint, or the given ones' \
-'done:Finish entries that were taken' \
-'fail:Give up entries that were taken' \
+'done:Move entries from taken to done' \
+'fail:Move entries from taken to failed' \
 'requeue:Return entries to new' \
 'purge:Remove entries that are done or failed' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -777,8 +777,8 @@ _hookspool__subcmd__spool__subcmd__help_commands() {
 'show:Show one entry' \
 'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
 'take:Claim the oldest entry of an endpoint, or the given ones' \
-'done:Finish entries that were taken' \
-'fail:Give up entries that were taken' \
+'done:Move entries from taken to done' \
+'fail:Move entries from taken to failed' \
 'requeue:Return entries to new' \
 'purge:Remove entries that are done or failed' \
 'help:Print this message or the help of the given subcommand(s)' \

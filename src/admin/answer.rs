@@ -13,12 +13,12 @@ use super::health::not_ready;
 use super::status::Status;
 use crate::live::ReloadOutcome;
 
-/// How a client is connected.
+/// The kind of socket that a client is connected to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Transport {
-    /// Over loopback, as every user of the machine can.
+    /// Loopback TCP, which every user of the machine can connect to.
     Tcp,
-    /// Over a Unix socket, which file permissions protect.
+    /// A Unix socket, which file permissions protect.
     Unix,
 }
 
@@ -43,12 +43,12 @@ pub(super) async fn answer(
 }
 
 async fn reload(context: &AdminContext) -> Response<String> {
-    let (asking, answered) = oneshot::channel();
-    let asked = async {
-        context.reload.send(asking).await.ok()?;
-        answered.await.ok()
+    let (request, response) = oneshot::channel();
+    let reload = async {
+        context.reload.send(request).await.ok()?;
+        response.await.ok()
     };
-    match timeout(RELOAD_MAX, asked).await {
+    match timeout(RELOAD_MAX, reload).await {
         Ok(Some(reload)) if reload.outcome == ReloadOutcome::Rejected => {
             json(StatusCode::UNPROCESSABLE_ENTITY, &reload)
         }
@@ -61,9 +61,9 @@ async fn reload(context: &AdminContext) -> Response<String> {
 }
 
 fn not_allowed(allowed: &'static str) -> Response<String> {
-    let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allowed}\n"));
-    refused.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    refused
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allowed}\n"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 fn read_only(context: &AdminContext, method: &Method, path: &str) -> Response<String> {

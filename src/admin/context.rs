@@ -1,4 +1,4 @@
-//! What the admin listener can read.
+//! The context of the admin listener.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::refusals::Refusals;
 use crate::spool::{FileSystem, Spool};
 
-/// Everything that the admin listener reads. The only change it can request is a reload.
+/// The state that the admin listener reads. The only change that it can request is a reload.
 #[derive(Clone, Debug)]
 pub struct AdminContext {
     /// The snapshot in force.

@@ -1,4 +1,4 @@
-//! Whether deliveries can be taken: a pure question.
+//! Decides whether the daemon is ready for deliveries. A pure function.
 
 use serde::Serialize;
 
@@ -10,21 +10,21 @@ use crate::spool::Health;
 pub(super) struct NotReady {
     /// `spool_low_space`, `spool_failing` or `draining`.
     pub(super) code: &'static str,
-    /// For people.
+    /// The reason as text.
     pub(super) detail: String,
 }
 
-/// All reasons; none means ready.
+/// All reasons why the daemon is not ready; empty if it is ready.
 pub(super) fn not_ready(live: &Live, spool: &Health) -> Vec<NotReady> {
     let faults = spool.faults().map(|fault| NotReady { code: fault.code(), detail: fault.to_string() });
     let draining = live
         .is_draining()
         .then(|| NotReady { code: "draining", detail: "the daemon is stopping".to_owned() });
-    faults.chain(no_endpoint_left(live, spool)).chain(draining).collect()
+    faults.chain(all_endpoints_faulty(live, spool)).chain(draining).collect()
 }
 
-/// The fault of one endpoint is its own; that of all of them leaves nothing to be ready for.
-fn no_endpoint_left(live: &Live, spool: &Health) -> Option<NotReady> {
+/// A fault of one endpoint does not affect the others. If all endpoints have a fault, the daemon is not ready.
+fn all_endpoints_faulty(live: &Live, spool: &Health) -> Option<NotReady> {
     let (snapshot, faults) = (live.current(), spool.endpoint_faults());
     let mut endpoints = snapshot.policy.endpoints().iter().peekable();
     let detail = endpoints.peek().and_then(|endpoint| faults.get(&endpoint.name))?.clone();

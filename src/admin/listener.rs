@@ -1,4 +1,4 @@
-//! The admin listener's thread. It has a separate runtime, so that nothing that senders do delays it.
+//! The admin listener's thread. It has a separate runtime, so that deliveries cannot delay it.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,13 +21,13 @@ use super::answer::{Transport, answer};
 use super::context::AdminContext;
 use super::sockets::Socket;
 
-/// Concurrent admin connections; further ones wait.
+/// The number of concurrent connections; further ones wait.
 const CONNECTIONS_MAX: usize = 64;
-/// The longest lifetime of one of them; a scrape takes milliseconds.
+/// The longest lifetime of a connection; a scrape takes milliseconds.
 const CONNECTION_MAX: Duration = Duration::from_secs(60);
 /// The timeout for a request's headers.
 const HEAD_MAX: Duration = Duration::from_secs(5);
-/// The wait after an accept that failed, for example for lack of descriptors.
+/// The delay after a failed accept, for example if the process has no free descriptors.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// The admin listener cannot be started.
@@ -44,7 +44,7 @@ pub struct AdminListener {
 }
 
 impl AdminListener {
-    /// Starts its thread.
+    /// Starts the listener's thread.
     ///
     /// # Errors
     /// If the thread or its runtime cannot be created.
@@ -70,7 +70,7 @@ impl AdminListener {
         Ok(Self { close, thread, sockets: paths })
     }
 
-    /// Stops it and removes its Unix sockets.
+    /// Stops the listener and removes its Unix sockets.
     pub fn close(self) {
         self.close.cancel();
         let _ = self.thread.join();

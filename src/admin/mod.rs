@@ -1,5 +1,5 @@
-//! The admin listener: health, metrics, status. It has a separate thread, so that it
-//! answers when everything else is busy.
+//! The admin listener: health, metrics, status and reload. It has a separate thread, so that it responds while the
+//! rest of the daemon is busy.
 
 mod settings;
 mod context;

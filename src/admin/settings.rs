@@ -1,4 +1,4 @@
-//! Where the admin listener is.
+//! Settings of the admin listener.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,17 +8,17 @@ use crate::systemd::activation::SocketSelector;
 /// Settings of the admin listener.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Settings {
-    /// Where to listen; empty turns the listener off.
+    /// The addresses to listen on; empty disables the listener.
     pub listen: Vec<Address>,
 }
 
-/// One place to listen. Plain HTTP, so nothing but loopback and unix sockets.
+/// An address of the listener. Only loopback and Unix sockets are possible, because it serves plain HTTP.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Address {
     /// A loopback address.
     Tcp(SocketAddr),
-    /// A unix socket, made with mode 0660.
+    /// A Unix socket, created with mode 0660.
     Unix(PathBuf),
-    /// Sockets that systemd has bound; loopback or unix, as above.
+    /// Sockets that systemd has bound, on loopback or Unix.
     Inherited(SocketSelector),
 }

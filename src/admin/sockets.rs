@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 use super::settings::{Address, Settings};
 use crate::systemd::activation::{self, ActivationError, Inherited};
 
-/// A socket that is bound and does not block.
+/// A bound, non-blocking socket.
 #[derive(Debug)]
 pub enum Socket {
-    /// On loopback.
+    /// A loopback address.
     Tcp(TcpListener),
-    /// In the file system; with its path if it is ours to remove at the end.
+    /// A Unix socket, with its path if the daemon created it and removes it at the end.
     Unix(UnixListener, Option<PathBuf>),
 }
 
 impl Socket {
-    /// Where it is, as webhooks.toml writes it, with the port that the system chose.
+    /// The address in the notation of webhooks.toml, with the port that the system chose.
     pub(super) fn place(&self) -> String {
         match self {
             Self::Tcp(listener) => {
@@ -36,28 +36,28 @@ impl Socket {
     }
 }
 
-/// An address or path that cannot be bound.
+/// Why the listener's sockets cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminBindError {
-    /// An address or a path.
+    /// An address or a path cannot be bound.
     #[error("cannot listen on {place} for the admin listener")]
     Place {
-        /// Which one.
+        /// The address or path, in the notation of webhooks.toml.
         place: String,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Systemd did not pass it.
+    /// Systemd did not pass the socket.
     #[error("[admin] listen")]
     Inherited(#[from] ActivationError),
-    /// Systemd passed a socket that others can reach.
+    /// Systemd passed a socket that other hosts can reach.
     #[error(
         "[admin] listen: systemd passes {0}, which is not loopback, and the admin listener has no authentication"
     )]
     NotLoopback(SocketAddr),
 }
 
-/// The folders that its sockets are made in.
+/// The directories in which the Unix sockets are created.
 pub fn socket_folders(settings: &Settings) -> impl Iterator<Item = &Path> {
     settings.listen.iter().filter_map(|address| match address {
         Address::Tcp(_) | Address::Inherited(_) => None,
@@ -68,10 +68,10 @@ pub fn socket_folders(settings: &Settings) -> impl Iterator<Item = &Path> {
     })
 }
 
-/// Binds all of them, or none. The folders of sockets have to be there.
+/// Binds all sockets. The directories of Unix sockets must exist.
 ///
 /// # Errors
-/// The first address or path that cannot be bound.
+/// If an address or path cannot be bound; the first one is returned.
 pub fn bind(settings: &Settings, inherited: &mut Inherited) -> Result<Vec<Socket>, AdminBindError> {
     let mut sockets = Vec::new();
     for address in &settings.listen {
@@ -86,7 +86,7 @@ pub fn bind(settings: &Settings, inherited: &mut Inherited) -> Result<Vec<Socket
             })?),
             Address::Inherited(which) => {
                 for socket in inherited.take(which)? {
-                    sockets.push(checked(socket)?);
+                    sockets.push(check_inherited(socket)?);
                 }
             }
         }
@@ -94,8 +94,8 @@ pub fn bind(settings: &Settings, inherited: &mut Inherited) -> Result<Vec<Socket
     Ok(sockets)
 }
 
-/// What systemd passes is held to the same rule as what we bind.
-fn checked(socket: activation::InheritedSocket) -> Result<Socket, AdminBindError> {
+/// Applies the same restrictions to a socket of systemd as to configured addresses.
+fn check_inherited(socket: activation::InheritedSocket) -> Result<Socket, AdminBindError> {
     match socket {
         activation::InheritedSocket::Unix(listener) => Ok(Socket::Unix(listener, None)),
         activation::InheritedSocket::Tcp(listener) => match listener.local_addr() {
@@ -113,24 +113,24 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
 }
 
 fn bind_unix(path: &Path) -> io::Result<Socket> {
-    make_way(path)?;
+    remove_stale_socket(path)?;
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     listener.set_nonblocking(true)?;
     Ok(Socket::Unix(listener, Some(path.to_owned())))
 }
 
-/// Removes a socket that nobody answers on: what a killed daemon left behind.
-fn make_way(path: &Path) -> io::Result<()> {
+/// Removes a socket that no process listens on, for example one of a killed daemon.
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(found) if !found.file_type().is_socket() => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is not a socket stands there"))
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket"))
         }
         Ok(_) => match UnixStream::connect(path) {
-            Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon answers there")),
-            // Nobody listens. Any other error may come from a daemon that is there.
+            Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon is listening on it")),
+            // No process listens. Any other error may come from a running daemon.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
             Err(error) => Err(error),
         },

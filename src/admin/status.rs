@@ -1,4 +1,4 @@
-//! The document behind `GET /status`.
+//! The document of `GET /status`.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::policy::Policy;
 use crate::refusals::RefusedHandshake;
 use crate::tls::expiry::ShownCertificate;
 
-/// Everything an operator asks first. Keys are only ever added.
+/// The status of the daemon. Keys may be added, but not renamed or removed.
 #[derive(Debug, Serialize)]
 pub(super) struct Status {
     version: &'static str,
@@ -37,7 +37,7 @@ struct EndpointStatus {
     suffixes: Vec<String>,
     senders: Vec<String>,
     max_body: u64,
-    /// As last counted, by queue.
+    /// The entries in each queue, as of the last count.
     entries: BTreeMap<&'static str, i64>,
     oldest_new_seconds: i64,
 }
@@ -73,7 +73,7 @@ impl Status {
     }
 }
 
-/// The spool's faults first: they cost deliveries.
+/// The spool's faults come first, because deliveries fail.
 fn degraded(context: &AdminContext) -> Vec<String> {
     let of_endpoints = context.spool.health().endpoint_faults();
     let of_endpoints = of_endpoints.iter().map(|(name, fault)| format!("endpoint `{name}`: {fault}"));

@@ -1,4 +1,4 @@
-//! The table of commands and flags: parser and help in one.
+//! The commands and flags, with the text of their help.
 #![allow(rustdoc::broken_intra_doc_links, reason = "help for a terminal, where brackets are no links")]
 
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use super::exit::Failure;
 use super::files::is_stdin;
 use super::spool_args::SpoolCommand;
 
-/// Receives webhooks over mutual TLS and answers 200 once the payload is safely on disk.
+/// Receives webhooks over mutual TLS and answers 200 after the payload is durable on disk.
 #[derive(Debug, Parser)]
 #[command(name = "hookspool", version, max_term_width = 100)]
 pub struct Args {
     /// The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The command.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The commands.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon in the foreground
@@ -42,7 +42,7 @@ pub enum Command {
     /// Inspect and move entries
     #[command(subcommand)]
     Spool(SpoolCommand),
-    /// Tell the running daemon to reload certificates and configuration, and report the outcome
+    /// Reload certificates and configuration of the running daemon, and report the outcome
     Reload,
     /// Show the status of the running daemon
     Status(JsonArgs),
@@ -61,7 +61,7 @@ pub enum CertsCommand {
     Show(ShowArgs),
 }
 
-/// A command that prints facts and nothing else.
+/// The flags of commands that only print facts.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct JsonArgs {
     /// Print one JSON document
@@ -147,16 +147,16 @@ pub struct ExplainArgs {
     pub json: bool,
 }
 
-/// The client certificate, and what is trusted.
+/// The client certificate, and how the server is verified.
 #[derive(Debug, clap::Args)]
 pub struct PeerArgs {
     /// The client certificate with its chain; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub cert: Option<PathBuf>,
-    /// Its private key [default: the one in the file of --cert]
+    /// The private key of the certificate [default: the key in the file of --cert]
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
-    /// The CA that vouches for the server; the system's are never used [repeatable]
+    /// A CA that may have issued the server's certificate; the system's CAs are not used [repeatable]
     #[arg(long, value_name = "FILE")]
     pub ca: Vec<PathBuf>,
     /// Do not verify the server
@@ -189,16 +189,16 @@ pub struct SendArgs {
     pub url: String,
     /// The file to deliver; `-` is standard input, the default if that is not a terminal
     pub file: Option<PathBuf>,
-    /// The client certificate, and what is trusted.
+    /// The client certificate, and how the server is verified.
     #[command(flatten)]
     pub peer: PeerArgs,
     /// A header, as `Name: value` [repeatable]
     #[arg(long = "header", value_name = "HEADER")]
     pub headers: Vec<String>,
-    /// How many times
+    /// The number of deliveries
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub repeat: u64,
-    /// The most deliveries a second [default: as fast as responses arrive]
+    /// The largest number of deliveries per second [default: no limit]
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
 }
@@ -207,12 +207,12 @@ pub struct SendArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Over TLS 1.2 and 1.3 it delivers {\"evento\":\"teste_webhook\"} three times: without a certificate and
-with one of a CA made on the spot, which must be refused, and with --cert, which must be answered
+with one of an unknown CA, which must be refused, and with --cert, which must be answered
 2xx. A TLS version that the server does not support is reported, and is not a failure.")]
 pub struct ProbeArgs {
     /// The URL to connect to: https only
     pub url: String,
-    /// The client certificate, and what is trusted.
+    /// The client certificate, and how the server is verified.
     #[command(flatten)]
     pub peer: PeerArgs,
     /// Print one JSON document
@@ -223,34 +223,34 @@ pub struct ProbeArgs {
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && (0.001..=1e6).contains(&rate) => Ok(rate),
-        Ok(_) | Err(_) => Err("expected a number of deliveries a second, from 0.001 to 1000000".to_owned()),
+        Ok(_) | Err(_) => Err("expected a number of deliveries per second, from 0.001 to 1000000".to_owned()),
     }
 }
 
 const ENVIRONMENT: &str = "HOOKSPOOL_CONFIG";
-const HERE: &str = "webhooks.toml";
+const LOCAL: &str = "webhooks.toml";
 const SYSTEM: &str = "/etc/hookspool/webhooks.toml";
 
 /// The path of the configuration file.
 ///
 /// # Errors
-/// When the one that was named is missing, or none was named and none stands where they usually do.
+/// If the named file is missing, or none is named and the default ones do not exist.
 pub fn config_path(args: &Args) -> Result<PathBuf, Failure> {
     let by_environment = || std::env::var_os(ENVIRONMENT).filter(|path| !path.is_empty()).map(PathBuf::from);
     let named = args.config.clone().or_else(by_environment);
-    choose(named, &[HERE, SYSTEM])
+    choose(named, &[LOCAL, SYSTEM])
 }
 
-/// The configuration file that `demo` may use: never the system's, so that a made-up payment
-/// cannot end up in a real spool by mistake.
+/// The configuration file that `demo` may use: never the system's, so that a fictitious payment cannot be stored in a
+/// production spool by mistake.
 ///
 /// # Errors
-/// When the one that was named is missing, or none was named and none stands here.
+/// If the named file is missing, or none is named and there is none in the working directory.
 pub fn demo_config_path(args: &Args) -> Result<PathBuf, Failure> {
-    choose(args.config.clone(), &[HERE])
+    choose(args.config.clone(), &[LOCAL])
 }
 
-fn choose(named: Option<PathBuf>, usual: &[&str]) -> Result<PathBuf, Failure> {
+fn choose(named: Option<PathBuf>, defaults: &[&str]) -> Result<PathBuf, Failure> {
     match named {
         Some(path) if is_stdin(&path) => Err(Failure::Usage(
             "the configuration cannot be read from standard input: it names files relative to its directory"
@@ -258,12 +258,12 @@ fn choose(named: Option<PathBuf>, usual: &[&str]) -> Result<PathBuf, Failure> {
         )),
         Some(path) if path.exists() => Ok(path),
         Some(path) => Err(Failure::MissingFile(path)),
-        None => usual
+        None => defaults
             .iter()
             .map(Path::new)
             .find(|path| path.exists())
             .map(Path::to_owned)
-            .ok_or_else(|| Failure::MissingFile(PathBuf::from(usual[0]))),
+            .ok_or_else(|| Failure::MissingFile(PathBuf::from(defaults[0]))),
     }
 }
 
@@ -274,14 +274,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_consistent() {
+    fn the_definition_of_the_commands_is_consistent() {
         Args::command().debug_assert();
     }
 
     #[test]
     fn the_configuration_can_be_named_before_and_after_the_command() {
         for line in [["hookspool", "--config", "x", "run"], ["hookspool", "run", "--config", "x"]] {
-            let args = Args::try_parse_from(line).expect("understood");
+            let args = Args::try_parse_from(line).expect("a valid command line");
             assert_eq!(args.config, Some(PathBuf::from("x")));
             assert!(matches!(config_path(&args), Err(Failure::MissingFile(_))));
         }

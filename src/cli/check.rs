@@ -1,4 +1,4 @@
-//! `hookspool check`: everything that is wrong, and what would be served.
+//! `hookspool check`: reports all findings, and what the daemon would serve.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,10 +15,10 @@ use crate::escape::Escaped;
 use crate::spool::{SpoolProblem, inspect};
 use crate::tls::expiry::ShownCertificate;
 
-/// Reads, reports, and says no where there are errors.
+/// Validates the configuration and prints the findings. The exit code is that of [`Exit::Config`] if there are errors.
 ///
 /// # Errors
-/// When the configuration cannot be read at all.
+/// If the configuration cannot be read.
 pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
     let Loaded { settings, report, .. } = read(config)?;
     let report = report.with(settings.as_ref().map(of_the_spool).unwrap_or_default());
@@ -31,10 +31,10 @@ pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
         }
         print(&format!("{}: {}\n", shown(config), report.summary()))?;
     }
-    Ok(if report.errors() == 0 { Exit::Fine } else { Exit::Config })
+    Ok(if report.errors() == 0 { Exit::Success } else { Exit::Config })
 }
 
-/// What is wrong with the directories of the spool, which only this command looks at before a start.
+/// Findings about the spool's directories, which otherwise only a start checks.
 fn of_the_spool(settings: &Settings) -> Vec<Diagnostic> {
     let endpoints: Vec<_> =
         settings.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect();
@@ -45,7 +45,7 @@ fn of_the_spool(settings: &Settings) -> Vec<Diagnostic> {
     inspect(&settings.spool, &endpoints).into_iter().map(finding).collect()
 }
 
-/// What `--json` prints. The names are a promise.
+/// The document that `--json` prints. The names of the keys must not change.
 #[derive(Serialize)]
 struct Document {
     ok: bool,

@@ -1,4 +1,4 @@
-//! `hookspool demo`: from nothing to a stored Pix, with throwaway certificates.
+//! `hookspool demo`: delivers a sample Pix notification to a daemon with development certificates.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -24,20 +24,20 @@ use crate::policy::Endpoint;
 use crate::spool::{Layout, Queue};
 use crate::tls::expiry::Role;
 
-/// What is delivered: a received Pix, with made-up data.
+/// The notification of a received Pix, with fictitious data.
 const SAMPLE: &[u8] = include_bytes!("../../tests/samples/01-pix-recebido.json");
-/// Its name, for the command that delivers another one.
+/// Another sample, for the command that the demo prints.
 const ANOTHER_SAMPLE: &str = "tests/samples/02-pix-varios.json";
 
-/// Makes certificates where none stand, serves, delivers, shows, and keeps serving.
+/// Creates certificates if none exist, serves, delivers the sample, shows the entry, and continues to serve.
 ///
 /// # Errors
-/// When anything on the way fails, and where a real spool could get a made-up payment.
+/// If a step fails, or a sender has a CA that is not for development: its spool may be in production.
 pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
     let folder = config.parent().unwrap_or(Path::new("")).join("certs");
     if !folder.join("root-ca.pem").exists() && !folder.join("server.pem").exists() {
         make_default(&folder)?;
-        print(&format!("made throwaway certificates in {}\n", shown(&folder)))?;
+        print(&format!("created throwaway certificates in {}\n", shown(&folder)))?;
     }
     let (settings, _) = load(config)?;
     let plan = Plan::of(&settings)?;
@@ -54,28 +54,28 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
             print("\nServing until Ctrl-C.\n")?;
             serve(daemon, signals).await;
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     })?
 }
 
-/// What will be delivered, to which endpoint and by which sender.
+/// The endpoint to deliver to, and the files of the client.
 struct Plan {
     endpoint: Endpoint,
     spool: Layout,
-    /// Root, client certificate and client key, in this order.
+    /// The root certificate, the client certificate and the client's key, in this order.
     pki: [PathBuf; 3],
 }
 
 impl Plan {
     fn of(settings: &Settings) -> Result<Self, Failure> {
-        let strangers = settings
+        let other_anchor = settings
             .senders
             .iter()
             .flat_map(|trusted| &trusted.trust.anchors)
             .find(|anchor| !is_development(&anchor.identity));
-        if let Some(anchor) = strangers {
+        if let Some(anchor) = other_anchor {
             return Err(Failure::Configuration(format!(
-                "`demo` delivers a made-up payment, and the CA `{}` was not made by `certs init`: use a webhooks.toml \
+                "`demo` delivers a fictitious payment, and the CA `{}` was not created by `certs init`: use a webhooks.toml \
                  whose senders have development certificates",
                 crate::escape::Escaped(anchor.identity.subject.as_str())
             )));
@@ -126,7 +126,7 @@ impl Plan {
         connection.post(&HeaderMap::new(), body).await.map_err(|fault| failed(url, fault))
     }
 
-    /// The file that the answer speaks of.
+    /// The path of the entry whose ID is in the response.
     fn entry(&self, answer: &ClientResponse, body: &str) -> Result<PathBuf, Failure> {
         let id = serde_json::from_str::<Value>(body)
             .ok()
@@ -134,7 +134,9 @@ impl Plan {
             .filter(|_| answer.status.is_success());
         match id {
             Some(id) => Ok(self.spool.entry(&self.endpoint.name, Queue::New, id)),
-            None => Err(Failure::Refused(format!("the delivery was answered {}: {body}", answer.status))),
+            None => {
+                Err(Failure::Refused(format!("the response to the delivery was {}: {body}", answer.status)))
+            }
         }
     }
 
@@ -150,7 +152,7 @@ impl Plan {
     }
 }
 
-/// The envelope for people, the payload as it is, and whether it is what was delivered.
+/// The envelope, formatted, and the payload, after comparing it with the sample.
 fn show(entry: &Path) -> Result<String, Failure> {
     let bytes = fs::read(entry).map_err(|why| Failure::reading(entry, why))?;
     let line = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
@@ -159,11 +161,11 @@ fn show(entry: &Path) -> Result<String, Failure> {
         .and_then(|envelope| serde_json::to_string_pretty(&envelope))
         .map_err(|why| Failure::BadFile { path: entry.to_owned(), why: why.into() })?;
     if payload != SAMPLE {
-        let why = "its payload is not what was delivered".into();
+        let why = "its payload differs from what was delivered".into();
         return Err(Failure::BadFile { path: entry.to_owned(), why });
     }
     Ok(format!(
-        "{envelope}\n{}\nits payload is byte for byte what was delivered\n",
+        "{envelope}\n{}\nThe payload is byte for byte what was delivered.\n",
         String::from_utf8_lossy(payload)
     ))
 }

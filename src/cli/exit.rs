@@ -1,4 +1,4 @@
-//! How the program ends: the codes of sysexits(3), and the one table from a failure to its code.
+//! The exit codes, which follow sysexits(3), and the exit code of each failure.
 
 use std::error::Error;
 use std::io;
@@ -14,55 +14,55 @@ use crate::spool::{LockError, OpenError};
 /// The exit code of the process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Exit {
-    /// 0: fine.
-    Fine,
-    /// 1: the answer is no.
-    No,
-    /// 64: the command line cannot be understood.
+    /// 0: success.
+    Success,
+    /// 1: the result is negative.
+    Negative,
+    /// 64: the command line is not valid.
     Usage,
-    /// 65: a file named on the command line is not what it should be.
+    /// 65: a file named on the command line has the wrong contents.
     Data,
     /// 66: a file named on the command line is missing.
     NoInput,
     /// 69: the daemon or the URL cannot be reached.
     Unavailable,
-    /// 73: something cannot be made because another has it: the spool's lock, an address, a file.
+    /// 73: the spool's lock, an address or a file is in use by another process, or exists.
     CannotCreate,
     /// 74: input or output failed.
     Io,
-    /// 75: some entries have to wait.
+    /// 75: some entries must be processed again later.
     TryAgain,
     /// 78: the configuration has errors.
     Config,
 }
 
-/// Whatever the cause of a failure is.
+/// The cause of a failure, of any type.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A file of the command line is not what it should be.
+    /// A file of the command line has the wrong contents.
     #[error("`{}`", shown(.path))]
     BadFile {
-        /// The file.
+        /// The path from the command line.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         #[source]
         why: BoxError,
     },
-    /// What was to be made exists, or another holds it.
+    /// A file, lock or address exists already or is in use.
     #[error(transparent)]
     CannotCreate(BoxError),
-    /// The configuration has errors, which have been printed.
+    /// The configuration has errors. They have been printed; this is the summary.
     #[error("{0}")]
     Configuration(String),
-    /// The system said no.
+    /// A system call failed.
     #[error("{what}")]
     Io {
-        /// What was being done.
+        /// The operation, as a sentence without a period.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         why: io::Error,
     },
@@ -72,19 +72,19 @@ pub enum Failure {
     /// The reader of standard output has closed it.
     #[error("standard output is closed")]
     OutputClosed,
-    /// The answer is no.
+    /// The result is negative, for example a refusal.
     #[error("{0}")]
     Refused(String),
-    /// Nobody answers.
+    /// The daemon or the server cannot be reached.
     #[error("{what}")]
     Unreachable {
-        /// Who was asked.
+        /// The daemon, or the URL of the server.
         what: String,
-        /// Why there was no answer.
+        /// The error.
         #[source]
         why: BoxError,
     },
-    /// The command line asks for something that cannot be.
+    /// The flags contradict each other, or a value is not valid.
     #[error("{0}")]
     Usage(String),
 }
@@ -97,8 +97,8 @@ impl From<&Failure> for Exit {
             Failure::Configuration(_) => Self::Config,
             Failure::Io { .. } => Self::Io,
             Failure::MissingFile(_) => Self::NoInput,
-            Failure::OutputClosed => Self::Fine,
-            Failure::Refused(_) => Self::No,
+            Failure::OutputClosed => Self::Success,
+            Failure::Refused(_) => Self::Negative,
             Failure::Unreachable { .. } => Self::Unavailable,
             Failure::Usage(_) => Self::Usage,
         }
@@ -137,8 +137,8 @@ impl From<LoggingError> for Failure {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
-            Exit::Fine => 0,
-            Exit::No => 1,
+            Exit::Success => 0,
+            Exit::Negative => 1,
             Exit::Usage => 64,
             Exit::Data => 65,
             Exit::NoInput => 66,
@@ -152,7 +152,7 @@ impl From<Exit> for ExitCode {
 }
 
 impl Failure {
-    /// What became of writing to standard output. `head` closing the pipe is no failure.
+    /// Converts an error of writing to standard output. A closed pipe, as with `head`, is not a failure.
     pub fn output(why: io::Error) -> Self {
         if why.kind() == io::ErrorKind::BrokenPipe {
             Self::OutputClosed
@@ -171,7 +171,7 @@ impl Failure {
         self
     }
 
-    /// What became of reading `path`, which the command line names.
+    /// Converts an error of reading `path`, which the command line names.
     pub fn reading(path: &Path, why: io::Error) -> Self {
         if why.kind() == io::ErrorKind::NotFound {
             Self::MissingFile(path.to_owned())
@@ -180,7 +180,7 @@ impl Failure {
         }
     }
 
-    /// The failure and its causes on one line; `None` where there is nothing to say.
+    /// The failure and its causes on one line; `None` if nothing is to be reported.
     pub fn chain(&self) -> Option<String> {
         if matches!(self, Self::OutputClosed) {
             return None;
@@ -188,20 +188,20 @@ impl Failure {
         let mut text = self.to_string();
         let mut next = self.source();
         while let Some(cause) = next {
-            let words = cause.to_string();
-            // Some libraries repeat their cause in their own words.
-            if !text.ends_with(&words) {
+            let message = cause.to_string();
+            // Some libraries include the message of the cause in their own message.
+            if !text.ends_with(&message) {
                 text.push_str(": ");
-                text.push_str(&words);
+                text.push_str(&message);
             }
             next = cause.source();
         }
-        // An argument may be a key, and messages quote arguments.
+        // An argument may contain a key by mistake, and messages quote arguments.
         Some(without_secrets(&text))
     }
 }
 
-/// A path, safe to print.
+/// A path, escaped and without secrets.
 pub fn shown(path: &Path) -> String {
     Escaped(&without_secrets(&path.to_string_lossy())).to_string()
 }
@@ -211,16 +211,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_follow_the_failure_once() {
+    fn each_cause_is_reported_once() {
         let failure = Failure::Io { what: "cannot read `x`".to_owned(), why: io::Error::other("no") };
         assert_eq!(failure.chain().as_deref(), Some("cannot read `x`: no"));
         assert_eq!(Failure::output(io::ErrorKind::BrokenPipe.into()).chain(), None);
     }
 
     #[test]
-    fn a_closed_pipe_is_fine_and_a_missing_file_is_not() {
+    fn a_closed_pipe_is_success_and_a_missing_file_is_not() {
         let closed = || Failure::output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(Exit::from(&closed()), Exit::Fine);
+        assert_eq!(Exit::from(&closed()), Exit::Success);
         assert_eq!(Exit::from(&closed().after_change()), Exit::Io);
         let missing = Failure::reading(Path::new("x"), io::ErrorKind::NotFound.into());
         assert_eq!(Exit::from(&missing), Exit::NoInput);

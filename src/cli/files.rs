@@ -1,4 +1,4 @@
-//! Files that the command line names, read once. `-` is standard input.
+//! Reads files that the command line names. `-` is standard input.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -7,15 +7,16 @@ use std::path::Path;
 use super::exit::Failure;
 use crate::tls::pem::FILE_BYTES_MAX;
 
-/// Whether a path of the command line is standard input. A file of this name is `./-`.
+/// Whether a path of the command line is standard input. A file of that name is written as `./-`.
 pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Checks that at most one of these names standard input, which can be read only once.
+/// Checks that at most one of these paths is standard input, which can be read only once. Each comes with the name
+/// that the message uses for it.
 ///
 /// # Errors
-/// When two of them do; each comes with the words with which the command line names it.
+/// If two of them are standard input.
 pub fn stdin_at_most_once<'a>(
     named: impl IntoIterator<Item = (&'static str, &'a Path)>,
 ) -> Result<(), Failure> {
@@ -28,10 +29,10 @@ pub fn stdin_at_most_once<'a>(
     }
 }
 
-/// The whole of a file of certificates or keys, or of standard input.
+/// Reads a file of certificates or keys, or standard input.
 ///
 /// # Errors
-/// When it is missing, cannot be read, or is larger than any such file.
+/// If it is missing, cannot be read, or is larger than [`FILE_BYTES_MAX`].
 pub fn read_pem(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let most = FILE_BYTES_MAX + 1;
@@ -44,6 +45,6 @@ pub fn read_pem(path: &Path) -> Result<Vec<u8>, Failure> {
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) {
         return Ok(bytes);
     }
-    let why = format!("it is larger than {FILE_BYTES_MAX} bytes, so it holds no certificate or key").into();
+    let why = format!("it is larger than {FILE_BYTES_MAX} bytes, so it is not a certificate or key").into();
     Err(Failure::BadFile { path: path.to_owned(), why })
 }

@@ -1,4 +1,4 @@
-//! `hookspool man` and `hookspool completions`: made from the tables that are parsed with.
+//! `hookspool man` and `hookspool completions`, generated from the definition of the command line and the keys.
 
 use std::fs;
 use std::io;
@@ -14,14 +14,14 @@ use super::exit::{Exit, Failure, shown};
 use super::output::print;
 use crate::config::schema::{Fallback, TABLES_OF_KEYS};
 
-/// What hookspool(1) says beside the commands: heading, then lines of a term and a text.
+/// The sections of hookspool(1) after the commands: a heading, and pairs of a term and its text.
 const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "FILES",
         &[
             (
                 "./webhooks.toml, /etc/hookspool/webhooks.toml",
-                "The configuration, where neither --config nor $HOOKSPOOL_CONFIG names one.",
+                "The configuration, if neither --config nor $HOOKSPOOL_CONFIG names one.",
             ),
             ("/var/lib/hookspool/spool", "The spool of the packaged service."),
             ("/run/hookspool/admin.sock", "The admin socket of the packaged service."),
@@ -32,20 +32,20 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "HOOKSPOOL_CONFIG",
-                "The configuration, where --config does not name one. If it is empty, it counts as unset.",
+                "The configuration, if --config does not name one. An empty value counts as unset.",
             ),
             (
                 "RUST_LOG",
-                "What is logged, as in `info` or `hookspool=debug`; overrides [log] level. If it is empty, it counts as unset.",
+                "The level of the log, as in `info` or `hookspool=debug`; overrides [log] level. An empty value counts as unset.",
             ),
-            ("NO_COLOR", "If set and not empty, nothing is printed in color."),
+            ("NO_COLOR", "If set and not empty, the output has no colors."),
             (
                 "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES, CREDENTIALS_DIRECTORY, JOURNAL_STREAM",
-                "As systemd sets them. WATCHDOG_USEC=0 disables the watchdog.",
+                "Set by systemd. WATCHDOG_USEC=0 disables the watchdog.",
             ),
             (
                 "TOKIO_WORKER_THREADS",
-                "The number of threads that serve connections; by default one for each processor.",
+                "The number of threads that serve connections; the default is one for each processor.",
             ),
         ],
     ),
@@ -56,7 +56,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "SIGTERM, SIGINT, SIGQUIT",
                 "Accept no more connections, finish the requests in progress, and exit. A second one ends the wait.",
             ),
-            ("SIGHUP", "Read certificates and configuration again."),
+            ("SIGHUP", "Reload certificates and configuration."),
             (
                 "SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, real-time signals",
                 "No effect; a log line names the command to use. There is no log file to reopen.",
@@ -66,13 +66,13 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     (
         "EXIT STATUS",
         &[
-            ("0", "Fine; for check, with warnings alone."),
+            ("0", "Success; for check, no findings other than warnings."),
             (
                 "1",
-                "The answer is no: explain would not let it in, probe or send were refused, spool verify found a fault, take found nothing or its command failed.",
+                "The result is negative: explain reports a refusal, probe or send was refused, spool verify found a fault, take found no entry or its command failed.",
             ),
-            ("64", "The command line cannot be understood."),
-            ("65", "A file named on the command line is not what it should be."),
+            ("64", "The command line is not valid."),
+            ("65", "A file named on the command line has the wrong contents."),
             ("66", "A file named on the command line is missing."),
             ("69", "The daemon or the URL cannot be reached."),
             ("73", "The spool is locked by another daemon, or an address or socket cannot be bound."),
@@ -83,27 +83,27 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     ("SEE ALSO", &[("webhooks.toml(5), systemd.exec(5), journalctl(1)", "")]),
 ];
 
-/// Prints what a shell needs to complete our command lines.
+/// Prints the completion script of a shell.
 ///
 /// # Errors
-/// When standard output is gone.
+/// If standard output cannot be written to.
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "hookspool", &mut script);
     print(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
-/// Writes hookspool.1 and webhooks.toml.5 into a folder, which is made where it is missing.
+/// Writes hookspool.1 and webhooks.toml.5 to a directory, which is created if it is missing.
 ///
 /// # Errors
-/// When they cannot be written.
+/// If they cannot be written.
 pub fn man(folder: &Path) -> Result<Exit, Failure> {
     let failed = |why| Failure::Io { what: format!("cannot write manual pages to {}", shown(folder)), why };
     fs::create_dir_all(folder).map_err(failed)?;
     fs::write(folder.join("hookspool.1"), program().map_err(failed)?).map_err(failed)?;
     fs::write(folder.join("webhooks.toml.5"), configuration()).map_err(failed)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn program() -> io::Result<Vec<u8>> {
@@ -130,7 +130,7 @@ fn program() -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// Each command with its options, those below it after it.
+/// Writes each command with its options, recursively.
 fn commands(parent: &Command, path: &str, roff: &mut Roff) {
     for command in parent.get_subcommands().filter(|command| command.get_name() != "help") {
         let path = format!("{path} {}", command.get_name());
@@ -166,9 +166,9 @@ fn configuration() -> String {
     roff.control("TH", ["webhooks.toml", "5", "", "hookspool", "hookspool"]);
     roff.control("SH", ["NAME"]).text([roman("webhooks.toml - configuration of hookspool(1)")]);
     roff.control("SH", ["DESCRIPTION"]).text([roman(format!(
-        "TOML. Relative paths start at the folder of the file. Sizes are written as \"1 MiB\", times as \"30s\" or \"5m\". \
-         Unknown keys and wrong values are errors; `hookspool check` reports all of them with their places. Changes are \
-         taken in while the daemon runs; {} take a restart.",
+        "TOML. Relative paths start at the directory of the file. Sizes are written as \"1 MiB\", times as \"30s\" or \"5m\". \
+         Unknown keys and wrong values are errors; `hookspool check` reports all of them with their positions. Changes are \
+         applied while the daemon runs; {} require a restart.",
         restart_keys()
     ))]);
     for table in TABLES_OF_KEYS {

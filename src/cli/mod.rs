@@ -1,4 +1,4 @@
-//! The command line: one file a command, and the table of them all.
+//! The command line: one file for each command, and their dispatch.
 
 pub mod exit;
 
@@ -31,16 +31,17 @@ use spool_args::SpoolCommand;
 
 use crate::config;
 
-/// Does what was asked.
+/// Runs a command.
 ///
 /// # Errors
-/// When it cannot be done; the failure knows its exit code.
+/// If the command fails; the exit code is [`Exit::from`] the failure.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let ended = dispatch(args);
-    if changes_something(&args.command) { ended.map_err(Failure::after_change) } else { ended }
+    let result = dispatch(args);
+    if changes_something(&args.command) { result.map_err(Failure::after_change) } else { result }
 }
 
-/// Whether the report of a command says what it changed. `spool verify` only knows once it has moved something.
+/// Whether the output of a command reports a change. `spool verify` decides that itself, because it moves only damaged
+/// entries.
 fn changes_something(command: &Command) -> bool {
     match command {
         Command::Certs(CertsCommand::Init(_)) | Command::Reload | Command::Send(_) => true,
@@ -75,15 +76,15 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Send(send) => send::send(send),
         Command::Probe(probe) => probe::probe(probe),
         Command::Spool(command) => spool::spool(&args::config_path(args)?, command),
-        Command::Completions(asked) => manual::completions(asked.shell),
-        Command::Man(asked) => manual::man(&asked.folder),
+        Command::Completions(completions) => manual::completions(completions.shell),
+        Command::Man(man) => manual::man(&man.folder),
         Command::Reload => {
             let admin = config::admin_settings(&args::config_path(args)?)?;
             reload::reload(&admin.listen)
         }
-        Command::Status(asked) => {
+        Command::Status(status) => {
             let admin = config::admin_settings(&args::config_path(args)?)?;
-            status::status(&admin.listen, asked.json)
+            status::status(&admin.listen, status.json)
         }
     }
 }

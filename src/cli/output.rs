@@ -1,4 +1,4 @@
-//! Standard output, and foreign text on it.
+//! Writes to standard output, and escapes untrusted text.
 
 use std::io::{self, Write as _};
 
@@ -8,26 +8,26 @@ use serde::Serialize;
 use super::exit::Failure;
 use crate::escape::Escaped;
 
-/// Writes human text. Colour goes only to a terminal, and not where NO_COLOR is set.
+/// Writes text. Colors are kept only on a terminal, and not if NO_COLOR is set.
 ///
 /// # Errors
-/// When standard output cannot be written to.
+/// If standard output cannot be written to.
 pub fn print(text: &str) -> Result<(), Failure> {
     write(text).map_err(Failure::output)
 }
 
-/// As [`print()`], for a caller that has to undo something if it fails.
+/// Like [`print()`], for a caller that must undo something if it fails.
 ///
 /// # Errors
-/// When standard output cannot be written to.
+/// If standard output cannot be written to.
 pub fn write(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }
 
-/// Whether standard output was closed when the program started. The runtime opens `/dev/null` in its place, for
-/// reading and writing, so that no other file gets descriptor 1. A shell's `>/dev/null` is for writing only, but Python
-/// and Node also discard output by one for both, so only a command that is useless without its output may ask.
+/// Whether standard output was closed when the program started. The runtime then opens `/dev/null` for reading and
+/// writing as descriptor 1. A shell opens it only for writing, but Python and Node also open it for both to discard
+/// output, so only commands that are useless without their output call this.
 pub fn was_closed() -> bool {
     let out = io::stdout();
     let is_null = fstat(&out).is_ok_and(|found| {
@@ -39,7 +39,7 @@ pub fn was_closed() -> bool {
 /// Writes one JSON document.
 ///
 /// # Errors
-/// When standard output cannot be written to.
+/// If standard output cannot be written to.
 pub fn print_json(document: &impl Serialize) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, document)
@@ -49,7 +49,7 @@ pub fn print_json(document: &impl Serialize) -> Result<(), Failure> {
         .map_err(Failure::output)
 }
 
-/// Foreign text of several lines: all of it, with what could act on a terminal spelled out.
+/// Escapes untrusted text except for its line feeds and tabs.
 pub fn escaped_lines(text: &str) -> String {
     let mut utf8 = [0; 4];
     text.chars()
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_stay_lines_and_nothing_acts() {
+    fn line_feeds_and_tabs_are_kept_and_control_characters_escaped() {
         assert_eq!(escaped_lines("{\n\t\"a\": \"é\x1b\"\r\n}"), "{\n\t\"a\": \"é\\u{1b}\"\\u{d}\n}");
     }
 }

@@ -1,4 +1,4 @@
-//! `--cert --key --ca --insecure`: from files to a client that can connect.
+//! `--cert`, `--key`, `--ca` and `--insecure`: creates a client from the files.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -11,19 +11,19 @@ use crate::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trus
 use crate::tls::key_pair::KeyPair;
 use crate::tls::pem::{certificates, private_keys};
 
-/// A server to talk to, and how.
+/// A client for one server.
 pub struct DeliveryClient {
-    /// The server.
+    /// The URL of the server.
     pub target: Target,
     connector: Connector,
     instead: Option<String>,
 }
 
 impl DeliveryClient {
-    /// Reads what the flags name.
+    /// Creates a client from the files that the flags name.
     ///
     /// # Errors
-    /// When a file is missing or not what it should be, or nobody was named to be trusted.
+    /// If a file is missing or has the wrong contents, or neither a CA nor `--insecure` is given.
     pub fn new(url: &str, args: &PeerArgs) -> Result<Self, Failure> {
         let target = Target::parse(url).map_err(|fault| Failure::Usage(fault.to_string()))?;
         let settings = client_settings(args)?;
@@ -34,16 +34,16 @@ impl DeliveryClient {
     /// Opens a connection.
     ///
     /// # Errors
-    /// When nobody is there, or the handshake fails.
+    /// If the server cannot be reached, or the handshake fails.
     pub async fn connect(&self) -> Result<ClientConnection, ClientFault> {
         ClientConnection::open(&self.connector, &self.target, self.instead.as_deref()).await
     }
 }
 
-/// The trust, the client certificate and the protocols that the flags name.
+/// The client settings from the files and protocols that the flags name.
 ///
 /// # Errors
-/// When a file is missing or not what it should be, or nobody was named to be trusted.
+/// If a file is missing or has the wrong contents, or neither a CA nor `--insecure` is given.
 pub fn client_settings(args: &PeerArgs) -> Result<ClientSettings, Failure> {
     let protocols = match (args.http1, args.http2) {
         (true, _) => Protocols::Http1,
@@ -61,16 +61,16 @@ pub fn client_settings(args: &PeerArgs) -> Result<ClientSettings, Failure> {
     Ok(ClientSettings { trust, key_pair, protocols, versions: TlsVersions::Both })
 }
 
-/// A client with these settings.
+/// Creates a connector with these settings.
 ///
 /// # Errors
-/// When a CA's certificate cannot be used.
+/// If a CA certificate cannot be used.
 pub fn connector(settings: &ClientSettings, args: &PeerArgs) -> Result<Connector, Failure> {
     let path = || args.ca.first().cloned().unwrap_or_default();
     Connector::new(settings).map_err(|fault| Failure::BadFile { path: path(), why: fault.into() })
 }
 
-/// A client's fault as the end of a command.
+/// Converts a client's error to the failure of a command.
 pub fn failed(url: &str, fault: ClientFault) -> Failure {
     let url = without_credentials(url);
     let url = crate::escape::Escaped(&url);
@@ -87,7 +87,7 @@ fn trust(args: &PeerArgs) -> Result<Trust, Failure> {
     }
     if args.ca.is_empty() {
         return Err(Failure::Usage(
-            "nothing is trusted; give `--ca FILE` with the CA that vouches for the server (the system's are never used), \
+            "no CA is given; give `--ca FILE` with the CA that issued the server's certificate (the system's CAs are not used), \
              or `--insecure` to skip the verification of the server"
                 .to_owned(),
         ));

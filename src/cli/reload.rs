@@ -1,4 +1,4 @@
-//! `hookspool reload`: have the running daemon read certificates and configuration again.
+//! `hookspool reload`: requests a reload of certificates and configuration from the running daemon.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ use super::runtime::block_on;
 use crate::admin::Address;
 use crate::client::post_unix;
 
-/// Asks over the first unix socket of the admin listener, and tells what became of it.
+/// Requests a reload over the first Unix socket of the admin listener, and prints the outcome.
 ///
 /// # Errors
-/// When there is no such socket, or nobody answers.
+/// If there is no such socket, or the daemon does not answer.
 pub fn reload(addresses: &[Address]) -> Result<Exit, Failure> {
     let socket = addresses.iter().find_map(|address| match address {
         Address::Unix(path) => Some(path),
@@ -22,25 +22,27 @@ pub fn reload(addresses: &[Address]) -> Result<Exit, Failure> {
     });
     let Some(socket) = socket else {
         return Err(Failure::Unreachable {
-            what: "there is no way to ask".to_owned(),
-            why: "`[admin] listen` has no unix socket: add one, or send SIGHUP to the daemon".into(),
+            what: "cannot request a reload".to_owned(),
+            why: "`[admin] listen` has no Unix socket: add one, or send SIGHUP to the daemon".into(),
         });
     };
     let answer = block_on(post_unix(socket, "/reload"))?;
-    let unreachable =
-        |why: super::exit::BoxError| Failure::Unreachable { what: "no daemon answers".to_owned(), why };
+    let unreachable = |why: super::exit::BoxError| Failure::Unreachable {
+        what: "the daemon does not answer".to_owned(),
+        why,
+    };
     let (status, body) = answer.map_err(|fault| unreachable(fault.into()))?;
     let document: Value = match status {
         StatusCode::OK | StatusCode::UNPROCESSABLE_ENTITY => {
             serde_json::from_slice(&body).map_err(|fault| unreachable(fault.into()))?
         }
         _ => {
-            let words = escaped_lines(&String::from_utf8_lossy(&body));
-            return Err(unreachable(format!("it answered {status}: {}", words.trim_end()).into()));
+            let text = escaped_lines(&String::from_utf8_lossy(&body));
+            return Err(unreachable(format!("it answered {status}: {}", text.trim_end()).into()));
         }
     };
     print(&page(&document))?;
-    Ok(if document["outcome"] == "rejected" { Exit::Config } else { Exit::Fine })
+    Ok(if document["outcome"] == "rejected" { Exit::Config } else { Exit::Success })
 }
 
 fn page(document: &Value) -> String {

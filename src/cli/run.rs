@@ -1,4 +1,4 @@
-//! `hookspool run`: serve until told to stop.
+//! `hookspool run`: runs the daemon in the foreground.
 
 use std::path::Path;
 
@@ -9,21 +9,20 @@ use crate::daemon::{self, Signals, StartError};
 use crate::logging::Logging;
 use crate::sandbox::keep_memory_private;
 
-/// Serves.
+/// Serves until a signal stops the daemon.
 ///
 /// # Errors
-/// When the configuration has errors, or something that is needed is not available.
+/// If the configuration has errors, or a resource is not available.
 pub fn run(config: &Path) -> Result<Exit, Failure> {
-    // First of all: the default action of most signals ends the process.
+    // First, because the default action of most signals ends the process.
     let signals = Signals::listen().map_err(StartError::from)?;
     // Before any key is read.
-    keep_memory_private()
-        .map_err(|why| Failure::Io { what: "cannot switch core dumps off".to_owned(), why })?;
+    keep_memory_private().map_err(|why| Failure::Io { what: "cannot disable core dumps".to_owned(), why })?;
     let (settings, report) = load(config)?;
-    // Logging has a thread, and no thread may be older than the sandbox.
+    // Logging starts a thread, and the sandbox does not apply to threads that exist already.
     let sandbox = daemon::confine(&settings)?;
     let logging = Logging::start(settings.log)?;
     daemon::log_findings(&report);
     daemon::run(settings, sandbox, logging, Clock::System, signals)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -1,4 +1,4 @@
-//! A runtime on the calling thread, for commands that ask others.
+//! A runtime on the calling thread, for commands that use the network or start processes.
 
 use std::future::poll_fn;
 use std::io;
@@ -8,10 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Failure;
 
-/// Runs a future to its end.
+/// Runs a future to completion.
 ///
 /// # Errors
-/// When the system does not give what a runtime needs.
+/// If the runtime cannot be created.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -20,7 +20,7 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
         .map_err(|why| Failure::Io { what: "cannot start the runtime".to_owned(), why })
 }
 
-/// Waits for SIGINT, SIGTERM, SIGQUIT or SIGHUP, for a command that still has something to report when it is ended.
+/// Waits for SIGINT, SIGTERM, SIGQUIT or SIGHUP, for a command that prints a report before it exits.
 ///
 /// # Errors
 /// If the system refuses a handler.

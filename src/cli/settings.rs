@@ -1,4 +1,4 @@
-//! From a path on the command line to settings, with findings for people.
+//! Loads the configuration of the command line, and prints its findings.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -8,25 +8,25 @@ use crate::clock::Clock;
 use crate::config::{self, FileFault, LoadError, Loaded, Settings};
 use crate::diagnostic::Report;
 
-/// Loads a configuration that can be served; its warnings come along.
+/// Loads a configuration that can be served, with its warnings.
 ///
 /// # Errors
-/// When it cannot be read, or has errors, which are printed to standard error.
+/// If it cannot be read, or has errors, which are printed to standard error.
 pub fn load(path: &Path) -> Result<(Settings, Report), Failure> {
     let Loaded { settings, report, .. } = read(path)?;
     match settings {
         Some(settings) => Ok((settings, report)),
         None => {
             print_findings(&report);
-            Err(Failure::Configuration(format!("{}; nothing is served", report.summary())))
+            Err(Failure::Configuration(format!("{}; the daemon does not start", report.summary())))
         }
     }
 }
 
-/// Loads whatever stands there.
+/// Loads a configuration, with or without errors.
 ///
 /// # Errors
-/// When it cannot be read at all.
+/// If it cannot be read.
 pub fn read(path: &Path) -> Result<Loaded, Failure> {
     config::load(path, Clock::System.now()).map_err(Failure::from)
 }
@@ -52,7 +52,7 @@ impl From<LoadError> for Failure {
 
 /// Prints findings to standard error, if that is not closed.
 pub fn print_findings(report: &Report) {
-    // The stream takes the colours out again where there is no terminal.
+    // The stream removes the colors if standard error is not a terminal.
     let mut text = report.render(true);
     if !text.is_empty() {
         text.push('\n');

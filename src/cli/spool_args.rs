@@ -1,4 +1,4 @@
-//! The flags of `hookspool spool`.
+//! The subcommands and flags of `hookspool spool`.
 #![allow(rustdoc::broken_intra_doc_links, reason = "help for a terminal, where brackets are no links")]
 
 use std::ffi::OsString;
@@ -20,9 +20,9 @@ pub enum SpoolCommand {
     Verify(SpoolVerifyArgs),
     /// Claim the oldest entry of an endpoint, or the given ones
     Take(SpoolTakeArgs),
-    /// Finish entries that were taken
+    /// Move entries from taken to done
     Done(SpoolMoveArgs),
-    /// Give up entries that were taken
+    /// Move entries from taken to failed
     Fail(SpoolMoveArgs),
     /// Return entries to new
     Requeue(SpoolRequeueArgs),
@@ -64,7 +64,7 @@ pub struct SpoolShowArgs {
     pub json: bool,
 }
 
-/// Parts of an entry.
+/// The part of an entry to print.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum SpoolFormat {
     /// The first line
@@ -92,14 +92,14 @@ pub struct SpoolVerifyArgs {
 /// `hookspool spool take`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Prints the path of what was claimed. With --exec CMD runs with the payload on its standard input and
+Prints the path of each claimed entry. With --exec, runs CMD with the payload on its standard input and
 HOOKSPOOL_ID, _ENDPOINT, _SENDER, _EVENT, _RECEIVED_AT, _CONTENT_TYPE, _SHA256 and _PATH in its
-environment. If it ends with 0 the entry is done, with 75 or by a signal it is put back, otherwise it
-has failed. While it runs, it holds the entry's lease: no other process can take or move the entry.
-Signals are passed on to it.
+environment. If CMD exits with 0, the entry is done; with 75, or if a signal ends CMD, the entry returns
+to new; otherwise it has failed. While CMD runs, no other process can take or move the entry.
+Signals are passed on to CMD.
 
 Exit status with --all or --batch: 0 if at least one entry was done and none failed, 75 if some have
-to wait, 1 if one failed or nothing was waiting.
+returned to new, 1 if one failed or there was no entry.
 
   hookspool spool take --endpoint pix --all --exec ./book-the-payment")]
 pub struct SpoolTakeArgs {
@@ -109,13 +109,13 @@ pub struct SpoolTakeArgs {
     /// The oldest entry of this endpoint, or with --all or --batch several
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// All entries of the endpoint that are waiting now, the oldest first
+    /// All entries in new, the oldest first
     #[arg(long, requires = "endpoint", conflicts_with = "batch")]
     pub all: bool,
-    /// At most N of them, the oldest first
+    /// At most N entries, the oldest first
     #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: Option<u64>,
-    /// Run this command on each entry; all following words are its arguments
+    /// Run this command for each entry; all following words are its arguments
     #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "CMD", requires = "endpoint")]
     pub exec: Vec<OsString>,
 }
@@ -137,7 +137,7 @@ pub struct SpoolRequeueArgs {
     /// These entries
     #[arg(value_name = "ID|PATH", required_unless_present = "queue", conflicts_with = "queue")]
     pub entries: Vec<String>,
-    /// All of a queue: taken or failed
+    /// All entries of a queue: taken or failed
     #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Taken, Queue::Failed]))]
     pub queue: Option<AnyQueue>,
     /// Only this endpoint [default: all]
@@ -165,7 +165,7 @@ pub struct SpoolPurgeArgs {
     pub endpoint: Option<Name>,
 }
 
-/// A queue by its name.
+/// A queue that the command line names.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyQueue(pub Queue);
 
@@ -177,7 +177,7 @@ impl std::str::FromStr for AnyQueue {
     }
 }
 
-/// A parser of some queues' names.
+/// Creates a parser that accepts only the names of these queues.
 fn one_of(
     queues: &'static [Queue],
 ) -> impl Fn(&str) -> Result<AnyQueue, String> + Clone + Send + Sync + 'static {

@@ -1,4 +1,4 @@
-//! `hookspool status`: what the running daemon says of itself.
+//! `hookspool status`: shows the status of the running daemon.
 
 use std::fmt::Write as _;
 
@@ -14,11 +14,11 @@ use crate::client::{ClientFault, get_tcp, get_unix};
 use crate::clock::{Clock, Timestamp, distance};
 use crate::escape::Escaped;
 
-/// Asks at each address until one answers, unix sockets first: they are the daemon's own beyond
-/// doubt, where a port may be anyone's.
+/// Requests the status from each address until one answers. Unix sockets come first, because another program may have
+/// bound a port.
 ///
 /// # Errors
-/// When nobody answers, or what answers is not the daemon.
+/// If the daemon does not answer, or the response is not a status document.
 pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
     let (sockets, ports): (Vec<_>, Vec<_>) =
         addresses.iter().partition(|address| matches!(address, Address::Unix(_)));
@@ -33,11 +33,11 @@ pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
         Err(faults)
     })?;
     let body = answer.map_err(|faults| Failure::Unreachable {
-        what: "no daemon answers".to_owned(),
-        why: if faults.is_empty() { "`admin.listen` is empty".into() } else { faults.join("; ").into() },
+        what: "the daemon does not answer".to_owned(),
+        why: if faults.is_empty() { "`[admin] listen` is empty".into() } else { faults.join("; ").into() },
     })?;
     let document: Value = serde_json::from_slice(&body).map_err(|why| Failure::Unreachable {
-        what: "what answers is not the daemon: it does not speak JSON".to_owned(),
+        what: "the response is not JSON, so it is not from the daemon".to_owned(),
         why: why.into(),
     })?;
     if json {
@@ -45,7 +45,7 @@ pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
     } else {
         print(&page(&document, Clock::System.now()))?
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 async fn ask(address: &Address) -> Result<Bytes, String> {
@@ -53,24 +53,26 @@ async fn ask(address: &Address) -> Result<Bytes, String> {
         Address::Tcp(address) => (address.to_string(), get_tcp(*address, "/status").await),
         Address::Unix(path) => (format!("unix:{}", path.display()), get_unix(path, "/status").await),
         Address::Inherited(which) => {
-            return Err(format!("where `{which}` is only its socket unit says: add a `unix:` socket"));
+            return Err(format!(
+                "the address of `{which}` is known only to its socket unit: add a `unix:` socket"
+            ));
         }
     };
     match answer {
         Ok((StatusCode::OK, body)) => Ok(body),
         Ok((status, _)) => Err(format!("`{place}` answered {status}")),
-        Err(fault) => Err(words(&fault)),
+        Err(fault) => Err(with_cause(&fault)),
     }
 }
 
-fn words(fault: &ClientFault) -> String {
+fn with_cause(fault: &ClientFault) -> String {
     match std::error::Error::source(fault) {
         Some(why) => format!("{fault}: {why}"),
         None => fault.to_string(),
     }
 }
 
-/// The document for people. Whatever is missing is left out: the daemon may be older or newer.
+/// The document as text. Missing keys are omitted, because the daemon may be of another version.
 fn page(document: &Value, now: Timestamp) -> String {
     let mut out =
         format!("hookspool {}, generation {}", text(&document["version"]), text(&document["generation"]));
@@ -134,12 +136,12 @@ fn endpoints(out: &mut String, endpoints: &Value) {
         let counts: Vec<_> =
             queues.iter().map(|(queue, count)| format!("{} {}", text(count), Escaped(queue))).collect();
         let oldest = it["oldest_new_seconds"].as_u64().filter(|seconds| *seconds > 0);
-        let oldest = oldest.map(|seconds| format!("; the oldest waits for {seconds} s")).unwrap_or_default();
+        let oldest = oldest.map(|seconds| format!("; the oldest is {seconds} s old")).unwrap_or_default();
         let _ = writeln!(out, "  {:<16} {}{oldest}", "", counts.join(", "));
     }
 }
 
-/// Who was refused lately: one line to find it in the log, one with the cause, one with the way in.
+/// The latest refusals: a line to find each in the log, and lines with the reason and with what would admit it.
 fn refusals(out: &mut String, refusals: &Value, now: Timestamp) {
     if list(refusals).next().is_some() {
         out.push_str("\nrefused and failed handshakes\n");
@@ -147,13 +149,13 @@ fn refusals(out: &mut String, refusals: &Value, now: Timestamp) {
     for it in list(refusals) {
         let at = it["at"].as_str().map(|at| dated(at, now)).unwrap_or_default();
         let _ = writeln!(out, "  {at}  {}  from {}", text(&it["reason"]), text(&it["address"]));
-        let said = [
+        let lines = [
             ("", &it["claimed"]["subject"]),
             ("", &it["detail"]),
             ("offered: ", &it["offered"]),
-            ("to let it in: ", &it["admit"]),
+            ("to admit it: ", &it["admit"]),
         ];
-        for (title, value) in said.into_iter().filter(|(_, value)| value.is_string()) {
+        for (title, value) in lines.into_iter().filter(|(_, value)| value.is_string()) {
             let _ = writeln!(out, "    {title}{}", text(value));
         }
     }
@@ -170,7 +172,7 @@ fn dated(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// Any value on one line.
+/// Formats any value on one line.
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "?".to_owned(),
@@ -188,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_needs_nothing_and_shows_what_is_there() {
+    fn missing_keys_are_omitted() {
         let now: Timestamp = "2026-11-23T00:00:00Z".parse().expect("a timestamp");
         assert_eq!(page(&Value::Null, now), "hookspool ?, generation ?\n");
         let document = serde_json::json!({

@@ -1,7 +1,7 @@
-//! A stream that notes the alert it ended with.
+//! A stream that records the TLS alert with which the server ended it.
 //!
-//! With TLS 1.3 a server refuses a certificate after the client's handshake is done, so the alert
-//! meets a request on its way: HTTP would report a broken pipe, and HTTP/2 drops the cause.
+//! With TLS 1.3 a server refuses a certificate after the client has completed its handshake, so the alert arrives
+//! while a request is sent. HTTP/1.1 would report a broken pipe, and HTTP/2 drops the cause.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::tls::client::{Alert, TlsStream};
 
-/// Where the alert will be, if one comes.
+/// The alert, once one has been received.
 pub(super) type RecordedAlert = Arc<OnceLock<Alert>>;
 
 pub(super) struct AlertRecorder {
@@ -26,20 +26,20 @@ impl AlertRecorder {
         (Self { stream, recorded: Arc::clone(&recorded) }, recorded)
     }
 
-    fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
+    fn record<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Some(alert) = result.as_ref().err().and_then(Alert::behind) {
-            // The first alert is the one that ended the connection.
+            // The first alert ended the connection.
             let _ = self.recorded.set(alert);
         }
         result
     }
 
-    /// A write failed because the other side is gone; what it said before it went can be read.
-    fn last_words(&mut self, cx: &mut Context<'_>) {
+    /// After a failed write, reads the alert that the server may have sent before it closed the connection.
+    fn read_alert(&mut self, cx: &mut Context<'_>) {
         let mut bytes = [0; 256];
         let mut buffer = ReadBuf::new(&mut bytes);
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-            let _ = self.noted(result);
+            let _ = self.record(result);
         }
     }
 }
@@ -50,7 +50,7 @@ impl AsyncRead for AlertRecorder {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer).map(|result| self.noted(result))
+        Pin::new(&mut self.stream).poll_read(cx, buffer).map(|result| self.record(result))
     }
 }
 
@@ -58,17 +58,17 @@ impl AsyncWrite for AlertRecorder {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if matches!(result, Poll::Ready(Err(_))) {
-            self.last_words(cx);
+            self.read_alert(cx);
         }
-        result.map(|result| self.noted(result))
+        result.map(|result| self.record(result))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_flush(cx);
         if matches!(result, Poll::Ready(Err(_))) {
-            self.last_words(cx);
+            self.read_alert(cx);
         }
-        result.map(|result| self.noted(result))
+        result.map(|result| self.record(result))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,4 +1,4 @@
-//! One TLS connection with HTTP/1.1 or HTTP/2 on it, for any number of requests in turn.
+//! A TLS connection with HTTP/1.1 or HTTP/2, for any number of requests in sequence.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use super::fault::ClientFault;
 use super::target::Target;
 use crate::tls::client::{ClientSession, Connector};
 
-/// For the connection and its handshake together.
+/// The timeout for connecting and the TLS handshake.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-/// From the first byte of a request to the last byte of its answer.
+/// The timeout from the first byte of a request to the last byte of its response.
 pub const EXCHANGE_DEADLINE: Duration = Duration::from_secs(30);
-/// More than this of an answer is not read.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// The size limit of a response's body.
+const RESPONSE_BYTES_MAX: usize = 1 << 20;
 const AGENT: &str = concat!("hookspool/", env!("CARGO_PKG_VERSION"));
 
-/// A connection, open until dropped.
+/// A connection, which is closed when this is dropped.
 pub struct ClientConnection {
-    /// What the handshake settled.
+    /// The results of the handshake.
     pub session: ClientSession,
     target: Target,
     sender: Sender,
     recorded: RecordedAlert,
-    /// Drives the connection; aborted when this is dropped.
+    /// The task that drives the connection; aborted when this is dropped.
     driver: JoinSet<Result<(), hyper::Error>>,
 }
 
@@ -42,36 +42,36 @@ enum Sender {
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
-/// What came back.
+/// A response to a delivery.
 #[derive(Clone, Debug)]
 pub struct ClientResponse {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The headers.
+    /// All headers of the response.
     pub headers: HeaderMap,
-    /// The body.
+    /// The entire body, at most 1 MiB.
     pub body: Bytes,
-    /// From the first byte of the request to the last byte of the answer.
+    /// The time from the first byte of the request to the last byte of the response.
     pub elapsed: Duration,
 }
 
 impl ClientConnection {
-    /// Connects to the target's host, or to `instead` (still asking for the target's name).
+    /// Connects to the target's host, or to `instead`, and requests the target's server name in both cases.
     ///
     /// # Errors
-    /// When nobody is there, or the handshake fails.
+    /// If the server cannot be reached within [`CONNECT_DEADLINE`], or the handshake fails.
     pub async fn open(
         connector: &Connector,
         target: &Target,
         instead: Option<&str>,
     ) -> Result<Self, ClientFault> {
-        let opening = Self::open_unhurried(connector, target, instead.unwrap_or(&target.address));
+        let opening = Self::open_without_timeout(connector, target, instead.unwrap_or(&target.address));
         timeout(CONNECT_DEADLINE, opening)
             .await
             .unwrap_or(Err(ClientFault::Deadline { what: "TLS connection", after: CONNECT_DEADLINE }))
     }
 
-    async fn open_unhurried(
+    async fn open_without_timeout(
         connector: &Connector,
         target: &Target,
         address: &str,
@@ -96,7 +96,7 @@ impl ClientConnection {
         Ok(Self { session, target: target.clone(), sender, recorded, driver })
     }
 
-    /// Whether no further request can go over it.
+    /// Whether the connection accepts no further requests.
     pub fn is_closed(&self) -> bool {
         match &self.sender {
             Sender::Http1(sender) => sender.is_closed(),
@@ -104,17 +104,17 @@ impl ClientConnection {
         }
     }
 
-    /// Delivers a body. Without a content type it is sent as JSON.
+    /// Delivers a body. The default content type is JSON.
     ///
     /// # Errors
-    /// When no answer comes. A status of any kind is an answer.
+    /// If there is no complete response within [`EXCHANGE_DEADLINE`]. Every status counts as a response.
     pub async fn post(&mut self, headers: &HeaderMap, body: Bytes) -> Result<ClientResponse, ClientFault> {
         let request = self.request(headers, body)?;
         let exchange = self.exchange(request);
         match timeout(EXCHANGE_DEADLINE, exchange).await {
-            Err(_) => Err(ClientFault::Deadline { what: "answer", after: EXCHANGE_DEADLINE }),
+            Err(_) => Err(ClientFault::Deadline { what: "response", after: EXCHANGE_DEADLINE }),
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(fault)) => Err(self.last_words().await.map_or(fault, ClientFault::from)),
+            Ok(Err(fault)) => Err(self.alert().await.map_or(fault, ClientFault::from)),
         }
     }
 
@@ -125,20 +125,20 @@ impl ClientConnection {
             Sender::Http2(_) => request.uri(self.target.uri.clone()),
         };
         let mut request = request.body(Full::new(body))?;
-        let ours = request.headers_mut();
-        ours.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        ours.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let all = request.headers_mut();
+        all.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for name in headers.keys() {
-            ours.remove(name);
+            all.remove(name);
             for value in headers.get_all(name) {
-                ours.append(name, value.clone());
+                all.append(name, value.clone());
             }
         }
         Ok(request)
     }
 
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<ClientResponse, ClientFault> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;
@@ -151,13 +151,13 @@ impl ClientConnection {
         };
         let (head, body) = response.into_parts();
         let body = bounded(body).await.map_err(|why| ClientFault::Body { status: head.status, why })?;
-        Ok(ClientResponse { status: head.status, headers: head.headers, body, elapsed: begun.elapsed() })
+        Ok(ClientResponse { status: head.status, headers: head.headers, body, elapsed: started.elapsed() })
     }
 
-    /// The alert with which the connection ended, once it has ended.
-    async fn last_words(&mut self) -> Option<crate::tls::client::Alert> {
+    /// The alert with which the server ended the connection, if it has.
+    async fn alert(&mut self) -> Option<crate::tls::client::Alert> {
         if self.recorded.get().is_none() {
-            // The request may have failed a moment before the driver reads why.
+            // The request may fail shortly before the driver reads the alert.
             let _ = timeout(Duration::from_millis(200), self.driver.join_next()).await;
         }
         self.recorded.get().copied()
@@ -165,5 +165,5 @@ impl ClientConnection {
 }
 
 pub(super) async fn bounded(body: Incoming) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-    Limited::new(body, ANSWER_BYTES_MAX).collect().await.map(http_body_util::Collected::to_bytes)
+    Limited::new(body, RESPONSE_BYTES_MAX).collect().await.map(http_body_util::Collected::to_bytes)
 }

@@ -1,4 +1,4 @@
-//! Why there was no answer.
+//! Why a client received no response.
 
 use std::io;
 use std::time::Duration;
@@ -7,54 +7,54 @@ use http::StatusCode;
 
 use crate::tls::client::{Alert, HandshakeFault};
 
-/// Why there was no answer.
+/// Why a client received no complete response.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientFault {
-    /// No connection came about.
+    /// The TCP or Unix connection failed.
     #[error("cannot connect to `{address}`")]
     Connect {
-        /// Who was called.
+        /// The address.
         address: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         why: io::Error,
     },
-    /// The handshake failed.
+    /// The TLS handshake failed.
     #[error(transparent)]
     Handshake(#[from] HandshakeFault),
-    /// HTTP failed.
-    #[error("the connection ended without an answer (some servers refuse a certificate this way)")]
+    /// The HTTP connection failed.
+    #[error("the connection ended without a response (some servers refuse a certificate this way)")]
     Http(#[from] hyper::Error),
-    /// The server refused after its side of the handshake, as TLS 1.3 has it.
+    /// The server refused the certificate after the client's handshake, which is usual with TLS 1.3.
     #[error("the server refused the certificate: {0}")]
     Refused(Alert),
     /// The server ended the connection with another alert.
     #[error("the server ended the connection: {0}")]
     Alert(Alert),
-    /// The request cannot be put into words.
-    #[error("this is not a request that can be sent")]
+    /// The URL or a header is not valid in a request.
+    #[error("the request is not valid")]
     Request(#[from] http::Error),
-    /// The answer's body is longer than anyone will read, or broke off.
-    #[error("the answer was {status}, and its body cannot be read")]
+    /// The response's body is too long or incomplete.
+    #[error("the response was {status}, but its body cannot be read")]
     Body {
-        /// What was answered.
+        /// The status of the response.
         status: StatusCode,
-        /// Why no more is known.
+        /// The error.
         #[source]
         why: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A deadline passed.
+    /// A timeout expired.
     #[error("no {what} within {} s", .after.as_secs())]
     Deadline {
-        /// What was waited for.
+        /// The missing event.
         what: &'static str,
-        /// How long.
+        /// The timeout.
         after: Duration,
     },
 }
 
 impl ClientFault {
-    /// Whether a server was there and said no, or was not believed.
+    /// Whether the server refused the client, or the client did not accept the server's certificate.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Refused(_) | Self::Alert(_) => true,

@@ -1,4 +1,4 @@
-//! An HTTP client that shows a certificate, and a plain one for the admin listener.
+//! An HTTP client with a client certificate, and one without TLS for the admin listener.
 
 mod fault;
 mod alert_recorder;

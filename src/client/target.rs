@@ -1,50 +1,50 @@
-//! Where a request goes: the parts of an https URL.
+//! The parts of an https URL that a request needs.
 
 use http::Uri;
 use rustls_pki_types::ServerName;
 
-/// The port of https.
+/// The default port of https.
 const HTTPS_PORT: u16 = 443;
 
-/// An https URL, taken apart.
+/// A parsed https URL.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Host and port to call, an IPv6 address in brackets.
+    /// Host and port to connect to, an IPv6 address in brackets.
     pub address: String,
-    /// The URL as it goes into an HTTP/2 request.
+    /// The URL in the form of an HTTP/2 request.
     pub uri: Uri,
-    /// What the server's certificate must be for.
+    /// The name that the server's certificate must be valid for.
     pub server_name: ServerName<'static>,
-    /// The value of `Host`.
+    /// The value of the `Host` header.
     pub host: String,
-    /// Path and query, as HTTP/1.1 sends them.
+    /// Path and query, in the form of an HTTP/1.1 request.
     pub path_and_query: String,
 }
 
-/// Why a text is not such a URL.
+/// Why a URL cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TargetFault {
-    /// It is not a URL.
+    /// The text is not a URL with a host.
     #[error("`{0}` is not a URL: expected `https://HOST[:PORT]/PATH`")]
     Form(String),
-    /// It has another scheme.
-    #[error("`{0}` is not https; hookspool sends over TLS alone")]
+    /// The scheme is not https.
+    #[error("`{0}` is not https; hookspool sends only over TLS")]
     Scheme(String),
-    /// It carries a user name or password, which would go nowhere.
+    /// The URL contains a user name, which is not supported.
     #[error(
-        "the URL carries a user name; a certificate says who we are, so leave out what stands before `@`"
+        "the URL contains a user name; the client authenticates with a certificate, so remove the text before `@`"
     )]
     UserInfo,
-    /// The host is neither a name nor an address.
+    /// The host is neither a DNS name nor an IP address.
     #[error("`{0}` is neither a DNS name nor an IP address")]
     Host(String),
 }
 
 impl Target {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// When it is not an https URL with a host.
+    /// If it is not an https URL with a host.
     pub fn parse(url: &str) -> Result<Self, TargetFault> {
         let form = || TargetFault::Form(without_credentials(url));
         let uri: Uri = url.parse().map_err(|_| form())?;
@@ -75,7 +75,7 @@ impl Target {
     }
 }
 
-/// A URL without its query and user information, both of which can contain a secret.
+/// A URL without its query and user information, because both can contain a secret.
 pub fn without_credentials(url: &str) -> String {
     let bare = url.split(['?', '#']).next().unwrap_or_default();
     match (bare.split_once("://"), bare.rsplit_once('@')) {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_keeps_secrets() {
+    fn errors_do_not_contain_secrets() {
         for url in [
             "http://a/x?hmac=s3cret",
             "https://a:99999/x?hmac=s3cret#s3cret",
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_taken_apart() {
+    fn a_url_is_split_into_its_parts() {
         let check = |url: &str, address: &str, host: &str, path: &str| {
             let target = Target::parse(url).expect("a target");
             assert_eq!((&*target.address, &*target.host, &*target.path_and_query), (address, host, path));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_told_from_names() {
+    fn addresses_and_names_are_distinguished() {
         let name = |url: &str| Target::parse(url).expect("a target").server_name;
         assert!(matches!(name("https://[::1]:8443/"), ServerName::IpAddress(_)));
         assert!(matches!(name("https://127.0.0.1/"), ServerName::IpAddress(_)));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_https_url_is_refused() {
+    fn other_urls_are_rejected() {
         assert!(matches!(Target::parse("http://a/"), Err(TargetFault::Scheme(_))));
         assert!(matches!(Target::parse("localhost:8443"), Err(TargetFault::Form(_))));
         assert!(matches!(Target::parse("/x"), Err(TargetFault::Form(_))));

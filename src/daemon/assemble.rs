@@ -1,4 +1,4 @@
-//! The composition root: settings in, a daemon that listens out.
+//! Creates all parts of the daemon from its settings and starts them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,16 +37,16 @@ use crate::spool::{
 use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, WatchError, WatchEvent};
 
-/// How many reloads may be asked for before one of them is done.
+/// The number of reload requests that can wait.
 const TRIGGERS_WAITING_MAX: usize = 8;
 
-/// How far in the future the ID of an entry is followed. A clock that is further ahead than certificates are valid (398 days)
-/// accepts no sender, so an ID beyond this was not made by an entry that arrived.
+/// IDs further in the future than this are ignored. With a clock that is ahead by more than the lifetime of a
+/// certificate (398 days), no sender is accepted, so such an ID does not belong to a delivery.
 const ID_AHEAD_MAX: Duration = Duration::from_secs(400 * 86_400);
-/// Less than this is how clocks are corrected.
+/// Smaller differences are usual corrections of the clock and not reported.
 const ID_AHEAD_REPORTED: Duration = Duration::from_secs(1);
 
-/// Everything that runs, in the order in which it is stopped.
+/// The running daemon.
 #[derive(Debug)]
 pub struct Daemon {
     pub(super) live: Arc<Live>,
@@ -64,17 +64,17 @@ pub struct Daemon {
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// What systemd passed is of no use.
+    /// A socket that systemd passed cannot be used.
     #[error(transparent)]
     Activation(#[from] ActivationError),
-    /// The admin listener cannot be opened.
+    /// The admin listener cannot be started.
     #[error(transparent)]
     AdminListener(#[from] AdminListenerError),
-    /// Cannot open a socket.
+    /// A socket cannot be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// The folders that everything is written to cannot be made.
-    #[error("cannot make the folder of a socket of the admin listener")]
+    /// The directory of a Unix socket cannot be created.
+    #[error("cannot create the directory of a socket of the admin listener")]
     Folder(#[source] io::Error),
     /// The process cannot be restricted.
     #[error(transparent)]
@@ -82,7 +82,7 @@ pub enum StartError {
     /// The spool cannot be opened.
     #[error(transparent)]
     Spool(#[from] OpenError),
-    /// The system has no thread, descriptor or signal handler to give.
+    /// A thread, descriptor or signal handler cannot be created.
     #[error("cannot start")]
     System(#[from] io::Error),
     /// Files cannot be watched.
@@ -91,11 +91,11 @@ pub enum StartError {
 }
 
 impl Daemon {
-    /// Puts everything together and begins to listen, on what was inherited, too. Needs a runtime.
-    /// Every socket is bound and the spool is ours before anybody is served.
+    /// Starts the daemon. Must be called within a runtime. All sockets are bound and the spool is locked before the
+    /// first connection is accepted.
     ///
     /// # Errors
-    /// The first resource that is not available.
+    /// If a resource is not available; the first one is returned.
     pub fn start(
         settings: Settings,
         inherited: Inherited,
@@ -115,7 +115,7 @@ impl Daemon {
             start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
         let loaded = LoadedState::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
-        let (ask, asked) = mpsc::channel(TRIGGERS_WAITING_MAX);
+        let (reload_sender, reload_receiver) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;
         let spool_directory = spool.directory.clone();
         let snapshot = SnapshotDraft::from(settings).into_snapshot(1, &clock);
@@ -131,7 +131,7 @@ impl Daemon {
             spool_directory,
             file_system,
             listen: addresses.clone(),
-            reload: ask,
+            reload: reload_sender,
         };
         let admin = AdminListener::start(admin_sockets, context)?;
 
@@ -162,26 +162,26 @@ impl Daemon {
         for listener in listeners {
             tasks.spawn(accepting.clone().accept(listener));
         }
-        // Until the stop begins; whatever they do, it waits for nobody.
-        let beside = |task: Pin<Box<dyn Future<Output = ()> + Send>>| {
+        // These tasks are canceled when the stop begins.
+        let spawn_until_drain = |task: Pin<Box<dyn Future<Output = ()> + Send>>| {
             tasks.spawn(drain.clone().run_until_cancelled_owned(task));
         };
-        beside(Box::pin(accepting.follow_limits()));
-        beside(Box::pin(notice::unlogged(logging, metrics, refusals)));
-        beside(Box::pin(notice::expiries(Arc::clone(&live), clock)));
-        beside(Box::pin(reporter.clone().keep_status()));
-        beside(Box::pin(reporter.clone().keep_alive()));
-        beside(Box::pin(Reloader::new(loaded, targets, watch).run(triggered, asked)));
+        spawn_until_drain(Box::pin(accepting.follow_limits()));
+        spawn_until_drain(Box::pin(notice::unlogged(logging, metrics, refusals)));
+        spawn_until_drain(Box::pin(notice::expiries(Arc::clone(&live), clock)));
+        spawn_until_drain(Box::pin(reporter.clone().keep_status()));
+        spawn_until_drain(Box::pin(reporter.clone().ping_watchdog()));
+        spawn_until_drain(Box::pin(Reloader::new(loaded, targets, watch).run(triggered, reload_receiver)));
         Ok(Self { live, drain, tasks, triggers, admin, committer, maintenance, lock, reporter, addresses })
     }
 
-    /// Where senders can connect to, with the ports that the system chose.
+    /// The addresses that senders can connect to, with the ports that the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 }
 
-/// Opens the spool, and says what it is on.
+/// Opens the spool, and logs its directory and the risks of its file system.
 fn open_spool(settings: &spool::Settings, endpoints: &[Name]) -> Result<(Opened, FileSystem), StartError> {
     let opened = spool::open(settings.directory.clone(), settings.group, endpoints)?;
     tracing::info!(directory = %settings.directory.display(), swept = opened.swept, "spool opened");
@@ -190,7 +190,7 @@ fn open_spool(settings: &spool::Settings, endpoints: &[Name]) -> Result<(Opened,
     Ok((opened, file_system))
 }
 
-/// New IDs sort after those of entries that have arrived earlier, whatever the clock says.
+/// Creates an ID generator whose IDs sort after those of existing entries, even if the clock was set back.
 fn continue_ids(disk: &Disk, layout: &Layout, clock: &Clock) -> EntryIds {
     let now = clock.now();
     let ahead = |by: Duration| now.checked_add(by).unwrap_or(Timestamp::MAX);
@@ -221,21 +221,21 @@ fn start_writing(
 ) -> Result<(Committer, EntryIds, Maintenance), StartError> {
     let (min_free, retention) = (settings.min_free.0, settings.retention);
     let committer = Committer::start(disk.clone(), layout.clone(), min_free, endpoints, Arc::clone(metrics))?;
-    // After the entries of the logs are back in `new`, and before the maintenance moves those that are not intact.
+    // After the entries of the logs have been restored to `new`, and before maintenance moves damaged ones.
     let ids = continue_ids(disk, layout, clock);
     let maintenance =
         Maintenance::start(disk.clone(), layout.clone(), retention, clock.clone(), Arc::clone(metrics))?;
     Ok((committer, ids, maintenance))
 }
 
-/// Watches the files of a configuration, and passes on what is heard of them.
+/// Watches the files of a configuration, and triggers a reload when they change.
 fn watch(
     settings: &Settings,
     triggers: mpsc::Sender<Trigger>,
     metrics: Arc<Metrics>,
 ) -> Result<FileWatch, WatchError> {
-    FileWatch::start(settings.files.clone(), settings.reload, move |tidings| match tidings {
-        // Where triggers wait already, one more says nothing new.
+    FileWatch::start(settings.files.clone(), settings.reload, move |event| match event {
+        // If triggers are waiting already, another one is not needed.
         WatchEvent::MayHaveChanged => drop(triggers.try_send(Trigger::Files)),
         WatchEvent::InotifyWorks(works) => metrics.watcher_alive.set(i64::from(works)),
     })

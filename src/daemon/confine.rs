@@ -1,4 +1,4 @@
-//! Before the first thread: the folders that are written to are made, and what lies beyond is given up.
+//! Creates the daemon's directories and restricts the process, before the first thread is started.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,11 +13,11 @@ use crate::sandbox::{AccessPaths, Enforcement, Sandbox, restrict, unrestricted};
 use crate::spool::{OpenError, make_root};
 use crate::systemd::credentials;
 
-/// Makes what has to be there, and restricts this thread and all later ones to what a daemon with
-/// these settings has to do with. A reload finds its new files beneath the folders of today's.
+/// Creates the directories, and restricts this thread and all later ones to the files that a daemon with these settings
+/// needs. A reload can read new files only in the directories of the current ones.
 ///
 /// # Errors
-/// When a folder cannot be made, or the system refuses to restrict us.
+/// If a directory cannot be created, or the process cannot be restricted.
 pub fn confine(settings: &Settings) -> Result<Sandbox, StartError> {
     make_folders(settings)?;
     let sockets = socket_folders(&settings.admin).map(Path::to_owned).collect();
@@ -30,24 +30,24 @@ pub fn confine(settings: &Settings) -> Result<Sandbox, StartError> {
     Ok(restrict(&settings.sandbox, &places)?)
 }
 
-/// As [`confine`], and gives up nothing: for a demonstration, which is its own client.
+/// Creates the directories without restricting the process, for `demo`, which also runs a client.
 ///
 /// # Errors
-/// When a folder cannot be made.
+/// If a directory cannot be created.
 pub fn unconfined(settings: &Settings) -> Result<Sandbox, StartError> {
     make_folders(settings)?;
     Ok(unrestricted())
 }
 
 fn make_folders(settings: &Settings) -> Result<(), StartError> {
-    // Whatever is made from here on is nobody's but ours and our group's.
+    // Files that are created from here on are accessible only to the daemon's user and group.
     rustix::process::umask(Mode::RWXO);
     make_root(&settings.spool.directory, settings.spool.group).map_err(OpenError::from)?;
     socket_folders(&settings.admin).try_for_each(fs::create_dir_all).map_err(StartError::Folder)
 }
 
-/// Says what is in force.
-pub(super) fn say(sandbox: &Sandbox) {
+/// Logs the restrictions in force.
+pub(super) fn log_sandbox(sandbox: &Sandbox) {
     let shown = |folders: &BTreeSet<PathBuf>| {
         folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" ")
     };
@@ -60,12 +60,12 @@ pub(super) fn say(sandbox: &Sandbox) {
                 abi,
                 read,
                 write,
-                "sandboxed as far as this kernel knows Landlock"
+                "sandboxed as far as this kernel supports Landlock"
             );
         }
         Enforcement::None => tracing::warn!(
             landlock = "none",
-            "not sandboxed: this kernel has no Landlock, or it is not switched on; systemd's sandbox still holds where it is used"
+            "not sandboxed: Landlock is not supported by this kernel, or disabled; a sandbox of systemd still applies"
         ),
         Enforcement::Off => tracing::info!(landlock = "off", "not sandboxed by Landlock"),
     }

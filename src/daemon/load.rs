@@ -1,4 +1,4 @@
-//! Loads the files, and compares them with what is in force.
+//! Loads the files, and compares them with the configuration in force.
 
 use std::path::{Path, PathBuf};
 
@@ -7,58 +7,60 @@ use crate::config::{self, Digest, LoadError, Loaded, ReadScope, Settings};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::live::Snapshot;
 
-/// How often files that keep changing are read again.
+/// The number of times that changing files are read again.
 const MIXED_READINGS_MAX: usize = 5;
 
-/// A configuration that cannot be served.
+/// What identifies a configuration that was rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Unfit {
-    /// A set of files with these contents.
-    Set(Digest),
-    /// Something that kept them from being read.
+pub(super) enum Rejected {
+    /// The digest of files with errors.
+    Files(Digest),
+    /// The error that prevented reading the files.
     Fault(String),
 }
 
 /// The result of loading the files.
 pub(super) enum LoadOutcome {
-    /// The same as in force.
-    Same,
-    /// It can be served.
-    Fit(Box<Settings>, Report),
-    /// It cannot be served; with the files that it names, whether they exist or not.
-    Unfit(Unfit, Report, Vec<PathBuf>),
+    /// The files are equal to those in force.
+    Unchanged,
+    /// The configuration is valid.
+    Valid(Box<Settings>, Report),
+    /// The configuration has errors. Contains the files that it names, whether they exist or not.
+    Invalid(Rejected, Report, Vec<PathBuf>),
 }
 
-/// Reads every file once, and validates those bytes.
+/// Loads the configuration and decides whether it can replace the one in force.
 pub(super) async fn load(
     config: PathBuf,
-    within: ReadScope,
+    read_scope: ReadScope,
     in_force: Digest,
     current: &Snapshot,
     now: Timestamp,
 ) -> LoadOutcome {
-    let read = tokio::task::spawn_blocking(move || read(&config, now, &within)).await;
+    let read = tokio::task::spawn_blocking(move || read(&config, now, &read_scope)).await;
     let Loaded { settings, report, files, digest } = match read {
         Ok(Ok(loaded)) => loaded,
-        Ok(Err(fault)) => return complaint(&fault),
-        Err(error) => return complaint(&error),
+        Ok(Err(fault)) => return invalid(&fault),
+        Err(error) => return invalid(&error),
     };
     if digest == in_force && !time_has_passed(current, now) {
-        return LoadOutcome::Same;
+        return LoadOutcome::Unchanged;
     }
-    let is_in_force = |upon: &str| current.certificates.iter().any(|fact| fact.digest == upon);
+    let is_in_force = |digest: &str| current.certificates.iter().any(|fact| fact.digest == digest);
     match settings {
-        Some(settings) if !report.forbids_reload(is_in_force) => LoadOutcome::Fit(Box::new(settings), report),
-        Some(_) | None => LoadOutcome::Unfit(Unfit::Set(digest), report, files),
+        Some(settings) if !report.forbids_reload(is_in_force) => {
+            LoadOutcome::Valid(Box::new(settings), report)
+        }
+        Some(_) | None => LoadOutcome::Invalid(Rejected::Files(digest), report, files),
     }
 }
 
-/// Reads all files twice, until both readings are equal: files that change meanwhile could be a mix of two sets, each of which
-/// is valid.
-fn read(config: &Path, now: Timestamp, within: &ReadScope) -> Result<Loaded, LoadError> {
-    let mut loaded = config::load_within(config, now, within.clone())?;
+/// Reads all files until two consecutive readings are equal. Files that change in between could be a mix of two valid
+/// sets.
+fn read(config: &Path, now: Timestamp, read_scope: &ReadScope) -> Result<Loaded, LoadError> {
+    let mut loaded = config::load_within(config, now, read_scope.clone())?;
     for _ in 0..MIXED_READINGS_MAX {
-        let again = config::load_within(config, now, within.clone())?;
+        let again = config::load_within(config, now, read_scope.clone())?;
         if again.digest == loaded.digest {
             break;
         }
@@ -67,31 +69,31 @@ fn read(config: &Path, now: Timestamp, within: &ReadScope) -> Result<Loaded, Loa
     Ok(loaded)
 }
 
-/// Whether time has changed, since the snapshot was made, what its certificates are good for.
+/// Whether a certificate of the snapshot has become valid or has expired since it was created.
 fn time_has_passed(snapshot: &Snapshot, now: Timestamp) -> bool {
     let since = snapshot.loaded_at;
     let passed = |at: Timestamp| since < at && at < now;
     snapshot.certificates.iter().any(|fact| passed(fact.not_before) || passed(fact.not_after))
 }
 
-fn complaint(fault: &dyn std::error::Error) -> LoadOutcome {
-    let words = in_words(fault);
-    let report = report_of(&words);
-    LoadOutcome::Unfit(Unfit::Fault(words), report, Vec::new())
+fn invalid(fault: &dyn std::error::Error) -> LoadOutcome {
+    let message = with_causes(fault);
+    let report = report_of(&message);
+    LoadOutcome::Invalid(Rejected::Fault(message), report, Vec::new())
 }
 
-/// A fault that has no place in webhooks.toml.
-pub(super) fn report_of(words: &str) -> Report {
-    Report::new(vec![Diagnostic::new(Severity::Error, None, words)])
+/// A report with one error that has no position in webhooks.toml.
+pub(super) fn report_of(message: &str) -> Report {
+    Report::new(vec![Diagnostic::new(Severity::Error, None, message)])
 }
 
-/// A fault with its causes.
-pub(super) fn in_words(fault: &dyn std::error::Error) -> String {
-    let mut words = fault.to_string();
+/// An error with its causes, as text.
+pub(super) fn with_causes(fault: &dyn std::error::Error) -> String {
+    let mut message = fault.to_string();
     let mut next = fault.source();
     while let Some(cause) = next {
-        words = format!("{words}: {cause}");
+        message = format!("{message}: {cause}");
         next = cause.source();
     }
-    words
+    message
 }

@@ -1,4 +1,4 @@
-//! The program: everything below put together, started, supervised and stopped.
+//! The daemon: creates, starts, reloads and stops all parts.
 
 mod snapshot;
 mod notice;

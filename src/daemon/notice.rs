@@ -1,4 +1,4 @@
-//! What the daemon notices by itself and says: certificates that end, log lines that were lost.
+//! Periodic log messages: certificates that expire soon, and dropped log lines.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::refusals::Refusals;
 use crate::spool::FileSystem;
 use crate::tls::expiry::{CertificateFact, Expiring, Urgency};
 
-/// How often lost log lines are counted and said.
-const COUNT_LOST_EVERY: Duration = Duration::from_secs(5);
+/// The interval at which dropped log lines are counted and reported.
+const DROPPED_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often the dates of what is in use are looked at.
-const DATES_EVERY: Duration = Duration::from_secs(3600);
+/// The interval at which the dates of certificates are checked.
+const DATES_INTERVAL: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Findings as log lines.
+/// Logs all findings.
 pub fn log_findings(report: &Report) {
     for finding in report.findings().iter().map(Diagnostic::to_finding) {
         let (place, hint) = (finding.place(), &finding.hint);
@@ -39,7 +39,7 @@ pub fn log_findings(report: &Report) {
     }
 }
 
-/// Warns of a file system that can lose what was acknowledged.
+/// Warns if the file system can lose acknowledged entries.
 pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
     if let Some(risk) = file_system.risk() {
         let directory = directory.display();
@@ -47,11 +47,11 @@ pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
     }
 }
 
-/// Logs each certificate and list whose replacement is due: once a day, and at once when it becomes more urgent.
-/// Never returns.
+/// Logs each certificate and list that must be replaced: once a day, and immediately when it becomes more urgent.
+/// Runs until it is canceled.
 pub(super) async fn expiries(live: Arc<Live>, clock: Clock) {
     let mut logged = BTreeMap::new();
-    let mut tick = interval(DATES_EVERY);
+    let mut tick = interval(DATES_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut changes = live.subscribe();
     loop {
@@ -66,10 +66,10 @@ pub(super) async fn expiries(live: Arc<Live>, clock: Clock) {
     }
 }
 
-/// When a certificate was last logged, and how urgent it was then; by its digest.
+/// The urgency and time with which each certificate was last logged, by its digest.
 type Logged = BTreeMap<String, (Urgency, Timestamp)>;
 
-/// What is to be logged now; records that it was.
+/// Returns the certificates to log now, and records them as logged.
 fn due<'f>(
     facts: &'f [CertificateFact],
     logged: &mut Logged,
@@ -79,10 +79,10 @@ fn due<'f>(
     let mut due = Vec::new();
     for fact in facts {
         let Some(expiring) = fact.expiring(now) else { continue };
-        let lately = |(urgency, at): &(Urgency, Timestamp)| {
+        let is_recent = |(urgency, at): &(Urgency, Timestamp)| {
             *urgency >= expiring.urgency && now.duration_since(*at).unsigned_abs() < DAY
         };
-        if !logged.get(&fact.digest).is_some_and(lately) {
+        if !logged.get(&fact.digest).is_some_and(is_recent) {
             logged.insert(fact.digest.clone(), (expiring.urgency, now));
             due.push((fact, expiring));
         }
@@ -104,10 +104,9 @@ fn log_expiring(fact: &CertificateFact, expiring: Expiring, now: Timestamp) {
     }
 }
 
-/// Counts the lines that a slow reader of the log has cost, and those that were held back so that
-/// nobody can fill it, for ever.
+/// Logs the number of dropped log lines, and of refusals that the rate limit suppressed. Runs until it is canceled.
 pub(super) async fn unlogged(logging: Arc<Logging>, metrics: Arc<Metrics>, refusals: Arc<Refusals>) {
-    let mut tick = interval(COUNT_LOST_EVERY);
+    let mut tick = interval(DROPPED_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
@@ -143,7 +142,7 @@ mod tests {
         "2026-11-23T12:00:00Z".parse().expect("a timestamp")
     }
 
-    /// The hours in which something is logged, and how urgent it is.
+    /// The hours in which a message is logged, with its urgency.
     fn log(facts: &[CertificateFact], hours: std::ops::Range<u32>) -> Vec<(u32, Urgency)> {
         let mut logged = Logged::new();
         hours
@@ -155,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn each_certificate_is_logged_once_a_day_from_a_third_of_its_lifetime_on() {
+    fn a_certificate_is_logged_daily_when_a_third_of_its_lifetime_is_left() {
         use Urgency::{Due, Overdue};
         let six_days = log(&[fact("a", Role::Server, 6)], 0..24 * 8);
         assert_eq!(six_days, [(97, Due), (121, Overdue)]);
-        // A day is not over when it becomes more urgent.
+        // It becomes more urgent within a day and is logged again.
         assert_eq!(log(&[fact("a", Role::Server, 1)], 0..48), [(17, Due), (21, Overdue)]);
         let ninety_days = log(&[fact("a", Role::Anchor, 90), fact("b", Role::Server, 1000)], 0..24 * 100);
         let days = |urgency| ninety_days.iter().filter(|(_, logged)| *logged == urgency).count();
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_logged_only_with_a_twelfth_of_its_lifetime_left_and_not_after_its_end() {
+    fn a_list_is_logged_when_a_twelfth_of_its_lifetime_is_left_and_not_after_its_end() {
         assert_eq!(log(&[fact("list", Role::Crl, 2)], 0..96), [(45, Urgency::Due)]);
     }
 }

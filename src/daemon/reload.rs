@@ -1,4 +1,4 @@
-//! From changed files to the next snapshot, or to none.
+//! Reloads the configuration: validates changed files and publishes the next snapshot.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::load::{LoadOutcome, Unfit, in_words, load, report_of};
+use super::load::{LoadOutcome, Rejected, load, report_of, with_causes};
 use super::notice::log_findings;
 use super::report::Reporter;
 use super::snapshot::{SnapshotDraft, publish};
@@ -21,15 +21,15 @@ use crate::sandbox::Readable;
 use crate::spool::{Disk, Layout, RetentionSetting, Spool, make_queues};
 use crate::watch::{self, FileWatch};
 
-/// How long a set that cannot be served may still be one that is being written.
+/// A changed configuration with errors is rejected only after this time, because its files may be incomplete.
 const HALF_WRITTEN_MAX: Duration = Duration::from_millis(800);
 
-/// Why the files are looked at.
+/// Why the files are read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Trigger {
-    /// Something may have happened to them, or it is time to look.
+    /// The files may have changed.
     Files,
-    /// SIGHUP.
+    /// SIGHUP was received.
     Hangup,
 }
 
@@ -47,38 +47,38 @@ pub(super) struct ReloadTargets {
     pub(super) reporter: Reporter,
 }
 
-/// Applies changes on disk, one reload after another.
+/// Applies changes of the files, one reload after another.
 #[derive(Debug)]
 pub(super) struct Reloader {
     loaded: LoadedState,
     targets: ReloadTargets,
     watch: FileWatch,
-    /// The rejected configuration that was reported, so that it is reported once.
-    unfit: Option<Unfit>,
-    /// What has changed and waits for a restart.
-    waits: Vec<String>,
+    /// The rejected configuration that has been reported, so that it is reported once.
+    rejected: Option<Rejected>,
+    /// The changes that take effect after a restart.
+    waiting_for_restart: Vec<String>,
 }
 
-/// What is loaded, to compare a reload with.
+/// The state that a reload is compared with.
 #[derive(Debug)]
 pub(super) struct LoadedState {
     config: PathBuf,
-    /// What it can read.
-    within: ReadScope,
+    /// The files that a reload can read.
+    read_scope: ReadScope,
     /// The settings of the start that a reload cannot change.
     restart: RestartSettings,
-    /// What is watched, and how.
+    /// The watched files, and the settings of the watcher.
     watched: (Vec<PathBuf>, watch::Settings),
-    /// What is in force.
+    /// The digest of the files in force.
     digest: Digest,
 }
 
 impl LoadedState {
-    /// What these settings begin with.
+    /// The state after a start with these settings.
     pub(super) fn of(settings: &Settings, readable: Readable) -> Self {
         Self {
             config: settings.files.first().cloned().unwrap_or_default(),
-            within: ReadScope::new(readable, settings.group.clone()),
+            read_scope: ReadScope::new(readable, settings.group.clone()),
             restart: settings.restart.clone(),
             watched: (settings.files.clone(), settings.reload),
             digest: settings.digest,
@@ -88,14 +88,14 @@ impl LoadedState {
 
 impl Reloader {
     pub(super) fn new(loaded: LoadedState, targets: ReloadTargets, watch: FileWatch) -> Self {
-        Self { loaded, targets, watch, unfit: None, waits: Vec::new() }
+        Self { loaded, targets, watch, rejected: None, waiting_for_restart: Vec::new() }
     }
 
     /// Handles triggers and requests for a reload.
     pub(super) async fn run(
         mut self,
         mut triggers: mpsc::Receiver<Trigger>,
-        mut asking: mpsc::Receiver<ReloadReply>,
+        mut requests: mpsc::Receiver<ReloadReply>,
     ) {
         loop {
             tokio::select! {
@@ -103,54 +103,55 @@ impl Reloader {
                     Some(Trigger::Files) => self.files_changed().await,
                     Some(Trigger::Hangup) => {
                         tracing::info!("SIGHUP received; reloading");
-                        self.told().await;
+                        self.requested().await;
                     }
                     None => return,
                 },
-                asked = asking.recv() => match asked {
-                    Some(asked) => self.answer(asked).await,
+                request = requests.recv() => match request {
+                    Some(request) => self.answer(request).await,
                     None => return,
                 },
             }
         }
     }
 
-    async fn answer(&mut self, asked: oneshot::Sender<Reload>) {
-        let reload = self.told().await;
+    async fn answer(&mut self, request: oneshot::Sender<Reload>) {
+        let reload = self.requested().await;
         // The requester may have disconnected.
-        let _ = asked.send(reload);
+        let _ = request.send(reload);
     }
 
-    /// Somebody said so: there is an outcome, whatever it is, and whoever manages us hears of its
-    /// end before the one who asked.
-    async fn told(&mut self) -> Reload {
+    /// Handles a requested reload, which always has an outcome. The service manager is notified of its end before the
+    /// requester.
+    async fn requested(&mut self) -> Reload {
         let Reporter { manager, .. } = self.targets.reporter;
         manager.reloading().await;
         let reload = match self.load().await {
-            LoadOutcome::Same => self.unchanged(true),
-            LoadOutcome::Fit(settings, report) => self.apply(*settings, &report).await,
-            LoadOutcome::Unfit(unfit, report, files) => self.reject(unfit, &report, &files),
+            LoadOutcome::Unchanged => self.unchanged(true),
+            LoadOutcome::Valid(settings, report) => self.apply(*settings, &report).await,
+            LoadOutcome::Invalid(rejected, report, files) => self.reject(rejected, &report, &files),
         };
         manager.ready(&self.targets.reporter.status()).await;
         reload
     }
 
-    /// Something may have changed. What cannot be served may be half written: it is looked at again.
+    /// Handles a possible change of the files. A configuration with errors may be incomplete, so it is loaded again
+    /// until [`HALF_WRITTEN_MAX`] has passed.
     async fn files_changed(&mut self) {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             match self.load().await {
-                LoadOutcome::Same => {
+                LoadOutcome::Unchanged => {
                     self.unchanged(false);
                 }
-                LoadOutcome::Fit(settings, report) => {
+                LoadOutcome::Valid(settings, report) => {
                     self.apply(*settings, &report).await;
                 }
-                LoadOutcome::Unfit(unfit, _, _) if self.unfit.as_ref() == Some(&unfit) => {}
-                LoadOutcome::Unfit(unfit, report, files) if begun.elapsed() > HALF_WRITTEN_MAX => {
-                    self.reject(unfit, &report, &files);
+                LoadOutcome::Invalid(rejected, _, _) if self.rejected.as_ref() == Some(&rejected) => {}
+                LoadOutcome::Invalid(rejected, report, files) if started.elapsed() > HALF_WRITTEN_MAX => {
+                    self.reject(rejected, &report, &files);
                 }
-                LoadOutcome::Unfit(..) => {
+                LoadOutcome::Invalid(..) => {
                     sleep(self.loaded.watched.1.settle).await;
                     continue;
                 }
@@ -160,25 +161,31 @@ impl Reloader {
     }
 
     async fn load(&self) -> LoadOutcome {
-        let LoadedState { config, within, digest, .. } = &self.loaded;
-        load(config.clone(), within.clone(), *digest, &self.targets.live.current(), self.targets.clock.now())
-            .await
+        let LoadedState { config, read_scope, digest, .. } = &self.loaded;
+        load(
+            config.clone(),
+            read_scope.clone(),
+            *digest,
+            &self.targets.live.current(),
+            self.targets.clock.now(),
+        )
+        .await
     }
 
-    fn unchanged(&mut self, asked: bool) -> Reload {
-        let was_unfit = self.unfit.take().is_some();
+    fn unchanged(&mut self, is_requested: bool) -> Reload {
+        let was_rejected = self.rejected.take().is_some();
         let reload = self.outcome(ReloadOutcome::Unchanged, &Report::default());
-        if asked || was_unfit {
+        if is_requested || was_rejected {
             tracing::info!(generation = reload.generation, "configuration unchanged");
-            self.note(&reload);
+            self.record(&reload);
         }
         reload
     }
 
-    fn reject(&mut self, unfit: Unfit, report: &Report, files: &[PathBuf]) -> Reload {
+    fn reject(&mut self, rejected: Rejected, report: &Report, files: &[PathBuf]) -> Reload {
         let reload = self.outcome(ReloadOutcome::Rejected, report);
-        self.unfit = Some(unfit);
-        // What is missing may come, beside what is in force.
+        self.rejected = Some(rejected);
+        // Missing files may be created, in addition to those in force.
         let mut watched = self.loaded.watched.clone();
         watched.0.extend(files.iter().filter(|file| !self.loaded.watched.0.contains(file)).cloned());
         self.follow(watched);
@@ -188,17 +195,18 @@ impl Reloader {
             errors = report.errors(),
             "reload rejected; the previous configuration stays in force"
         );
-        self.note(&reload);
+        self.record(&reload);
         reload
     }
 
     async fn apply(&mut self, settings: Settings, report: &Report) -> Reload {
-        if let Err(fault) = self.make_room(&settings).await {
+        if let Err(fault) = self.create_queues(&settings).await {
             let report = report_of(&fault);
-            return self.reject(Unfit::Fault(fault), &report, &settings.files);
+            return self.reject(Rejected::Fault(fault), &report, &settings.files);
         }
         let changed = self.loaded.restart.changed(&settings.restart);
-        self.waits = changed.map(|key| format!("`{key}` has changed, which takes a restart")).collect();
+        self.waiting_for_restart =
+            changed.map(|key| format!("`{key}` has changed, which takes a restart")).collect();
         let ReloadTargets { live, metrics, clock, logging, spool, retention, .. } = &self.targets;
         logging.set_level(settings.log.level);
         spool.health().set_min_free(settings.spool.min_free.0);
@@ -206,23 +214,23 @@ impl Reloader {
         for endpoint in settings.policy.endpoints() {
             metrics.add_endpoint(endpoint.name.as_str());
         }
-        for gone in live.current().policy.endpoints() {
-            // Set again within a second, if the endpoint is still there.
-            metrics.endpoint_faulty(gone.name.as_str(), false);
+        for previous in live.current().policy.endpoints() {
+            // Set again within a second if the endpoint still exists and has a fault.
+            metrics.endpoint_faulty(previous.name.as_str(), false);
         }
         spool.health().set_endpoints(settings.policy.endpoints().iter().map(|e| e.name.clone()).collect());
         self.loaded.digest = settings.digest;
-        self.unfit = None;
+        self.rejected = None;
         let watched = (settings.files.clone(), settings.reload);
         let before = live.current();
         let next = SnapshotDraft::from(settings).into_snapshot(before.generation + 1, clock);
         publish(&next, Some(&before), metrics);
         live.publish(next);
         log_findings(report);
-        say(&live.current(), &self.waits);
+        log_reload(&live.current(), &self.waiting_for_restart);
         self.follow(watched);
         let reload = self.outcome(ReloadOutcome::Applied, report);
-        self.note(&reload);
+        self.record(&reload);
         reload
     }
 
@@ -233,15 +241,15 @@ impl Reloader {
         }
     }
 
-    /// Queues for endpoints that are new.
-    async fn make_room(&self, settings: &Settings) -> Result<(), String> {
+    /// Creates the queues of new endpoints.
+    async fn create_queues(&self, settings: &Settings) -> Result<(), String> {
         let names: Vec<_> =
             settings.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect();
         let (disk, layout) = (self.targets.disk.clone(), self.targets.layout.clone());
         match tokio::task::spawn_blocking(move || make_queues(&disk, &layout, &names)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(fault)) => Err(in_words(&fault)),
-            Err(error) => Err(in_words(&error)),
+            Ok(Err(fault)) => Err(with_causes(&fault)),
+            Err(error) => Err(with_causes(&error)),
         }
     }
 
@@ -251,22 +259,22 @@ impl Reloader {
             at: self.targets.clock.now().to_string(),
             generation: self.targets.live.current().generation,
             findings: report.findings().iter().map(Diagnostic::to_finding).collect(),
-            waits_for_restart: self.waits.clone(),
+            waits_for_restart: self.waiting_for_restart.clone(),
         }
     }
 
-    fn note(&self, reload: &Reload) {
+    fn record(&self, reload: &Reload) {
         self.targets.metrics.reload(reload.outcome.word(), self.targets.clock.now().as_second());
         self.targets.live.record_reload(reload.clone());
     }
 }
 
-fn say(next: &Snapshot, waits: &[String]) {
+fn log_reload(next: &Snapshot, waiting_for_restart: &[String]) {
     let soonest = next.certificates.iter().min_by_key(|fact| fact.not_after);
     for why in &next.degraded {
         tracing::error!(why, "degraded");
     }
-    for what in waits {
+    for what in waiting_for_restart {
         tracing::warn!(what, "change takes effect after a restart");
     }
     tracing::info!(

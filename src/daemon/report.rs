@@ -1,4 +1,4 @@
-//! What the service manager hears of the daemon while it serves: a line of status, signs of life.
+//! Notifies the service manager of the status line and pings its watchdog (sd_notify(3)).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use crate::metrics::Metrics;
 use crate::spool::Spool;
 use crate::systemd::manager::Manager;
 
-/// How often the line of status is looked at; it is sent where it has changed.
-const STATUS_EVERY: Duration = Duration::from_secs(5);
-/// A sign of life comes this often within the time that the manager waits for one.
-const SIGNS_IN_TIME: u32 = 3;
-/// The committer comes a step further every second; it is not called stuck before this.
+/// The interval at which the status line is computed; it is sent if it has changed.
+const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+/// The number of pings within the watchdog's timeout.
+const PINGS_PER_TIMEOUT: u32 = 3;
+/// The commit thread counts a step every second; it is not considered stuck before this time.
 const STUCK_AFTER_MIN: Duration = Duration::from_secs(3);
 
-/// How often a stop says that it goes on, and how long the manager is to wait for the next word.
-const STOP_SIGN_EVERY: Duration = Duration::from_secs(2);
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// During a stop, the timeout is extended by `STOP_EXTENSION` at this interval.
+const STOP_INTERVAL: Duration = Duration::from_secs(2);
+const STOP_EXTENSION: Duration = Duration::from_secs(10);
 
-/// What the line of status is made from.
+/// Sends notifications to the service manager.
 #[derive(Clone, Debug)]
 pub(super) struct Reporter {
     pub(super) manager: Manager,
@@ -32,18 +32,18 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// Tells the manager that the environment names, if it names one.
+    /// Creates a reporter for the service manager in the environment; without one, it does nothing.
     pub(super) fn new(live: Arc<Live>, metrics: Arc<Metrics>, spool: Spool) -> Self {
         Self { manager: Manager::from_environment(), live, metrics, spool }
     }
 
-    /// Updates the status line of the service manager.
+    /// Keeps the status line up to date. Runs until it is canceled.
     pub(super) async fn keep_status(self) {
         if !self.manager.is_present() {
             return;
         }
-        let mut said = String::new();
-        let mut tick = interval(STATUS_EVERY);
+        let mut sent = String::new();
+        let mut tick = interval(STATUS_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut changes = self.live.subscribe();
         loop {
@@ -52,47 +52,46 @@ impl Reporter {
                 changed = changes.changed() => if changed.is_err() { return },
             }
             let status = self.status();
-            if status != said {
+            if status != sent {
                 self.manager.status(&status).await;
-                said = status;
+                sent = status;
             }
         }
     }
 
-    /// Gives signs of life for as long as the runtime that this runs on and the committer come
-    /// further, for ever. A disk that fails is no reason to stop: who is started anew has the same
-    /// disk, and could not even say 503.
-    pub(super) async fn keep_alive(self) {
-        let Some(patience) = self.manager.watchdog() else { return };
-        let mut tick = interval(patience / SIGNS_IN_TIME);
+    /// Pings the watchdog as long as this runtime and the commit thread make progress. A failing disk does not stop the
+    /// pings, because a restarted daemon would have the same disk. Runs until it is canceled.
+    pub(super) async fn ping_watchdog(self) {
+        let Some(timeout) = self.manager.watchdog() else { return };
+        let mut tick = interval(timeout / PINGS_PER_TIMEOUT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut committer = Heartbeat::new(self.spool.health().steps(), patience.max(STUCK_AFTER_MIN));
-        let mut silent = false;
+        let mut commit_thread = Heartbeat::new(self.spool.health().steps(), timeout.max(STUCK_AFTER_MIN));
+        let mut was_reported = false;
         loop {
             tick.tick().await;
-            let alive = committer.is_felt(self.spool.health().steps());
-            if alive {
+            let is_alive = commit_thread.is_alive(self.spool.health().steps());
+            if is_alive {
                 self.manager.ping_watchdog().await;
-            } else if !silent {
+            } else if !was_reported {
                 tracing::error!(
-                    patience = ?patience,
+                    patience = ?timeout,
                     "commit thread stuck; watchdog pings stopped"
                 );
             }
-            silent = !alive;
+            was_reported = !is_alive;
         }
     }
 
-    /// Asks for more time while a stop goes on, and for no longer than it does; for ever.
-    pub(super) async fn keep_stopping(&self) -> Infallible {
-        self.manager.stopping(STOP_PATIENCE).await;
+    /// Extends the timeout of a stop until it is canceled.
+    pub(super) async fn extend_stop_timeout(&self) -> Infallible {
+        self.manager.stopping(STOP_EXTENSION).await;
         loop {
-            sleep(STOP_SIGN_EVERY).await;
-            self.manager.extend_stopping(STOP_PATIENCE).await;
+            sleep(STOP_INTERVAL).await;
+            self.manager.extend_stopping(STOP_EXTENSION).await;
         }
     }
 
-    /// What is wrong, or else what is served.
+    /// The status line: the faults, or else the generation, the next expiry and the number of deliveries.
     pub(super) fn status(&self) -> String {
         let faults: Vec<_> =
             self.spool.health().faults().map(|fault| format!("{}: {fault}", fault.code())).collect();
@@ -119,24 +118,24 @@ impl Reporter {
     }
 }
 
-/// Whether a count goes on.
+/// Detects whether a counter increases within a timeout.
 #[derive(Debug)]
 struct Heartbeat {
     count: u64,
-    since: Instant,
-    patience: Duration,
+    changed_at: Instant,
+    timeout: Duration,
 }
 
 impl Heartbeat {
-    fn new(count: u64, patience: Duration) -> Self {
-        Self { count, since: Instant::now(), patience }
+    fn new(count: u64, timeout: Duration) -> Self {
+        Self { count, changed_at: Instant::now(), timeout }
     }
 
-    fn is_felt(&mut self, count: u64) -> bool {
+    fn is_alive(&mut self, count: u64) -> bool {
         if self.count != count {
-            (self.count, self.since) = (count, Instant::now());
+            (self.count, self.changed_at) = (count, Instant::now());
         }
-        self.since.elapsed() < self.patience
+        self.changed_at.elapsed() < self.timeout
     }
 }
 
@@ -145,17 +144,17 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_pulse_is_felt_while_the_count_goes_on_and_for_as_long_as_patience_lasts() {
+    async fn a_heartbeat_is_alive_while_the_count_changes_within_the_timeout() {
         let mut heartbeat = Heartbeat::new(0, Duration::from_secs(10));
         for count in 1..5 {
             tokio::time::advance(Duration::from_secs(9)).await;
-            assert!(heartbeat.is_felt(count));
+            assert!(heartbeat.is_alive(count));
         }
         tokio::time::advance(Duration::from_secs(9)).await;
-        assert!(heartbeat.is_felt(4));
+        assert!(heartbeat.is_alive(4));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!heartbeat.is_felt(4));
-        // It was slow, not dead.
-        assert!(heartbeat.is_felt(5));
+        assert!(!heartbeat.is_alive(4));
+        // A later change makes it alive again.
+        assert!(heartbeat.is_alive(5));
     }
 }

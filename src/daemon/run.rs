@@ -1,4 +1,4 @@
-//! Start, serve, stop.
+//! Starts, serves and stops.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, timeout};
 
 use super::assemble::{Daemon, StartError};
-use super::confine::say;
+use super::confine::log_sandbox;
 use super::reload::Trigger;
 use super::signals::{Received, Signals};
 use crate::clock::Clock;
@@ -18,19 +18,19 @@ use crate::sandbox::Sandbox;
 use crate::systemd::activation::Inherited;
 use crate::systemd::environment::number;
 
-/// The variable by which programs that use tokio are configured.
+/// The environment variable with which tokio's number of threads is configured.
 const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
-/// More threads than this only take memory and the process IDs of the service (`TasksMax=`).
+/// More threads would only use memory and process IDs of the service (`TasksMax=`).
 const WORKER_THREADS_MAX: usize = 512;
-/// How long the last commit may take when the drain is over.
+/// The timeout of the last commit after the drain.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
-/// Descriptors beside those of connections: a batch of entries, sockets, files.
-const DESCRIPTORS_BESIDE: u64 = 512;
+/// The number of descriptors in addition to those of connections: a batch of entries, sockets, files.
+const OTHER_DESCRIPTORS: u64 = 512;
 
-/// Serves until a signal says to stop, then drains.
+/// Serves until a signal stops the daemon, then drains.
 ///
 /// # Errors
-/// When the daemon cannot start.
+/// If the daemon cannot start.
 pub fn run(
     settings: Settings,
     sandbox: Sandbox,
@@ -43,10 +43,10 @@ pub fn run(
     })
 }
 
-/// Serves while `meanwhile` runs, then drains, and returns its result.
+/// Serves until `meanwhile` returns, then drains, and returns its result.
 ///
 /// # Errors
-/// When the daemon cannot start.
+/// If the daemon cannot start.
 pub fn serve_while<T>(
     settings: Settings,
     sandbox: Sandbox,
@@ -56,8 +56,8 @@ pub fn serve_while<T>(
     meanwhile: impl AsyncFnOnce(&Daemon, &mut Signals) -> T,
 ) -> Result<T, StartError> {
     let logging = Arc::new(logging);
-    say(&sandbox);
-    make_room_for_descriptors(settings.limits.max_connections);
+    log_sandbox(&sandbox);
+    raise_descriptor_limit(settings.limits.max_connections);
     let inherited = Inherited::from_environment()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build()?;
@@ -69,22 +69,22 @@ pub fn serve_while<T>(
         stop(daemon, &mut signals).await;
         Ok(outcome)
     });
-    // Everything that could be waited for has been.
+    // All tasks have ended, or their timeout has expired.
     runtime.shutdown_background();
     outcome
 }
 
-/// How many threads serve: what the environment says, or else one for each processor. tokio would read the variable
-/// itself, and panic if it is 0 or not a number.
+/// The number of threads that serve: the value of the environment, or else one for each processor. tokio would panic if
+/// the variable is 0 or not a number.
 fn worker_threads() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let Some(asked) = number(WORKER_THREADS) else { return processors };
-    match usize::try_from(asked) {
-        Ok(asked @ 1..=WORKER_THREADS_MAX) => asked,
+    let Some(requested) = number(WORKER_THREADS) else { return processors };
+    match usize::try_from(requested) {
+        Ok(threads @ 1..=WORKER_THREADS_MAX) => threads,
         Ok(_) | Err(_) => {
             tracing::warn!(
                 variable = WORKER_THREADS,
-                value = asked,
+                value = requested,
                 maximum = WORKER_THREADS_MAX,
                 used = processors,
                 "environment variable ignored: out of range"
@@ -94,13 +94,13 @@ fn worker_threads() -> usize {
     }
 }
 
-/// A shell gives a process 1024 descriptors, and lets it have many more.
-fn make_room_for_descriptors(connections: usize) {
+/// Raises the soft limit of descriptors to the hard limit: the usual soft limit of 1024 is too low.
+fn raise_descriptor_limit(connections: usize) {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "cannot raise the number of open files");
     }
-    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(DESCRIPTORS_BESIDE);
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_DESCRIPTORS);
     if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < needed) {
         tracing::warn!(
             allowed,
@@ -120,9 +120,9 @@ pub async fn serve(daemon: &Daemon, signals: &mut Signals) {
     }
 }
 
-/// Asks for certificates and configuration to be read again.
+/// Requests a reload of certificates and configuration.
 async fn reload(daemon: &Daemon) {
-    // The reloader is there for as long as the daemon is.
+    // The receiver exists as long as the daemon.
     let _ = daemon.triggers.send(Trigger::Hangup).await;
 }
 
@@ -147,8 +147,8 @@ async fn announce(daemon: &Daemon) {
     daemon.reporter.manager.ready(&daemon.reporter.status()).await;
 }
 
-/// Takes no more connections, finishes what is in flight, and lets go of everything. A second
-/// signal ends the wait.
+/// Accepts no more connections, finishes the requests in flight, and releases all resources. A second signal ends the
+/// wait.
 async fn stop(daemon: Daemon, signals: &mut Signals) {
     let started = Instant::now();
     daemon.live.begin_draining();
@@ -156,7 +156,7 @@ async fn stop(daemon: Daemon, signals: &mut Signals) {
     daemon.tasks.close();
     let reporter = daemon.reporter;
     let finished = tokio::select! {
-        never = reporter.keep_stopping() => match never {},
+        never = reporter.extend_stop_timeout() => match never {},
         finished = timeout(daemon.live.current().limits.drain_timeout, daemon.tasks.wait()) => finished.is_ok(),
         _ = signals.stop() => false,
     };
@@ -172,7 +172,7 @@ async fn stop(daemon: Daemon, signals: &mut Signals) {
         admin.close();
     });
     let closed = tokio::select! {
-        never = reporter.keep_stopping() => match never {},
+        never = reporter.extend_stop_timeout() => match never {},
         closed = timeout(CLOSE_MAX, closing) => closed.is_ok(),
         _ = signals.stop() => false,
     };

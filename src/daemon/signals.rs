@@ -13,16 +13,16 @@ use rustix::process::Signal;
 use tokio::runtime;
 use tokio::signal::unix::{self, SignalKind, signal};
 
-/// What the daemon does on a signal.
+/// The reaction to a signal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Action {
     /// Stops gracefully.
     Stop,
-    /// Reads certificates and configuration again.
+    /// Reloads certificates and configuration.
     Reload,
-    /// Logs that the signal has no effect, with the command that has the effect that was probably intended.
+    /// Logs that the signal has no effect, with the command that was probably intended.
     Ignore,
-    /// Nothing: the system call that failed returns an error, which is logged.
+    /// None: the system call that failed returns an error, which is logged.
     Fail,
 }
 
@@ -55,9 +55,9 @@ const HINT: &str = "`hookspool reload` or SIGHUP reloads, SIGTERM stops; logs go
 /// A signal that requires an action.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Received {
-    /// Stop. Contains the name of the signal.
+    /// Stop the daemon. Contains the name of the signal.
     Stop(&'static str),
-    /// Read certificates and configuration again.
+    /// Reload certificates and configuration.
     Reload,
 }
 
@@ -69,19 +69,19 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers. Until a runtime is started, the signals wait.
+    /// Installs the handlers. Signals are queued until a runtime is started.
     ///
     /// # Errors
     /// If the system refuses a handler.
     pub fn listen() -> io::Result<Self> {
-        // A runtime installs the handlers; any other one delivers what they receive. This one starts no thread.
+        // This runtime installs the handlers and starts no thread; a later one receives their signals.
         let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
         let _entered = runtime.enter();
         let handled = HANDLED
             .into_iter()
             .map(|(number, name, action)| Ok((signal(SignalKind::from_raw(number.as_raw()))?, name, action)))
             .collect::<io::Result<_>>()?;
-        // The C library decides which of them exist.
+        // The C library determines which of them exist.
         let real_time = REAL_TIME
             .filter_map(|number| Some((signal(SignalKind::from_raw(number)).ok()?, number)))
             .collect();
@@ -158,7 +158,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_standard_signal_is_handled_or_has_a_reason_not_to_be() {
+    fn every_standard_signal_is_handled_or_listed_as_unhandled() {
         let handled = HANDLED.iter().map(|(signal, ..)| *signal);
         let all = handled.chain(DEFAULT.map(|(signal, _)| signal)).chain(HARMLESS);
         let numbers: Vec<_> = all.map(Signal::as_raw).collect();

@@ -1,4 +1,4 @@
-//! From settings to the value that connections are judged by.
+//! Creates snapshots from settings.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::tls::expiry::CertificateFact;
 use crate::tls::server::server_config;
 use crate::tls::verifier::{SenderVerifier, TrustedSender};
 
-/// Everything of a configuration that is swapped as one value.
+/// The settings that are replaced as one value.
 #[derive(Debug)]
 pub(super) struct SnapshotDraft {
     pub(super) tls: Tls,
@@ -54,18 +54,18 @@ impl SnapshotDraft {
     }
 }
 
-/// Publishes what a snapshot says of itself, and takes back what the one before said alone. Of
-/// several certificates with one role and name, the one that expires first counts.
+/// Updates the metrics of a snapshot, and removes those that only the previous one had. Of several certificates with
+/// the same role and name, the one that expires first counts.
 pub(super) fn publish(snapshot: &Snapshot, before: Option<&Snapshot>, metrics: &Metrics) {
     metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
     let ends = ends(snapshot);
     if let Some(before) = before {
-        for (role, name) in self::ends(before).keys().filter(|gone| !ends.contains_key(*gone)) {
+        for (role, name) in self::ends(before).keys().filter(|key| !ends.contains_key(*key)) {
             metrics.forget_certificate(role, name);
         }
         let known = |name| snapshot.policy.senders().iter().any(|sender| sender.name == name);
-        for gone in before.policy.senders().iter().filter(|sender| !known(sender.name.clone())) {
-            metrics.forget_certificate("client", gone.name.as_str());
+        for removed in before.policy.senders().iter().filter(|sender| !known(sender.name.clone())) {
+            metrics.forget_certificate("client", removed.name.as_str());
         }
     }
     for ((role, name), fact) in ends {

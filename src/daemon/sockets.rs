@@ -1,4 +1,4 @@
-//! Every socket that the daemon listens on, bound here or passed by systemd.
+//! The sockets that the daemon listens on, bound here or passed by systemd.
 
 use tokio::net::TcpListener;
 
@@ -6,18 +6,18 @@ use crate::admin::{self, Address, AdminBindError};
 use crate::server::{self, BindError, Listen};
 use crate::systemd::activation::{Inherited, SocketSelector};
 
-/// A socket that cannot be opened.
+/// Why a socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// One of the admin listener.
+    /// A socket of the admin listener.
     #[error(transparent)]
     Admin(#[from] AdminBindError),
-    /// One for senders.
+    /// A socket for senders.
     #[error(transparent)]
     Server(#[from] BindError),
 }
 
-/// All sockets, bound here or before us.
+/// Binds all sockets, or takes them over from systemd.
 pub(super) fn bind(
     server: &server::Settings,
     admin: &admin::Settings,

@@ -1,5 +1,4 @@
-//! Handshakes that were refused or failed: the latest ones, for an operator who looks for the reason, and a rate limiter for
-//! their log lines.
+//! Refused and failed handshakes: stores the latest ones for `/status`, and limits the rate of their log lines.
 
 mod shown;
 mod rate_limiter;

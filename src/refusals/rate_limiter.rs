@@ -1,16 +1,16 @@
-//! Limits how many refusals are logged: for each reason a burst, then one a second.
+//! Limits how many refusals are logged: for each reason a burst, then one per second.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many of one reason are logged in a burst.
+/// The number of refusals with one reason that are logged in a burst.
 const BURST: u32 = 50;
-/// After a burst, one of a reason is logged in each such interval.
-const EVERY: Duration = Duration::from_secs(1);
+/// After a burst, one refusal with each reason is logged per interval.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// A token bucket for each reason, and separately for peers whose CA is known.
+/// A token bucket for each reason, separate for peers whose CA is known.
 #[derive(Debug, Default)]
 pub(super) struct RateLimiter(BTreeMap<(&'static str, bool), Bucket>);
 
@@ -26,7 +26,7 @@ impl RateLimiter {
         let bucket =
             self.0.entry((reason, known)).or_insert(Bucket { left: BURST, filled_at: now, unlogged: 0 });
         let elapsed = now.saturating_duration_since(bucket.filled_at);
-        let more = u32::try_from(elapsed.as_millis() / EVERY.as_millis()).unwrap_or(BURST).min(BURST);
+        let more = u32::try_from(elapsed.as_millis() / INTERVAL.as_millis()).unwrap_or(BURST).min(BURST);
         if more > 0 {
             bucket.left = bucket.left.saturating_add(more).min(BURST);
             bucket.filled_at = now;
@@ -60,11 +60,11 @@ mod tests {
         let logged = (0..1_000).filter(|_| rate_limiter.allows("unknown_ca", false, begin)).count();
         assert_eq!(logged, 50);
         assert!(rate_limiter.allows("unknown_ca", true, begin));
-        assert!(rate_limiter.allows("unknown_ca", false, begin + EVERY));
-        assert!(!rate_limiter.allows("unknown_ca", false, begin + EVERY));
+        assert!(rate_limiter.allows("unknown_ca", false, begin + INTERVAL));
+        assert!(!rate_limiter.allows("unknown_ca", false, begin + INTERVAL));
         assert_eq!(rate_limiter.take_unlogged(), [("unknown_ca", 951)]);
         assert_eq!(rate_limiter.take_unlogged(), []);
-        let later = begin + 1_000 * EVERY;
+        let later = begin + 1_000 * INTERVAL;
         assert_eq!((0..1_000).filter(|_| rate_limiter.allows("unknown_ca", false, later)).count(), 50);
     }
 }

@@ -1,4 +1,4 @@
-//! The latest refusals, and whether to log another one.
+//! The latest refusals, and the decision whether to log one.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use super::rate_limiter::RateLimiter;
 use super::shown::RefusedHandshake;
 
-/// How many are kept.
+/// The number of refusals that are kept, and of failures.
 pub const REFUSALS_MAX: usize = 100;
 
-/// The last [`REFUSALS_MAX`] refusals, and as many failures. A failure needs no certificate, so it must not displace a refusal.
+/// The last [`REFUSALS_MAX`] refusals, and the same number of failures. They are stored separately, because a client
+/// without a certificate can cause failures, and must not displace refusals.
 #[derive(Debug, Default)]
 pub struct Refusals {
     refused: Mutex<VecDeque<RefusedHandshake>>,
@@ -20,29 +21,29 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// Keeps a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to log it: an
-    /// unknown peer must not be able to fill the log.
-    pub fn note(&self, refused: RefusedHandshake, now: Instant) -> bool {
-        let loud = self.may_log(refused.reason, !refused.vouched.is_empty(), now);
+    /// Stores a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to
+    /// log it: an unknown peer must not be able to fill the log.
+    pub fn record_refusal(&self, refused: RefusedHandshake, now: Instant) -> bool {
+        let may_log = self.may_log(refused.reason, !refused.vouched.is_empty(), now);
         let mut ring = lock(&self.refused);
         if ring.len() == REFUSALS_MAX {
-            // A port scanner must not displace the bank that the operator is looking for.
-            let stranger = ring.iter().position(|kept| kept.vouched.is_empty()).unwrap_or(0);
-            ring.remove(stranger);
+            // A port scanner must not displace a bank.
+            let unknown = ring.iter().position(|kept| kept.vouched.is_empty()).unwrap_or(0);
+            ring.remove(unknown);
         }
         ring.push_back(refused);
-        loud
+        may_log
     }
 
-    /// Keeps a handshake that failed before a certificate was evaluated. Returns whether to log it.
-    pub fn note_failure(&self, failed: RefusedHandshake, now: Instant) -> bool {
-        let loud = self.may_log(failed.reason, false, now);
+    /// Stores a handshake that failed before a certificate was evaluated. Returns whether to log it.
+    pub fn record_failure(&self, failed: RefusedHandshake, now: Instant) -> bool {
+        let may_log = self.may_log(failed.reason, false, now);
         let mut ring = lock(&self.failed);
         if ring.len() == REFUSALS_MAX {
             ring.pop_front();
         }
         ring.push_back(failed);
-        loud
+        may_log
     }
 
     /// Whether to log another event of this kind; senders whose CA is `known` are limited separately.
@@ -50,16 +51,16 @@ impl Refusals {
         lock(&self.rate_limiter).allows(kind, known, now)
     }
 
-    /// All that are kept, oldest first.
+    /// All stored refusals and failures, the oldest first.
     pub fn all(&self) -> Vec<RefusedHandshake> {
         let mut all: Vec<_> = lock(&self.refused).iter().cloned().collect();
         all.extend(lock(&self.failed).iter().cloned());
-        // RFC 3339 in UTC with a fixed precision sorts like the time.
+        // RFC 3339 in UTC with a fixed precision sorts chronologically.
         all.sort_by(|a, b| a.at.cmp(&b.at));
         all
     }
 
-    /// How many were not logged since this was last asked, by reason.
+    /// The number of refusals that were not logged since the last call, by reason.
     pub fn take_unlogged(&self) -> Vec<(&'static str, u64)> {
         lock(&self.rate_limiter).take_unlogged()
     }

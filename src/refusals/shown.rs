@@ -1,4 +1,4 @@
-//! One refused or failed handshake as text, for the log, for `/status` and for `explain`.
+//! A refused or failed handshake as text, for the log, `/status` and `explain`.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use crate::escape::Escaped;
 use crate::identity::Identity;
 use crate::policy::{Mismatch, Name, Refusal};
 
-/// One refused or failed handshake. What the certificate contains is *claimed*, and escaped.
+/// A refused or failed handshake. The contents of the certificate are *claimed*, and escaped.
 #[derive(Clone, Debug, Serialize)]
 pub struct RefusedHandshake {
     /// The time, RFC 3339.
@@ -22,43 +22,43 @@ pub struct RefusedHandshake {
     pub stage: &'static str,
     /// One of the words of `hookspool_refusals_total` or `hookspool_handshake_failures_total`.
     pub reason: &'static str,
-    /// The reason in a sentence.
+    /// The reason as a sentence.
     pub detail: String,
-    /// What the peer offered in its ClientHello, where nothing of it is in common.
+    /// What the peer offered in its ClientHello, if none of it is supported.
     pub offered: Option<String>,
-    /// The senders whose own CA vouches for the certificate.
+    /// The senders whose own CA issued the certificate.
     pub vouched: Vec<String>,
-    /// What the rules of those senders require, where the certificate does not match.
+    /// The values that the rules of those senders require, if the certificate does not match.
     pub expected: Option<String>,
-    /// What the certificate contains instead.
+    /// The values in the certificate.
     pub presented: Option<String>,
-    /// The lines of webhooks.toml that would accept it; only for a sender whose CA vouches for it.
+    /// The lines of webhooks.toml that would admit it; only for a sender whose CA issued it.
     pub admit: Option<String>,
-    /// The certificate's contents, if it could be parsed.
+    /// The contents of the certificate, if it could be parsed.
     pub claimed: Option<ClaimedCertificate>,
 }
 
 /// The contents of a refused certificate.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClaimedCertificate {
-    /// RFC 4514.
+    /// The subject, RFC 4514.
     pub subject: String,
-    /// RFC 4514.
+    /// The issuer, RFC 4514.
     pub issuer: String,
-    /// Lower-case hex.
+    /// The serial number in lower-case hex.
     pub serial: String,
-    /// RFC 3339.
+    /// The first moment at which it is valid, RFC 3339.
     pub not_before: String,
-    /// RFC 3339.
+    /// The last moment at which it is valid, RFC 3339.
     pub not_after: String,
-    /// Of the certificate.
+    /// The SHA-256 of the certificate, in hex.
     pub sha256: String,
-    /// Of its key.
+    /// The SHA-256 of the SubjectPublicKeyInfo, in hex.
     pub spki_sha256: String,
 }
 
 impl RefusedHandshake {
-    /// Describes a refusal.
+    /// Creates the description of a refusal.
     pub fn new(at: Timestamp, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) -> Self {
         Self {
             at: rfc3339_micros(at),
@@ -69,8 +69,8 @@ impl RefusedHandshake {
             detail: refusal.detail(),
             offered: None,
             vouched: refusal.vouched().into_iter().map(ToString::to_string).collect(),
-            expected: each(refusal.mismatches().map(|(name, it)| asked(name, it, &it.expected))),
-            presented: each(refusal.mismatches().map(|(name, it)| asked(name, it, &it.presented))),
+            expected: each(refusal.mismatches().map(|(name, it)| values_of(name, it, &it.expected))),
+            presented: each(refusal.mismatches().map(|(name, it)| values_of(name, it, &it.presented))),
             admit: admit(refusal),
             claimed: refusal.claimed.as_deref().map(ClaimedCertificate::of),
         }
@@ -78,7 +78,8 @@ impl RefusedHandshake {
 }
 
 impl RefusedHandshake {
-    /// A handshake that failed before a certificate was judged: the reason's word and sentence, and what was offered.
+    /// Creates the description of a handshake that failed before a certificate was evaluated, from the label and the
+    /// sentence of the reason and what the peer offered.
     pub fn failed(
         at: Timestamp,
         address: SocketAddr,
@@ -104,7 +105,7 @@ impl RefusedHandshake {
 }
 
 impl ClaimedCertificate {
-    /// The contents of a certificate, escaped.
+    /// The contents of a certificate, with untrusted text escaped.
     pub fn of(identity: &Identity) -> Self {
         Self {
             subject: Escaped(identity.subject.as_str()).to_string(),
@@ -118,16 +119,16 @@ impl ClaimedCertificate {
     }
 }
 
-/// What would accept the certificate, in one line; `None` if no addition would.
+/// The lines of webhooks.toml that would admit the certificate, as one line; `None` if there are none.
 pub fn admit(refusal: &Refusal) -> Option<String> {
     let each_sender = refusal.admitting().into_iter();
     each(each_sender.map(|advice| format!("sender `{}`: {}", advice.sender, advice.lines.join(" and "))))
 }
 
-/// How many values are put into one line.
+/// The largest number of values in one line.
 const VALUES_MAX: usize = 8;
 
-fn asked(sender: &Name, mismatch: &Mismatch, values: &[String]) -> String {
+fn values_of(sender: &Name, mismatch: &Mismatch, values: &[String]) -> String {
     let shown: Vec<_> = values.iter().take(VALUES_MAX).map(|value| format!("`{}`", Escaped(value))).collect();
     format!(
         "{sender}: {} {}",

@@ -158,7 +158,7 @@ impl Server {
             (reason.word(), detail),
             offered.clone(),
         );
-        if self.refusals.note_failure(failed, Instant::now()) {
+        if self.refusals.record_failure(failed, Instant::now()) {
             tracing::warn!(
                 stage = "handshake",
                 reason = reason.word(),
@@ -176,7 +176,7 @@ impl Server {
         // The reason is counted before the handshake, and both before the log line.
         self.metrics.refusal(refused.reason);
         self.metrics.handshake("refused");
-        if self.refusals.note(refused.clone(), Instant::now()) {
+        if self.refusals.record_refusal(refused.clone(), Instant::now()) {
             log(&refused);
         }
     }

@@ -1,4 +1,4 @@
-//! What an endpoint asks of a request besides a certificate: a secret in the URL, and a network.
+//! The requirements of an endpoint on a request: the secret in the URL, and the networks of `from`.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn world() -> World {
     fs::create_dir(world.path("secrets")).unwrap();
     fs::write(world.path("secrets/pix"), format!("{SECRET}\n")).unwrap();
     let text = fs::read_to_string(world.path("webhooks.toml")).unwrap()
-        + "\n[[endpoint]]\nname = \"told\"\npath = \"/told\"\nsenders = [\"bank\"]\nsuffixes = [\"/pix\"]\n\
+        + "\n[[endpoint]]\nname = \"guarded\"\npath = \"/guarded\"\nsenders = [\"bank\"]\nsuffixes = [\"/pix\"]\n\
            query_secret = { name = \"hmac\", file = \"secrets/pix\" }\n\
            [[endpoint]]\nname = \"near\"\npath = \"/near\"\nsenders = [\"bank\"]\nfrom = [\"127.0.0.0/8\"]\n\
            [[endpoint]]\nname = \"far\"\npath = \"/far\"\nsenders = [\"bank\"]\nfrom = [\"198.51.100.0/24\", \"2001:db8::1\"]\n";
@@ -21,7 +21,7 @@ fn world() -> World {
 }
 
 #[test]
-fn without_the_secret_there_is_no_such_endpoint() {
+fn a_request_without_the_secret_gets_404() {
     let world = world();
     let daemon = world.start();
     let mut wire = Wire::connect(&world, &daemon, "client");
@@ -31,22 +31,22 @@ fn without_the_secret_there_is_no_such_endpoint() {
     };
     let not_found = (404, "{\"error\":\"not_found\"}\n".to_owned());
     for path in [
-        "/told",
-        "/told?hmac=",
-        "/told?hmac=s3cret",
-        "/told/pix",
-        "/told?x=s3cret-0123456789/+=",
-        "/told?HMAC=s3cret-0123456789/+=",
+        "/guarded",
+        "/guarded?hmac=",
+        "/guarded?hmac=s3cret",
+        "/guarded/pix",
+        "/guarded?x=s3cret-0123456789/+=",
+        "/guarded?HMAC=s3cret-0123456789/+=",
     ] {
         assert_eq!(post(path), not_found, "{path}");
     }
-    assert!(world.entries("told").is_empty());
-    for path in ["/told?hmac=", "/told/pix?a=b&hmac=", "/told//pix?hmac="] {
+    assert!(world.entries("guarded").is_empty());
+    for path in ["/guarded?hmac=", "/guarded/pix?a=b&hmac=", "/guarded//pix?hmac="] {
         assert_eq!(post(&format!("{path}{SECRET}")).0, 200, "{path}");
     }
-    assert_eq!(post(&format!("/told?hmac={SECRET}&ignorar=/pix")).0, 200);
-    assert_eq!(post(&format!("/told?hmac={SECRET}/pix")).0, 200, "as a bank appends the suffix");
-    assert_eq!(daemon.metric("hookspool_deliveries_total{endpoint=\"told\",outcome=\"not_found\"}"), 6.0);
+    assert_eq!(post(&format!("/guarded?hmac={SECRET}&ignorar=/pix")).0, 200);
+    assert_eq!(post(&format!("/guarded?hmac={SECRET}/pix")).0, 200, "as a bank appends the suffix");
+    assert_eq!(daemon.metric("hookspool_deliveries_total{endpoint=\"guarded\",outcome=\"not_found\"}"), 6.0);
 }
 
 #[test]
@@ -55,16 +55,16 @@ fn the_secret_is_neither_stored_nor_logged() {
     let daemon = world.start();
     let mut wire = Wire::connect(&world, &daemon, "client");
     let head = format!(
-        "POST /told?hmac={SECRET}/pix HTTP/1.1\r\nhost: localhost\r\nreferer: https://localhost/told?hmac={SECRET}\r\ncontent-length: 2\r\n\r\n{{}}"
+        "POST /guarded?hmac={SECRET}/pix HTTP/1.1\r\nhost: localhost\r\nreferer: https://localhost/guarded?hmac={SECRET}\r\ncontent-length: 2\r\n\r\n{{}}"
     );
     wire.send(head).unwrap();
     assert_eq!(wire.answer().unwrap().status, 200);
-    assert_eq!(wire.post(&format!("/told?hmac={SECRET}x"), b"{}").unwrap().status, 404);
-    let entries = world.entries("told");
+    assert_eq!(wire.post(&format!("/guarded?hmac={SECRET}x"), b"{}").unwrap().status, 404);
+    let entries = world.entries("guarded");
     let envelope = &entries.values().next().unwrap().envelope;
     assert_eq!(envelope["request"]["query"], "hmac=***/pix");
     assert_eq!(envelope["event"], "pix");
-    assert!(envelope.to_string().contains("https://localhost/told?hmac=***"), "{envelope}");
+    assert!(envelope.to_string().contains("https://localhost/guarded?hmac=***"), "{envelope}");
     daemon.logged("delivery not taken", |line| {
         line["detail"].as_str().is_some_and(|d| d.contains("query_secret"))
     });
@@ -76,7 +76,7 @@ fn the_secret_is_neither_stored_nor_logged() {
 }
 
 #[test]
-fn deliveries_come_from_the_networks_that_are_listed() {
+fn deliveries_from_networks_that_are_not_listed_get_403() {
     let world = world();
     let daemon = world.start();
     let mut wire = Wire::connect(&world, &daemon, "client");

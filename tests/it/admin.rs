@@ -1,4 +1,4 @@
-//! The admin listener.
+//! The paths of the admin listener, its socket, and the `status` command.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use crate::wire::Wire;
 use crate::world::{World, eventually};
 
 #[test]
-fn it_tells_health_metrics_and_status() {
+fn it_serves_health_metrics_and_status() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(daemon.admin("/livez").0, 200);
@@ -24,14 +24,14 @@ fn it_tells_health_metrics_and_status() {
     assert_eq!(status["generation"], 1);
     assert_eq!(status["endpoints"][0]["path"], "/webhooks/pix");
     assert_eq!(status["certificates"][0]["role"], "server");
-    let told = world.run(&["status"]);
-    assert!(told.status.success(), "{told:?}");
+    let printed = world.run(&["status"]);
+    assert!(printed.status.success(), "{printed:?}");
     let json = world.run(&["status", "--json"]);
     assert_eq!(serde_json::from_slice::<Value>(&json.stdout).unwrap()["generation"], 1);
 }
 
 #[test]
-fn its_socket_is_for_the_group_and_a_stale_one_is_replaced() {
+fn its_socket_is_accessible_to_the_group_and_a_stale_one_is_replaced() {
     let world = World::new();
     fs::create_dir(world.path("run")).unwrap();
     drop(UnixListener::bind(world.path("run/admin.sock")).unwrap());
@@ -46,12 +46,12 @@ fn its_socket_is_for_the_group_and_a_stale_one_is_replaced() {
 }
 
 #[test]
-fn the_status_page_tells_what_is_served_what_waits_and_who_was_refused() {
+fn status_shows_endpoints_queued_entries_and_refusals() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
     assert!(Wire::connect(&world, &daemon, "nobody").post("/webhooks/pix", b"{}").is_err());
-    let page = eventually("the entry is counted and the refusal known", || {
+    let page = eventually("the entry is counted and the refusal listed", || {
         let page = String::from_utf8(world.run(&["status"]).stdout).unwrap();
         (page.contains("1 new") && page.contains("refused and failed handshakes")).then_some(page)
     });
@@ -63,7 +63,7 @@ fn the_status_page_tells_what_is_served_what_waits_and_who_was_refused() {
         "0 done, 0 failed, 1 new, 0 taken",
         "  rule  from 127.0.0.1:",
         "CN=nobody",
-        "to let it in: sender `bank`: cn = [\"client\", \"nobody\"]",
+        "to admit it: sender `bank`: cn = [\"client\", \"nobody\"]",
     ] {
         assert!(page.contains(line), "`{line}` is not in\n{page}");
     }

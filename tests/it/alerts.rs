@@ -1,4 +1,4 @@
-//! The alert rules, run by Prometheus' own tool over simulated time.
+//! The alert rules, tested with promtool over simulated time.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const RULES: &str = "docs/monitoring/alerts.yml";
-/// How often a rule is evaluated, and a sample taken.
+/// The interval at which rules are evaluated and samples taken.
 const STEP_HOURS: u32 = 6;
 
-/// A certificate or list that is replaced at these hours of its lifetime, for as long as the test lasts.
+/// A certificate or list that is replaced repeatedly at the given hour of its lifetime.
 struct Certificate {
     role: &'static str,
     name: String,
     lifetime_hours: u32,
     replaced_at: Option<u32>,
-    /// The hour in which it was issued: before the test, where it is negative.
+    /// The hour in which it was issued; negative for a time before the test.
     issued: i64,
 }
 
@@ -47,13 +47,13 @@ impl Certificate {
     }
 }
 
-/// The path of the rules in this tree, or of those that `HOOKSPOOL_TEST_RULES` names, to see a test fail.
+/// The path of the rules in this tree. `HOOKSPOOL_TEST_RULES` names other ones, to check that the test can fail.
 fn rules() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(RULES);
     std::env::var_os("HOOKSPOOL_TEST_RULES").map_or(here, PathBuf::from)
 }
 
-/// Insists on exactly these alerts at these hours: for each, the rule and the certificates.
+/// Asserts that exactly these alerts are firing at these hours: for each hour, the rule and the certificates.
 fn assert_alerts(certificates: &[Certificate], hours: u32, expected: &[(u32, &str, &[usize])]) {
     let mut text = format!(
         "rule_files: [rules.yml]\nevaluation_interval: {STEP_HOURS}h\ntests:\n  - interval: {STEP_HOURS}h\n    input_series:\n"
@@ -75,12 +75,12 @@ fn assert_alerts(certificates: &[Certificate], hours: u32, expected: &[(u32, &st
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.yml");
     fs::write(&file, text).unwrap();
-    // Who is alerted of what is tested, not the words of the annotations.
+    // The text of the annotations is not tested.
     let rules = without_annotations(&fs::read_to_string(rules()).unwrap());
     fs::write(folder.path().join("rules.yml"), rules).unwrap();
     let tested = Command::new("promtool").args(["test", "rules"]).arg(&file).output().unwrap();
-    let said = String::from_utf8_lossy(&tested.stderr) + String::from_utf8_lossy(&tested.stdout);
-    assert!(tested.status.success(), "{said}");
+    let printed = String::from_utf8_lossy(&tested.stderr) + String::from_utf8_lossy(&tested.stdout);
+    assert!(tested.status.success(), "{printed}");
 }
 
 fn without_annotations(rules: &str) -> String {
@@ -94,7 +94,7 @@ const SIXTH: &str = "HookspoolCertificateEndsSoon";
 const LIST: &str = "HookspoolRevocationListEnds";
 
 #[test]
-fn certificates_that_are_renewed_in_time_alert_never() {
+fn certificates_renewed_in_time_never_cause_an_alert() {
     let certificates: Vec<_> = ["server", "anchor"]
         .into_iter()
         .flat_map(|role| {
@@ -107,7 +107,7 @@ fn certificates_that_are_renewed_in_time_alert_never() {
 }
 
 #[test]
-fn certificates_alert_with_a_third_and_a_sixth_of_their_lifetime_left() {
+fn alerts_fire_with_a_third_and_a_sixth_of_a_certificates_lifetime_left() {
     for role in ["server", "anchor"] {
         for days in [6, 45, 90, 398] {
             let certificate = [Certificate::new(role, days, None)];
@@ -115,7 +115,7 @@ fn certificates_alert_with_a_third_and_a_sixth_of_their_lifetime_left() {
             let counted = if role == "anchor" { days.min(90) } else { days };
             let hour_of = |parts: u32| 24 * days - 24 * counted / parts;
             let (third, sixth, end) = (hour_of(3) / 6 * 6, hour_of(6) / 6 * 6, 24 * days);
-            // A step for the condition to hold, and one for the rule's `for`.
+            // One step until the condition is met, and one for the rule's `for`.
             let expected: [(u32, &str, &[usize]); 6] = [
                 (third, THIRD, &[]),
                 (third + 12, THIRD, &[0]),
@@ -130,13 +130,13 @@ fn certificates_alert_with_a_third_and_a_sixth_of_their_lifetime_left() {
 }
 
 #[test]
-fn long_lifetimes_alert_no_years_ahead_and_clients_never() {
+fn alerts_for_long_lifetimes_have_a_bounded_lead_and_clients_cause_none() {
     let certificates = [
         Certificate { issued: -24 * 3000, ..Certificate::new("anchor", 3650, None) },
         Certificate { issued: -24 * 3000, ..Certificate::new("server", 3650, None) },
         Certificate::new("client", 6, None),
     ];
-    // They end on day 650.
+    // The certificates end on day 650.
     let expected: [(u32, &str, &[usize]); 8] = [
         (24 * 500, THIRD, &[]),
         (24 * 519, THIRD, &[1]),
@@ -151,7 +151,7 @@ fn long_lifetimes_alert_no_years_ahead_and_clients_never() {
 }
 
 #[test]
-fn lists_alert_with_a_twelfth_of_their_lifetime_left() {
+fn alerts_fire_with_a_twelfth_of_a_lists_lifetime_left() {
     let certificates = [Certificate::new("crl", 7, Some(150)), Certificate::new("crl", 30, None)];
     let expected: Vec<(u32, &str, &[usize])> = (0..110)
         .flat_map(|step| {

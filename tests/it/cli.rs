@@ -1,4 +1,4 @@
-//! The command line: what it says, and how it ends.
+//! The output and exit codes of the command line.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -27,10 +27,10 @@ fn exit_codes_are_those_of_sysexits() {
     assert_eq!(code(&world, &["certs", "show", "missing"]), 66);
     assert_eq!(code(&world, &["send", "https://127.0.0.1:1/", "text", "--insecure"]), 69);
     let _daemon = world.start();
-    assert_eq!(code(&world, &["run"]), 73, "the spool has its daemon");
+    assert_eq!(code(&world, &["run"]), 73, "another daemon has locked the spool");
 }
 
-/// Runs the program in the world's directory, with standard input and the environment of a shell's line.
+/// Runs a line of shell in the world's directory, with the program in `$PROGRAM`.
 fn sh(world: &World, line: &str) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).env("PROGRAM", program()).current_dir(world.path(""));
@@ -65,7 +65,7 @@ fn a_dash_is_standard_input() {
         ("\"$PROGRAM\" check --config - < webhooks.toml".to_owned(), 64),
         ("\"$PROGRAM\" certs show - < body".to_owned(), 65),
         ("\"$PROGRAM\" certs show ./-".to_owned(), 66),
-        // More than any file of certificates is not read to its end.
+        // Input that is larger than any file of certificates is rejected.
         ("yes | \"$PROGRAM\" certs show -".to_owned(), 65),
     ] {
         let output = sh(&world, &line);
@@ -77,7 +77,7 @@ fn a_dash_is_standard_input() {
 }
 
 #[test]
-fn a_variable_that_is_empty_counts_as_unset() {
+fn an_empty_environment_variable_counts_as_unset() {
     let world = World::new();
     for line in
         ["HOOKSPOOL_CONFIG= \"$PROGRAM\" check", "CREDENTIALS_DIRECTORY= NO_COLOR= \"$PROGRAM\" check"]
@@ -96,7 +96,7 @@ fn a_variable_that_is_empty_counts_as_unset() {
 }
 
 #[test]
-fn hosts_are_written_as_clients_ask_for_them() {
+fn host_names_are_written_in_the_form_that_clients_request() {
     let world = World::new();
     let made = world.run(&["certs", "init", "--dir", "dotted", "--host", "hooks.example."]);
     assert!(made.status.success(), "{made:?}");
@@ -105,8 +105,8 @@ fn hosts_are_written_as_clients_ask_for_them() {
     assert!(shown.contains(" hooks.example\n") && !shown.contains("hooks.example."), "{shown}");
     let refused = world.run(&["certs", "init", "--dir", "other", "--host", "b\u{fc}cher.example"]);
     assert_eq!(refused.status.code(), Some(64));
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("`xn--bcher-kva.example`"), "{said}");
+    let printed = String::from_utf8(refused.stderr).unwrap();
+    assert!(printed.contains("`xn--bcher-kva.example`"), "{printed}");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn findings_are_one_json_document() {
 }
 
 #[test]
-fn certificates_are_made_once_and_their_keys_are_private() {
+fn certificates_are_created_once_and_their_keys_are_private() {
     let world = World::new();
     assert_eq!(code(&world, &["certs", "init", "--dir", "fresh"]), 0);
     let key = world.path("fresh/server.key");
@@ -134,7 +134,7 @@ fn certificates_are_made_once_and_their_keys_are_private() {
 }
 
 #[test]
-fn send_delivers_as_a_sender_would() {
+fn send_delivers_a_file() {
     let world = World::new();
     let daemon = world.start();
     fs::write(world.path("body"), "{}").unwrap();
@@ -153,7 +153,7 @@ fn send_delivers_as_a_sender_would() {
 }
 
 #[test]
-fn the_demo_ends_with_an_entry_and_spares_a_real_spool() {
+fn demo_stores_an_entry_and_refuses_other_than_development_cas() {
     let world = World::new();
     let shipped = include_str!("../../webhooks.toml").replace(":8443", ":0").replace(":9464", ":0");
     fs::remove_dir_all(world.path("certs")).unwrap();

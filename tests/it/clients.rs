@@ -1,4 +1,4 @@
-//! Clients that nobody here wrote: who is known gets in, nobody else reaches HTTP.
+//! Widely used clients: those with a known certificate can deliver, all others are refused in the handshake.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use crate::world::{Daemon, World};
 const SAMPLE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/03-pix-componentesValor-pagador.json");
 
-/// Delivers the sample with the certificate of this name, or with none.
+/// Delivers the sample with the certificate of this name, or without one.
 type Deliver = fn(&World, &Daemon, Option<&str>) -> Output;
 
 fn curl(version: &str, world: &World, daemon: &Daemon, identity: Option<&str>) -> Output {
@@ -58,7 +58,7 @@ fn s_client(version: &str, world: &World, daemon: &Daemon, identity: Option<&str
         body.len()
     );
     let mut stdin = child.stdin.take().unwrap();
-    // A refused client may find the pipe closed.
+    // The pipe of a refused client may be closed.
     let _ = stdin.write_all(head.as_bytes()).and_then(|()| stdin.write_all(&body));
     let output = child.wait_with_output().unwrap();
     drop(stdin);
@@ -66,12 +66,12 @@ fn s_client(version: &str, world: &World, daemon: &Daemon, identity: Option<&str
 }
 
 fn is_success(output: &Output) -> bool {
-    let said = String::from_utf8_lossy(&output.stdout);
-    said.trim() == "200" || said.starts_with("HTTP/1.1 200")
+    let printed = String::from_utf8_lossy(&output.stdout);
+    printed.trim() == "200" || printed.starts_with("HTTP/1.1 200")
 }
 
-/// With the certificate 200 and the entry; with none, another CA's or another name nothing at all.
-fn show(deliver: Deliver) {
+/// Asserts that the certificate gets 200 and an entry, and that no certificate, another CA's and another name do not.
+fn assert_only_the_sender_can_deliver(deliver: Deliver) {
     let world = World::new();
     let daemon = world.start();
     let payload = fs::read(SAMPLE).unwrap();
@@ -98,36 +98,44 @@ fn show(deliver: Deliver) {
     assert_eq!(nobody["claimed_subject"], "CN=nobody,O=hookspool development");
     assert_eq!(nobody["claimed_sha256"].as_str().unwrap().len(), 64);
     assert!(nobody["admit"].as_str().unwrap().contains("cn = [\"client\", \"nobody\"]"), "{nobody}");
-    assert_eq!(world.spool_files().len(), 1, "nothing but the first delivery");
+    assert_eq!(world.spool_files().len(), 1, "only the first delivery");
     assert_eq!(daemon.metric("hookspool_handshakes_total{outcome=\"refused\"}"), 3.0);
 }
 
 #[test]
 fn curl_over_http1() {
-    show(|world, daemon, identity| curl("--http1.1", world, daemon, identity));
+    assert_only_the_sender_can_deliver(|world, daemon, identity| curl("--http1.1", world, daemon, identity));
 }
 
 #[test]
 fn curl_over_http2() {
-    show(|world, daemon, identity| curl("--http2", world, daemon, identity));
+    assert_only_the_sender_can_deliver(|world, daemon, identity| curl("--http2", world, daemon, identity));
 }
 
 #[test]
 fn node_with_an_agent() {
-    show(|world, daemon, identity| script("node", "post.js", world, daemon, identity));
+    assert_only_the_sender_can_deliver(|world, daemon, identity| {
+        script("node", "post.js", world, daemon, identity)
+    });
 }
 
 #[test]
 fn python_ssl() {
-    show(|world, daemon, identity| script("python3", "post.py", world, daemon, identity));
+    assert_only_the_sender_can_deliver(|world, daemon, identity| {
+        script("python3", "post.py", world, daemon, identity)
+    });
 }
 
 #[test]
 fn openssl_s_client_over_tls12() {
-    show(|world, daemon, identity| s_client("-tls1_2", world, daemon, identity));
+    assert_only_the_sender_can_deliver(|world, daemon, identity| {
+        s_client("-tls1_2", world, daemon, identity)
+    });
 }
 
 #[test]
 fn openssl_s_client_over_tls13() {
-    show(|world, daemon, identity| s_client("-tls1_3", world, daemon, identity));
+    assert_only_the_sender_can_deliver(|world, daemon, identity| {
+        s_client("-tls1_3", world, daemon, identity)
+    });
 }

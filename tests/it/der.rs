@@ -1,5 +1,5 @@
-//! Certificates and revocation lists written byte by byte, as no library would make them, and
-//! signed with real keys.
+//! Writes certificates and revocation lists byte by byte, with errors that no library would produce, and signs them
+//! with real keys.
 
 use std::fs;
 use std::process::Command;
@@ -38,7 +38,7 @@ fn boolean(value: bool) -> Vec<u8> {
     vec![1, 1, if value { 0xff } else { 0 }]
 }
 
-/// Days from now, as GeneralizedTime.
+/// The time in a number of days from now, as GeneralizedTime.
 fn time(days: i64) -> Vec<u8> {
     let at = Timestamp::now().as_second() + days * 86_400;
     let text = Timestamp::from_second(at).unwrap().to_string();
@@ -46,7 +46,7 @@ fn time(days: i64) -> Vec<u8> {
     tlv(0x18, format!("{digits}Z").as_bytes())
 }
 
-/// The string types of a name's values, by their tags.
+/// The tags of the string types of a name's values.
 pub const UTF8: u8 = 0x0c;
 pub const PRINTABLE: u8 = 0x13;
 pub const T61: u8 = 0x14;
@@ -56,14 +56,14 @@ pub const BMP: u8 = 0x1e;
 
 type Attribute = (&'static str, u8, Vec<u8>);
 
-/// A name: relative names of attributes, each a type, a tag, and the bytes of its value.
+/// A distinguished name: relative names of attributes, each a type, a tag, and the bytes of its value.
 #[derive(Clone)]
 pub struct Name(Vec<Rdn>);
 
 #[derive(Clone)]
 enum Rdn {
     Attributes(Vec<Attribute>),
-    /// Whatever stands in its place.
+    /// Arbitrary bytes instead of a relative name.
     Raw(Vec<u8>),
 }
 
@@ -81,14 +81,14 @@ impl Name {
         self
     }
 
-    /// Into the same relative name as the one before.
+    /// Adds an attribute to the last relative name.
     pub fn plus(mut self, kind: &'static str, tag: u8, value: &[u8]) -> Self {
         let Some(Rdn::Attributes(attributes)) = self.0.last_mut() else { panic!("none before") };
         attributes.push((kind, tag, value.to_vec()));
         self
     }
 
-    /// Bytes that are no relative name.
+    /// Adds bytes that are not a relative name.
     pub fn raw(mut self, bytes: &[u8]) -> Self {
         self.0.push(Rdn::Raw(bytes.to_vec()));
         self
@@ -111,7 +111,7 @@ pub fn attribute((kind, tag, value): &Attribute) -> Vec<u8> {
     sequence(&[oid(kind), tlv(*tag, value)])
 }
 
-/// An extension, ready to stand in a certificate or a list.
+/// An extension of a certificate or a list.
 pub fn extension(id: &str, critical: bool, value: &[u8]) -> Vec<u8> {
     let mut parts = vec![oid(id)];
     if critical {
@@ -130,8 +130,7 @@ pub fn basic_constraints(is_ca: bool, path_len: Option<u8>) -> Vec<u8> {
     extension("2.5.29.19", true, &sequence(&parts))
 }
 
-/// The bits as they stand in the first byte: 0x80 digitalSignature, 0x20 keyEncipherment, 0x04
-/// keyCertSign, 0x02 cRLSign.
+/// The bits in the first byte: 0x80 digitalSignature, 0x20 keyEncipherment, 0x04 keyCertSign, 0x02 cRLSign.
 pub fn key_usage(bits: u8) -> Vec<u8> {
     extension("2.5.29.15", true, &tlv(0x03, &[u8::try_from(bits.trailing_zeros()).unwrap(), bits]))
 }
@@ -144,22 +143,22 @@ pub fn eku(purposes: &[&str]) -> Vec<u8> {
     extension("2.5.29.37", false, &sequence(&purposes.iter().map(|it| oid(it)).collect::<Vec<_>>()))
 }
 
-/// Tags of general names: 1 email, 2 DNS, 6 URI, 7 IP.
+/// The tags of general names are 1 for email, 2 for DNS, 6 for URI and 7 for IP.
 pub fn alternative_names(names: &[(u8, &[u8])]) -> Vec<u8> {
     let names: Vec<_> = names.iter().map(|(kind, value)| tlv(0x80 | kind, value)).collect();
     extension("2.5.29.17", false, &sequence(&names))
 }
 
-/// Only DNS names under this one.
+/// Name constraints that permit only DNS names below this one.
 pub fn permitted_dns(base: &str) -> Vec<u8> {
     let subtree = sequence(&[tlv(0x82, base.as_bytes())]);
     extension("2.5.29.30", true, &sequence(&[tlv(0xa0, &subtree)]))
 }
 
-/// How a certificate is signed.
+/// The signature algorithm of a certificate.
 #[derive(Clone, Copy)]
 pub enum Signed {
-    /// As the key does it by itself.
+    /// The default algorithm of the key.
     Plainly,
     /// ECDSA with SHA-1.
     Sha1,
@@ -167,19 +166,19 @@ pub enum Signed {
     Pss,
 }
 
-/// What is in a certificate; every part can be wrong.
+/// The contents of a certificate; every part can be wrong.
 #[derive(Clone)]
 pub struct Certificate {
-    /// `None` leaves the field out, as version 1 does; 2 is version 3.
+    /// `None` omits the field, as in version 1; 2 is version 3.
     pub version: Option<u8>,
     pub serial: Vec<u8>,
     pub subject: Name,
-    /// In days from now.
+    /// The beginning, in days from now.
     pub from: i64,
     pub to: i64,
     pub extensions: Vec<Vec<u8>>,
     pub signed: Signed,
-    /// Another subject public key than the holder's.
+    /// A subject public key instead of the holder's.
     pub spki: Option<Vec<u8>>,
 }
 
@@ -275,7 +274,7 @@ fn openssl_sign(message: &[u8], signer: &KeyPair, how: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Someone with a name and a key, and a certificate of it.
+/// The holder of a name, a key and a certificate.
 pub struct Party {
     pub name: Name,
     pub key: KeyPair,
@@ -283,7 +282,7 @@ pub struct Party {
 }
 
 impl Party {
-    /// Signs itself.
+    /// Creates a self-signed certificate.
     pub fn root(certificate: &Certificate) -> Self {
         Self::root_with(certificate, KeyPair::generate().unwrap())
     }
@@ -293,7 +292,7 @@ impl Party {
         Self { name: certificate.subject.clone(), key, der }
     }
 
-    /// Issues a certificate for a fresh key.
+    /// Issues a certificate for a new key.
     pub fn issue(&self, certificate: &Certificate) -> Party {
         self.issue_for(certificate, KeyPair::generate().unwrap())
     }
@@ -303,7 +302,7 @@ impl Party {
         Party { name: certificate.subject.clone(), key, der }
     }
 
-    /// A list of these serials, valid until so many days from now, in DER.
+    /// A revocation list of these serial numbers in DER. `until` is its next update, in days from now.
     pub fn list(&self, serials: &[&[u8]], until: i64) -> Vec<u8> {
         let entries: Vec<_> = serials.iter().map(|serial| sequence(&[tlv(0x02, serial), time(-2)])).collect();
         let algorithm = algorithm(&self.key, Signed::Plainly);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::wire::Wire;
 use crate::world::{Daemon, World, program};
 
-/// A daemon with these variables, and the socket that it notifies.
+/// Starts a daemon with these variables, and returns it with its notification socket.
 fn start(world: &World, variables: &[(&str, &str)]) -> (UnixDatagram, Daemon) {
     let path = world.path(&format!("trace/notify-{}", world.count()));
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -17,7 +17,7 @@ fn start(world: &World, variables: &[(&str, &str)]) -> (UnixDatagram, Daemon) {
     (socket, world.start_by(command))
 }
 
-/// How many notifications of the watchdog arrive in this time. Reads all along: only a few fit the socket.
+/// Counts the watchdog pings within a time. Reads continuously, because the socket's buffer is small.
 fn watchdog_notifications(socket: &UnixDatagram, time: Duration) -> usize {
     let deadline = Instant::now() + time;
     let mut count = 0;
@@ -74,7 +74,7 @@ fn a_watchdog_interval_that_is_not_a_number_is_reported_and_ignored() {
         assert_eq!(watchdog_notifications(&socket, Duration::from_millis(500)), 0, "{value}");
         assert_serves(&world, &daemon, value);
     }
-    // Without a process ID that can be read, the watchdog is taken to be ours.
+    // If WATCHDOG_PID is not valid, the watchdog counts as meant for this process.
     let (socket, daemon) = start(&world, &[("WATCHDOG_USEC", "300000"), ("WATCHDOG_PID", "self")]);
     daemon.logged("environment variable ignored: not a whole number", |line| {
         line["variable"] == "WATCHDOG_PID"
@@ -83,7 +83,7 @@ fn a_watchdog_interval_that_is_not_a_number_is_reported_and_ignored() {
 }
 
 #[test]
-fn a_tiny_watchdog_interval_is_raised_and_takes_no_core() {
+fn a_tiny_watchdog_interval_is_raised_and_uses_little_processor_time() {
     let world = World::new();
     for value in ["1", "3"] {
         let (socket, daemon) = start(&world, &[("WATCHDOG_USEC", value)]);
@@ -91,7 +91,7 @@ fn a_tiny_watchdog_interval_is_raised_and_takes_no_core() {
         assert_serves(&world, &daemon, value);
         let before = processor_ticks(&daemon);
         assert!(watchdog_notifications(&socket, Duration::from_secs(2)) > 10, "{value}");
-        // A tenth of a core is much for 30 notifications a second in a debug build.
+        // A tenth of a core is more than 30 notifications per second need in a debug build.
         let ticks = processor_ticks(&daemon) - before;
         assert!(ticks < 40, "{value}: {ticks} ticks of 10 ms in 2 s");
     }

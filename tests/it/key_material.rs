@@ -1,4 +1,4 @@
-//! A private key, the ways in which its file gets damaged, and everything that would give it away.
+//! A private key, ways in which its file can be damaged, and the parts of it that no output may contain.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use base64ct::{Base64, Encoding as _};
 
-/// Characters of the key that must not appear in a row.
+/// The number of consecutive characters of the key that must not appear.
 const WINDOW: usize = 12;
 
-/// A key and everything that would give it away.
+/// A key and the texts that would reveal it.
 pub struct Secret {
     pub pem: String,
     pub der: Vec<u8>,
@@ -21,7 +21,7 @@ impl Secret {
         let body: String = pem.lines().filter(|line| !line.contains("-----")).collect();
         let der = Base64::decode_vec(&body).unwrap();
         let hex: String = der.iter().map(|byte| format!("{byte:02x}")).collect();
-        // What every text that begins like PEM has in common is no secret.
+        // The part that is equal in all PEM texts is not secret.
         let twice = Base64::encode_string(pem.as_bytes()).split_off(40);
         let mut pieces: Vec<String> = Vec::new();
         for text in
@@ -31,14 +31,14 @@ impl Secret {
                 text.as_bytes().windows(WINDOW).map(|piece| String::from_utf8(piece.to_vec()).unwrap()),
             );
         }
-        // Bytes as a debugging format prints them.
+        // Bytes in Rust's debug format.
         pieces.extend(der.windows(5).map(|bytes| format!("{bytes:?}").trim_matches(['[', ']']).to_owned()));
         pieces.sort();
         pieces.dedup();
         Self { pem, der, pieces }
     }
 
-    /// The first piece of the key in an output, also if the pieces are separated there.
+    /// The first part of the key in an output, even if separators were inserted.
     pub fn find(&self, output: &[u8]) -> Option<&str> {
         let text = String::from_utf8_lossy(output).to_string();
         let joined = text.replace("\\n", "").replace([' ', ',', ':', '\n', '\r', '"', '\'', '/', '|'], "");
@@ -47,7 +47,7 @@ impl Secret {
         found.map(String::as_str)
     }
 
-    /// The key's file in every way that it was seen damaged, and some more.
+    /// The key's file, damaged in every way that has been observed, and in others.
     pub fn damaged(&self, certificate: &str) -> Vec<Vec<u8>> {
         let pem = self.pem.as_str();
         let lines: Vec<_> = pem.lines().collect();
@@ -137,7 +137,7 @@ fn grouped(text: &str, size: usize, separator: &str) -> String {
     groups.join(separator)
 }
 
-/// What `openssl pkey -text` makes of a key.
+/// The output of `openssl pkey -text` for a key.
 fn openssl_text(pem: &str) -> String {
     let mut openssl = Command::new("openssl")
         .args(["pkey", "-text", "-noout"])

@@ -8,7 +8,7 @@ use std::process::Output;
 use crate::key_material::Secret;
 use crate::world::{Daemon, World};
 
-/// Every key of webhooks.toml that names a file, each with this one.
+/// A configuration in which every key that names a file names the same one.
 const EVERYWHERE: &str = r#"
 [server]
 listen = ["127.0.0.1:0"]
@@ -71,8 +71,8 @@ const COMMANDS: &[&str] = &[
     "spool done ./victim",
 ];
 
-/// What a running daemon and its commands say of a file that was damaged.
-const OF_THE_DAEMON: &[&str] = &["reload", "status", "status --json"];
+/// The commands whose output contains the findings of a running daemon.
+const DAEMON_COMMANDS: &[&str] = &["reload", "status", "status --json"];
 
 fn run(world: &World, command: &str) -> Output {
     let words: Vec<_> = command.split(' ').collect();
@@ -84,7 +84,7 @@ fn write(path: PathBuf, bytes: &[u8]) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// The configuration of `world` with a key in the place of a path, in three ways of writing it.
+/// Writes the configuration of `world` with a key instead of a path, in three notations.
 fn write_inline(world: &World, damaged: &[u8]) {
     let text = String::from_utf8_lossy(damaged);
     let config = fs::read_to_string(world.path("webhooks.toml")).unwrap();
@@ -121,7 +121,7 @@ fn no_output_contains_a_damaged_key() {
         let place = [world.key("server"), world.cert("server"), world.cert("root-ca")][number % 3].clone();
         let whole = fs::read(&place).unwrap();
         write(place.clone(), bytes);
-        for command in OF_THE_DAEMON {
+        for command in DAEMON_COMMANDS {
             let output = run(&world, command);
             search(format!("file {number}, {command}, stdout"), &output.stdout);
             search(format!("file {number}, {command}, stderr"), &output.stderr);

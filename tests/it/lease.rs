@@ -72,7 +72,7 @@ fn assert_leased(world: &World, id: &str) {
         assert!(is_refused(&refused), "{move_it}: {refused:?}");
     }
     let all = spool(world, &["requeue", "--queue", "taken"]);
-    assert_eq!(String::from_utf8_lossy(&all.stdout), "0 put back into `new`, 1 left: being processed\n");
+    assert_eq!(String::from_utf8_lossy(&all.stdout), "0 returned to `new`, 1 left: being processed\n");
     assert!(is_in(world, "taken", id));
 }
 
@@ -116,7 +116,7 @@ fn lease_outlives_a_killed_take() {
     kill(&handler, "-9");
     eventually("the entry is put back", || {
         let all = spool(&world, &["requeue", "--queue", "taken"]);
-        (String::from_utf8_lossy(&all.stdout) == "1 put back into `new`\n").then_some(())
+        (String::from_utf8_lossy(&all.stdout) == "1 returned to `new`\n").then_some(())
     });
     assert!(is_in(&world, "new", &ids[0]));
 }

@@ -1,4 +1,4 @@
-//! Clients that never finish.
+//! Timeouts and limits against slow, stalled and excessive clients.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use crate::wire::Wire;
 use crate::world::{TIMEOUT, World, eventually};
 
-/// Short limits, each far from the next.
+/// Short timeouts that differ enough to tell which one expired.
 const SHORT: &str = "handshake_timeout = \"400ms\"\nheader_timeout = \"500ms\"\nbody_timeout = \"600ms\"\nidle_timeout = \"1500ms\"";
 
 #[test]
-fn a_body_that_stalls_is_408_and_leaves_nothing() {
+fn a_stalled_body_gets_408_and_leaves_no_file() {
     let world = World::new();
     world.configure(SHORT);
     let daemon = world.start();
@@ -37,7 +37,7 @@ fn an_idle_connection_is_closed_with_close_notify() {
 }
 
 #[test]
-fn headers_that_never_end_close_the_connection_before_it_is_idle() {
+fn incomplete_headers_close_the_connection_after_the_header_timeout() {
     let world = World::new();
     world.configure(&SHORT.replace("1500ms", "1h"));
     let daemon = world.start();
@@ -48,7 +48,7 @@ fn headers_that_never_end_close_the_connection_before_it_is_idle() {
 }
 
 #[test]
-fn a_handshake_that_stalls_is_ended() {
+fn a_stalled_handshake_times_out() {
     let world = World::new();
     world.configure(SHORT);
     let daemon = world.start();
@@ -83,7 +83,7 @@ fn a_handshake_that_stalls_after_its_hello_is_logged_counted_and_in_status() {
 }
 
 #[test]
-fn a_client_without_tls_is_counted_and_not_served() {
+fn a_client_without_tls_is_counted_as_a_failed_handshake() {
     let world = World::new();
     let daemon = world.start();
     let mut plain = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
@@ -93,15 +93,15 @@ fn a_client_without_tls_is_counted_and_not_served() {
         b"POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n",
     )
     .unwrap();
-    let mut said = Vec::new();
-    let _ = plain.read_to_end(&mut said);
-    assert!(!said.starts_with(b"HTTP"), "{said:?}");
+    let mut printed = Vec::new();
+    let _ = plain.read_to_end(&mut printed);
+    assert!(!printed.starts_with(b"HTTP"), "{printed:?}");
     let failed = "hookspool_handshakes_total{outcome=\"failed\"}";
     eventually("the failure is counted", || (daemon.metric(failed) == 1.0).then_some(()));
 }
 
 #[test]
-fn more_connections_than_there_is_room_for_wait_their_turn() {
+fn connections_above_the_limit_wait() {
     let world = World::new();
     world.configure("max_connections = 2");
     let daemon = world.start();
@@ -123,7 +123,7 @@ fn more_connections_than_there_is_room_for_wait_their_turn() {
 }
 
 #[test]
-fn a_listener_with_nothing_to_do_takes_no_place_from_another() {
+fn an_idle_listener_does_not_use_a_connection_permit() {
     let world = World::new();
     world.configure("max_connections = 1");
     let config = world.path("webhooks.toml");
@@ -137,7 +137,7 @@ fn a_listener_with_nothing_to_do_takes_no_place_from_another() {
 }
 
 #[test]
-fn a_refused_body_that_is_still_coming_is_not_the_head_of_the_next_request() {
+fn the_rest_of_a_refused_body_is_not_parsed_as_a_request() {
     let world = World::new();
     world.configure("header_timeout = \"400ms\"\nidle_timeout = \"1h\"");
     let daemon = world.start();

@@ -1,4 +1,4 @@
-//! Every metric exists, is documented, and moves when it should; no stranger adds a series.
+//! Every metric exists, is documented and changes when it should. Unknown peers cannot add series.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use hookspool::devpki::{KeyKind, Root};
 use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
-/// Each with a series that has to be there from the start, and the value it begins with.
+/// All metrics, each with a series that exists from the start and its initial value.
 const METRICS: [(&str, &str, f64); 19] = [
     ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
     ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
@@ -39,7 +39,7 @@ fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
 }
 
-/// The names in a text, without what a histogram adds.
+/// The names of metrics in a text, without the suffixes of histograms.
 fn names(text: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let words = text.split(|c| !is_name(c)).filter(|word| word.starts_with("hookspool_"));
@@ -67,7 +67,7 @@ fn closed_sets() -> impl Iterator<Item = &'static &'static str> {
 }
 
 #[test]
-fn every_metric_is_there_from_the_start_and_is_documented() {
+fn every_metric_exists_from_the_start_and_is_documented() {
     let world = World::new();
     let daemon = world.start();
     for (name, labels, value) in METRICS {
@@ -75,8 +75,12 @@ fn every_metric_is_there_from_the_start_and_is_documented() {
         assert!(value.is_nan() && is > 0.0 || is == value, "{name}{labels} is {is}");
     }
     let (_, text) = daemon.admin("/metrics");
-    assert_eq!(names(&text), all(), "what is shown");
-    assert_eq!(names(&fs::read_to_string(docs("monitoring.md")).unwrap()), all(), "what is documented");
+    assert_eq!(names(&text), all(), "the metrics that are served");
+    assert_eq!(
+        names(&fs::read_to_string(docs("monitoring.md")).unwrap()),
+        all(),
+        "the metrics that are documented"
+    );
     for outcome in closed_sets() {
         assert!(text.contains(&format!("=\"{outcome}\"}} 0\n")), "{outcome}");
         assert!(fs::read_to_string(docs("monitoring.md")).unwrap().contains(outcome), "{outcome}");
@@ -84,7 +88,7 @@ fn every_metric_is_there_from_the_start_and_is_documented() {
 }
 
 #[test]
-fn each_moves_when_it_should() {
+fn each_metric_changes_when_it_should() {
     let world = World::new();
     let daemon = world.start();
     let mut wire = Wire::connect(&world, &daemon, "client");
@@ -159,7 +163,7 @@ fn both_dates_are_of_the_certificate_that_expires_first() {
     let [first] = shown("anchor")[..] else { panic!("one anchor") };
     assert_eq!(dates("anchor", "bank"), first);
 
-    // Beside one that began and ends earlier, in either order.
+    // Together with one that begins and ends earlier, in both orders.
     let own = fs::read_to_string(world.cert("root-ca")).unwrap();
     let earlier = Timestamp::now() - Duration::from_secs(100 * 86_400);
     let earlier = Root::new(KeyKind::EcdsaP256, earlier).unwrap().issued.certificate_pem;
@@ -174,16 +178,16 @@ fn both_dates_are_of_the_certificate_that_expires_first() {
 }
 
 #[test]
-fn strangers_add_no_series() {
+fn unknown_peers_add_no_series() {
     let world = World::new();
     let daemon = world.start();
-    // One of each kind, so that what they may add is there.
+    // One of each kind, so that the series that they are allowed to add exist.
     assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
     let before = series(&daemon);
     let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
     let mut known = Wire::connect(&world, &daemon, "client");
-    let strangers = 1000 * rounds(1);
-    for number in 0..strangers {
+    let count = 1000 * rounds(1);
+    for number in 0..count {
         let name = format!("stranger-{number}");
         let issued = root.client(&name).unwrap();
         fs::write(world.cert("other"), &issued.certificate_pem).unwrap();
@@ -194,13 +198,13 @@ fn strangers_add_no_series() {
     }
     eventually("all are counted", || {
         let refused: f64 = daemon.metric("hookspool_refusals_total{reason=\"unknown_ca\"} ");
-        (refused as usize == strangers).then_some(())
+        (refused as usize == count).then_some(())
     });
     assert_eq!(series(&daemon), before);
 }
 
 #[test]
-fn rules_and_dashboard_name_what_exists() {
+fn alert_rules_and_dashboard_use_existing_metrics() {
     for file in ["monitoring/alerts.yml", "monitoring/dashboard.json"] {
         let text = fs::read_to_string(docs(file)).unwrap();
         let named = names(&text);

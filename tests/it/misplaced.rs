@@ -1,4 +1,4 @@
-//! Secrets that are written where something else belongs: in webhooks.toml, in arguments, in the environment.
+//! No output contains a secret that was written in the wrong place: in webhooks.toml, an argument or the environment.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -45,7 +45,7 @@ const ARGUMENTS: &[&str] = &[
     "man certs/client.pem/{}",
 ];
 
-/// Arguments in which `{}` is replaced by a password, whose place alone shows that it is one.
+/// Arguments in which `{}` is replaced by a password, which only its position identifies as one.
 const CREDENTIALS: &[&str] = &[
     "send https://localhost:1/x?hmac={} --insecure webhooks.toml",
     "send https://user:{}@localhost:1/x --insecure webhooks.toml",
@@ -113,7 +113,7 @@ fn no_error_shows_a_password_in_a_url_or_a_header() {
 }
 
 #[test]
-fn no_finding_shows_a_secret_that_stands_where_its_file_belongs() {
+fn no_finding_shows_a_secret_instead_of_its_file() {
     let world = World::new();
     let config = fs::read_to_string(world.path("webhooks.toml")).unwrap();
     for secret in ["hunter2horse", "00112233445566778899aabbccddeeff", "h\u{200b}unter2horse"] {

@@ -1,4 +1,4 @@
-//! Standard output that is closed or full: a failure for a command that changed something, and only for one.
+//! Closed or full standard output is a failure only for commands that changed something.
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
@@ -6,17 +6,17 @@ use std::process::{Command, Output, Stdio};
 use crate::wire::Wire;
 use crate::world::{World, program};
 
-/// What nobody can read: a pipe without a reader, a closed descriptor, a full disk.
-const GONE: [&str; 3] = ["pipe", ">&-", ">/dev/full"];
+/// Outputs that cannot be written to: a pipe without a reader, a closed descriptor, a full disk.
+const BROKEN: [&str; 3] = ["pipe", ">&-", ">/dev/full"];
 
-/// Runs the program with standard output gone in this way.
-fn run(world: &World, gone: &str, args: &str) -> Output {
-    let redirection = if gone == "pipe" { "" } else { gone };
+/// Runs the program with broken standard output.
+fn run(world: &World, broken: &str, args: &str) -> Output {
+    let redirection = if broken == "pipe" { "" } else { broken };
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("exec \"$PROGRAM\" {args} {redirection}")]);
     shell.env("PROGRAM", program()).env_remove("HOOKSPOOL_CONFIG").env_remove("RUST_LOG");
     shell.current_dir(world.path("")).stdin(Stdio::null()).stderr(Stdio::piped());
-    if gone == "pipe" {
+    if broken == "pipe" {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         shell.stdout(writer);
@@ -44,41 +44,44 @@ fn files(world: &World, queue: &str) -> usize {
 #[test]
 fn an_entry_whose_path_could_not_be_printed_returns_to_new() {
     let (world, ids) = spool_of(3);
-    for gone in GONE {
+    for broken in BROKEN {
         for args in ["--endpoint pix".to_owned(), "--endpoint pix --all".to_owned(), ids.join(" ")] {
             let named = !args.contains("--endpoint");
-            let output = run(&world, gone, &format!("spool take {args}"));
-            if named && gone == ">&-" {
-                // The caller knows which entries these are.
+            let output = run(&world, broken, &format!("spool take {args}"));
+            if named && broken == ">&-" {
+                // The caller gave the IDs, so it knows which entries were taken.
                 assert_eq!((output.status.code(), files(&world, "taken")), (Some(0), 3), "{output:?}");
                 world.run(&["spool", "requeue", "--queue", "taken"]);
                 continue;
             }
-            let said = String::from_utf8(output.stderr).unwrap();
-            assert_eq!(output.status.code(), Some(74), "{gone} {args}: {said}");
-            assert_eq!((files(&world, "new"), files(&world, "taken")), (3, 0), "{gone} {args}");
-            let expected =
-                if gone == ">&-" { "cannot write to standard output: it is closed" } else { "back in `new`" };
-            assert!(said.contains(expected), "{gone} {args}: {said}");
+            let printed = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(74), "{broken} {args}: {printed}");
+            assert_eq!((files(&world, "new"), files(&world, "taken")), (3, 0), "{broken} {args}");
+            let expected = if broken == ">&-" {
+                "cannot write to standard output: it is closed"
+            } else {
+                "returned to `new`"
+            };
+            assert!(printed.contains(expected), "{broken} {args}: {printed}");
         }
     }
-    // A handler has no need of standard output.
-    for gone in GONE {
-        let output = run(&world, gone, "spool take --endpoint pix --exec true");
-        assert_eq!(output.status.code(), Some(0), "{gone}: {output:?}");
+    // A handler does not need standard output.
+    for broken in BROKEN {
+        let output = run(&world, broken, "spool take --endpoint pix --exec true");
+        assert_eq!(output.status.code(), Some(0), "{broken}: {output:?}");
     }
     assert_eq!(files(&world, "done"), 3);
 }
 
 #[test]
-fn an_output_that_is_discarded_on_purpose_is_none_that_is_closed() {
+fn take_accepts_dev_null_as_standard_output() {
     let (world, _) = spool_of(1);
     let output = run(&world, ">/dev/null", "spool take --endpoint pix");
     assert_eq!((output.status.code(), files(&world, "taken")), (Some(0), 1), "{output:?}");
 }
 
 #[test]
-fn an_output_that_python_or_node_discards_is_no_error_of_a_command_that_needs_none() {
+fn commands_without_required_output_accept_dev_null_opened_for_both() {
     let (world, ids) = spool_of(1);
     assert!(world.run(&["spool", "take", &ids[0]]).status.success());
     let null = fs::File::options().read(true).write(true).open("/dev/null").unwrap();
@@ -116,22 +119,22 @@ fn commands_that_change_something_fail_and_those_that_print_do_not() {
     ] {
         let output = run(&world, "pipe", args);
         assert_eq!(output.status.code(), Some(code), "{args}: {output:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(said.contains("cannot write to standard output"), code == 74, "{args}: {said}");
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(printed.contains("cannot write to standard output"), code == 74, "{args}: {printed}");
         assert_eq!(
             run(&world, ">/dev/full", args).status.code(),
             Some(74).filter(|_| args != "certs init --dir made").or(Some(73)),
             "{args}"
         );
     }
-    // Once it has moved an entry, `verify` has changed something.
+    // `verify` has changed something if it has moved an entry.
     let (_, entry) = (daemon, world.spool_files().into_iter().next().unwrap());
     fs::write(&entry, "damaged").unwrap();
     assert_eq!(run(&world, "pipe", "spool verify").status.code(), Some(74));
 }
 
 #[test]
-fn no_file_of_the_daemon_gets_a_closed_descriptor() {
+fn the_daemon_opens_no_file_as_a_closed_standard_descriptor() {
     let world = World::new();
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$PROGRAM\" \"$@\" <&- >&-", "sh"]).env("PROGRAM", program());

@@ -1,4 +1,4 @@
-//! `hookspool probe`: passes where it should, and says why where it should not.
+//! `hookspool probe`: passes if the server is correct, and reports the reason otherwise.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -17,7 +17,7 @@ fn probe(world: &World, url: &str, name: &str, more: &[&str]) -> Output {
     world.run(&[&args[..], more].concat())
 }
 
-fn said(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -28,9 +28,9 @@ fn it_passes_against_the_daemon_and_sends_no_payment() {
     for (versions, http) in [(2, "--http1.1"), (4, "--http2")] {
         let output = probe(&world, &daemon.url("/webhooks/pix?hmac=s3cret"), "client", &[http]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let said = said(&output);
-        assert_eq!(said.matches("ok ").count(), 6, "{said}");
-        assert!(!said.contains("s3cret") && said.contains("certificate_required"), "{said}");
+        let printed = stdout(&output);
+        assert_eq!(printed.matches("ok ").count(), 6, "{printed}");
+        assert!(!printed.contains("s3cret") && printed.contains("certificate_required"), "{printed}");
         let entries = world.entries("pix");
         assert_eq!(entries.len(), versions);
         assert!(entries.values().all(|entry| entry.payload == br#"{"evento":"teste_webhook"}"#));
@@ -40,7 +40,7 @@ fn it_passes_against_the_daemon_and_sends_no_payment() {
 }
 
 #[test]
-fn it_says_what_does_not_hold() {
+fn it_reports_what_is_wrong() {
     let world = World::new();
     let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
     fs::write(world.path("webhooks.toml"), text.replace("[tls]\n", "[tls]\nmin_version = \"1.3\"\n"))
@@ -58,16 +58,16 @@ fn it_says_what_does_not_hold() {
 
     let unknown = probe(&world, &daemon.url("/webhooks/pix"), "nobody", &[]);
     assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
-    assert!(said(&unknown).contains("access_denied"), "{unknown:?}");
+    assert!(stdout(&unknown).contains("access_denied"), "{unknown:?}");
     let nowhere = probe(&world, &daemon.url("/nowhere"), "client", &[]);
     assert_eq!(nowhere.status.code(), Some(1));
-    assert!(said(&nowhere).contains("404 Not Found: there is no endpoint"), "{nowhere:?}");
+    assert!(stdout(&nowhere).contains("404 Not Found: no endpoint has this URL"), "{nowhere:?}");
     assert_eq!(probe(&world, "https://127.0.0.1:1/", "client", &[]).status.code(), Some(69));
     assert_eq!(world.run(&["probe", &daemon.url("/"), "--ca", "certs/root-ca.pem"]).status.code(), Some(64));
 }
 
 #[test]
-fn a_server_that_asks_and_does_not_check_fails() {
+fn a_server_that_requests_but_does_not_verify_certificates_fails() {
     let world = World::new();
     let server = |ports: &[u16]| {
         let block = |port: u16, verify: &str| {
@@ -84,21 +84,21 @@ fn a_server_that_asks_and_does_not_check_fails() {
     let nginx = Nginx::start(&world.path(""), 3, server);
     let at = |place: usize| {
         let output = probe(&world, &format!("https://localhost:{}/", nginx.ports[place]), "client", &[]);
-        (output.status.code(), said(&output))
+        (output.status.code(), stdout(&output))
     };
-    let (code, said) = at(0);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("answered 200 OK: it does not insist on a certificate"), "{said}");
-    assert!(said.contains("refused, in HTTP: 400 Bad Request"), "{said}");
-    let (code, said) = at(1);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("answered 200 OK: it takes a certificate of any CA"), "{said}");
-    let (code, said) = at(2);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = at(0);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("answered 200 OK: the server does not require a certificate"), "{printed}");
+    assert!(printed.contains("refused, in HTTP: 400 Bad Request"), "{printed}");
+    let (code, printed) = at(1);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("answered 200 OK: the server accepts certificates of any CA"), "{printed}");
+    let (code, printed) = at(2);
+    assert_eq!(code, Some(0), "{printed}");
 }
 
-/// A server that reads a little, says `answer` to whoever comes, and hangs up.
-fn saying(answer: &'static [u8]) -> u16 {
+/// Starts a server that sends `answer` on every connection and closes it.
+fn server_answering(answer: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -111,31 +111,35 @@ fn saying(answer: &'static [u8]) -> u16 {
 }
 
 #[test]
-fn what_is_not_tls_or_says_nothing_is_no_refusal() {
+fn a_server_without_tls_or_an_alert_does_not_count_as_refusing() {
     let world = World::new();
     let at = |answer| {
-        let output = probe(&world, &format!("https://localhost:{}/", saying(answer)), "client", &[]);
-        (output.status.code(), said(&output), String::from_utf8_lossy(&output.stderr).into_owned())
+        let output =
+            probe(&world, &format!("https://localhost:{}/", server_answering(answer)), "client", &[]);
+        (output.status.code(), stdout(&output), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (code, _, why) = at(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     assert_eq!(code, Some(69), "{why}");
-    let (code, said, _) = at(b"");
+    let (code, printed, _) = at(b"");
     assert_eq!(code, Some(1));
-    assert_eq!(said.matches("that is no refusal").count(), 4, "{said}");
-    // protocol_version, as an alert of its own record (RFC 8446, 6.2).
-    let (code, said, _) = at(b"\x15\x03\x03\x00\x02\x02\x46");
+    assert_eq!(printed.matches("so this is not a refusal").count(), 4, "{printed}");
+    // The alert protocol_version in a record (RFC 8446, section 6.2).
+    let (code, printed, _) = at(b"\x15\x03\x03\x00\x02\x02\x46");
     assert_eq!(code, Some(1));
-    assert!(said.contains("the server speaks neither TLS 1.2 nor TLS 1.3"), "{said}");
+    assert!(printed.contains("the server supports neither TLS 1.2 nor TLS 1.3"), "{printed}");
 }
 
 #[test]
-fn a_url_that_is_none_keeps_its_secret_and_a_ca_that_is_none_is_named() {
+fn errors_hide_the_query_of_a_url_and_name_the_bad_ca_file() {
     let world = World::new();
     for command in ["probe", "send"] {
         let output = world.run(&[command, "http://localhost/x?hmac=s3cret", "--insecure"]);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(64), "{told}");
-        assert!(!told.contains("s3cret") && told.contains("`http://localhost/x` is not https"), "{told}");
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(64), "{printed}");
+        assert!(
+            !printed.contains("s3cret") && printed.contains("`http://localhost/x` is not https"),
+            "{printed}"
+        );
     }
     let file = world.path("certs/not-a-ca.pem");
     fs::write(&file, "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").unwrap();
@@ -149,7 +153,7 @@ fn a_url_that_is_none_keeps_its_secret_and_a_ca_that_is_none_is_named() {
 }
 
 #[test]
-fn a_long_answer_has_a_status_all_the_same() {
+fn the_status_of_a_long_response_is_reported() {
     let world = World::new();
     fs::write(world.path("long"), vec![b'x'; 2 << 20]).unwrap();
     let nginx = Nginx::start(&world.path(""), 1, |ports| {
@@ -166,5 +170,5 @@ fn a_long_answer_has_a_status_all_the_same() {
     });
     let output = probe(&world, &format!("https://localhost:{}/long", nginx.ports[0]), "client", &[]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(said(&output).matches("answered 200 OK").count(), 2, "{output:?}");
+    assert_eq!(stdout(&output).matches("answered 200 OK").count(), 2, "{output:?}");
 }

@@ -1,4 +1,4 @@
-//! Certificates made with plain OpenSSL, as many tutorials show it: version 1, and they work.
+//! Certificates created with plain OpenSSL as in many tutorials. They are version 1, and they are accepted.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::world::{Daemon, World};
 
-/// The commands of the recipe, and two more clients: issued by a client, and expired.
+/// The commands of the tutorials, and two more clients: one issued by a client, and an expired one.
 const RECIPE: &str = r#"
 set -eu
 openssl genpkey -algorithm RSA -out rootCA-private-key.pem
@@ -53,14 +53,14 @@ path = "/webhooks/pix"
 senders = "client"
 "#;
 
-/// What makes curl speak TLS 1.2 and 1.3.
+/// The options of curl for TLS 1.2 and 1.3.
 const VERSIONS: [&[&str]; 2] = [&["--tls-max", "1.2"], &["--tlsv1.3"]];
 
 fn world() -> World {
     let world = World::new();
     let made = Command::new("sh").args(["-c", RECIPE]).current_dir(world.path("")).output().unwrap();
     assert!(made.status.success(), "{made:?}");
-    // umask decides over the keys that openssl makes; here others may not read them.
+    // openssl creates keys with the permissions of the umask; other users must not be able to read them.
     let key = world.path("localhost-private-key.pem");
     fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(world.path("webhooks.toml"), CONFIG).unwrap();
@@ -77,14 +77,14 @@ fn version(world: &World, certificate: &str) -> String {
 fn curl(world: &World, daemon: &Daemon, client: &str, tls: &[&str]) -> Output {
     let mut command = Command::new("curl");
     command.args(["-sS", "--max-time", "20", "-w", "%{http_code}", "-o", "/dev/null", "-d", "{}"]).args(tls);
-    // A version 1 certificate names its host in the CN alone, which curl does not look at.
+    // A version 1 certificate contains its host only in the CN, which curl does not check.
     command.arg("--insecure").arg("--cert").arg(world.path(&format!("{client}.crt")));
     command.arg("--key").arg(world.path(&format!("{client}-private-key.pem")));
     command.arg(daemon.url("/webhooks/pix")).output().unwrap()
 }
 
 #[test]
-fn the_recipe_serves_and_gets_in() {
+fn the_recipes_certificates_work_for_server_and_client() {
     let world = world();
     let daemon = world.start();
     for (round, tls) in VERSIONS.into_iter().enumerate() {
@@ -120,7 +120,7 @@ fn a_version_1_certificate_never_issues_and_its_dates_count() {
 }
 
 #[test]
-fn our_own_client_presents_one_and_says_why_it_does_not_believe_the_server() {
+fn send_presents_a_version_1_certificate_and_explains_why_it_rejects_the_server() {
     let world = world();
     let daemon = world.start();
     fs::write(world.path("body"), "{}").unwrap();
@@ -128,8 +128,8 @@ fn our_own_client_presents_one_and_says_why_it_does_not_believe_the_server() {
     let identity = ["--cert", "client.crt", "--key", "client-private-key.pem"];
     let refused = world.run(&[&["send", &url, "body", "--ca", "rootCA.crt"][..], &identity].concat());
     assert!(!refused.status.success());
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("--insecure") && said.contains("version"), "{said}");
+    let printed = String::from_utf8_lossy(&refused.stderr);
+    assert!(printed.contains("--insecure") && printed.contains("version"), "{printed}");
     let sent = world.run(&[&["send", &url, "body", "--insecure"][..], &identity].concat());
     assert!(sent.status.success(), "{sent:?}");
     assert_eq!(world.entries("pix").len(), 1);

@@ -1,4 +1,4 @@
-//! A refusal explains itself: to the operator in full, to the peer with an alert and nothing more.
+//! The reasons of refusals: the operator sees all details, the peer only an alert.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ fn alert(world: &World, daemon: &Daemon, name: &str) -> Option<AlertDescription>
 }
 
 #[test]
-fn it_names_who_vouched_what_was_asked_and_what_would_admit() {
+fn a_refusal_contains_sender_expected_and_presented_values_and_advice() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(alert(&world, &daemon, "nobody"), Some(AlertDescription::AccessDenied));
@@ -48,7 +48,7 @@ fn it_names_who_vouched_what_was_asked_and_what_would_admit() {
 }
 
 #[test]
-fn a_stranger_gets_no_advice() {
+fn there_is_no_advice_for_an_unknown_ca() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(alert(&world, &daemon, "stranger"), Some(AlertDescription::UnknownCA));
@@ -67,7 +67,7 @@ fn a_stranger_gets_no_advice() {
 }
 
 #[test]
-fn a_flood_is_counted_and_kept_and_not_all_logged() {
+fn a_flood_of_refusals_is_counted_but_not_all_logged() {
     let world = World::new();
     let daemon = world.start();
     let knocks = 130_usize;
@@ -91,7 +91,7 @@ fn a_flood_is_counted_and_kept_and_not_all_logged() {
 }
 
 #[test]
-fn explain_answers_with_its_exit_code() {
+fn the_exit_code_of_explain_is_the_decision() {
     let world = World::new();
     let code = |args: &[&str]| world.run(&[&["explain"], args].concat()).status.code().unwrap();
     assert_eq!(code(&["--cert", "certs/client.pem"]), 0);
@@ -101,14 +101,14 @@ fn explain_answers_with_its_exit_code() {
     assert_eq!(code(&["--cert", "certs/nobody.pem"]), 1);
     assert_eq!(code(&["--cert", "certs/missing.pem"]), 66);
     assert_eq!(code(&["--cert", "webhooks.toml"]), 65);
-    let told = world.run(&["explain", "--cert", "certs/nobody.pem"]);
-    let told = String::from_utf8_lossy(&told.stdout);
+    let printed = world.run(&["explain", "--cert", "certs/nobody.pem"]);
+    let printed = String::from_utf8_lossy(&printed.stdout);
     for words in [
         "refused: rule: ",
         "to admit it: sender `bank`: cn = [\"client\", \"nobody\"]",
         "cn must be `client`: the certificate has `nobody`",
     ] {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(printed.contains(words), "{words}: {printed}");
     }
     let stranger = world.run(&["explain", "--cert", "certs/stranger.pem", "--json"]);
     let document: Value = serde_json::from_slice(&stranger.stdout).unwrap();
@@ -130,7 +130,7 @@ fn certs_show_prints_lines_that_can_be_pasted() {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
-    // Every line that it suggests for a client lets that client in.
+    // Every line that it suggests for a client admits that client.
     let json = world.run(&["certs", "show", "--json", "certs/client.pem"]);
     let document: Value = serde_json::from_slice(&json.stdout).unwrap();
     let matchers = document["files"][0]["certificates"][0]["sender"]["matchers"].as_object().unwrap().clone();

@@ -1,4 +1,4 @@
-//! What a reload takes in, what it refuses, and what it says.
+//! Reloads: which changes are applied, which are rejected, and the reports.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -41,10 +41,10 @@ fn delivers(world: &World, daemon: &Daemon, name: &str, path: &str) -> bool {
     answer.is_ok_and(|answer| answer.status == 200)
 }
 
-/// How a set is spoiled, and what is said of it.
-type Bad = (&'static str, fn(&World), &'static str);
+/// A way to damage the files, and a part of the finding.
+type BadFiles = (&'static str, fn(&World), &'static str);
 
-const BAD_SETS: &[Bad] = &[
+const BAD_SETS: &[BadFiles] = &[
     (
         "key of another certificate",
         |world| drop(fs::copy(world.key("client"), world.key("server"))),
@@ -57,7 +57,7 @@ const BAD_SETS: &[Bad] = &[
     ),
     ("certificate cut off", |world| cut(&world.cert("server")), "has no `-----END` line"),
     ("empty certificate", |world| fs::write(world.cert("server"), "").unwrap(), "the file is empty"),
-    ("certificate gone", |world| fs::remove_file(world.cert("server")).unwrap(), "there is no file"),
+    ("certificate missing", |world| fs::remove_file(world.cert("server")).unwrap(), "there is no file"),
     (
         "key that everybody can read",
         |world| mode(&world.key("server"), 0o644),
@@ -101,7 +101,7 @@ const BAD_SETS: &[Bad] = &[
     ),
     ("no endpoint left", |world| no_endpoints(world), "there is no `[[endpoint]]`"),
     ("rule removed", |world| edit(world, "cn = [\"client\"]", ""), "has no rule"),
-    ("webhooks.toml gone", |world| fs::remove_file(world.path("webhooks.toml")).unwrap(), "webhooks.toml"),
+    ("webhooks.toml missing", |world| fs::remove_file(world.path("webhooks.toml")).unwrap(), "webhooks.toml"),
 ];
 
 fn cut(path: &Path) {
@@ -113,7 +113,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The CA of this world, by its key.
+/// The CA of this world.
 fn root(world: &World) -> Party {
     Party {
         name: Name::cn("Reload Root"),
@@ -122,7 +122,7 @@ fn root(world: &World) -> Party {
     }
 }
 
-/// Another one of the same name.
+/// Another CA with the same name.
 fn twin(_world: &World) -> Party {
     Party::root(&Certificate::ca(Name::cn("Reload Root")))
 }
@@ -151,7 +151,7 @@ fn put(world: &World, name: &str, party: &Party) {
     replace(&world.cert(name), pem("CERTIFICATE", &party.der));
 }
 
-/// A world whose CA can sign lists, and whose sender has one.
+/// A world whose CA can sign revocation lists, and whose sender has one.
 fn world() -> World {
     let world = World::new();
     let root = Party::root(
@@ -170,7 +170,7 @@ fn world() -> World {
 }
 
 #[test]
-fn a_bad_set_leaves_the_old_one_serving_and_putting_it_right_is_enough() {
+fn a_bad_configuration_is_rejected_and_a_corrected_one_applied() {
     assert!(BAD_SETS.len() >= 15);
     let world = world();
     let daemon = world.start();
@@ -179,17 +179,17 @@ fn a_bad_set_leaves_the_old_one_serving_and_putting_it_right_is_enough() {
     let kept: Vec<_> =
         files.iter().map(|name| (world.path(name), fs::read(world.path(name)).unwrap())).collect();
     let mut wire = Wire::connect(&world, &daemon, "client");
-    for (round, (name, spoil, said)) in BAD_SETS.iter().enumerate() {
+    for (round, (name, spoil, printed)) in BAD_SETS.iter().enumerate() {
         let before = generation(&daemon);
         spoil(&world);
         let reload = eventually(name, || {
             Some(status(&daemon)["last_reload"].clone()).filter(|last| last["outcome"] == "rejected")
         });
-        assert!(reload["findings"].to_string().contains(said), "{name}: {reload:#}");
+        assert!(reload["findings"].to_string().contains(printed), "{name}: {reload:#}");
         assert_eq!(generation(&daemon), before, "{name}");
         assert_eq!(daemon.admin("/readyz").0, 200, "{name}");
         assert!(status(&daemon)["degraded"].to_string().contains("stays in force"), "{name}");
-        // Both on a connection that is kept and on a new one, with certificates from before.
+        // On an existing connection and on a new one, with the previous certificates.
         assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200, "{name}");
         assert_eq!(
             daemon.metric("hookspool_reloads_total{outcome=\"rejected\"}"),
@@ -204,17 +204,17 @@ fn a_bad_set_leaves_the_old_one_serving_and_putting_it_right_is_enough() {
         eventually(name, || (generation(&daemon) == before + 1).then_some(()));
         assert!(delivers(&world, &daemon, "client", "/webhooks/pix"), "{name}");
         let degraded = status(&daemon)["degraded"].clone();
-        // The disk that the test runs on may be a risk.
+        // The file system of the test may be reported as a risk.
         let others =
             degraded.as_array().unwrap().iter().filter(|why| !why.to_string().contains("[spool] directory"));
         assert_eq!(others.count(), 0, "{name}: {degraded}");
     }
-    // Each was said once, and not at every look.
+    // Each rejection was reported once, and not at every poll.
     let errors = daemon.log_text().matches("reload rejected").count();
     assert_eq!(errors, BAD_SETS.len());
 }
 
-/// The first half of a change; the second puts the fresh pair into place.
+/// The first half of a change; the second half installs the new pair.
 type Half = (&'static str, fn(&World, &Party));
 
 const HALVES: &[Half] = &[
@@ -222,11 +222,11 @@ const HALVES: &[Half] = &[
     ("certificate before key", |world, fresh| replace(&world.cert("server"), pem("CERTIFICATE", &fresh.der))),
     ("truncated", |world, _| cut(&world.cert("server"))),
     ("empty", |world, _| fs::write(world.key("server"), "").unwrap()),
-    ("gone for a moment", |world, _| fs::remove_file(world.cert("server")).unwrap()),
+    ("missing for a moment", |world, _| fs::remove_file(world.cert("server")).unwrap()),
 ];
 
 #[test]
-fn what_is_half_written_is_waited_for() {
+fn an_incomplete_change_is_not_rejected_immediately() {
     let world = world();
     edit(&world, "settle = \"200ms\"", "settle = \"20ms\"");
     let daemon = world.start();
@@ -235,7 +235,7 @@ fn what_is_half_written_is_waited_for() {
     for (round, (name, half)) in (2..).zip(HALVES) {
         let fresh = root(&world).issue(&server);
         half(&world, &fresh);
-        // A tool that is slow: far longer than it takes to settle, far shorter than it takes to be bad.
+        // Much longer than `settle`, and much shorter than the time after which the files are rejected.
         thread::sleep(Duration::from_millis(200));
         assert!(delivers(&world, &daemon, "client", "/webhooks/pix"), "{name}: the old pair still serves");
         put(&world, "server", &fresh);
@@ -246,7 +246,7 @@ fn what_is_half_written_is_waited_for() {
 }
 
 #[test]
-fn a_file_that_is_named_and_missing_is_waited_for() {
+fn a_missing_file_is_detected_when_it_is_created() {
     let world = world();
     let daemon = world.start();
     edit(&world, "ca = [\"certs/root-ca.pem\"]", "ca = [\"certs/root-ca.pem\", \"later/new/ca.pem\"]");
@@ -256,34 +256,37 @@ fn a_file_that_is_named_and_missing_is_waited_for() {
     fs::write(world.path("later/new/ca.pem"), &other.issued.certificate_pem).unwrap();
     let begun = Instant::now();
     daemon.logged("reloaded", |_| true);
-    assert!(begun.elapsed() < Duration::from_secs(10), "by itself, and not at a poll");
+    assert!(begun.elapsed() < Duration::from_secs(10), "by inotify, not by polling");
 }
 
 #[test]
-fn whoever_asks_is_told_what_became_of_it() {
+fn the_reload_command_reports_the_outcome() {
     let world = world();
     let mut daemon = world.start();
     let reload = || {
         let output = world.run(&["reload"]);
         (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let (code, said) = reload();
-    assert_eq!((code, said.as_str()), (0, "unchanged, generation 1\n"));
+    let (code, printed) = reload();
+    assert_eq!((code, printed.as_str()), (0, "unchanged, generation 1\n"));
     edit(&world, "settle = \"200ms\"", "settle = \"1s\"");
-    let (code, said) = reload();
-    assert_eq!((code, said.contains("applied, generation 2")), (0, true), "{said}");
+    let (code, printed) = reload();
+    assert_eq!((code, printed.contains("applied, generation 2")), (0, true), "{printed}");
     edit(&world, "[tls]", "[tsl]");
-    let (code, said) = reload();
-    assert_eq!(code, 78, "{said}");
-    assert!(said.contains("webhooks.toml:") && said.ends_with("rejected, generation 2\n"), "{said}");
+    let (code, printed) = reload();
+    assert_eq!(code, 78, "{printed}");
+    assert!(printed.contains("webhooks.toml:") && printed.ends_with("rejected, generation 2\n"), "{printed}");
     edit(&world, "[tsl]", "[tls]");
     edit(&world, "listen = [\"127.0.0.1:0\"]", "listen = [\"127.0.0.1:1\"]");
-    let (code, said) = reload();
+    let (code, printed) = reload();
     assert_eq!(code, 0);
-    assert!(said.contains("`[server] listen` has changed, which takes a restart"), "{said}");
-    let (_, said) = reload();
-    assert!(said.contains("takes a restart") && said.contains("unchanged"), "it still waits: {said}");
-    assert!(status(&daemon)["degraded"].to_string().contains("takes a restart"));
+    assert!(printed.contains("`[server] listen` has changed, which requires a restart"), "{printed}");
+    let (_, printed) = reload();
+    assert!(
+        printed.contains("requires a restart") && printed.contains("unchanged"),
+        "still waiting for a restart: {printed}"
+    );
+    assert!(status(&daemon)["degraded"].to_string().contains("requires a restart"));
     daemon.signal("-HUP");
     daemon.logged("SIGHUP received; reloading", |_| true);
     assert!(delivers(&world, &daemon, "client", "/webhooks/pix"));
@@ -293,7 +296,7 @@ fn whoever_asks_is_told_what_became_of_it() {
 }
 
 #[test]
-fn endpoints_limits_and_the_log_level_change_live() {
+fn endpoints_limits_and_the_log_level_change_without_a_restart() {
     let world = world();
     let daemon = world.start();
     let mut kept = Wire::connect(&world, &daemon, "client");
@@ -320,7 +323,7 @@ fn endpoints_limits_and_the_log_level_change_live() {
 }
 
 #[test]
-fn certificates_are_chosen_by_the_name_that_is_asked_for() {
+fn certificates_are_selected_by_the_requested_server_name() {
     let world = world();
     let other = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
     let issued = other.server(&["hooks.example".to_owned()]).unwrap();
@@ -349,7 +352,7 @@ fn certificates_are_chosen_by_the_name_that_is_asked_for() {
 }
 
 #[test]
-fn without_inotify_the_poll_notices() {
+fn without_inotify_changes_are_detected_by_polling() {
     let world = world();
     edit(&world, "settle = \"200ms\"", "settle = \"20ms\"\npoll = \"1s\"");
     let daemon = world.start_traced(&[
@@ -370,7 +373,7 @@ fn without_inotify_the_poll_notices() {
 }
 
 #[test]
-fn a_storm_of_changes_costs_a_reload_a_second() {
+fn many_changes_cause_at_most_one_reload_per_second() {
     let world = world();
     let daemon = world.start();
     eventually("it listens", || (daemon.metric("hookspool_watcher_alive") == 1.0).then_some(()));
@@ -396,7 +399,7 @@ fn a_storm_of_changes_costs_a_reload_a_second() {
             while begun.elapsed() < storm {
                 changes += 1;
                 replace(&world.path("webhooks.toml"), format!("{text}\n# {changes}\n"));
-                // Two hundred a second.
+                // Two hundred changes per second.
                 thread::sleep(
                     (begun + changes * Duration::from_millis(5)).saturating_duration_since(Instant::now()),
                 );

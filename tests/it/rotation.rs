@@ -21,15 +21,15 @@ use crate::der::{Name, Party, UTF8};
 use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
-/// A world whose CA can issue more, and whose files lie where a kind of rotation has them.
+/// A world whose CA can issue more certificates, and whose files are laid out for a kind of rotation.
 struct Rotating {
     world: World,
     root: Root,
-    /// Never trusted to vouch for anyone who comes; it only makes the bundle another one.
-    ballast: Root,
+    /// Issues no certificate; it only changes the contents of the bundle.
+    unused_ca: Root,
 }
 
-/// What is rotated: the server's pair, and the bundle of CAs.
+/// The files that are rotated: the server's pair, and the bundle of CAs.
 struct Set {
     certificate: String,
     key: String,
@@ -40,7 +40,7 @@ impl Rotating {
     fn new() -> Self {
         let world = World::new();
         let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
-        let ballast = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+        let unused_ca = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
         fs::write(world.cert("root-ca"), &root.issued.certificate_pem).unwrap();
         let server = ("server", root.server(&[]).unwrap());
         let clients = ["client", "second"].map(|name| (name, root.client(name).unwrap()));
@@ -48,19 +48,19 @@ impl Rotating {
             fs::write(world.cert(name), &issued.certificate_pem).unwrap();
             fs::write(world.key(name), &issued.key_pem).unwrap();
         }
-        Self { world, root, ballast }
+        Self { world, root, unused_ca }
     }
 
     fn fresh(&self, round: usize) -> Set {
         let server = self.root.server(&[]).unwrap();
         let mut bundle = self.root.issued.certificate_pem.clone();
         if !round.is_multiple_of(2) {
-            bundle += &self.ballast.issued.certificate_pem;
+            bundle += &self.unused_ca.issued.certificate_pem;
         }
         Set { certificate: server.certificate_pem, key: server.key_pem, bundle }
     }
 
-    /// Lets webhooks.toml name the files in this folder.
+    /// Makes webhooks.toml name the files in this directory.
     fn point_to(&self, folder: &str) {
         let path = self.world.path("webhooks.toml");
         let text = fs::read_to_string(&path).unwrap();
@@ -74,7 +74,7 @@ impl Set {
         [("server.key", &self.key), ("server.pem", &self.certificate), ("bundle.pem", &self.bundle)]
     }
 
-    /// Writes all three into a folder, the key for nobody else.
+    /// Writes all three files into a directory; the key is readable only for its owner.
     fn write_into(&self, folder: &Path) {
         fs::create_dir_all(folder).unwrap();
         for (name, text) in self.files() {
@@ -95,7 +95,7 @@ fn swap_symlink(target: &str, link: &Path) {
     fs::rename(next, link).unwrap();
 }
 
-/// Puts a set into its place.
+/// Installs a set of files.
 type Rotate = fn(&Path, &Set, usize);
 
 fn rename_over(home: &Path, set: &Set, _round: usize) {
@@ -109,7 +109,7 @@ fn write_in_place(home: &Path, set: &Set, _round: usize) {
     set.write_into(home);
 }
 
-/// As Kubernetes mounts a secret: names lead through `..data`, which alone is swapped.
+/// Kubernetes mounts a secret with names that are symlinks through `..data`, and swaps only that.
 fn kubernetes(home: &Path, set: &Set, round: usize) {
     let revision = format!("..r{round}");
     set.write_into(&home.join(&revision));
@@ -124,7 +124,7 @@ fn kubernetes(home: &Path, set: &Set, round: usize) {
     }
 }
 
-/// As certbot does: each name is a symlink to a numbered file elsewhere.
+/// certbot makes each name a symlink to a numbered file in another directory.
 fn certbot(home: &Path, set: &Set, round: usize) {
     let archive = home.join("archive");
     fs::create_dir_all(&archive).unwrap();
@@ -134,14 +134,14 @@ fn certbot(home: &Path, set: &Set, round: usize) {
     }
 }
 
-/// The folder itself is a symlink.
+/// The directory is a symlink.
 fn parent(home: &Path, set: &Set, round: usize) {
     let revision = format!("{}-r{round}", home.file_name().unwrap().to_str().unwrap());
     set.write_into(&home.with_file_name(&revision));
     swap_symlink(&revision, home);
 }
 
-/// Delivers until it is told to stop, over connections that are kept and over new ones.
+/// Delivers until it is stopped, over persistent connections and over new ones.
 struct Load {
     stop: Arc<AtomicBool>,
     delivered: Arc<AtomicUsize>,
@@ -182,7 +182,7 @@ impl Load {
         }));
     }
 
-    /// What failed, and how many did not.
+    /// Returns the failures, and the number of successful deliveries.
     fn stop(self) -> (Vec<String>, usize) {
         self.stop.store(true, Ordering::Relaxed);
         let failures = self.workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect();
@@ -238,8 +238,8 @@ async fn http2(
     if answer.status == 200 { Ok(()) } else { Err(format!("h2: {}", answer.status)) }
 }
 
-/// The certificate that the daemon shows right now, in PEM.
-fn shown(config: &Arc<ClientConfig>, port: u16) -> Vec<u8> {
+/// The certificate that the daemon presents now, in PEM.
+fn presented(config: &Arc<ClientConfig>, port: u16) -> Vec<u8> {
     let mut wire = Wire::with_config(Arc::clone(config), port).unwrap();
     wire.0.conn.complete_io(&mut wire.0.sock).unwrap();
     wire.0.conn.peer_certificates().unwrap()[0].to_vec()
@@ -255,7 +255,7 @@ fn resident_kib(daemon: &Daemon) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Rotates again and again under load: every set is served, each is logged once, nothing fails.
+/// Rotates repeatedly under load: every set is served, each is logged once, and no delivery fails.
 fn rotate_under_load(kind: &str, rotate: Rotate) {
     let rotating = Rotating::new();
     let (world, home) = (&rotating.world, rotating.world.path("home"));
@@ -276,7 +276,7 @@ fn rotate_under_load(kind: &str, rotate: Rotate) {
         let begun = Instant::now();
         rotate(&home, &set, round);
         eventually(&format!("{kind}: rotation {round} is served"), || {
-            (shown(&config, daemon.port) == expected.as_ref()).then_some(())
+            (presented(&config, daemon.port) == expected.as_ref()).then_some(())
         });
         slowest = slowest.max(begun.elapsed());
         eventually("it is logged", || (reloads(&daemon) >= round).then_some(()));
@@ -299,8 +299,7 @@ fn rotate_under_load(kind: &str, rotate: Rotate) {
     assert_eq!(reloads(&daemon), count, "{kind}: each is logged once");
     assert_eq!(daemon.metric("hookspool_reloads_total{outcome=\"applied\"}"), count as f64);
     assert_eq!(daemon.metric("hookspool_generation"), (count + 1) as f64);
-    // Two seconds are promised, and a quarter of one is usual; a machine that is busy with other
-    // things may take longer for everything.
+    // The promise is two seconds, and a quarter of a second is usual; a busy machine may take longer.
     assert!(slowest < Duration::from_secs(10), "{kind}: {slowest:?}");
     assert!(grown < 16 << 10, "{kind}: {grown} KiB more");
 }
@@ -338,24 +337,24 @@ fn edit(world: &World, old: &str, new: &str) {
     fs::rename(world.path("next"), path).unwrap();
 }
 
-/// What came of one delivery, and when it began.
-type Told = (Instant, Result<(), String>);
+/// The start and the result of one delivery.
+type TimedResult = (Instant, Result<(), String>);
 
-/// Streams as a sender on a kept connection, and comes back when that is closed.
-fn stream(
+/// Delivers continuously on one connection, and reconnects when it is closed.
+fn deliver_continuously(
     world: &World,
     port: u16,
     name: &str,
     path: &'static str,
     over_http2: bool,
     stop: &Arc<AtomicBool>,
-) -> thread::JoinHandle<Vec<Told>> {
+) -> thread::JoinHandle<Vec<TimedResult>> {
     let (config, connector) = (client_config(world, name), http2_connector(world, name));
     let stop = Arc::clone(stop);
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (mut wire, mut connection) = (None::<Wire>, None::<ClientConnection>);
-        let mut told = Vec::new();
+        let mut results = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let begun = Instant::now();
             let result = if over_http2 {
@@ -363,10 +362,10 @@ fn stream(
             } else {
                 post_http1(&config, port, path, &mut wire)
             };
-            told.push((begun, result));
+            results.push((begun, result));
             thread::sleep(Duration::from_millis(2));
         }
-        told
+        results
     })
 }
 
@@ -413,72 +412,81 @@ async fn post_http2(
     Ok(())
 }
 
-/// While two senders stream, one of them is taken away: it is not heard any more, and the other
-/// does not notice.
-fn taken_away(reason: &str, prepare: impl FnOnce(&Rotating), take: impl FnOnce(&Rotating)) {
+/// Removes one of two senders while both deliver: its deliveries are rejected, and those of the other are not
+/// affected.
+fn remove_one_sender(reason: &str, prepare: impl FnOnce(&Rotating), remove: impl FnOnce(&Rotating)) {
     let rotating = Rotating::new();
     prepare(&rotating);
     let world = &rotating.world;
     let daemon = world.start();
     let stop = Arc::new(AtomicBool::new(false));
-    let start = |name: &str, path, over_http2| stream(world, daemon.port, name, path, over_http2, &stop);
-    let gone: Vec<_> = [false, true].map(|over| start("client", "/webhooks/pix", over)).into();
+    let start = |name: &str, path, over_http2| {
+        deliver_continuously(world, daemon.port, name, path, over_http2, &stop)
+    };
+    let removed: Vec<_> = [false, true].map(|over| start("client", "/webhooks/pix", over)).into();
     let kept: Vec<_> = [false, true].map(|over| start("second", "/second", over)).into();
-    eventually("both are heard", || (world.spool_files().len() > 40).then_some(()));
-    // One that is quiet, too.
-    let mut quiet = Wire::connect(world, &daemon, "client");
-    assert_eq!(quiet.post("/webhooks/pix", b"{}").unwrap().status, 200);
-    take(&rotating);
+    eventually("both senders deliver", || (world.spool_files().len() > 40).then_some(()));
+    // An idle connection is closed as well.
+    let mut idle = Wire::connect(world, &daemon, "client");
+    assert_eq!(idle.post("/webhooks/pix", b"{}").unwrap().status, 200);
+    remove(&rotating);
     daemon.logged("reloaded", |_| true);
     let logged = Instant::now();
-    quiet.closed_cleanly();
+    idle.closed_cleanly();
     assert!(
         logged.elapsed() < Duration::from_secs(5),
-        "{reason}: the quiet one stays {:?}",
+        "{reason}: the idle connection stays open for {:?}",
         logged.elapsed()
     );
     let after = logged + Duration::from_secs(1);
     eventually("time passes", || (Instant::now() > after + Duration::from_millis(500)).then_some(()));
     stop.store(true, Ordering::Relaxed);
-    for told in gone.into_iter().map(|worker| worker.join().unwrap()) {
-        assert!(told.iter().any(|(begun, result)| *begun < logged && result.is_ok()), "it was heard before");
-        let late: Vec<_> = told.iter().filter(|(begun, _)| *begun > after).collect();
+    for results in removed.into_iter().map(|worker| worker.join().unwrap()) {
+        assert!(
+            results.iter().any(|(begun, result)| *begun < logged && result.is_ok()),
+            "it delivered before"
+        );
+        let late: Vec<_> = results.iter().filter(|(begun, _)| *begun > after).collect();
         assert!(!late.is_empty() && late.iter().all(|(_, result)| result.is_err()), "{reason}: {late:?}");
     }
-    for told in kept.into_iter().map(|worker| worker.join().unwrap()) {
-        let lost: Vec<_> = told.iter().filter(|(_, result)| result.is_err()).collect();
-        assert!(lost.is_empty() && told.len() > 50, "{reason}: {lost:?}");
+    for results in kept.into_iter().map(|worker| worker.join().unwrap()) {
+        let lost: Vec<_> = results.iter().filter(|(_, result)| result.is_err()).collect();
+        assert!(lost.is_empty() && results.len() > 50, "{reason}: {lost:?}");
     }
     let refused = daemon.metric(&format!("hookspool_refusals_total{{reason=\"{reason}\"}}"));
-    assert!(refused > 0.0, "whoever comes back is refused for {reason}");
+    assert!(refused > 0.0, "a reconnecting sender is refused for {reason}");
 }
 
 #[test]
-fn a_cn_that_is_removed_is_not_heard_any_more() {
-    taken_away("rule", |_| {}, |rotating| edit(&rotating.world, "cn = [\"client\"]", "cn = [\"other\"]"));
+fn a_sender_whose_cn_is_removed_is_rejected() {
+    remove_one_sender(
+        "rule",
+        |_| {},
+        |rotating| edit(&rotating.world, "cn = [\"client\"]", "cn = [\"other\"]"),
+    );
 }
 
 #[test]
-fn a_ca_that_is_removed_is_not_heard_any_more() {
+fn a_sender_whose_ca_is_removed_is_rejected() {
     let prepare = |rotating: &Rotating| {
-        // The two senders have CAs of their own.
+        // The two senders have different CAs.
         let world = &rotating.world;
-        let issued = rotating.ballast.client("second").unwrap();
+        let issued = rotating.unused_ca.client("second").unwrap();
         fs::write(world.cert("second"), &issued.certificate_pem).unwrap();
         fs::write(world.key("second"), &issued.key_pem).unwrap();
-        fs::write(world.path("certs/second-ca.pem"), &rotating.ballast.issued.certificate_pem).unwrap();
+        fs::write(world.path("certs/second-ca.pem"), &rotating.unused_ca.issued.certificate_pem).unwrap();
         fs::write(world.path("certs/bank-ca.pem"), &rotating.root.issued.certificate_pem).unwrap();
         edit(world, "certs/root-ca.pem", "certs/bank-ca.pem");
         edit(world, "certs/root-ca.pem", "certs/second-ca.pem");
     };
-    taken_away("unknown_ca", prepare, |rotating| {
+    remove_one_sender("unknown_ca", prepare, |rotating| {
         let other = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
         fs::write(rotating.world.path("certs/bank-ca.pem"), &other.issued.certificate_pem).unwrap();
     });
 }
 
 #[test]
-fn whoever_comes_onto_a_revocation_list_is_not_heard_any_more() {
+fn a_sender_whose_certificate_is_revoked_is_rejected() {
     let list = |rotating: &Rotating, serials: &[&[u8]]| {
         let list = issuer(rotating).list(serials, 20);
         fs::write(rotating.world.path("next"), list).unwrap();
@@ -488,7 +496,7 @@ fn whoever_comes_onto_a_revocation_list_is_not_heard_any_more() {
         list(rotating, &[]);
         edit(&rotating.world, "cn = [\"client\"]", "cn = [\"client\"]\ncrl = \"certs/bank.crl\"");
     };
-    taken_away("revoked", prepare, |rotating| {
+    remove_one_sender("revoked", prepare, |rotating| {
         let own = pem::certificates(&fs::read(rotating.world.cert("client")).unwrap()).unwrap();
         let (_, certificate) = X509Certificate::from_der(&own[0]).unwrap();
         list(rotating, &[certificate.raw_serial()]);
@@ -509,48 +517,48 @@ fn issuer(rotating: &Rotating) -> Party {
 }
 
 #[test]
-fn an_old_and_a_new_ca_overlap_and_then_the_old_one_is_gone() {
+fn an_old_and_a_new_ca_can_overlap_until_the_old_one_is_removed() {
     let rotating = Rotating::new();
     let world = &rotating.world;
-    let issued = rotating.ballast.client("client").unwrap();
+    let issued = rotating.unused_ca.client("client").unwrap();
     fs::write(world.cert("renewed"), &issued.certificate_pem).unwrap();
     fs::write(world.key("renewed"), &issued.key_pem).unwrap();
-    fs::write(world.path("certs/new-ca.pem"), &rotating.ballast.issued.certificate_pem).unwrap();
+    fs::write(world.path("certs/new-ca.pem"), &rotating.unused_ca.issued.certificate_pem).unwrap();
     let daemon = world.start();
     let generation = |number: f64| {
         eventually("it is in force", || (daemon.metric("hookspool_generation") == number).then_some(()));
     };
-    let is_heard =
+    let can_deliver =
         |wire: &mut Wire| wire.post("/webhooks/pix", b"{}").is_ok_and(|answer| answer.status == 200);
-    let comes_in = |name: &str| is_heard(&mut Wire::connect(world, &daemon, name));
+    let can_connect = |name: &str| can_deliver(&mut Wire::connect(world, &daemon, name));
     let mut old = Wire::connect(world, &daemon, "client");
-    assert!(is_heard(&mut old) && !comes_in("renewed"));
+    assert!(can_deliver(&mut old) && !can_connect("renewed"));
     edit(world, "ca = [\"certs/root-ca.pem\"]", "ca = [\"certs/root-ca.pem\", \"certs/new-ca.pem\"]");
     generation(2.0);
     let mut new = Wire::connect(world, &daemon, "renewed");
-    assert!(is_heard(&mut old) && is_heard(&mut new) && comes_in("client"));
+    assert!(can_deliver(&mut old) && can_deliver(&mut new) && can_connect("client"));
     edit(world, "ca = [\"certs/root-ca.pem\", \"certs/new-ca.pem\"]", "ca = [\"certs/new-ca.pem\"]");
     generation(3.0);
-    assert!(is_heard(&mut new) && comes_in("renewed"));
-    assert!(!is_heard(&mut old) && !comes_in("client"));
+    assert!(can_deliver(&mut new) && can_connect("renewed"));
+    assert!(!can_deliver(&mut old) && !can_connect("client"));
 }
 
 #[test]
-fn a_request_under_way_is_judged_once_more_before_its_commit() {
+fn a_request_in_flight_is_authorized_again_before_its_commit() {
     let rotating = Rotating::new();
     let world = &rotating.world;
     let daemon = world.start();
     let head = "POST /webhooks/pix HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n{}";
-    let (mut gone, mut kept) =
+    let (mut removed, mut kept) =
         (Wire::connect(world, &daemon, "client"), Wire::connect(world, &daemon, "second"));
-    gone.send(head).unwrap();
+    removed.send(head).unwrap();
     kept.send(head.replace("/webhooks/pix", "/second")).unwrap();
     edit(world, "cn = [\"client\"]", "cn = [\"other\"]");
     daemon.logged("reloaded", |_| true);
-    for wire in [&mut gone, &mut kept] {
+    for wire in [&mut removed, &mut kept] {
         wire.send("{}").unwrap();
     }
-    let answer = gone.answer().unwrap();
+    let answer = removed.answer().unwrap();
     assert_eq!(answer.status, 503);
     assert!(answer.head.contains("connection: close"), "{}", answer.head);
     assert_eq!(kept.answer().unwrap().status, 200);

@@ -1,5 +1,5 @@
-//! Nobody gets a copy of the private key: not from a core dump, not from another process of the
-//! daemon's user, and its file is not in the daemon's memory any more.
+//! The private key cannot be copied from a core dump or by another process of the daemon's user, and the text of its
+//! file does not stay in the daemon's memory.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,7 +14,7 @@ use hookspool::devpki::{KeyKind, Root};
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually};
 
-/// A user who is not root: there, who may look into a process shows.
+/// An unprivileged user; root can inspect every process.
 const NOBODY: u32 = 65_534;
 
 fn give_to_nobody(path: &Path) {
@@ -34,7 +34,7 @@ fn start_as_nobody(world: &World) -> Daemon {
 }
 
 #[test]
-fn there_is_no_core_dump_and_memory_is_roots() {
+fn core_dumps_are_disabled_and_only_root_can_read_the_memory() {
     let world = World::new();
     let daemon = start_as_nobody(&world);
     let about = |file: &str| format!("/proc/{}/{file}", daemon.pid());
@@ -42,9 +42,9 @@ fn there_is_no_core_dump_and_memory_is_roots() {
     let limits = fs::read_to_string(about("limits")).unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(line.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{line}");
-    // The kernel gives these to root once the process may not be dumped (proc(5)).
+    // The kernel assigns these files to root if the process is not dumpable (proc(5)).
     assert_eq!(fs::metadata(about("mem")).unwrap().uid(), 0);
-    // An entry gets its name through /proc/self/fd, which still works for the process itself.
+    // Entries are linked through /proc/self/fd, which still works for the process itself.
     let answer = Wire::connect(&world, &daemon, "client").post("/webhooks/pix", &[b'x'; 200 << 10]).unwrap();
     assert_eq!(answer.status, 200);
     eventually("the entry", || (world.entries("pix").len() == 1).then_some(()));
@@ -60,7 +60,7 @@ fn the_text_of_the_key_is_not_in_memory() {
         let lines = key_lines(&world);
         let daemon = world.start();
         daemon.logged("serving", |_| true);
-        assert!(occurrences(daemon.pid(), b"webhooks.toml") > 0, "the search finds what is there");
+        assert!(occurrences(daemon.pid(), b"webhooks.toml") > 0, "the search finds existing text");
         let none = |when: &str| {
             for line in &lines {
                 assert_eq!(occurrences(daemon.pid(), line.as_bytes()), 0, "{when}: {kind:?}");
@@ -79,13 +79,13 @@ fn the_text_of_the_key_is_not_in_memory() {
 /// Full lines of the server key's base64.
 fn key_lines(world: &World) -> Vec<String> {
     let text = fs::read_to_string(world.key("server")).unwrap();
-    // Not all of an RSA key's: the search is slow.
+    // Not all lines of an RSA key, because the search is slow.
     let lines: Vec<_> = text.lines().filter(|line| line.len() == 64).take(4).map(str::to_owned).collect();
     assert!(!lines.is_empty(), "{}", text.lines().count());
     lines
 }
 
-/// How often some bytes stand in what a process can write to.
+/// The number of occurrences of some bytes in the writable memory of a process.
 fn occurrences(pid: u32, needle: &[u8]) -> usize {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let mut memory = fs::File::open(format!("/proc/{pid}/mem")).unwrap();
@@ -97,7 +97,7 @@ fn occurrences(pid: u32, needle: &[u8]) -> usize {
         let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
         memory.seek(SeekFrom::Start(from)).unwrap();
         let mut bytes = Vec::new();
-        // A mapping may go while we look, and some cannot be read.
+        // A mapping may disappear in the meantime, and some cannot be read.
         if (&mut memory).take(to - from).read_to_end(&mut bytes).is_ok() {
             count += bytes.windows(needle.len()).filter(|window| *window == needle).count();
         }

@@ -1,5 +1,4 @@
-//! No second way in: a session that a client has kept opens nothing, and an open connection is
-//! judged again at each request.
+//! Sessions are never resumed, and an open connection is authorized again at each request.
 
 use std::fs;
 use std::path::Path;
@@ -25,23 +24,23 @@ use crate::der::{Name, Party, UTF8};
 use crate::wire::{Wire, client_config};
 use crate::world::World;
 
-/// What a client saw that offered a kept session, if it had one.
-struct Seen {
-    is_let_in: bool,
+/// The result of a client that offered its stored session, if it had one.
+struct SessionResult {
+    is_accepted: bool,
     is_resumed: bool,
 }
 
-/// Connects with the session in a file, and keeps the one it is given.
-type Visit = fn(&World, u16, &Path) -> Seen;
+/// Connects with the session in a file, and stores the new session there.
+type ConnectWithSession = fn(&World, u16, &Path) -> SessionResult;
 
-const CLIENTS: [(&str, Visit); 4] = [
+const CLIENTS: [(&str, ConnectWithSession); 4] = [
     ("openssl, TLS 1.2", |world, port, kept| s_client(world, port, kept, "-tls1_2")),
     ("openssl, TLS 1.3", |world, port, kept| s_client(world, port, kept, "-tls1_3")),
     ("node, TLS 1.2", |world, port, kept| node(world, port, kept, "TLSv1.2")),
     ("node, TLS 1.3", |world, port, kept| node(world, port, kept, "TLSv1.3")),
 ];
 
-fn s_client(world: &World, port: u16, kept: &Path, version: &str) -> Seen {
+fn s_client(world: &World, port: u16, kept: &Path, version: &str) -> SessionResult {
     let mut command = Command::new("timeout");
     command.args(["20", "openssl", "s_client", version, "-servername", "localhost", "-ign_eof", "-connect"]);
     command.arg(format!("127.0.0.1:{port}")).arg("-CAfile").arg(world.cert("root-ca"));
@@ -53,14 +52,17 @@ fn s_client(world: &World, port: u16, kept: &Path, version: &str) -> Seen {
     let mut child = command.spawn().unwrap();
     let request =
         "POST /webhooks/pix HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
-    // A refused client may find the pipe closed.
+    // The pipe of a refused client may be closed.
     let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), request.as_bytes());
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    Seen { is_let_in: said.contains("HTTP/1.1 200"), is_resumed: said.contains("Reused, TLS") }
+    let printed = String::from_utf8_lossy(&output.stdout);
+    SessionResult {
+        is_accepted: printed.contains("HTTP/1.1 200"),
+        is_resumed: printed.contains("Reused, TLS"),
+    }
 }
 
-fn node(world: &World, port: u16, kept: &Path, version: &str) -> Seen {
+fn node(world: &World, port: u16, kept: &Path, version: &str) -> SessionResult {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients/session.js");
     let output = Command::new("node")
         .arg(script)
@@ -69,28 +71,28 @@ fn node(world: &World, port: u16, kept: &Path, version: &str) -> Seen {
         .args([world.cert("root-ca"), world.cert("client"), world.key("client")])
         .output()
         .unwrap();
-    let seen: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    Seen { is_let_in: seen["status"] == 200, is_resumed: seen["reused"] == true }
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    SessionResult { is_accepted: result["status"] == 200, is_resumed: result["reused"] == true }
 }
 
-/// Every client gets in twice, and not once more after `change`.
-fn cannot_come_back(reason: &str, change: impl FnOnce(&World)) {
+/// Every client is accepted twice, and refused after `change`.
+fn assert_refused_after(reason: &str, change: impl FnOnce(&World)) {
     let world = World::new();
     let daemon = world.start();
-    for (name, visit) in CLIENTS {
+    for (name, connect) in CLIENTS {
         let kept = world.path(&format!("trace/{name}"));
         for time in ["first", "second"] {
-            let seen = visit(&world, daemon.port, &kept);
-            assert!(seen.is_let_in && !seen.is_resumed, "{name}, for the {time} time");
+            let result = connect(&world, daemon.port, &kept);
+            assert!(result.is_accepted && !result.is_resumed, "{name}, for the {time} time");
         }
     }
     let before = world.entries("pix").len();
     let accepted = daemon.metric("hookspool_handshakes_total{outcome=\"accepted\"}");
     change(&world);
     daemon.logged("reloaded", |_| true);
-    for (name, visit) in CLIENTS {
-        let seen = visit(&world, daemon.port, &world.path(&format!("trace/{name}")));
-        assert!(!seen.is_let_in, "{name} came back");
+    for (name, connect) in CLIENTS {
+        let result = connect(&world, daemon.port, &world.path(&format!("trace/{name}")));
+        assert!(!result.is_accepted, "{name} was accepted");
     }
     assert_eq!(daemon.metric(&format!("hookspool_refusals_total{{reason=\"{reason}\"}}")), 4.0);
     assert_eq!(daemon.metric("hookspool_handshakes_total{outcome=\"accepted\"}"), accepted);
@@ -104,13 +106,13 @@ fn edit(world: &World, old: &str, new: &str) {
 }
 
 #[test]
-fn a_kept_session_is_worth_nothing_once_the_cn_is_removed() {
-    cannot_come_back("rule", |world| edit(world, "cn = [\"client\"]", "cn = [\"someone-else\"]"));
+fn a_stored_session_is_refused_after_the_cn_is_removed() {
+    assert_refused_after("rule", |world| edit(world, "cn = [\"client\"]", "cn = [\"someone-else\"]"));
 }
 
 #[test]
-fn a_kept_session_is_worth_nothing_once_the_ca_is_replaced() {
-    cannot_come_back("unknown_ca", |world| {
+fn a_stored_session_is_refused_after_the_ca_is_replaced() {
+    assert_refused_after("unknown_ca", |world| {
         let other = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
         fs::write(world.path("certs/other-ca.pem"), &other.issued.certificate_pem).unwrap();
         let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
@@ -120,8 +122,8 @@ fn a_kept_session_is_worth_nothing_once_the_ca_is_replaced() {
 }
 
 #[test]
-fn a_kept_session_is_worth_nothing_once_the_certificate_is_revoked() {
-    cannot_come_back("revoked", |world| {
+fn a_stored_session_is_refused_after_the_certificate_is_revoked() {
+    assert_refused_after("revoked", |world| {
         let own = pem::certificates(&fs::read(world.cert("client")).unwrap()).unwrap();
         let (_, certificate) = X509Certificate::from_der(&own[0]).unwrap();
         let ca = pem::certificates(&fs::read(world.cert("root-ca")).unwrap()).unwrap().remove(0);
@@ -139,13 +141,13 @@ fn a_kept_session_is_worth_nothing_once_the_certificate_is_revoked() {
     });
 }
 
-/// One for the whole process.
+/// One logger for the whole process.
 static LOGGING: OnceLock<Arc<Logging>> = OnceLock::new();
 const QUIET: logging::Settings =
     logging::Settings { format: logging::Format::Json, level: logging::Level::Error };
 
-/// A daemon within this process, at a time that the test owns.
-struct Timed {
+/// A daemon within this process, with a clock that the test sets.
+struct TimedDaemon {
     world: World,
     clock: Clock,
     port: u16,
@@ -153,7 +155,7 @@ struct Timed {
     runtime: tokio::runtime::Runtime,
 }
 
-impl Timed {
+impl TimedDaemon {
     fn start() -> Self {
         let world = World::new();
         let clock = Clock::fixed_at(Timestamp::now());
@@ -169,29 +171,29 @@ impl Timed {
         Self { world, clock, port, _daemon: daemon, runtime }
     }
 
-    /// The client's certificate of the development PKI runs for a year.
-    fn let_it_expire(&self) {
+    /// Sets the clock to a time after the end of the development PKI's client certificate, which is valid for a year.
+    fn expire_certificate(&self) {
         self.clock.advance(Duration::from_hours(366 * 24));
     }
 }
 
 #[test]
-fn a_kept_session_is_worth_nothing_once_the_certificate_has_expired() {
-    let timed = Timed::start();
-    for (name, visit) in CLIENTS {
+fn a_stored_session_is_refused_after_the_certificate_has_expired() {
+    let timed = TimedDaemon::start();
+    for (name, connect) in CLIENTS {
         let kept = timed.world.path(&format!("trace/{name}"));
-        assert!(visit(&timed.world, timed.port, &kept).is_let_in, "{name}");
+        assert!(connect(&timed.world, timed.port, &kept).is_accepted, "{name}");
     }
-    timed.let_it_expire();
-    for (name, visit) in CLIENTS {
-        let seen = visit(&timed.world, timed.port, &timed.world.path(&format!("trace/{name}")));
-        assert!(!seen.is_let_in, "{name} came back");
+    timed.expire_certificate();
+    for (name, connect) in CLIENTS {
+        let result = connect(&timed.world, timed.port, &timed.world.path(&format!("trace/{name}")));
+        assert!(!result.is_accepted, "{name} was accepted");
     }
     assert_eq!(timed.world.entries("pix").len(), CLIENTS.len());
 }
 
 #[test]
-fn no_client_resumes_even_if_it_keeps_all_it_is_given() {
+fn no_client_resumes_even_if_it_stores_every_session() {
     let world = World::new();
     let daemon = world.start();
     let config = client_config(&world, "client");
@@ -203,8 +205,8 @@ fn no_client_resumes_even_if_it_keeps_all_it_is_given() {
 }
 
 #[test]
-fn a_connection_takes_no_request_after_its_certificate_has_expired() {
-    let timed = Timed::start();
+fn a_connection_accepts_no_request_after_its_certificate_has_expired() {
+    let timed = TimedDaemon::start();
     let config = client_config(&timed.world, "client");
     let mut wire = Wire::with_config(config.clone(), timed.port).unwrap();
     assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
@@ -212,14 +214,14 @@ fn a_connection_takes_no_request_after_its_certificate_has_expired() {
     let mut post = || timed.runtime.block_on(http2.post(&headers, "{}".into())).unwrap().status;
     assert_eq!(post(), 200);
 
-    timed.let_it_expire();
+    timed.expire_certificate();
     let answer = wire.post("/webhooks/pix", b"{}").unwrap();
     assert_eq!(answer.status, 503);
     assert!(answer.head.contains("connection: close"), "{}", answer.head);
     assert!(wire.closed_cleanly());
     assert_eq!(post(), 503);
     timed.runtime.block_on(async {
-        // GOAWAY: no further request can go over it.
+        // After GOAWAY, the connection accepts no further requests.
         let closed = async {
             while !http2.is_closed() {
                 tokio::task::yield_now().await
@@ -232,7 +234,7 @@ fn a_connection_takes_no_request_after_its_certificate_has_expired() {
     assert_eq!(timed.world.entries("pix").len(), 2);
 }
 
-fn http2(timed: &Timed) -> ClientConnection {
+fn http2(timed: &TimedDaemon) -> ClientConnection {
     let read = |name: &str| pem::certificates(&fs::read(timed.world.cert(name)).unwrap()).unwrap();
     let keys = pem::private_keys(&fs::read(timed.world.key("client")).unwrap()).unwrap();
     let settings = ClientSettings {
@@ -248,14 +250,14 @@ fn http2(timed: &Timed) -> ClientConnection {
 }
 
 #[test]
-fn what_has_merely_expired_in_force_does_not_block_a_reload() {
-    let timed = Timed::start();
-    timed.let_it_expire();
+fn a_certificate_that_expires_in_force_does_not_prevent_a_reload() {
+    let timed = TimedDaemon::start();
+    timed.expire_certificate();
     edit(&timed.world, "cn = [\"second\"]", "cn = [\"third\"]");
     let socket = timed.world.path("run/admin.sock");
     let asked = timed.runtime.block_on(hookspool::client::post_unix(&socket, "/reload"));
     let (status, body) = asked.unwrap();
     let reload: Value = serde_json::from_slice(&body).unwrap();
-    // The watch may have been faster than we.
+    // The file watcher may have reloaded before.
     assert_eq!((status.as_u16(), &reload["generation"]), (200, &Value::from(2)), "{reload:#}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually, program};
 
-/// A request whose body is only half sent, and which the daemon has begun to read.
+/// A request whose body is only partly sent and which the daemon has begun to read.
 fn half_request(world: &World, daemon: &Daemon) -> Wire {
     let mut wire = Wire::connect(world, daemon, "client");
     let head = "POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\nexpect: 100-continue\r\n\r\n";
@@ -63,7 +63,7 @@ fn hangup_reloads_and_cuts_off_no_request() {
     let world = World::new();
     let daemon = world.start();
     let mut wire = half_request(&world, &daemon);
-    // Without the watcher's help, so that the signal is what is tested.
+    // Without the file watcher, so that only the signal can cause the reload.
     daemon.signal("-HUP");
     eventually("the reload", || {
         (daemon.metric("hookspool_reloads_total{outcome=\"unchanged\"}") >= 1.0).then_some(())
@@ -151,13 +151,13 @@ fn quit_ends_the_demo_as_it_ends_the_daemon() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut said = String::new();
+    let mut printed = String::new();
     let mut output = demo.stdout.take().unwrap();
-    while !said.contains("Serving until") {
+    while !printed.contains("Serving until") {
         let mut buffer = [0; 4096];
         let length = output.read(&mut buffer).unwrap();
-        assert!(length > 0, "{said}");
-        said.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        assert!(length > 0, "{printed}");
+        printed.push_str(&String::from_utf8_lossy(&buffer[..length]));
     }
     let kill = |signal: &str| Command::new("kill").args([signal, &demo.id().to_string()]).status().unwrap();
     assert!(kill("-USR1").success());

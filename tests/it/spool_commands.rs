@@ -92,11 +92,11 @@ fn entries_move_through_the_queues() {
     run_ok(&world, &["take", &ids[1], &ids[2]]);
     run_ok(&world, &["fail", &ids[1], &ids[2]]);
     assert_eq!((queue(&world, "done"), queue(&world, "failed")), (ids[..1].to_vec(), ids[1..].to_vec()));
-    assert_eq!(run_ok(&world, &["requeue", "--queue", "failed", "--older", "1h"]), "0 put back into `new`\n");
+    assert_eq!(run_ok(&world, &["requeue", "--queue", "failed", "--older", "1h"]), "0 returned to `new`\n");
     run_ok(&world, &["requeue", &ids[1]]);
     assert_eq!(
         run_ok(&world, &["requeue", "--queue", "failed", "--endpoint", "pix"]),
-        "1 put back into `new`\n"
+        "1 returned to `new`\n"
     );
     assert_eq!(queue(&world, "new"), ids[1..]);
     assert_eq!(run_ok(&world, &["purge", "--queue", "done", "--older", "1d"]), "0 removed from `done`\n");
@@ -164,7 +164,7 @@ fn damaged_entries_are_moved_to_corrupt_and_never_deleted() {
         fs::read_to_string(world.path(&format!("spool/corrupt/{}.hook", ids[2]))).unwrap(),
         "was there"
     );
-    assert_eq!(run_ok(&world, &["verify"]), "1 whole, 0 not\n");
+    assert_eq!(run_ok(&world, &["verify"]), "1 intact, 0 not intact\n");
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Paths beneath `src`, with what stands in them.
+/// The paths below `src`, with the contents of the files.
 pub(crate) type Tree = BTreeMap<String, String>;
 
-/// Everything beneath `src` but the tests that have files of their own.
+/// All files below `src` except separate files of tests.
 pub(crate) fn tree() -> Tree {
     fn walk(folder: &Path, root: &Path, tree: &mut Tree) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -27,7 +27,7 @@ pub(crate) fn tree() -> Tree {
     tree
 }
 
-/// Module names in the order of their lines, each with its group.
+/// The names of modules in the order of their lines, each with its group.
 pub(crate) fn modules(text: &str) -> Vec<(String, usize)> {
     let mut group = 0;
     let mut found = Vec::new();
@@ -44,7 +44,7 @@ pub(crate) fn modules(text: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// The code without its tests, comments and documentation, line by line.
+/// The lines of code, without tests, comments and documentation.
 pub(crate) fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let end = text.find("#[cfg(test)]").unwrap_or(text.len());
     let lines = text[..end].lines().enumerate().map(|(index, line)| (index + 1, line));

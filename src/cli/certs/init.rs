@@ -32,7 +32,7 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     text.push_str("Next: hookspool run, and from elsewhere\n");
     text.push_str(&next(&args.dir));
     print(&text)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Makes the PKI that webhooks.toml is written for, for a command that needs one.

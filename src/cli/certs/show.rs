@@ -39,7 +39,7 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
         let pages: Vec<_> = reports.iter().map(page).collect();
         print(&pages.join("\n"))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn report(path: &Path) -> Result<FileReport, Failure> {

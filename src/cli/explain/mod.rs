@@ -1,4 +1,4 @@
-//! `hookspool explain`: would this certificate be let in? Judged by the very code of a handshake.
+//! `hookspool explain`: reports whether a certificate would be accepted, with the code of the handshake.
 
 mod report;
 
@@ -21,11 +21,11 @@ use crate::tls::pem::certificates;
 use crate::tls::verifier::SenderVerifier;
 use report::Explanation;
 
-/// Judges a certificate as a handshake would, possession of its key aside, and says each step.
+/// Evaluates a certificate like a handshake, without the proof of possession of its key, and prints each step.
 ///
 /// # Errors
-/// When the configuration has errors, a file is missing or holds no certificate, or there is no
-/// such endpoint. A certificate that cannot be read is an answer.
+/// If the configuration has errors, a file is missing or contains no certificate, or there is no such endpoint. A
+/// certificate that cannot be parsed is a result, not an error.
 pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
     let chain = args.chain.iter().map(|path| ("--chain", path.as_path()));
     stdin_at_most_once([("--cert", args.cert.as_path())].into_iter().chain(chain))?;
@@ -34,10 +34,10 @@ pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
     let mut presented = read(&args.cert)?;
     let mut intermediates = presented.split_off(1);
     if let Some(chain) = &args.chain {
-        // A bank's chain file often begins with what the certificate's own file brought already.
+        // A bank's chain file often repeats the certificates of the certificate's file.
         let more = read(chain)?.into_iter().filter(|der| *der != presented[0]);
-        let fresh: Vec<_> = more.filter(|der| !intermediates.contains(der)).collect();
-        intermediates.extend(fresh);
+        let new: Vec<_> = more.filter(|der| !intermediates.contains(der)).collect();
+        intermediates.extend(new);
     }
     let now = Clock::System.now();
     let verifier = SenderVerifier::new(settings.senders.clone(), Clock::fixed_at(now));
@@ -48,7 +48,7 @@ pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
     } else {
         print(&page::page(&explanation))?;
     }
-    Ok(if explanation.is_yes() { Exit::Fine } else { Exit::No })
+    Ok(if explanation.is_yes() { Exit::Success } else { Exit::Negative })
 }
 
 fn endpoint<'s>(settings: &'s Settings, name: &str) -> Result<&'s Endpoint, Failure> {
@@ -59,7 +59,7 @@ fn endpoint<'s>(settings: &'s Settings, name: &str) -> Result<&'s Endpoint, Fail
     })
 }
 
-/// At least one certificate.
+/// Reads at least one certificate.
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     certificates(&read_pem(path)?)
         .map_err(|fault| Failure::BadFile { path: path.to_owned(), why: fault.into() })

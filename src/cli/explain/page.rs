@@ -1,11 +1,11 @@
-//! What `explain` says, for people.
+//! The output of `explain` as text.
 
 use std::fmt::Write as _;
 
-use super::report::{EndpointAnswer, Explanation, ShownEvaluation, ShownMatcher};
+use super::report::{EndpointDecision, Explanation, ShownEvaluation, ShownMatcher};
 use crate::refusals::ClaimedCertificate;
 
-/// The steps of the judgement in their order, and the decision.
+/// The steps of the evaluation in their order, and the decision.
 pub(super) fn page(it: &Explanation) -> String {
     let mut out = String::new();
     if let Some(certificate) = &it.certificate {
@@ -51,10 +51,10 @@ fn write_evaluation(out: &mut String, it: &ShownEvaluation) {
     let _ = writeln!(out, "sender {}", it.sender);
     match (&it.by, &it.until, &it.doubt) {
         (Some(by), Some(until), _) if by == "itself" => {
-            let _ = writeln!(out, "  {} it is itself in `ca`, until {until}", mark(true));
+            let _ = writeln!(out, "  {} the certificate is in `ca`, until {until}", mark(true));
         }
         (Some(by), Some(until), _) => {
-            let _ = writeln!(out, "  {} vouched for by `{by}`, until {until}", mark(true));
+            let _ = writeln!(out, "  {} issued by `{by}`, until {until}", mark(true));
         }
         (_, _, doubt) => {
             let _ = writeln!(out, "  {} {}", mark(false), doubt.as_deref().unwrap_or_default());
@@ -68,20 +68,23 @@ fn write_evaluation(out: &mut String, it: &ShownEvaluation) {
 fn about(it: &ShownMatcher) -> String {
     let quoted =
         |values: &[String]| values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(" or ");
-    let says = match (&it.fault, it.presented.as_slice()) {
+    let actual = match (&it.fault, it.presented.as_slice()) {
         (Some(fault), _) => fault.clone(),
-        (None, []) => "it has none".to_owned(),
+        (None, []) => "the certificate has none".to_owned(),
         (None, values) => {
-            format!("it says {}", values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "))
+            format!(
+                "the certificate has {}",
+                values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", ")
+            )
         }
     };
-    format!("{} has to be {}: {says}", it.matcher, quoted(&it.expected))
+    format!("{} must be {}: {actual}", it.matcher, quoted(&it.expected))
 }
 
-fn write_endpoint(out: &mut String, it: &EndpointAnswer) {
+fn write_endpoint(out: &mut String, it: &EndpointDecision) {
     let answer = match (&it.sender, &it.detail) {
-        (Some(sender), _) => format!("takes it, as {sender}"),
-        (None, detail) => format!("does not take it: {}", detail.as_deref().unwrap_or_default()),
+        (Some(sender), _) => format!("accepts it, as {sender}"),
+        (None, detail) => format!("does not accept it: {}", detail.as_deref().unwrap_or_default()),
     };
     let _ = writeln!(out, "{} endpoint {} {answer}", mark(it.allowed), it.name);
     for condition in &it.conditions {
@@ -89,6 +92,6 @@ fn write_endpoint(out: &mut String, it: &EndpointAnswer) {
     }
 }
 
-fn mark(holds: bool) -> &'static str {
-    if holds { "\x1b[32myes\x1b[0m" } else { "\x1b[31mno\x1b[0m " }
+fn mark(is_yes: bool) -> &'static str {
+    if is_yes { "\x1b[32myes\x1b[0m" } else { "\x1b[31mno\x1b[0m " }
 }

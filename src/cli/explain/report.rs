@@ -1,4 +1,4 @@
-//! What `explain` says, as data.
+//! The output of `explain` as data.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,54 +9,54 @@ use crate::policy::{Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, S
 use crate::refusals::{ClaimedCertificate, admit};
 use crate::tls::verifier::Evaluations;
 
-/// The whole answer. The names are a promise.
+/// The document that `--json` prints. The names of the keys must not change.
 #[derive(Debug, Serialize)]
 pub(super) struct Explanation {
     /// `admitted` or `refused`.
     #[serde(rename = "verdict")]
     pub(super) decision: &'static str,
-    /// One of the words of `hookspool_refusals_total`; null when admitted.
+    /// A reason of `hookspool_refusals_total`; null if admitted.
     pub(super) reason: Option<&'static str>,
-    /// The reason in a sentence.
+    /// The reason as a sentence.
     pub(super) detail: Option<String>,
-    /// The senders that it can be.
+    /// The senders that the certificate is accepted for.
     pub(super) senders: Vec<String>,
-    /// No request is taken later than this, RFC 3339.
+    /// Requests after this time are rejected, RFC 3339.
     pub(super) not_after: Option<String>,
-    /// The lines of webhooks.toml that would admit it; only where a sender's own CA vouches.
+    /// The lines of webhooks.toml that would admit it; null unless a sender's own CA issued it.
     pub(super) admit: Option<String>,
-    /// Whether it may deliver to the endpoint that was asked for.
-    pub(super) endpoint: Option<EndpointAnswer>,
-    /// What it says; null where it cannot be read.
+    /// Whether it may deliver to the endpoint of `--endpoint`.
+    pub(super) endpoint: Option<EndpointDecision>,
+    /// The contents of the certificate; null if it cannot be parsed.
     pub(super) certificate: Option<ClaimedCertificate>,
-    /// What each sender makes of it, in the order of webhooks.toml.
+    /// The evaluation for each sender, in the order of webhooks.toml.
     #[serde(rename = "trials")]
     pub(super) evaluations: Vec<ShownEvaluation>,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct EndpointAnswer {
+pub(super) struct EndpointDecision {
     pub(super) name: String,
     pub(super) allowed: bool,
-    /// The sender of the delivery.
+    /// The sender that a delivery would be attributed to.
     pub(super) sender: Option<String>,
     pub(super) detail: Option<String>,
-    /// What it asks of a request besides.
+    /// Further requirements on a request.
     pub(super) conditions: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct ShownEvaluation {
     pub(super) sender: String,
-    /// Whether what the sender trusts vouches for it.
+    /// Whether the sender trusts the certificate.
     pub(super) vouched: bool,
-    /// The subject of the CA that does, or `itself`.
+    /// The subject of the CA that issued it, or `itself`.
     pub(super) by: Option<String>,
-    /// Until when, RFC 3339.
+    /// The last moment at which it is trusted, RFC 3339.
     pub(super) until: Option<String>,
-    /// Why nothing does.
+    /// Why it is not trusted.
     pub(super) doubt: Option<String>,
-    /// Empty where no CA of the sender knows it.
+    /// Empty if no CA of the sender issued it.
     pub(super) matchers: Vec<ShownMatcher>,
 }
 
@@ -94,7 +94,7 @@ impl Explanation {
                     senders: names.iter().map(ToString::to_string).collect(),
                     not_after: Some(admitted.admission.not_after().to_string()),
                     admit: None,
-                    endpoint: endpoint.map(|it| EndpointAnswer::new(it, policy, &admitted.admission, now)),
+                    endpoint: endpoint.map(|it| EndpointDecision::new(it, policy, &admitted.admission, now)),
                     certificate: Some(ClaimedCertificate::of(&admitted.identity)),
                     evaluations,
                 }
@@ -111,7 +111,7 @@ impl Explanation {
             senders: Vec::new(),
             not_after: None,
             admit: admit(refusal),
-            endpoint: endpoint.map(EndpointAnswer::unreached),
+            endpoint: endpoint.map(EndpointDecision::unreachable),
             certificate: refusal.claimed.as_deref().map(ClaimedCertificate::of),
             evaluations,
         }
@@ -122,7 +122,7 @@ impl Explanation {
     }
 }
 
-impl EndpointAnswer {
+impl EndpointDecision {
     fn new(endpoint: &Endpoint, policy: &Policy, admission: &Admission, now: Timestamp) -> Self {
         let answer = policy.sender_at(endpoint, admission, now);
         Self {
@@ -134,39 +134,39 @@ impl EndpointAnswer {
         }
     }
 
-    fn unreached(endpoint: &Endpoint) -> Self {
+    fn unreachable(endpoint: &Endpoint) -> Self {
         Self {
             name: endpoint.name.to_string(),
             allowed: false,
             sender: None,
-            detail: Some("the handshake is refused, so no request gets there".to_owned()),
+            detail: Some("the handshake is refused, so no request reaches the endpoint".to_owned()),
             conditions: conditions(endpoint),
         }
     }
 }
 
-/// What a certificate alone does not settle.
+/// The requirements of an endpoint that do not concern the certificate.
 fn conditions(endpoint: &Endpoint) -> Vec<String> {
     let networks: Vec<_> = endpoint.from.iter().map(ToString::to_string).collect();
-    let from = (!networks.is_empty()).then(|| format!("requests come from {}", networks.join(" or ")));
-    let secret = endpoint.secret.as_ref().map(|it| format!("the query carries the secret `{}`", it.name()));
+    let from = (!networks.is_empty()).then(|| format!("the request comes from {}", networks.join(" or ")));
+    let secret = endpoint.secret.as_ref().map(|it| format!("the query contains the secret `{}`", it.name()));
     from.into_iter().chain(secret).collect()
 }
 
 impl ShownEvaluation {
     fn new(evaluation: &Evaluation, sender: &Sender, identity: &Identity) -> Self {
-        let vouched = evaluation.trust.as_ref();
-        let looked_at = if evaluation.is_ca_known() { sender.rule.matchers() } else { &[] };
+        let trusted = evaluation.trust.as_ref();
+        let evaluated_matchers = if evaluation.is_ca_known() { sender.rule.matchers() } else { &[] };
         Self {
             sender: evaluation.sender.to_string(),
-            vouched: vouched.is_ok(),
-            by: vouched.ok().map(|vouched| match &vouched.by {
+            vouched: trusted.is_ok(),
+            by: trusted.ok().map(|trusted| match &trusted.by {
                 TrustedBy::Itself => "itself".to_owned(),
                 TrustedBy::Anchor(subject) => Escaped(subject.as_str()).to_string(),
             }),
-            until: vouched.ok().map(|vouched| vouched.not_after.to_string()),
-            doubt: vouched.err().map(|doubt| Escaped(&doubt.detail).to_string()),
-            matchers: looked_at.iter().map(|matcher| ShownMatcher::new(matcher, identity)).collect(),
+            until: trusted.ok().map(|trusted| trusted.not_after.to_string()),
+            doubt: trusted.err().map(|error| Escaped(&error.detail).to_string()),
+            matchers: evaluated_matchers.iter().map(|matcher| ShownMatcher::new(matcher, identity)).collect(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The cases of a probe: what each presents.
+//! The cases of a probe, and the certificate that each presents.
 
 use crate::cli::exit::Failure;
 use crate::clock::Clock;
@@ -10,64 +10,66 @@ use crate::tls::pem::private_keys;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ProbeCase {
     /// A client without a certificate.
-    Nobody,
+    NoCertificate,
     /// A client with the right name, issued by an unknown CA.
-    Stranger,
+    UnknownCa,
     /// A client with the certificate of the command line.
     Given,
 }
 
-/// In the order in which they connect.
-pub(super) const VISITORS: [ProbeCase; 3] = [ProbeCase::Nobody, ProbeCase::Stranger, ProbeCase::Given];
+/// The cases in the order in which they connect.
+pub(super) const CASES: [ProbeCase; 3] = [ProbeCase::NoCertificate, ProbeCase::UnknownCa, ProbeCase::Given];
 
 impl ProbeCase {
-    /// For programs.
+    /// The name in the JSON document.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Self::Nobody => "none",
-            Self::Stranger => "stranger",
+            Self::NoCertificate => "none",
+            Self::UnknownCa => "stranger",
             Self::Given => "given",
         }
     }
 
-    /// For people.
-    pub(super) fn shows(self) -> &'static str {
+    /// The description in the table.
+    pub(super) fn description(self) -> &'static str {
         match self {
-            Self::Nobody => "no certificate",
-            Self::Stranger => "certificate of a CA made up",
+            Self::NoCertificate => "no certificate",
+            Self::UnknownCa => "an unknown CA's certificate",
             Self::Given => "the given certificate",
         }
     }
 
-    /// What has to become of the visit.
+    /// The expected result.
     pub(super) fn expected(self) -> &'static str {
         match self {
-            Self::Nobody | Self::Stranger => "refused",
+            Self::NoCertificate | Self::UnknownCa => "refused",
             Self::Given => "2xx",
         }
     }
 }
 
-/// What the visitors show.
+/// The certificates that the cases present.
 pub(super) struct Credentials {
     given: KeyPair,
-    stranger: KeyPair,
+    unknown_ca: KeyPair,
 }
 
 impl Credentials {
-    /// Makes a CA on the spot, and a certificate with the name of the given one.
+    /// Creates a CA, and a certificate with the name of the given one.
     pub(super) fn new(given: KeyPair) -> Result<Self, Failure> {
         let name = given.identity.common_name.one().unwrap_or("probe");
-        let stranger = made_up(name).or_else(|_| made_up("probe")).map_err(|why| Failure::Io {
-            what: "cannot make a certificate to be refused with".to_owned(),
-            why: std::io::Error::other(why),
-        })?;
-        let keys = private_keys(stranger.key_pem.as_bytes());
-        let pair = keys.ok().and_then(|keys| KeyPair::new(vec![stranger.certificate], &keys).ok());
+        let issued = certificate_of_unknown_ca(name)
+            .or_else(|_| certificate_of_unknown_ca("probe"))
+            .map_err(|why| Failure::Io {
+                what: "cannot create a certificate of an unknown CA".to_owned(),
+                why: std::io::Error::other(why),
+            })?;
+        let keys = private_keys(issued.key_pem.as_bytes());
+        let pair = keys.ok().and_then(|keys| KeyPair::new(vec![issued.certificate], &keys).ok());
         match pair {
-            Some(stranger) => Ok(Self { given, stranger }),
+            Some(unknown_ca) => Ok(Self { given, unknown_ca }),
             None => Err(Failure::Io {
-                what: "cannot make a certificate to be refused with".to_owned(),
+                what: "cannot create a certificate of an unknown CA".to_owned(),
                 why: std::io::Error::other("its key cannot be used"),
             }),
         }
@@ -75,13 +77,13 @@ impl Credentials {
 
     pub(super) fn of(&self, case: ProbeCase) -> Option<KeyPair> {
         match case {
-            ProbeCase::Nobody => None,
-            ProbeCase::Stranger => Some(self.stranger.clone()),
+            ProbeCase::NoCertificate => None,
+            ProbeCase::UnknownCa => Some(self.unknown_ca.clone()),
             ProbeCase::Given => Some(self.given.clone()),
         }
     }
 }
 
-fn made_up(name: &str) -> Result<Issued, CreateError> {
+fn certificate_of_unknown_ca(name: &str) -> Result<Issued, CreateError> {
     Root::new(KeyKind::EcdsaP256, Clock::System.now())?.client(name)
 }

@@ -1,4 +1,4 @@
-//! `hookspool probe`: what a bank does when a webhook is registered.
+//! `hookspool probe`: tests a server like a bank does when a webhook is registered.
 
 mod cases;
 
@@ -17,11 +17,11 @@ use super::peer::{client_settings, connector, failed};
 use super::runtime::block_on;
 use crate::client::{ClientConnection, ClientFault, ClientResponse, Target};
 use crate::tls::client::{ClientSettings, Connector, TlsVersions};
-use assessment::{Seen, judge};
-use cases::{Credentials, ProbeCase, VISITORS};
+use assessment::{Reaction, assess};
+use cases::{CASES, Credentials, ProbeCase};
 use report::{ProbeReport, Row};
 
-/// What banks send to try a webhook. Never a payment.
+/// The body that banks send to test a webhook. It is not a payment.
 const BODY: &[u8] = br#"{"evento":"teste_webhook"}"#;
 
 const VERSIONS: [(&str, TlsVersions); 2] = [("1.2", TlsVersions::Tls12), ("1.3", TlsVersions::Tls13)];
@@ -29,34 +29,37 @@ const VERSIONS: [(&str, TlsVersions); 2] = [("1.2", TlsVersions::Tls12), ("1.3",
 /// Connects in three cases over each version of TLS, and reports the results.
 ///
 /// # Errors
-/// When the flags do not fit, nobody is there, or the server is not who it has to be.
+/// If the flags are not valid, the server cannot be reached, or its certificate is not accepted.
 pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
     let target = Target::parse(&args.url).map_err(|fault| Failure::Usage(fault.to_string()))?;
     stdin_at_most_once(args.peer.files())?;
     let settings = client_settings(&args.peer)?;
     let Some(own) = settings.key_pair.clone() else {
         return Err(Failure::Usage(
-            "what shall be let in? give `--cert FILE` and `--key FILE` of a sender that the server knows"
+            "no certificate is given; give `--cert FILE` and `--key FILE` of a sender that the server accepts"
                 .to_owned(),
         ));
     };
     let credentials = Credentials::new(own)?;
-    // A query may hold a secret.
+    // A query may contain a secret.
     let url = args.url.split('?').next().unwrap_or(&args.url);
     let rows = block_on(async {
         let mut rows = Vec::new();
         for (name, versions) in VERSIONS {
-            let mut visits = Vec::new();
-            for case in VISITORS {
+            let mut reactions = Vec::new();
+            for case in CASES {
                 let settings =
                     ClientSettings { key_pair: credentials.of(case), versions, ..settings.clone() };
                 let connector = connector(&settings, &args.peer)?;
-                let seen = connect(args, &connector, &target).await.map_err(|fault| failed(url, fault))?;
-                visits.push((case, seen));
+                let reaction =
+                    connect(args, &connector, &target).await.map_err(|fault| failed(url, fault))?;
+                reactions.push((case, reaction));
             }
-            let lets_in = visits.iter().any(|(case, seen)| *case == ProbeCase::Given && seen.is_success());
-            let judged = visits.iter().map(|(case, seen)| (*case, judge(*case, seen, lets_in)));
-            rows.extend(judged.map(|(case, assessment)| Row { tls: name, case, assessment }));
+            let is_given_accepted =
+                reactions.iter().any(|(case, reaction)| *case == ProbeCase::Given && reaction.is_success());
+            let assessed =
+                reactions.iter().map(|(case, reaction)| (*case, assess(*case, reaction, is_given_accepted)));
+            rows.extend(assessed.map(|(case, assessment)| Row { tls: name, case, assessment }));
         }
         Ok::<_, Failure>(rows)
     })??;
@@ -66,17 +69,17 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
     } else {
         print(&report.page())?;
     }
-    Ok(if report.ok { Exit::Fine } else { Exit::No })
+    Ok(if report.ok { Exit::Success } else { Exit::Negative })
 }
 
-/// One visit. What is a fault of ours, or of the way there, is not seen but an error.
-async fn connect(args: &ProbeArgs, connector: &Connector, target: &Target) -> Result<Seen, ClientFault> {
-    let visit = async {
+/// Connects and delivers once. A fault that the server did not cause is an error.
+async fn connect(args: &ProbeArgs, connector: &Connector, target: &Target) -> Result<Reaction, ClientFault> {
+    let delivery = async {
         let mut connection = ClientConnection::open(connector, target, args.peer.connect.as_deref()).await?;
         connection.post(&HeaderMap::new(), Bytes::from_static(BODY)).await
     };
-    match visit.await {
-        Ok(ClientResponse { status, .. }) => Ok(Seen::Answered(status)),
-        Err(fault) => Seen::from_fault(fault),
+    match delivery.await {
+        Ok(ClientResponse { status, .. }) => Ok(Reaction::Answered(status)),
+        Err(fault) => Reaction::from_fault(fault),
     }
 }

@@ -1,4 +1,4 @@
-//! The visits as a table.
+//! The results of a probe as a table and as JSON.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::assessment::Assessment;
 use super::cases::ProbeCase;
 use crate::escape::Escaped;
 
-/// One visit.
+/// The result of one connection.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) tls: &'static str,
@@ -16,12 +16,12 @@ pub(super) struct Row {
     pub(super) assessment: Assessment,
 }
 
-/// All of them. The names are a promise.
+/// The document that `--json` prints. The names of the keys must not change.
 #[derive(Debug, Serialize)]
 pub(super) struct ProbeReport {
-    /// Without its query, which may hold a secret.
+    /// Without the query, which may contain a secret.
     url: String,
-    /// Whether all visits went as they have to, over at least one version of TLS.
+    /// Whether all results are the expected ones, with at least one version of TLS.
     pub(super) ok: bool,
     visits: Vec<Visit>,
 }
@@ -33,12 +33,12 @@ struct Visit {
     #[serde(rename = "visitor")]
     case: &'static str,
     #[serde(skip)]
-    shows: &'static str,
+    description: &'static str,
     /// `refused` or `2xx`.
     expected: &'static str,
-    /// Null where the version is not spoken.
+    /// Null if the server does not support the version.
     ok: Option<bool>,
-    /// Whether the server speaks this version.
+    /// Whether the server supports the version.
     spoken: bool,
     seen: String,
 }
@@ -62,14 +62,14 @@ impl ProbeReport {
             let _ = writeln!(
                 out,
                 "{mark}  TLS {}  {:<27}  {:<7}  {}",
-                visit.tls, visit.shows, visit.expected, visit.seen
+                visit.tls, visit.description, visit.expected, visit.seen
             );
         }
         let failed = self.visits.iter().filter(|visit| visit.ok == Some(false)).count();
         let conclusion = match (self.ok, failed) {
-            (true, _) => "as a bank wants it".to_owned(),
-            (false, 0) => "the server speaks neither TLS 1.2 nor TLS 1.3".to_owned(),
-            (false, count) => format!("{count} of {} visits did not go as they have to", self.visits.len()),
+            (true, _) => "all as expected".to_owned(),
+            (false, 0) => "the server supports neither TLS 1.2 nor TLS 1.3".to_owned(),
+            (false, count) => format!("{count} of {} results are not as expected", self.visits.len()),
         };
         let _ = writeln!(out, "{}: {conclusion}", self.url);
         out
@@ -79,14 +79,14 @@ impl ProbeReport {
 impl Visit {
     fn new(Row { tls, case, assessment }: Row) -> Self {
         let (ok, seen) = match assessment {
-            Assessment::Held(seen) => (Some(true), seen),
+            Assessment::Passed(seen) => (Some(true), seen),
             Assessment::Failed(seen) => (Some(false), seen),
-            Assessment::NotSpoken => (None, "not spoken by the server".to_owned()),
+            Assessment::NotSupported => (None, "not supported by the server".to_owned()),
         };
         Self {
             tls,
             case: case.word(),
-            shows: case.shows(),
+            description: case.description(),
             expected: case.expected(),
             ok,
             spoken: ok.is_some(),

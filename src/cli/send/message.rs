@@ -1,4 +1,4 @@
-//! What is sent: the headers and the body of the command line.
+//! The headers and the body from the command line.
 
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
@@ -37,7 +37,7 @@ pub(super) fn body(file: Option<&Path>) -> Result<Bytes, Failure> {
             std::fs::read(path).map(Bytes::from).map_err(|why| Failure::reading(path, why))
         }
         None if io::stdin().is_terminal() => {
-            Err(Failure::Usage("what to send? name a file, or `-` for standard input".to_owned()))
+            Err(Failure::Usage("no body is given; name a file, or `-` for standard input".to_owned()))
         }
         Some(_) | None => {
             let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! One delivery, with everything that was seen of it.
+//! One delivery, with the details of the session and the response.
 
 use std::fmt::Write as _;
 
@@ -23,7 +23,7 @@ pub(super) async fn once(
     print(&server(&connection.session))?;
     let answer = connection.post(headers, body).await.map_err(|fault| failed(url, fault))?;
     print(&shown(&answer))?;
-    Ok(if answer.status.is_success() { Exit::Fine } else { Exit::No })
+    Ok(if answer.status.is_success() { Exit::Success } else { Exit::Negative })
 }
 
 fn server(session: &ClientSession) -> String {
@@ -41,9 +41,9 @@ fn server(session: &ClientSession) -> String {
 }
 
 fn shown(answer: &ClientResponse) -> String {
-    let colour = if answer.status.is_success() { "32" } else { "31" };
+    let color = if answer.status.is_success() { "32" } else { "31" };
     let millis = answer.elapsed.as_secs_f64() * 1000.0;
-    let mut out = format!("\x1b[1;{colour}m{}\x1b[0m in {millis:.1} ms\n", answer.status);
+    let mut out = format!("\x1b[1;{color}m{}\x1b[0m in {millis:.1} ms\n", answer.status);
     if let Some(place) = answer.headers.get(http::header::LOCATION) {
         let _ = writeln!(out, "location  {}", crate::escape::escaped_bytes(place.as_bytes()));
     }

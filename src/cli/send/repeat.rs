@@ -1,4 +1,4 @@
-//! Many deliveries, one after another, over one connection for as long as it lasts.
+//! Many deliveries in sequence, over one connection as long as it stays open.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ pub(super) async fn repeat(
     headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Exit, Failure> {
-    // A first connection that fails is the answer; a later one is a line of the summary.
+    // A failure of the first connection ends the command; a later one is counted in the summary.
     let first = peer.connect().await.map_err(|fault| failed(&args.url, fault))?;
-    let mut line = Line { peer, connection: Some(first) };
-    let mut ticks = args.rate.map(pace);
+    let mut client = ReconnectingClient { peer, connection: Some(first) };
+    let mut ticks = args.rate.map(ticks_of);
     let mut summary = Summary::default();
-    // Draws on standard error, and only where that is a terminal.
+    // Draws on standard error if that is a terminal.
     let bar = ProgressBar::new(args.repeat);
     let begun = Instant::now();
     let all = async {
@@ -34,9 +34,9 @@ pub(super) async fn repeat(
             if let Some(ticks) = &mut ticks {
                 ticks.tick().await;
             }
-            match line.post(headers, body.clone()).await {
+            match client.post(headers, body.clone()).await {
                 Ok(answer) => summary.answered(answer.status, answer.elapsed),
-                Err(fault) => summary.failed(words(&fault)),
+                Err(fault) => summary.failed(with_cause(&fault)),
             }
             bar.inc(1);
         }
@@ -49,18 +49,18 @@ pub(super) async fn repeat(
         }
     };
     bar.finish_and_clear();
-    let good = summary.all_good() && !interrupted;
+    let is_success = summary.is_success() && !interrupted;
     print(&summary.text(begun.elapsed()))?;
-    Ok(if good { Exit::Fine } else { Exit::No })
+    Ok(if is_success { Exit::Success } else { Exit::Negative })
 }
 
-/// A connection that is opened again when it is gone.
-struct Line<'a> {
+/// A client that opens a new connection after the server has closed the last one.
+struct ReconnectingClient<'a> {
     peer: &'a DeliveryClient,
     connection: Option<ClientConnection>,
 }
 
-impl Line<'_> {
+impl ReconnectingClient<'_> {
     async fn post(&mut self, headers: &HeaderMap, body: Bytes) -> Result<ClientResponse, ClientFault> {
         let open = self.connection.take().filter(|connection| !connection.is_closed());
         let mut connection = match open {
@@ -73,14 +73,14 @@ impl Line<'_> {
     }
 }
 
-fn pace(rate: f64) -> Interval {
+fn ticks_of(rate: f64) -> Interval {
     let mut ticks = interval(Duration::from_secs_f64(1.0 / rate));
-    // A slow answer is not made up for with a burst.
+    // After a slow response, the missed deliveries are not sent in a burst.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
 
-fn words(fault: &ClientFault) -> String {
+fn with_cause(fault: &ClientFault) -> String {
     match std::error::Error::source(fault) {
         Some(why) => format!("{fault}: {why}"),
         None => fault.to_string(),

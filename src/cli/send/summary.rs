@@ -1,4 +1,4 @@
-//! Many deliveries in a few lines: counts by outcome, and how long they took.
+//! The summary of many deliveries: counts by outcome, and latencies.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use crate::escape::Escaped;
 
-/// What became of the deliveries so far.
+/// The outcomes of the deliveries so far.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
     statuses: BTreeMap<StatusCode, u64>,
@@ -26,7 +26,7 @@ impl Summary {
         *self.faults.entry(fault).or_default() += 1;
     }
 
-    pub(super) fn all_good(&self) -> bool {
+    pub(super) fn is_success(&self) -> bool {
         self.faults.is_empty() && self.statuses.keys().all(StatusCode::is_success)
     }
 
@@ -49,7 +49,7 @@ impl Summary {
         }
         let count = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
         let per_second = f64::from(count) / took.as_secs_f64().max(f64::EPSILON);
-        let _ = writeln!(out, "answers   {count} in {:.2} s, {per_second:.1}/s", took.as_secs_f64());
+        let _ = writeln!(out, "responses {count} in {:.2} s, {per_second:.1}/s", took.as_secs_f64());
         out
     }
 }
@@ -81,14 +81,14 @@ mod tests {
     fn the_summary_counts_by_outcome() {
         let mut summary = Summary::default();
         summary.answered(StatusCode::OK, Duration::from_millis(3));
-        assert!(summary.all_good());
+        assert!(summary.is_success());
         summary.answered(StatusCode::SERVICE_UNAVAILABLE, Duration::from_millis(1));
-        assert!(!summary.all_good());
+        assert!(!summary.is_success());
         summary.failed("gone".to_owned());
         let text = summary.text(Duration::from_secs(2));
         let expected = "       1  200 OK\n       1  503 Service Unavailable\n       1  gone\n\
             latency   min 1.0 ms  p50 1.0 ms  p90 3.0 ms  p99 3.0 ms  max 3.0 ms\n\
-            answers   2 in 2.00 s, 1.0/s\n";
+            responses 2 in 2.00 s, 1.0/s\n";
         assert_eq!(text, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! What all spool commands need: the spool, and functions to find an entry and to report errors.
+//! The context of all spool commands: the spool, and functions to find an entry and to report errors.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ impl SpoolContext {
         Ok(Self { disk, layout: Layout::new(settings.directory), now: Clock::System.now() })
     }
 
-    /// The endpoint that is named, or all that have a directory.
+    /// The given endpoint, or all that have a directory.
     pub(super) fn endpoints(&self, one: Option<&Name>) -> Result<Vec<Name>, Failure> {
         let all = endpoints(&self.disk, &self.layout).map_err(|error| self.unlisted(error))?;
         match one {
@@ -36,12 +36,12 @@ impl SpoolContext {
             Some(one) => Err(Failure::Refused(format!(
                 "the spool `{}` has no endpoint `{one}`; it has {}",
                 Escaped(&self.layout.root().display().to_string()),
-                if all.is_empty() { "none".to_owned() } else { words(&all) },
+                if all.is_empty() { "none".to_owned() } else { quoted(&all) },
             ))),
         }
     }
 
-    /// The entry that an ID or a path names.
+    /// The entry with the given ID or path.
     pub(super) fn entry(&self, named: &str) -> Result<EntryLocation, Failure> {
         if let Ok(id) = named.parse::<EntryId>() {
             return self.by_id(id, None);
@@ -54,7 +54,7 @@ impl SpoolContext {
             Some(_) | None => Err(Failure::BadFile {
                 path: path.to_owned(),
                 why: format!(
-                    "is neither an entry of the spool `{}` nor an id",
+                    "is neither an entry of the spool `{}` nor an ID",
                     Escaped(&self.layout.root().display().to_string())
                 )
                 .into(),
@@ -62,14 +62,14 @@ impl SpoolContext {
         }
     }
 
-    /// The entry with this id; where a crash left it in more than one queue, the one in `wanted`.
+    /// The entry with the given ID; if a crash left it in more than one queue, the one in `wanted`.
     fn by_id(&self, id: EntryId, wanted: Option<Queue>) -> Result<EntryLocation, Failure> {
         let found = find(&self.disk, &self.layout, id).map_err(|error| self.unlisted(error))?;
         let best = found.iter().find(|place| Some(place.queue) == wanted).or(found.first());
         best.cloned().ok_or_else(|| Failure::Refused(format!("there is no entry `{id}` in any queue")))
     }
 
-    /// The entry that is named, if it is in one of these queues.
+    /// The entry with the given ID or path, if it is in one of these queues.
     pub(super) fn entry_in(&self, named: &str, queues: &[Queue]) -> Result<EntryLocation, Failure> {
         let mut place = self.entry(named)?;
         if !queues.contains(&place.queue) && named.parse::<EntryId>().is_ok() {
@@ -95,29 +95,29 @@ impl SpoolContext {
 fn unlisted(root: &Path, why: io::Error) -> Failure {
     let root = Escaped(&root.display().to_string()).to_string();
     if why.kind() == io::ErrorKind::NotFound {
-        return Failure::Refused(format!("there is no spool `{root}` yet; `hookspool run` makes it"));
+        return Failure::Refused(format!("there is no spool `{root}` yet; `hookspool run` creates it"));
     }
     Failure::Io { what: format!("cannot list the spool `{root}`"), why }
 }
 
-/// What the system said about an entry.
+/// The failure of an operation on an entry.
 pub(super) fn failed(what: &str, path: &Path, why: io::Error) -> Failure {
     Failure::Io { what: format!("cannot {what} `{}`", Escaped(&path.display().to_string())), why }
 }
 
-/// Reports on standard error what was found, if that is not closed.
-pub(super) fn say(finding: &str) {
+/// Prints a finding to standard error, if that is not closed.
+pub(super) fn report(finding: &str) {
     let _ = writeln!(anstream::stderr().lock(), "hookspool: {finding}");
 }
 
-/// A bar on a terminal, and nothing elsewhere.
+/// A progress bar, which is shown only on a terminal.
 pub(super) fn bar(total: u64, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(total).with_message(what);
     let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len}, {eta} left");
     if let Ok(style) = style { bar.with_style(style) } else { bar }
 }
 
-fn words(names: &[Name]) -> String {
+fn quoted(names: &[Name]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 

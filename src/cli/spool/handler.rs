@@ -1,4 +1,4 @@
-//! The command of `take --exec`: how it is run, and what its end says of the entry.
+//! Runs the command of `take --exec`, and maps its exit status to a queue.
 
 use std::ffi::OsString;
 use std::io::{self, Seek as _, SeekFrom};
@@ -12,19 +12,19 @@ use super::context::SpoolContext;
 use crate::cli::runtime::block_on;
 use crate::spool::{EnvelopeFacts, Lease, Queue, open_file};
 
-/// The exit code that asks for the entry to be tried again: EX_TEMPFAIL of sysexits(3).
+/// The exit code after which the entry returns to `new`: EX_TEMPFAIL of sysexits(3).
 const TRY_AGAIN: i32 = 75;
 
-/// How a handler ended.
+/// The result of a handler.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct HandlerResult {
     pub(super) status: ExitStatus,
-    /// `take` was told to end, and passed that on.
-    pub(super) is_told_to_stop: bool,
+    /// Whether `take` received a signal to end, which it passed on.
+    pub(super) is_interrupted: bool,
 }
 
-impl Ended {
-    /// The queue that the entry goes to. A handler that a signal ended says nothing of its entry.
+impl HandlerResult {
+    /// The queue that the entry is moved to. A handler that was ended by a signal has no result.
     pub(super) fn queue(&self) -> Queue {
         match self.status.code() {
             Some(0) => Queue::Done,
@@ -33,20 +33,20 @@ impl Ended {
         }
     }
 
-    /// Whether a signal ended it.
+    /// Whether a signal ended the handler.
     pub(super) fn is_killed(&self) -> bool {
         self.status.code().is_none()
     }
 }
 
-/// Runs the handler on a claimed entry and waits for its end. It reads the payload from the locked descriptor,
-/// so it holds the lease for as long as it lives, whatever becomes of this process.
+/// Runs the handler on a claimed entry and waits for its end. The handler reads the payload from the locked
+/// descriptor, so it holds the lease as long as it runs, even if this process ends.
 pub(super) fn run(
     context: &SpoolContext,
     lease: &Lease,
     facts: &EnvelopeFacts,
     command: &[OsString],
-) -> io::Result<Ended> {
+) -> io::Result<HandlerResult> {
     let path = lease.place().path(&context.layout);
     let path = std::path::absolute(&path).unwrap_or(path);
     let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
@@ -66,8 +66,8 @@ pub(super) fn run(
 }
 
 /// Starts the command, passes signals on to it, and waits for it as long as it takes.
-async fn wait(mut command: Command) -> io::Result<Ended> {
-    // Listening before it starts: a signal in between must not end this process alone.
+async fn wait(mut command: Command) -> io::Result<HandlerResult> {
+    // Before the command starts, so that a signal in between does not end only this process.
     let mut signals = [
         (signal(SignalKind::terminate())?, Signal::TERM),
         (signal(SignalKind::interrupt())?, Signal::INT),
@@ -76,19 +76,19 @@ async fn wait(mut command: Command) -> io::Result<Ended> {
     ];
     let mut child = command.spawn()?;
     let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-    let mut is_told_to_stop = false;
+    let mut is_interrupted = false;
     let [term, int, hup, quit] = &mut signals;
     loop {
         let passed_on = tokio::select! {
-            status = child.wait() => return Ok(Ended { status: status?, is_told_to_stop }),
+            status = child.wait() => return Ok(HandlerResult { status: status?, is_interrupted }),
             _ = term.0.recv() => term.1,
             _ = int.0.recv() => int.1,
             _ = hup.0.recv() => hup.1,
             _ = quit.0.recv() => quit.1,
         };
-        is_told_to_stop = true;
+        is_interrupted = true;
         if let Some(pid) = pid {
-            // It may have ended just now.
+            // The process may have ended already.
             let _ = kill_process(pid, passed_on);
         }
     }

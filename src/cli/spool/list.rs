@@ -1,6 +1,6 @@
-//! `hookspool spool list`: what is in a queue, the oldest first.
+//! `hookspool spool list`: lists the entries of a queue, the oldest first.
 //!
-//! Each row is printed as soon as it is read: a queue may hold millions of entries.
+//! Each row is printed as soon as it is read, because a queue may contain millions of entries.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::cli::spool_args::SpoolListArgs;
 use crate::escape::Escaped;
 use crate::spool::{EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Ordered, entries, open_entry};
 
-/// One entry of the document that `--json` prints, `{"entries": [..]}`. The names are a promise.
+/// One entry of the document that `--json` prints, `{"entries": [..]}`. The names of the keys must not change.
 #[derive(Debug, Serialize)]
 struct Row {
     id: String,
@@ -20,13 +20,13 @@ struct Row {
     queue: &'static str,
     path: String,
     #[serde(flatten)]
-    said: Said,
+    details: Details,
 }
 
-/// What its envelope says; the payload is not read.
+/// The contents of the envelope; the payload is not read.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Said {
+enum Details {
     Facts { received_at: String, sender: String, event: Option<String>, length: u64, sha256: String },
     Fault { fault: String },
 }
@@ -59,10 +59,10 @@ pub(super) fn list(context: &SpoolContext, args: &SpoolListArgs) -> Result<Exit,
     }
     bar.finish_and_clear();
     out.flush().map_err(Failure::output)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
-/// How many names there are, for the progress bar.
+/// The number of files in the queues, for the progress bar.
 fn count(context: &SpoolContext, args: &SpoolListArgs) -> Result<u64, Failure> {
     let mut total = 0;
     for endpoint in context.endpoints(args.endpoint.as_ref())? {
@@ -72,7 +72,7 @@ fn count(context: &SpoolContext, args: &SpoolListArgs) -> Result<u64, Failure> {
     Ok(total)
 }
 
-/// The entries of all endpoints that are asked for, merged by ID.
+/// The entries of the selected endpoints, merged in the order of their IDs.
 fn oldest_first(
     context: &SpoolContext,
     args: &SpoolListArgs,
@@ -86,7 +86,7 @@ fn oldest_first(
         })
         .collect();
     Ok(std::iter::from_fn(move || {
-        // One that cannot be listed comes first: it ends the command.
+        // An error comes first, because it ends the command.
         let key = |place: &io::Result<EntryLocation>| place.as_ref().ok().map(|place| place.id);
         let next = queues.iter_mut().filter_map(|queue| Some((key(queue.peek()?), queue)));
         next.min_by_key(|(id, _)| *id).and_then(|(_, queue)| queue.next())
@@ -94,10 +94,10 @@ fn oldest_first(
 }
 
 fn is_wanted(row: &Row, args: &SpoolListArgs) -> bool {
-    match (&args.sender, &row.said) {
+    match (&args.sender, &row.details) {
         (None, _) => true,
-        (Some(wanted), Said::Facts { sender, .. }) => sender == wanted.as_str(),
-        (Some(_), Said::Fault { .. }) => false,
+        (Some(wanted), Details::Facts { sender, .. }) => sender == wanted.as_str(),
+        (Some(_), Details::Fault { .. }) => false,
     }
 }
 
@@ -105,34 +105,34 @@ fn json(row: &Row) -> Result<String, Failure> {
     serde_json::to_string(row).map_err(|error| Failure::output(error.into()))
 }
 
-/// None where a consumer has moved it on meanwhile.
+/// The row of an entry; `None` if a consumer has moved the entry in the meantime.
 fn row(context: &SpoolContext, place: &EntryLocation) -> Option<Row> {
     let path = place.path(&context.layout);
-    let said = match open_entry(&context.disk, &path) {
+    let details = match open_entry(&context.disk, &path) {
         Ok(entry) => {
             let EnvelopeFacts { received_at, sender, event, payload, .. } = entry.facts;
-            Said::Facts { received_at, sender, event, length: payload.length, sha256: payload.sha256 }
+            Details::Facts { received_at, sender, event, length: payload.length, sha256: payload.sha256 }
         }
         Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(fault) => Said::Fault { fault: fault.to_string() },
+        Err(fault) => Details::Fault { fault: fault.to_string() },
     };
     Some(Row {
         id: place.id.to_string(),
         endpoint: place.endpoint.to_string(),
         queue: place.queue.folder(),
         path: path.display().to_string(),
-        said,
+        details,
     })
 }
 
-fn line(Row { id, endpoint, queue, said, .. }: &Row) -> String {
-    match said {
-        Said::Facts { received_at, sender, event, length, .. } => format!(
+fn line(Row { id, endpoint, queue, details, .. }: &Row) -> String {
+    match details {
+        Details::Facts { received_at, sender, event, length, .. } => format!(
             "{id}  {}  {endpoint}/{queue}  {}  {}  {length} bytes\n",
             Escaped(received_at),
             Escaped(sender),
             Escaped(event.as_deref().unwrap_or("-")),
         ),
-        Said::Fault { fault } => format!("{id}  {endpoint}/{queue}  not whole: {fault}\n"),
+        Details::Fault { fault } => format!("{id}  {endpoint}/{queue}  not intact: {fault}\n"),
     }
 }

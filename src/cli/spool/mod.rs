@@ -1,4 +1,4 @@
-//! `hookspool spool`: look at entries and move them, with or without a running daemon.
+//! `hookspool spool`: shows and moves entries, with or without a running daemon.
 
 mod context;
 
@@ -15,10 +15,10 @@ use super::exit::{Exit, Failure};
 use super::spool_args::SpoolCommand;
 use context::SpoolContext;
 
-/// Does what was asked of the spool that the configuration names.
+/// Runs a command on the spool of the configuration.
 ///
 /// # Errors
-/// When it cannot be done.
+/// If the command fails.
 pub fn spool(config: &Path, command: &SpoolCommand) -> Result<Exit, Failure> {
     let context = SpoolContext::new(crate::config::spool_settings(config)?)?;
     match command {

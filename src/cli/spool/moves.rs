@@ -1,9 +1,9 @@
-//! `hookspool spool done|fail|requeue|purge`: entries on their way.
+//! `hookspool spool done|fail|requeue|purge`: moves and removes entries.
 
 use std::collections::BTreeSet;
 use std::io;
 
-use super::context::{SpoolContext, bar, failed, say};
+use super::context::{SpoolContext, bar, failed, report};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
 use crate::cli::spool_args::{SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
@@ -13,58 +13,60 @@ use crate::spool::{
     EntryLocation, Lease, LeaseError, Queue, Volume as _, entries, older, sync_moves, transfer,
 };
 
-/// Moves after which the directories are synced: the most that a power cut undoes.
+/// The number of moves after which the directories are synced, and so the most that a power failure undoes.
 const UNSYNCED_MAX: usize = 1000;
 
 pub(super) fn done(context: &SpoolContext, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
-    each(&args.entries, |named| go(context, named, &[Queue::Taken], Queue::Done, args.force))
+    each(&args.entries, |named| move_named(context, named, &[Queue::Taken], Queue::Done, args.force))
 }
 
 pub(super) fn fail(context: &SpoolContext, args: &SpoolMoveArgs) -> Result<Exit, Failure> {
-    each(&args.entries, |named| go(context, named, &[Queue::Taken], Queue::Failed, args.force))
+    each(&args.entries, |named| move_named(context, named, &[Queue::Taken], Queue::Failed, args.force))
 }
 
 pub(super) fn requeue(context: &SpoolContext, args: &SpoolRequeueArgs) -> Result<Exit, Failure> {
     let Some(queue) = args.queue else {
         let from = [Queue::Taken, Queue::Failed, Queue::Done];
-        return each(&args.entries, |named| go(context, named, &from, Queue::New, args.force));
+        return each(&args.entries, |named| move_named(context, named, &from, Queue::New, args.force));
     };
     let mut moves = Moves::new(context);
     let mut held = 0_u64;
-    let moved = of_age(context, args.endpoint.as_ref(), queue.0, args.older, "requeueing", |place| {
-        let moved = move_entry(context, place, Queue::New, args.force);
-        match moved {
-            Ok(()) => moves.note(&place.endpoint, (queue.0, Queue::New)).map(|()| true),
-            Err(LeaseError::Moved) => Ok(false),
-            Err(LeaseError::Held) => {
-                held += 1;
-                Ok(false)
+    let moved =
+        for_each_older(context, args.endpoint.as_ref(), queue.0, args.older, "requeueing", |place| {
+            let moved = move_entry(context, place, Queue::New, args.force);
+            match moved {
+                Ok(()) => moves.record(&place.endpoint, (queue.0, Queue::New)).map(|()| true),
+                Err(LeaseError::Moved) => Ok(false),
+                Err(LeaseError::Held) => {
+                    held += 1;
+                    Ok(false)
+                }
+                Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&context.layout), why)),
             }
-            Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&context.layout), why)),
-        }
-    })?;
-    moves.settle()?;
+        })?;
+    moves.sync()?;
     let left = if held == 0 { String::new() } else { format!(", {held} left: being processed") };
-    print(&format!("{moved} put back into `new`{left}\n"))?;
-    Ok(Exit::Fine)
+    print(&format!("{moved} returned to `new`{left}\n"))?;
+    Ok(Exit::Success)
 }
 
 pub(super) fn purge(context: &SpoolContext, args: &SpoolPurgeArgs) -> Result<Exit, Failure> {
     let mut moves = Moves::new(context);
     let queue = args.queue.0;
-    let removed = of_age(context, args.endpoint.as_ref(), queue, Some(args.older), "purging", |place| {
-        match context.disk.remove(&place.path(&context.layout)) {
-            Ok(()) => moves.note(&place.endpoint, (queue, queue)).map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(why) => Err(failed("remove", &place.path(&context.layout), why)),
-        }
-    })?;
-    moves.settle()?;
+    let removed =
+        for_each_older(context, args.endpoint.as_ref(), queue, Some(args.older), "purging", |place| {
+            match context.disk.remove(&place.path(&context.layout)) {
+                Ok(()) => moves.record(&place.endpoint, (queue, queue)).map(|()| true),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+                Err(why) => Err(failed("remove", &place.path(&context.layout), why)),
+            }
+        })?;
+    moves.sync()?;
     print(&format!("{removed} removed from `{}`\n", queue.folder()))?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
-/// Moves that are not durable yet.
+/// Collects moves until they are synced.
 pub(super) struct Moves<'a> {
     context: &'a SpoolContext,
     touched: BTreeSet<(Name, Queue, Queue)>,
@@ -76,15 +78,15 @@ impl<'a> Moves<'a> {
         Self { context, touched: BTreeSet::new(), count: 0 }
     }
 
-    /// Remembers a move, and syncs once there are many.
-    pub(super) fn note(&mut self, endpoint: &Name, (from, to): (Queue, Queue)) -> Result<(), Failure> {
+    /// Records a move, and syncs after [`UNSYNCED_MAX`] moves.
+    pub(super) fn record(&mut self, endpoint: &Name, (from, to): (Queue, Queue)) -> Result<(), Failure> {
         self.touched.insert((endpoint.clone(), from, to));
         self.count += 1;
-        if self.count < UNSYNCED_MAX { Ok(()) } else { self.settle() }
+        if self.count < UNSYNCED_MAX { Ok(()) } else { self.sync() }
     }
 
-    /// Makes all of them durable. Nothing is reported before.
-    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+    /// Syncs the directories of all recorded moves. Nothing is reported before.
+    pub(super) fn sync(&mut self) -> Result<(), Failure> {
         let SpoolContext { disk, layout, .. } = self.context;
         for (endpoint, from, to) in std::mem::take(&mut self.touched) {
             sync_moves(disk, layout, &endpoint, (from, to))
@@ -95,26 +97,32 @@ impl<'a> Moves<'a> {
     }
 }
 
-/// Does it for each that is named; one that fails is reported, and the others are done all the same.
+/// Runs `act` for each entry. A failure is reported and does not prevent the others.
 pub(super) fn each(
     entries: &[String],
     mut act: impl FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let mut failures: Vec<Failure> = entries.iter().filter_map(|named| act(named).err()).collect();
-    let Some(last) = failures.pop() else { return Ok(Exit::Fine) };
+    let Some(last) = failures.pop() else { return Ok(Exit::Success) };
     for failure in &failures {
-        say(&failure.to_string());
+        report(&failure.to_string());
     }
     Err(last)
 }
 
-fn go(context: &SpoolContext, named: &str, from: &[Queue], to: Queue, force: bool) -> Result<(), Failure> {
+fn move_named(
+    context: &SpoolContext,
+    named: &str,
+    from: &[Queue],
+    to: Queue,
+    force: bool,
+) -> Result<(), Failure> {
     let place = context.entry_in(named, from)?;
     let path = place.path(&context.layout);
     move_entry(context, &place, to, force).map_err(|error| match error {
         LeaseError::Io(why) => failed(&format!("move to `{}`", to.folder()), &path, why),
         LeaseError::Held => Failure::Refused(format!(
-            "the entry `{}` is being processed: wait for its handler, or move it all the same with --force",
+            "the entry `{}` is being processed: wait for its handler, or move it anyway with --force",
             place.id
         )),
         LeaseError::Moved => {
@@ -122,11 +130,11 @@ fn go(context: &SpoolContext, named: &str, from: &[Queue], to: Queue, force: boo
         }
     })?;
     let mut moves = Moves::new(context);
-    moves.note(&place.endpoint, (place.queue, to))?;
-    moves.settle()
+    moves.record(&place.endpoint, (place.queue, to))?;
+    moves.sync()
 }
 
-/// Moves an entry; one that is taken only with its lease in hand, unless it is forced.
+/// Moves an entry. An entry in `taken` is moved only under its lease, unless forced.
 fn move_entry(
     context: &SpoolContext,
     place: &EntryLocation,
@@ -144,9 +152,8 @@ fn move_entry(
     }
 }
 
-/// Acts on all entries of a queue that have been there for long enough, one by one, and counts those for which
-/// `act` returns true.
-fn of_age(
+/// Runs `act` for each entry that has been in a queue for at least `age`, and counts those for which it returns true.
+fn for_each_older(
     context: &SpoolContext,
     endpoint: Option<&Name>,
     queue: Queue,

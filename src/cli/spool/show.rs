@@ -1,4 +1,4 @@
-//! `hookspool spool show`: one entry.
+//! `hookspool spool show`: shows one entry.
 
 use std::io::{self, Write as _};
 
@@ -11,16 +11,16 @@ use crate::cli::output::{escaped_lines, print, print_json};
 use crate::cli::spool_args::{SpoolFormat, SpoolShowArgs};
 use crate::spool::{EntryFault, EntryLocation, check_entry, open_entry};
 
-/// The document. The names are a promise.
+/// The document that `--json` prints. The names of the keys must not change.
 #[derive(Debug, Serialize)]
 struct Document {
     id: String,
     endpoint: String,
     queue: &'static str,
     path: String,
-    /// Whether length and digest are as the envelope says.
+    /// Whether length and digest match the envelope.
     whole: bool,
-    /// Why it is not whole.
+    /// Why the entry is not intact.
     fault: Option<String>,
     envelope: Value,
 }
@@ -38,12 +38,12 @@ pub(super) fn show(context: &SpoolContext, args: &SpoolShowArgs) -> Result<Exit,
         (None, false) => print(&page(context, &place, fault.as_deref())?)?,
     }
     match fault {
-        None => Ok(Exit::Fine),
-        Some(fault) => Err(Failure::Refused(format!("the entry `{}` is not whole: {fault}", place.id))),
+        None => Ok(Exit::Success),
+        Some(fault) => Err(Failure::Refused(format!("the entry `{}` is not intact: {fault}", place.id))),
     }
 }
 
-/// Byte for byte, also to a terminal: that is what was asked for.
+/// Prints a part byte for byte, even to a terminal.
 fn raw(context: &SpoolContext, place: &EntryLocation, format: SpoolFormat) -> Result<(), Failure> {
     let mut entry = open(context, place)?;
     let mut out = io::stdout().lock();
@@ -76,7 +76,7 @@ fn document(
 
 fn page(context: &SpoolContext, place: &EntryLocation, fault: Option<&str>) -> Result<String, Failure> {
     let path = place.path(&context.layout);
-    let state = fault.map_or("whole".to_owned(), |fault| format!("NOT WHOLE: {fault}"));
+    let state = fault.map_or("intact".to_owned(), |fault| format!("NOT INTACT: {fault}"));
     let mut out = escaped_lines(&format!("{}\n{state}\n\n", path.display()));
     let Ok(mut entry) = open_entry(&context.disk, &path) else { return Ok(out) };
     let envelope: Value = serde_json::from_slice(&entry.line).unwrap_or(Value::Null);
@@ -96,7 +96,7 @@ fn open(
     open_entry(&context.disk, &path).map_err(|fault| match fault {
         EntryFault::Io(why) => failed("read", &path, why),
         EntryFault::NotIntact(fault) => {
-            Failure::Refused(format!("the entry `{}` is not whole: {fault}", place.id))
+            Failure::Refused(format!("the entry `{}` is not intact: {fault}", place.id))
         }
     })
 }

@@ -1,10 +1,10 @@
-//! `hookspool spool take`: claims entries, and works them off with a command.
+//! `hookspool spool take`: claims entries, and processes them with a command.
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek as _};
 
-use super::context::{SpoolContext, bar, failed, say};
-use super::handler::{self, Ended};
+use super::context::{SpoolContext, bar, failed, report};
+use super::handler::{self, HandlerResult};
 use super::moves::{Moves, each};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{was_closed, write};
@@ -17,9 +17,9 @@ use crate::spool::{
     set_aside,
 };
 
-/// How often a handler may be ended by a signal before its entry counts as failed.
+/// The number of times that a signal may end an entry's handler before the entry is moved to `failed`.
 const KILLED_MAX: u32 = 3;
-/// IDs that are read to claim one entry: more than one, for others may hold the oldest.
+/// The number of IDs that are read to claim one entry; other processes may have claimed the oldest ones.
 const CANDIDATES: usize = 64;
 
 pub(super) fn take(context: &SpoolContext, args: &SpoolTakeArgs) -> Result<Exit, Failure> {
@@ -41,16 +41,17 @@ pub(super) fn take(context: &SpoolContext, args: &SpoolTakeArgs) -> Result<Exit,
     let is_one = !args.all && args.batch.is_none();
     let run = Run { context, endpoint, command: &args.exec, limit };
     let tally = run.pass()?;
-    if is_one { tally.of_one(endpoint) } else { Ok(tally.of_many()) }
+    if is_one { tally.result_of_one(endpoint) } else { Ok(tally.result_of_many()) }
 }
 
-/// A claimed entry that is intact.
+/// An entry that has been claimed and verified.
 struct Claimed {
     lease: Lease,
     facts: EnvelopeFacts,
 }
 
-/// None if another process holds the lease or was faster, or the entry is not intact and was moved to `corrupt`.
+/// Claims an entry. `None` if another process holds the lease or has moved the entry, or if the entry is not intact
+/// and was moved to `corrupt`.
 fn claim(context: &SpoolContext, place: &EntryLocation) -> Result<Option<Claimed>, Failure> {
     let path = place.path(&context.layout);
     let claimed = Lease::take(&context.disk, &context.layout, place).and_then(|mut lease| {
@@ -68,8 +69,8 @@ fn claim(context: &SpoolContext, place: &EntryLocation) -> Result<Option<Claimed
         Err(EntryFault::NotIntact(fault)) => {
             let to = set_aside(&context.disk, &context.layout, lease.place())
                 .map_err(|why| failed("move to corrupt", &path, why))?;
-            say(&format!(
-                "`{}` is not whole: {fault}; moved to `{}`",
+            report(&format!(
+                "`{}` is not intact: {fault}; moved to `{}`",
                 Escaped(&path.display().to_string()),
                 Escaped(&to.display().to_string())
             ));
@@ -82,19 +83,22 @@ fn claim(context: &SpoolContext, place: &EntryLocation) -> Result<Option<Claimed
     }
 }
 
-/// Prints the path of a claimed entry, for a caller that works on it without a lease. If the path cannot be
-/// printed, nobody would work on the entry, so it returns to `new`.
+/// Prints the path of a claimed entry, for a caller that processes it without a lease. If the path cannot be
+/// printed, the entry returns to `new`, because no one would process it.
 fn publish(context: &SpoolContext, claimed: Claimed) -> Result<(), Failure> {
     let (endpoint, id) = (claimed.lease.place().endpoint.clone(), claimed.lease.place().id);
     let mut moves = Moves::new(context);
-    moves.note(&endpoint, (Queue::New, Queue::Taken))?;
-    moves.settle()?;
+    moves.record(&endpoint, (Queue::New, Queue::Taken))?;
+    moves.sync()?;
     let path = claimed.lease.place().path(&context.layout);
     write(&format!("{}\n", path.display())).or_else(|why| {
         move_on(context, claimed.lease, Queue::New)?;
-        moves.note(&endpoint, (Queue::Taken, Queue::New))?;
-        moves.settle()?;
-        Err(Failure::Io { what: format!("cannot print the path of `{id}`, which is back in `new`"), why })
+        moves.record(&endpoint, (Queue::Taken, Queue::New))?;
+        moves.sync()?;
+        Err(Failure::Io {
+            what: format!("cannot print the path of `{id}`, which was returned to `new`"),
+            why,
+        })
     })
 }
 
@@ -110,41 +114,41 @@ fn move_on(context: &SpoolContext, mut lease: Lease, to: Queue) -> Result<(), Fa
     })
 }
 
-/// What became of the entries of a run.
+/// The outcomes of the entries of a run.
 #[derive(Debug, Default)]
 struct Tally {
     done: u64,
     waiting: u64,
     failed: u64,
-    /// Why the last one was not done.
+    /// Why the last unsuccessful entry was not done.
     why: Option<String>,
 }
 
 impl Tally {
-    fn of_one(self, endpoint: &Name) -> Result<Exit, Failure> {
+    fn result_of_one(self, endpoint: &Name) -> Result<Exit, Failure> {
         match (self.why, self.done) {
             (Some(why), _) => Err(Failure::Refused(why)),
             (None, 0) => Err(Failure::Refused(format!("no entry of `{endpoint}` is waiting"))),
-            (None, _) => Ok(Exit::Fine),
+            (None, _) => Ok(Exit::Success),
         }
     }
 
-    fn of_many(&self) -> Exit {
+    fn result_of_many(&self) -> Exit {
         match self {
-            Self { failed: 1.., .. } => Exit::No,
+            Self { failed: 1.., .. } => Exit::Negative,
             Self { waiting: 1.., .. } => Exit::TryAgain,
-            Self { done: 1.., .. } => Exit::Fine,
-            Self { .. } => Exit::No,
+            Self { done: 1.., .. } => Exit::Success,
+            Self { .. } => Exit::Negative,
         }
     }
 }
 
-/// One run over the entries that wait.
+/// One pass over the entries in `new`.
 struct Run<'a> {
     context: &'a SpoolContext,
     endpoint: &'a Name,
     command: &'a [std::ffi::OsString],
-    /// Entries that are claimed at most.
+    /// The largest number of entries to claim.
     limit: u64,
 }
 
@@ -155,7 +159,7 @@ impl Run<'_> {
             Ordered::new(&self.context.disk, &self.context.layout, self.endpoint, Queue::New, at_once);
         let mut tally = Tally::default();
         let mut moves = Moves::new(self.context);
-        // Those whose handler a signal has ended, and how often: they are tried again after the others.
+        // Entries whose handler was ended by a signal, and how often. They are retried after the others.
         let mut killed: BTreeMap<EntryId, u32> = BTreeMap::new();
         let mut claimed = 0;
         let bar = bar(if self.limit == u64::MAX { 0 } else { self.limit }, "taking");
@@ -167,19 +171,19 @@ impl Run<'_> {
             let Some(entry) = claim(self.context, &place)? else { continue };
             claimed += 1;
             bar.inc(1);
-            if !self.work_off(entry, &mut tally, &mut moves, &mut killed)? {
+            if !self.process(entry, &mut tally, &mut moves, &mut killed)? {
                 bar.finish_and_clear();
-                return moves.settle().map(|()| tally);
+                return moves.sync().map(|()| tally);
             }
         }
         bar.finish_and_clear();
         if self.limit != 1 {
-            self.try_killed_again(&mut tally, &mut moves, &mut killed)?;
+            self.retry_killed(&mut tally, &mut moves, &mut killed)?;
         }
-        moves.settle().map(|()| tally)
+        moves.sync().map(|()| tally)
     }
 
-    fn try_killed_again(
+    fn retry_killed(
         &self,
         tally: &mut Tally,
         moves: &mut Moves<'_>,
@@ -193,7 +197,7 @@ impl Run<'_> {
             };
             tally.waiting = tally.waiting.saturating_sub(1);
             let times = killed.get(&id).copied();
-            if !self.work_off(entry, tally, moves, killed)? {
+            if !self.process(entry, tally, moves, killed)? {
                 return Ok(());
             }
             if killed.get(&id).copied() == times {
@@ -203,8 +207,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// False if this process was told to end.
-    fn work_off(
+    /// Processes a claimed entry. Returns false if this process received a signal to end.
+    fn process(
         &self,
         Claimed { lease, facts }: Claimed,
         tally: &mut Tally,
@@ -219,42 +223,44 @@ impl Run<'_> {
         let id = lease.place().id;
         let name =
             Escaped(&self.command.first().map(|name| name.to_string_lossy()).unwrap_or_default()).to_string();
-        let ended = match handler::run(self.context, &lease, &facts, self.command) {
-            Ok(ended) => ended,
+        let result = match handler::run(self.context, &lease, &facts, self.command) {
+            Ok(result) => result,
             Err(why) => {
                 move_on(self.context, lease, Queue::New)?;
-                moves.note(self.endpoint, (Queue::Taken, Queue::New))?;
-                moves.settle()?;
-                return Err(Failure::Refused(format!("cannot run `{name}`: {why}; `{id}` is back in `new`")));
+                moves.record(self.endpoint, (Queue::Taken, Queue::New))?;
+                moves.sync()?;
+                return Err(Failure::Refused(format!(
+                    "cannot run `{name}`: {why}; `{id}` was returned to `new`"
+                )));
             }
         };
-        let to = self.verdict(id, &ended, killed);
+        let to = self.queue_after(id, &result, killed);
         move_on(self.context, lease, to)?;
-        moves.note(self.endpoint, (Queue::Taken, to))?;
+        moves.record(self.endpoint, (Queue::Taken, to))?;
         match to {
             Queue::Done => tally.done += 1,
             Queue::New => tally.waiting += 1,
             Queue::Failed | Queue::Taken => tally.failed += 1,
         }
         if to != Queue::Done {
-            let why = format!("`{name}` ended with {}: `{id}` is in `{}`", ended.status, to.folder());
+            let why = format!("`{name}` ended with {}: `{id}` is in `{}`", result.status, to.folder());
             if self.limit != 1 {
-                say(&why);
+                report(&why);
             }
             tally.why = Some(why);
         }
-        Ok(!ended.is_told_to_stop)
+        Ok(!result.is_interrupted)
     }
 
-    /// The queue that an entry goes to; after a handler was ended by signals too often, `failed`.
-    fn verdict(&self, id: EntryId, ended: &Ended, killed: &mut BTreeMap<EntryId, u32>) -> Queue {
-        if !ended.is_killed() || ended.is_told_to_stop {
-            return ended.queue();
+    /// The queue that an entry is moved to; `failed` if signals ended its handlers [`KILLED_MAX`] times.
+    fn queue_after(&self, id: EntryId, result: &HandlerResult, killed: &mut BTreeMap<EntryId, u32>) -> Queue {
+        if !result.is_killed() || result.is_interrupted {
+            return result.queue();
         }
         let times = killed.entry(id).or_default();
         *times += 1;
         if *times < KILLED_MAX {
-            return ended.queue();
+            return result.queue();
         }
         killed.remove(&id);
         Queue::Failed

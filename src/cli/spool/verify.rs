@@ -5,17 +5,17 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::context::{SpoolContext, bar, failed, say};
+use super::context::{SpoolContext, bar, failed, report};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{print, print_json};
 use crate::cli::spool_args::SpoolVerifyArgs;
 use crate::escape::Escaped;
 use crate::spool::{EntryFault, EntryLocation, Lease, LeaseError, Queue, check_entry, entries, set_aside};
 
-/// The document. The names are a promise.
+/// The document that `--json` prints. The names of the keys must not change.
 #[derive(Debug, Default, Serialize)]
 struct Document {
-    /// Entries that are whole.
+    /// The number of intact entries.
     whole: u64,
     faults: Vec<Fault>,
 }
@@ -26,7 +26,7 @@ struct Fault {
     endpoint: String,
     queue: &'static str,
     fault: String,
-    /// Where it was moved to; null where it was left: it is being processed, or it cannot be read.
+    /// The path that it was moved to; null if it is being processed or cannot be read.
     moved_to: Option<String>,
 }
 
@@ -46,22 +46,22 @@ pub(super) fn verify(context: &SpoolContext, args: &SpoolVerifyArgs) -> Result<E
         for place in found.map_err(|error| context.unlisted(error))? {
             let place = place.map_err(|error| context.unlisted(error))?;
             bar.inc(1);
-            look_at(context, &place, &mut document)?;
+            verify_entry(context, &place, &mut document)?;
         }
     }
     bar.finish_and_clear();
     let printed = if args.json {
         print_json(&document)
     } else {
-        print(&format!("{} whole, {} not\n", document.whole, document.faults.len()))
+        print(&format!("{} intact, {} not intact\n", document.whole, document.faults.len()))
     };
     let has_moved = document.faults.iter().any(|fault| fault.moved_to.is_some());
     printed.map_err(|failure| if has_moved { failure.after_change() } else { failure })?;
-    Ok(if document.faults.is_empty() { Exit::Fine } else { Exit::No })
+    Ok(if document.faults.is_empty() { Exit::Success } else { Exit::Negative })
 }
 
-/// Moves what is not whole to `corrupt`; one that is taken only with its lease in hand.
-fn aside(context: &SpoolContext, place: &EntryLocation) -> Result<PathBuf, LeaseError> {
+/// Moves an entry that is not intact to `corrupt`. An entry in `taken` is moved only under its lease.
+fn move_to_corrupt(context: &SpoolContext, place: &EntryLocation) -> Result<PathBuf, LeaseError> {
     let _lease = match place.queue {
         Queue::Taken => Some(Lease::take(&context.disk, &context.layout, place)?),
         Queue::New | Queue::Done | Queue::Failed => None,
@@ -72,27 +72,31 @@ fn aside(context: &SpoolContext, place: &EntryLocation) -> Result<PathBuf, Lease
     )
 }
 
-fn look_at(context: &SpoolContext, place: &EntryLocation, document: &mut Document) -> Result<(), Failure> {
+fn verify_entry(
+    context: &SpoolContext,
+    place: &EntryLocation,
+    document: &mut Document,
+) -> Result<(), Failure> {
     let path = place.path(&context.layout);
     let fault = match check_entry(&context.disk, &path) {
         Ok(_) => {
             document.whole += 1;
             return Ok(());
         }
-        // A consumer has moved it on.
+        // A consumer has moved it in the meantime.
         Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(fault) => fault,
     };
-    let moved_to = match matches!(fault, EntryFault::NotIntact(_)).then(|| aside(context, place)) {
+    let moved_to = match matches!(fault, EntryFault::NotIntact(_)).then(|| move_to_corrupt(context, place)) {
         Some(Ok(to)) => Some(to.display().to_string()),
         Some(Err(LeaseError::Moved)) => return Ok(()),
         Some(Err(LeaseError::Io(why))) => return Err(failed("move to corrupt", &path, why)),
         Some(Err(LeaseError::Held)) | None => None,
     };
-    say(&format!(
-        "`{}` is not whole: {fault}; {}",
+    report(&format!(
+        "`{}` is not intact: {fault}; {}",
         Escaped(&path.display().to_string()),
-        moved_to.as_ref().map_or("left there".to_owned(), |to| format!("moved to `{}`", Escaped(to))),
+        moved_to.as_ref().map_or("left in place".to_owned(), |to| format!("moved to `{}`", Escaped(to))),
     ));
     document.faults.push(Fault {
         id: place.id.to_string(),

@@ -1,4 +1,4 @@
-// As in the usual tutorial: an https Agent with key, cert and ca. Prints the status, or fails.
+// An https Agent with key, cert and ca, as in the usual tutorial. Prints the status, or fails.
 const fs = require("fs");
 const https = require("https");
 

@@ -1,4 +1,4 @@
-# Python's own ssl and http.client. Prints the status, or fails.
+# The standard modules ssl and http.client. Prints the status, or fails.
 import http.client
 import ssl
 import sys

@@ -1,12 +1,12 @@
-//! The same certificates against Debian's nginx with the same CAs and lists: every difference is one
-//! that `docs/identity.md` explains, and it explains no other.
+//! Compares the decisions with those of Debian's nginx with the same CAs and lists: `docs/identity.md` explains
+//! exactly the differences that exist.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use super::cases::{Catalogue, Sender};
-use super::{VERSIONS, is_let_in, world};
+use super::{VERSIONS, is_accepted, world};
 use crate::nginx::Nginx;
 use crate::world::World;
 
@@ -25,7 +25,7 @@ fn every_difference_from_nginx_is_explained() {
     };
     let mut differences = BTreeMap::new();
     for case in &catalogue.cases {
-        let by_version = VERSIONS.map(|(_, version)| is_let_in(&world, port(case.sender), case, version));
+        let by_version = VERSIONS.map(|(_, version)| is_accepted(&world, port(case.sender), case, version));
         let ours = word(case.expected == "admitted");
         let theirs = match by_version {
             [both, same] if both == same => word(both),
@@ -45,14 +45,18 @@ fn every_difference_from_nginx_is_explained() {
     };
     let explained: BTreeMap<_, _> =
         explained.iter().map(|(name, row)| (name.clone(), (row.0.as_str(), row.1.as_str()))).collect();
-    assert_eq!(shown(&explained), shown(&differences), "docs/identity.md, left, and what was seen, right");
+    assert_eq!(
+        shown(&explained),
+        shown(&differences),
+        "docs/identity.md, left, and the observed differences, right"
+    );
 }
 
 fn word(is_in: bool) -> &'static str {
     if is_in { "in" } else { "out" }
 }
 
-/// What an operator would write: this sender's CAs and lists, and its CN in the subject.
+/// A usual configuration of nginx with this sender's CAs and lists, and its CN in the subject.
 fn server(world: &World, sender: &Sender, port: u16) -> String {
     let name = sender.name;
     let file = |file: String| world.path(&file).display().to_string();
@@ -75,7 +79,7 @@ fn server(world: &World, sender: &Sender, port: u16) -> String {
     )
 }
 
-/// The rows of the table, and that each gives a reason.
+/// The rows of the table; asserts that each gives a reason.
 fn explained() -> BTreeMap<String, (String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/identity.md");
     let text = fs::read_to_string(path).unwrap();

@@ -1,4 +1,4 @@
-//! Awkward certificates over real handshakes, and through `explain`: the same verdict everywhere.
+//! Unusual certificates in real handshakes and with `explain`: both make the same decision.
 
 mod beside_nginx;
 mod cases;
@@ -25,14 +25,14 @@ use cases::{Case, Catalogue};
 const VERSIONS: [(&str, &SupportedProtocolVersion); 2] = [("TLS 1.2", &TLS12), ("TLS 1.3", &TLS13)];
 
 #[test]
-fn handshakes_and_explain_come_to_the_verdict_that_is_right() {
+fn handshakes_and_explain_make_the_correct_decision() {
     let catalogue = Catalogue::new();
     let world = world(&catalogue);
     let daemon = world.start();
     let mut wrong = Vec::new();
     for case in &catalogue.cases {
         for (version, protocol) in VERSIONS {
-            let verdict = verdict(&world, &daemon, case, protocol);
+            let verdict = decision(&world, &daemon, case, protocol);
             if verdict != case.expected {
                 wrong.push(format!("{}, {version}: {verdict}, not {}", case.name, case.expected));
             }
@@ -44,10 +44,14 @@ fn handshakes_and_explain_come_to_the_verdict_that_is_right() {
     }
     assert!(catalogue.cases.len() >= 60, "only {} cases", catalogue.cases.len());
     let names: BTreeSet<_> = catalogue.cases.iter().map(|case| case.name).collect();
-    assert_eq!(names.len(), catalogue.cases.len(), "each case has its own name");
+    assert_eq!(names.len(), catalogue.cases.len(), "each case has a unique name");
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), names.len(), wrong.join("\n"));
     let admitted = catalogue.cases.iter().filter(|case| case.expected == "admitted").count();
-    assert_eq!(world.entries("all").len(), VERSIONS.len() * admitted, "an entry for each that got in");
+    assert_eq!(
+        world.entries("all").len(),
+        VERSIONS.len() * admitted,
+        "an entry for each accepted certificate"
+    );
 }
 
 /// A configuration with all senders, and an endpoint for them.
@@ -75,30 +79,30 @@ fn world(catalogue: &Catalogue) -> World {
     world
 }
 
-/// What a handshake comes to: `admitted`, or the reason that was counted.
-fn verdict(
+/// The decision of a handshake: `admitted`, or the reason that was counted.
+fn decision(
     world: &World,
     daemon: &Daemon,
     case: &Case,
     version: &'static SupportedProtocolVersion,
 ) -> String {
     let (handshakes, before) = (counted(daemon, HANDSHAKES), counted(daemon, REFUSALS));
-    let admitted = is_let_in(world, daemon.port, case, version);
+    let admitted = is_accepted(world, daemon.port, case, version);
     eventually(case.name, || (counted(daemon, HANDSHAKES) != handshakes).then_some(()));
-    let words: Vec<_> = counted(daemon, REFUSALS)
+    let reasons: Vec<_> = counted(daemon, REFUSALS)
         .difference(&before)
         .filter_map(|line| line.split_once("reason=\"")?.1.split('"').next())
         .map(ToOwned::to_owned)
         .collect();
-    match (admitted, words.as_slice()) {
+    match (admitted, reasons.as_slice()) {
         (true, []) => "admitted".to_owned(),
         (false, [reason]) => reason.clone(),
-        (_, _) => format!("let in: {admitted}, counted as {words:?}"),
+        (_, _) => format!("accepted: {admitted}, counted as {reasons:?}"),
     }
 }
 
 const HANDSHAKES: &str = "hookspool_handshakes_total{";
-/// Counted before the handshake is.
+/// Counted before the handshake.
 const REFUSALS: &str = "hookspool_refusals_total{";
 
 fn counted(daemon: &Daemon, series: &str) -> BTreeSet<String> {
@@ -107,13 +111,13 @@ fn counted(daemon: &Daemon, series: &str) -> BTreeSet<String> {
 }
 
 /// Whether a delivery with the case's certificate is answered 200.
-fn is_let_in(world: &World, port: u16, case: &Case, version: &'static SupportedProtocolVersion) -> bool {
+fn is_accepted(world: &World, port: u16, case: &Case, version: &'static SupportedProtocolVersion) -> bool {
     let answer =
         Wire::with_config(client(world, case, version), port).and_then(|mut wire| wire.post("/", b"{}"));
     answer.is_ok_and(|answer| answer.status == 200)
 }
 
-/// A client that shows whatever it was given.
+/// The configuration of a client that presents the case's certificate regardless of the server's hints.
 fn client(world: &World, case: &Case, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(world.cert("root-ca")).unwrap()).unwrap();
@@ -123,14 +127,14 @@ fn client(world: &World, case: &Case, version: &'static SupportedProtocolVersion
         .with_protocol_versions(&[version])
         .unwrap()
         .with_root_certificates(roots)
-        .with_client_cert_resolver(Arc::new(Shown(certified)));
+        .with_client_cert_resolver(Arc::new(AlwaysPresent(certified)));
     Arc::new(config)
 }
 
 #[derive(Debug)]
-struct Shown(Arc<CertifiedKey>);
+struct AlwaysPresent(Arc<CertifiedKey>);
 
-impl ResolvesClientCert for Shown {
+impl ResolvesClientCert for AlwaysPresent {
     fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
@@ -140,7 +144,7 @@ impl ResolvesClientCert for Shown {
     }
 }
 
-/// What `explain` says of the case: in JSON, by its exit code, and to people.
+/// The decision of `explain`, which must be the same in JSON, exit code and text.
 fn explain(world: &World, case: &Case) -> String {
     let pems: String = case.chain.iter().skip(1).map(|der| der::pem("CERTIFICATE", der)).collect();
     fs::write(world.path("case.pem"), der::pem("CERTIFICATE", &case.chain[0])).unwrap();
@@ -149,15 +153,15 @@ fn explain(world: &World, case: &Case) -> String {
     if !pems.is_empty() {
         args.extend(["--chain", "chain.pem"]);
     }
-    let told = world.run(&args);
+    let text = world.run(&args);
     args.push("--json");
     let output = world.run(&args);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let word = if output.status.success() { &document["verdict"] } else { &document["reason"] };
     let word = word.as_str().unwrap_or("nothing").to_owned();
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains(&word), "{}: {word}: {told}", case.name);
-    // A stranger gets no advice that would let it in.
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains(&word), "{}: {word}: {text}", case.name);
+    // There is no advice for the certificate of an unknown CA.
     let advice = document["admit"].as_str();
     assert!(word != "unknown_ca" || advice.is_none(), "{}: {advice:?}", case.name);
     word

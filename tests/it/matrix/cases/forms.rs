@@ -1,4 +1,4 @@
-//! How a certificate can be built, and what it is good for.
+//! The form of certificates, their dates, purposes and keys.
 
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256};
 use rustls_pki_types::CertificateDer;
@@ -10,7 +10,7 @@ use crate::der::{
 };
 
 impl Catalogue {
-    /// How a certificate can be built.
+    /// Forms of a certificate.
     pub(super) fn forms(&mut self) {
         let root = Party::root(&Certificate::ca(Name::cn("Forms Root")));
         self.sender("forms", &[&root], "cn = [\"x\"]");
@@ -110,7 +110,7 @@ impl Catalogue {
             let key = KeyPair::generate_for(algorithm).unwrap();
             self.case(name, "keys", "admitted", &root.issue_for(&plain, key), &[]);
         }
-        // The key itself is of no use: what it says of its length is all that is looked at.
+        // The key cannot be used; only its length is checked.
         let modulus = [&[0][..], &[0xa5; 128]].concat();
         let key = sequence(&[tlv(0x02, &modulus), tlv(0x02, &[1, 0, 1])]);
         let rsa = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];

@@ -1,10 +1,10 @@
-//! Certificates that stand in `ca` themselves.
+//! Certificates that are in `ca` (pinned certificates).
 
 use super::Catalogue;
 use crate::der::{Certificate, Name, Party, SERVER_AUTH, basic_constraints, eku, extension, key_usage};
 
 impl Catalogue {
-    /// Certificates that stand in `ca` themselves.
+    /// Adds the cases of certificates that are in `ca`.
     pub(super) fn listed(&mut self) {
         let hidden = Party::root(&Certificate::ca(Name::cn("Bank's Hidden Root")));
         let plain = Certificate::leaf(Name::cn("x"));

@@ -1,4 +1,4 @@
-//! What a rule can ask for besides a common name.
+//! Matchers other than the common name.
 
 use rcgen::KeyPair;
 

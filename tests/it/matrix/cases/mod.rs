@@ -1,4 +1,4 @@
-//! The certificates of the matrix, each with the verdict that is right.
+//! The certificates of the matrix, each with the correct decision.
 
 mod forms;
 mod listed;
@@ -11,13 +11,13 @@ use rustls_pki_types::CertificateDer;
 
 use crate::der::Party;
 
-/// What is presented, and what becomes of it: `admitted`, or a reason.
+/// A certificate with its chain and the expected decision: `admitted`, or a reason.
 pub struct Case {
     pub name: &'static str,
-    /// The sender whose CAs it is about.
+    /// The sender whose CAs the case concerns.
     pub sender: &'static str,
     pub chain: Vec<CertificateDer<'static>>,
-    /// PKCS#8, in DER.
+    /// The client's key, PKCS#8 in DER.
     pub key: Vec<u8>,
     pub expected: &'static str,
 }
@@ -27,7 +27,7 @@ pub struct Sender {
     pub name: &'static str,
     pub ca: Vec<CertificateDer<'static>>,
     pub crl: Vec<Vec<u8>>,
-    /// Its rule, and whatever else, in TOML.
+    /// The rule and other keys, in TOML.
     pub lines: String,
 }
 

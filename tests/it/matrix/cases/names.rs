@@ -1,4 +1,4 @@
-//! How a common name can be written, and whose it is.
+//! The encoding of common names, and their CAs.
 
 use super::Catalogue;
 use crate::der::{
@@ -6,7 +6,7 @@ use crate::der::{
 };
 
 impl Catalogue {
-    /// How a common name can be written.
+    /// Adds the cases of common names.
     pub(super) fn names(&mut self) {
         let root = Party::root(&Certificate::ca(Name::cn("Names Root")));
         self.sender("names", &[&root], "cn = [\"x\"]");

@@ -1,4 +1,4 @@
-//! What stands between a certificate and an anchor.
+//! Paths from an anchor to a certificate.
 
 use rcgen::KeyPair;
 
@@ -9,7 +9,7 @@ use crate::der::{
 };
 
 impl Catalogue {
-    /// What stands between a certificate and an anchor.
+    /// Adds the cases of intermediates and anchors.
     pub(super) fn paths(&mut self) {
         let root = Party::root(&Certificate::ca(Name::cn("Paths Root")));
         self.sender("paths", &[&root], "cn = [\"x\"]");

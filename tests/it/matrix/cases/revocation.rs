@@ -1,4 +1,4 @@
-//! Certificates and lists that name them.
+//! Revoked certificates and revocation lists.
 
 use super::Catalogue;
 use crate::der::{Certificate, Name, Party, SERVER_AUTH, eku};
@@ -79,7 +79,7 @@ impl Catalogue {
         self.revoking("own", &[&own], &[own.list(&[&serial(9)], 20)], "cn = [\"x\"]");
         self.case("below a root whose number is on its own list", "own", "admitted", &issue(&own, 5), &[]);
 
-        // The same name and serial number as on the list of sender `strict`.
+        // The same name and serial number as on the list of the sender `strict`.
         let twin = Party::root(&Certificate::ca(Name::cn("Lists Root")));
         self.sender("unlisting", &[&twin], "cn = [\"x\"]");
         self.case("on another sender's list", "unlisting", "admitted", &issue(&twin, 10), &[]);
