@@ -1,4 +1,4 @@
-//! Sockets and credentials that come from systemd.
+//! Sockets and credentials from systemd, which is simulated.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::wire::{Wire, client_config};
 use crate::world::{World, eventually};
 
-/// Binds sockets, puts them where systemd does, and becomes the daemon.
+/// Binds sockets, passes them as systemd does, and executes the daemon.
 const SYSTEMD: &str = r#"
 import os, socket, sys
 names, sockets = [], []
@@ -25,7 +25,7 @@ while sys.argv[1] != "--":
     names.append(name)
     sockets.append(passed)
     del sys.argv[1]
-# Beyond all that is in use, and from there to 3 and up.
+# First to unused high descriptors, and from there to 3 and above.
 high = [os.dup(s.fileno()) for s in sockets for _ in range(16)][15::16]
 for number, passed in enumerate(high):
     os.dup2(passed, 3 + number, inheritable=True)
@@ -48,7 +48,7 @@ fn listen(world: &World, server: &str, admin: &str) {
 }
 
 #[test]
-fn it_serves_on_what_systemd_passes() {
+fn deliveries_are_accepted_on_inherited_sockets() {
     let world = World::new();
     fs::create_dir(world.path("run")).unwrap();
     let admin = world.path("run/admin.sock");
@@ -56,16 +56,16 @@ fn it_serves_on_what_systemd_passes() {
     let admin_socket = format!("admin={}", admin.display());
     let mut daemon =
         world.start_by(systemd(&["hookspool.socket=::1", &admin_socket, "hookspool.socket=127.0.0.1"]));
-    let places = eventually("three places", || {
+    let addresses = eventually("three addresses", || {
         let text = daemon.log_text();
         let lines = text.lines().filter(|line| line.contains("\"listening\""));
-        let places: Vec<_> = lines.map(str::to_owned).collect();
-        (places.len() == 3).then_some(places)
+        let addresses: Vec<_> = lines.map(str::to_owned).collect();
+        (addresses.len() == 3).then_some(addresses)
     });
-    assert!(places[0].contains("[::1]:"), "{}", places[0]);
-    // The others, the inherited one and our own.
-    for place in &places[1..] {
-        let port = place.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap();
+    assert!(addresses[0].contains("[::1]:"), "{}", addresses[0]);
+    // The other two: one inherited and one bound by the daemon.
+    for address in &addresses[1..] {
+        let port = address.split("127.0.0.1:").nth(1).unwrap().split('"').next().unwrap();
         daemon.port = port.parse().unwrap();
         assert_eq!(
             Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
@@ -75,17 +75,17 @@ fn it_serves_on_what_systemd_passes() {
     assert_eq!(daemon.admin("/readyz").0, 200);
     daemon.signal("-TERM");
     assert_eq!(daemon.wait().code(), Some(0));
-    // It is systemd's.
+    // The socket file belongs to systemd, so the daemon does not remove it.
     assert!(admin.exists());
 }
 
 #[test]
-fn who_connects_while_nobody_serves_is_served_by_the_next() {
+fn connection_in_the_backlog_is_served_by_the_next_daemon() {
     let world = World::new();
     listen(&world, "\"systemd:https\"", "[]");
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
-    // A connection that waits, and a daemon that takes over the socket with it.
+    // A connection waits in the backlog, and the daemon takes over the socket.
     let waiting = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut command = Command::new("sh");
     command
@@ -105,7 +105,7 @@ fn who_connects_while_nobody_serves_is_served_by_the_next() {
 }
 
 #[test]
-fn a_socket_that_is_not_passed_or_not_fit_is_said() {
+fn missing_and_unsuitable_sockets_are_reported() {
     let world = World::new();
     let run = |passed: &[&str]| {
         let mut command = systemd(passed);
@@ -113,28 +113,28 @@ fn a_socket_that_is_not_passed_or_not_fit_is_said() {
         (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
     };
     listen(&world, "\"systemd:https\"", "[\"unix:run/admin.sock\"]");
-    let (code, said) = run(&["other=127.0.0.1"]);
-    assert_eq!(code, Some(73), "{said}");
-    assert!(said.contains("systemd passes no socket for `systemd:https`; it passes: other"), "{said}");
-    let (code, said) = run(&[]);
-    assert_eq!(code, Some(73), "{said}");
-    assert!(said.contains("systemctl enable --now hookspool.socket"), "{said}");
+    let (code, message) = run(&["other=127.0.0.1"]);
+    assert_eq!(code, Some(73), "{message}");
+    assert!(message.contains("systemd passes no socket for `systemd:https`; it passes: other"), "{message}");
+    let (code, message) = run(&[]);
+    assert_eq!(code, Some(73), "{message}");
+    assert!(message.contains("systemctl enable --now hookspool.socket"), "{message}");
     let unix = format!("https={}", world.path("trace/s").display());
-    let (code, said) = run(&[&unix]);
-    assert_eq!(code, Some(73), "{said}");
-    assert!(said.contains("is a unix socket"), "{said}");
+    let (code, message) = run(&[&unix]);
+    assert_eq!(code, Some(73), "{message}");
+    assert!(message.contains("is a unix socket"), "{message}");
 
     let world = World::new();
     listen(&world, "[\"127.0.0.1:0\"]", "\"systemd\"");
     let mut command = systemd(&["admin=0.0.0.0"]);
     let out = command.args(["run", "--config"]).arg(world.path("webhooks.toml")).output().unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(73), "{said}");
-    assert!(said.contains("is not loopback"), "{said}");
+    let message = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(73), "{message}");
+    assert!(message.contains("is not loopback"), "{message}");
 }
 
 #[test]
-fn a_key_may_be_a_credential_whatever_its_mode() {
+fn key_can_be_a_credential_with_any_mode() {
     let world = World::new();
     fs::create_dir(world.path("credentials")).unwrap();
     let key = world.path("credentials/server.key");
@@ -146,8 +146,8 @@ fn a_key_may_be_a_credential_whatever_its_mode() {
 
     let out = world.run(&["check"]);
     assert_eq!(out.status.code(), Some(78));
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert!(said.contains("$CREDENTIALS_DIRECTORY") && said.contains("LoadCredential="), "{said}");
+    let message = String::from_utf8_lossy(&out.stderr);
+    assert!(message.contains("$CREDENTIALS_DIRECTORY") && message.contains("LoadCredential="), "{message}");
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookspool"));
     command.env("CREDENTIALS_DIRECTORY", world.path("credentials"));

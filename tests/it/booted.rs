@@ -1,4 +1,4 @@
-//! A booted systemd: the package is installed, enabled, reloaded, restarted, stuck, stopped and removed.
+//! Installs the package on a booted systemd and enables, reloads, restarts, blocks, stops and removes it.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::world::{eventually, rounds};
 
-/// A machine of its own, with the package in `/var/hookspool.deb`.
+/// A container with systemd and the package in `/var/hookspool.deb`.
 struct Machine {
     nspawn: Child,
     leader: String,
@@ -37,9 +37,9 @@ impl Machine {
             .unwrap();
         let mut machine = Self { nspawn, leader: String::new(), console };
         eventually("the machine is up", || {
-            // Before it boots, the children are those of the script.
+            // Before it boots, the children belong to the script.
             machine.leader = machine.child()?;
-            let (_, state) = machine.runs("systemctl is-system-running");
+            let (_, state) = machine.run("systemctl is-system-running");
             ["running", "degraded"].contains(&state.trim()).then_some(())
         });
         machine
@@ -60,89 +60,89 @@ impl Machine {
         command
     }
 
-    /// What a script says, on both its streams.
-    fn runs(&self, script: &str) -> (bool, String) {
+    /// Runs a script; returns whether it succeeded, and its output.
+    fn run(&self, script: &str) -> (bool, String) {
         let out = self.shell(&format!("exec 2>&1; cd /; {script}")).output().unwrap();
         (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned())
     }
 
-    fn does(&self, script: &str) -> String {
-        let (well, said) = self.runs(script);
-        assert!(well, "{script}: {said}\n{}", self.runs("journalctl --no-pager -n 50").1);
-        said
+    fn run_ok(&self, script: &str) -> String {
+        let (succeeded, output) = self.run(script);
+        assert!(succeeded, "{script}: {output}\n{}", self.run("journalctl --no-pager -n 50").1);
+        output
     }
 
-    fn delivers(&self) {
-        assert_eq!(self.does(&format!("{CURL} -d '{{}}'")), "200");
+    fn deliver(&self) {
+        assert_eq!(self.run_ok(&format!("{CURL} -d '{{}}'")), "200");
     }
 
     fn waiting(&self) -> usize {
-        self.does("ls /var/lib/hookspool/spool/pix/new").lines().count()
+        self.run_ok("ls /var/lib/hookspool/spool/pix/new").lines().count()
     }
 }
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // The first process of the machine goes with it, and the mounts with their namespace.
+        // This also ends the first process of the machine and removes the mounts with their namespace.
         let _ = self.nspawn.kill();
         let _ = self.nspawn.wait();
     }
 }
 
-/// A delivery that prints its status alone.
+/// A delivery that prints only its status code.
 const CURL: &str = "curl -sS -o /dev/null -w '%{http_code}' --cacert /etc/hookspool/certs/root-ca.pem \
     --cert /etc/hookspool/certs/client.pem --key /etc/hookspool/certs/client.key https://localhost/webhooks/pix";
 
 #[test]
-fn a_package_from_its_installation_to_its_removal() {
+fn package_works_from_installation_to_removal() {
     let machine = Machine::boot();
     installs(&machine);
-    is_shut_in(&machine);
+    is_sandboxed(&machine);
     reloads(&machine);
     restarts_without_a_refusal(&machine);
-    comes_back_when_it_is_stuck(&machine);
+    is_restarted_by_the_watchdog(&machine);
     drains_when_it_stops(&machine);
     keeps_the_spool_when_it_is_removed(&machine);
 }
 
 fn installs(machine: &Machine) {
-    machine.does("dpkg -i /var/hookspool.deb");
+    machine.run_ok("dpkg -i /var/hookspool.deb");
     for unit in ["hookspool.service", "hookspool.socket"] {
-        assert_eq!(machine.runs(&format!("systemctl is-active {unit}")).1.trim(), "inactive");
-        assert_eq!(machine.runs(&format!("systemctl is-enabled {unit}")).1.trim(), "disabled");
+        assert_eq!(machine.run(&format!("systemctl is-active {unit}")).1.trim(), "inactive");
+        assert_eq!(machine.run(&format!("systemctl is-enabled {unit}")).1.trim(), "disabled");
     }
-    machine.does("cd /etc/hookspool && hookspool certs init --owner hookspool");
-    machine.does("sed -i 's/^group = \"\"/group = \"hookspool\"/' /etc/hookspool/webhooks.toml");
-    machine.does("systemctl enable --now hookspool.socket hookspool.service");
-    machine.delivers();
-    serves_the_members_of_its_group(machine);
-    let told = machine.does("systemctl status hookspool");
+    machine.run_ok("cd /etc/hookspool && hookspool certs init --owner hookspool");
+    machine.run_ok("sed -i 's/^group = \"\"/group = \"hookspool\"/' /etc/hookspool/webhooks.toml");
+    machine.run_ok("systemctl enable --now hookspool.socket hookspool.service");
+    machine.deliver();
+    members_of_the_group_can_consume(machine);
+    let status = machine.run_ok("systemctl status hookspool");
     assert!(
-        told.contains("Status: \"generation 1, first to expire /etc/hookspool/certs/server.pem at "),
-        "{told}"
+        status.contains("Status: \"generation 1, first to expire /etc/hookspool/certs/server.pem at "),
+        "{status}"
     );
     let entry = "-u hookspool -o json HOOKSPOOL_ENDPOINT=pix HOOKSPOOL_SENDER=dev";
     let logged = eventually("the delivery in the journal", || {
-        let (_, said) = machine.runs(&format!("journalctl --no-pager {entry}"));
-        said.contains("MESSAGE").then_some(said)
+        let (_, output) = machine.run(&format!("journalctl --no-pager {entry}"));
+        output.contains("MESSAGE").then_some(output)
     });
     assert!(logged.contains("delivery stored") && logged.contains("\"HOOKSPOOL_BYTES\":\"2\""), "{logged}");
 }
 
-/// Without a drop-in: the state directory hands its group down.
-fn serves_the_members_of_its_group(machine: &Machine) {
+/// Checks the modes without a drop-in: the spool inherits the group of the state directory.
+fn members_of_the_group_can_consume(machine: &Machine) {
     let modes = machine
-        .does("cd /var/lib/hookspool/spool && stat -c '%a %G' . tmp pix pix/new corrupt pix/new/*.hook");
+        .run_ok("cd /var/lib/hookspool/spool && stat -c '%a %G' . tmp pix pix/new corrupt pix/new/*.hook");
     let expected = ["2750", "2750", "2750", "2770", "2770", "660"].map(|mode| format!("{mode} hookspool"));
     assert_eq!(modes.lines().collect::<Vec<_>>(), expected);
-    machine.does("useradd --groups hookspool consumer");
-    machine.does("cd /var/lib/hookspool/spool/pix && setpriv --reuid consumer --regid consumer --init-groups sh -ec \
+    machine.run_ok("useradd --groups hookspool consumer");
+    machine.run_ok("cd /var/lib/hookspool/spool/pix && setpriv --reuid consumer --regid consumer --init-groups sh -ec \
         'for entry in new/*.hook; do mv $entry taken/; done; mv taken/*.hook done/; ! touch ../x 2>/dev/null; ! rm ../.lock 2>/dev/null'");
 }
 
-/// What systemd rates, and what a process in the unit's place can do.
-fn is_shut_in(machine: &Machine) {
-    machine.does(
+/// Checks the rating of systemd, and the file access of a process in the unit.
+fn is_sandboxed(machine: &Machine) {
+    machine.run_ok(
         "systemd-analyze security --offline=yes --threshold=15 /usr/lib/systemd/system/hookspool.service",
     );
     let units = [
@@ -152,49 +152,52 @@ fn is_shut_in(machine: &Machine) {
         "hookspool-consumer@pix.service",
     ];
     for unit in units {
-        assert_eq!(machine.does(&format!("systemd-analyze verify {unit}")), "", "{unit}");
+        assert_eq!(machine.run_ok(&format!("systemd-analyze verify {unit}")), "", "{unit}");
     }
-    let sandboxed = machine.does("journalctl --no-pager -u hookspool -o cat");
+    let sandboxed = machine.run_ok("journalctl --no-pager -u hookspool -o cat");
     assert!(sandboxed.contains("sandboxed"), "{sandboxed}");
     let tries = "cat /etc/shadow && echo read; for place in /etc /etc/hookspool /usr /var/tmp/. /var/lib /run /home /root /dev/shm; do \
         touch $place/intruder && echo wrote $place; done; touch /var/lib/hookspool/own && echo may";
-    machine.does(&format!(
+    machine.run_ok(&format!(
         "mkdir -p /run/systemd/system/hookspool.service.d && printf '[Service]\\nPrivateTmp=no\\nExecStartPre=/bin/sh -c \"%s\"\\n' '{tries}' \
          > /run/systemd/system/hookspool.service.d/tries.conf && systemctl daemon-reload && systemctl restart hookspool"
     ));
-    let said = machine.does("journalctl --no-pager -u hookspool -o cat -t sh");
-    assert!(said.contains("may"), "{said}");
-    assert!(!said.contains("read") && !said.contains("wrote"), "{said}");
-    machine.does("rm -r /run/systemd/system/hookspool.service.d && systemctl daemon-reload && systemctl restart hookspool");
+    let output = machine.run_ok("journalctl --no-pager -u hookspool -o cat -t sh");
+    assert!(output.contains("may"), "{output}");
+    assert!(!output.contains("read") && !output.contains("wrote"), "{output}");
+    machine.run_ok("rm -r /run/systemd/system/hookspool.service.d && systemctl daemon-reload && systemctl restart hookspool");
 }
 
 fn reloads(machine: &Machine) {
-    machine.does(
+    machine.run_ok(
         "cd /etc/hookspool && hookspool certs init --force --owner hookspool && systemctl reload hookspool",
     );
-    machine.delivers();
-    machine.does(
+    machine.deliver();
+    machine.run_ok(
         "cp -a /etc/hookspool/certs/server.pem /root/ && echo nonsense > /etc/hookspool/certs/server.pem",
     );
-    let (well, said) = machine.runs("systemctl reload hookspool");
-    assert!(!well, "{said}");
-    let told = machine.does("systemctl status hookspool --lines=20 --full");
-    assert!(told.contains("Active: active (running)") && told.contains("Status: \"generation"), "{told}");
-    // In the line of status, and what the command said.
-    let lines = told.lines().filter(|line| line.contains("/etc/hookspool/certs/server.pem"));
-    assert!(lines.count() >= 2, "{told}");
-    assert!(told.contains("degraded: ") && told.contains("rejected, generation"), "{told}");
-    machine.delivers();
-    machine.does("cp -a /root/server.pem /etc/hookspool/certs/ && systemctl reload hookspool");
+    let (succeeded, output) = machine.run("systemctl reload hookspool");
+    assert!(!succeeded, "{output}");
+    let status = machine.run_ok("systemctl status hookspool --lines=20 --full");
+    assert!(
+        status.contains("Active: active (running)") && status.contains("Status: \"generation"),
+        "{status}"
+    );
+    // In the status line and in the output of the command.
+    let lines = status.lines().filter(|line| line.contains("/etc/hookspool/certs/server.pem"));
+    assert!(lines.count() >= 2, "{status}");
+    assert!(status.contains("degraded: ") && status.contains("rejected, generation"), "{status}");
+    machine.deliver();
+    machine.run_ok("cp -a /root/server.pem /etc/hookspool/certs/ && systemctl reload hookspool");
 }
 
-/// Whoever connects while nobody serves waits in the backlog.
+/// Checks that clients that connect during a restart wait in the backlog.
 fn restarts_without_a_refusal(machine: &Machine) {
     let (clients, deliveries, restarts) = (4, 30 * rounds(1), 3 * rounds(1));
     let before = machine.waiting();
     let load: Vec<Child> = (0..clients)
         .map(|_| {
-            // curl ends with 7 where it cannot connect.
+            // curl exits with 7 if it cannot connect.
             let one = format!("{CURL} -d '{{}}' 2>/dev/null; echo \" $?\"");
             let script = format!("i=0; while [ $i -lt {deliveries} ]; do {one}; i=$((i+1)); done");
             machine.shell(&script).stdout(Stdio::piped()).spawn().unwrap()
@@ -202,13 +205,13 @@ fn restarts_without_a_refusal(machine: &Machine) {
         .collect();
     for _ in 0..restarts {
         let waiting = machine.waiting();
-        eventually("deliveries go on", || (machine.waiting() > waiting).then_some(()));
-        machine.does("systemctl restart hookspool");
+        eventually("deliveries continue", || (machine.waiting() > waiting).then_some(()));
+        machine.run_ok("systemctl restart hookspool");
     }
     let outcomes: Vec<String> = load
         .into_iter()
         .map(|client| String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap())
-        .flat_map(|said| said.lines().map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|output| output.lines().map(str::to_owned).collect::<Vec<_>>())
         .collect();
     let count = |outcome: &str| outcomes.iter().filter(|line| line.as_str() == outcome).count();
     let stored = count("200 0");
@@ -219,50 +222,50 @@ fn restarts_without_a_refusal(machine: &Machine) {
     assert!(stored * 10 > outcomes.len() * 8, "{outcomes:?}");
 }
 
-fn comes_back_when_it_is_stuck(machine: &Machine) {
-    machine.does(
+fn is_restarted_by_the_watchdog(machine: &Machine) {
+    machine.run_ok(
         "mkdir -p /run/systemd/system/hookspool.service.d && printf '[Service]\\nWatchdogSec=4s\\nTimeoutAbortSec=1s\\n' \
          > /run/systemd/system/hookspool.service.d/watchdog.conf && systemctl daemon-reload && systemctl restart hookspool",
     );
-    machine.delivers();
-    let (pid, waiting) = (machine.does("systemctl show hookspool -P MainPID"), machine.waiting());
-    machine.does(&format!("kill -STOP {pid}"));
-    eventually("the watchdog has started another", || {
-        let now = machine.does("systemctl show hookspool -P MainPID");
+    machine.deliver();
+    let (pid, waiting) = (machine.run_ok("systemctl show hookspool -P MainPID"), machine.waiting());
+    machine.run_ok(&format!("kill -STOP {pid}"));
+    eventually("the watchdog has restarted the daemon", || {
+        let now = machine.run_ok("systemctl show hookspool -P MainPID");
         (now != pid && now.trim() != "0").then_some(())
     });
-    assert!(machine.does("journalctl --no-pager -u hookspool -o cat").contains("Watchdog timeout"));
-    machine.delivers();
+    assert!(machine.run_ok("journalctl --no-pager -u hookspool -o cat").contains("Watchdog timeout"));
+    machine.deliver();
     assert_eq!(machine.waiting(), waiting + 1);
 }
 
-/// A delivery whose body is not there yet is finished first.
+/// Checks that a delivery whose body is incomplete is finished before the stop.
 fn drains_when_it_stops(machine: &Machine) {
-    machine.does("mkfifo /tmp/body");
+    machine.run_ok("mkfifo /tmp/body");
     let slow = format!("{CURL} --http1.1 -X POST -H 'Expect: 100-continue' -T - < /tmp/body");
     let client = machine.shell(&slow).stdout(Stdio::piped()).spawn().unwrap();
     let body = machine.shell("exec 3>/tmp/body; printf '{' >&3; read go < /tmp/go; printf '}' >&3");
-    machine.does("mkfifo /tmp/go");
+    machine.run_ok("mkfifo /tmp/go");
     let mut body = { body }.spawn().unwrap();
     eventually("a connection is open", || {
-        let (_, said) = machine.runs("curl -s localhost:9464/metrics");
-        said.contains("hookspool_connections 1\n").then_some(())
+        let (_, output) = machine.run("curl -s localhost:9464/metrics");
+        output.contains("hookspool_connections 1\n").then_some(())
     });
     let mut stop = machine.shell("systemctl stop hookspool.socket hookspool.service").spawn().unwrap();
     eventually("it drains", || {
-        machine.does("systemctl show hookspool -P StatusText").starts_with("draining").then_some(())
+        machine.run_ok("systemctl show hookspool -P StatusText").starts_with("draining").then_some(())
     });
-    machine.does("echo go > /tmp/go");
+    machine.run_ok("echo go > /tmp/go");
     assert!(body.wait().unwrap().success());
     assert_eq!(String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap(), "200");
     assert!(stop.wait().unwrap().success());
-    assert_eq!(machine.does("systemctl show hookspool -P Result").trim(), "success");
+    assert_eq!(machine.run_ok("systemctl show hookspool -P Result").trim(), "success");
 }
 
 fn keeps_the_spool_when_it_is_removed(machine: &Machine) {
     let waiting = machine.waiting();
-    let said = machine.does("dpkg --purge hookspool");
-    assert!(said.contains("the spool stays in /var/lib/hookspool"), "{said}");
+    let output = machine.run_ok("dpkg --purge hookspool");
+    assert!(output.contains("the spool stays in /var/lib/hookspool"), "{output}");
     assert_eq!(machine.waiting(), waiting);
-    assert!(!machine.runs("systemctl cat hookspool.service").0);
+    assert!(!machine.run("systemctl cat hookspool.service").0);
 }

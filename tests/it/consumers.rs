@@ -1,4 +1,4 @@
-//! The examples of docs/consumers.md, run as they stand there, two at a time.
+//! Runs the examples of docs/consumers.md unchanged, two processes at a time.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use crate::wire::Wire;
 use crate::world::World;
 
-/// The block of the documentation in this language.
+/// Returns the code block in this language from the documentation.
 fn example(language: &str) -> String {
     let text = include_str!("../../docs/consumers.md");
     let begin = format!("\n```{language}\n");
@@ -23,9 +23,9 @@ fn names(world: &World, folder: &str) -> Vec<String> {
     files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Delivers forty, two of each payload, and one that is not whole; has two consumers work on
-/// them at once; and looks at what became of all. `booked` counts what they booked.
-fn try_out(start: impl Fn(&World) -> Child, booked: impl Fn(&World) -> usize) {
+/// Delivers forty payloads, each twice, and adds one entry that is not intact. Two consumers process them concurrently.
+/// Then the queues are checked. `booked` counts what the consumers booked.
+fn check_example(start: impl Fn(&World) -> Child, booked: impl Fn(&World) -> usize) {
     let world = World::new();
     let daemon = world.start();
     let mut wire = Wire::connect(&world, &daemon, "client");
@@ -33,8 +33,8 @@ fn try_out(start: impl Fn(&World) -> Child, booked: impl Fn(&World) -> usize) {
         let payload = format!("{{\n  \"number\": {}\n}}", number / 2);
         assert_eq!(wire.post("/webhooks/pix", payload.as_bytes()).unwrap().status, 200);
     }
-    let whole: BTreeSet<_> = names(&world, "spool/pix/new").into_iter().collect();
-    let victim = world.path("spool/pix/new").join(whole.first().unwrap());
+    let intact: BTreeSet<_> = names(&world, "spool/pix/new").into_iter().collect();
+    let victim = world.path("spool/pix/new").join(intact.first().unwrap());
     let torn = "01890a5d-ac96-774b-bcce-b302099a8057.hook";
     let bytes = fs::read(&victim).unwrap();
     fs::write(world.path("spool/pix/new").join(torn), &bytes[..bytes.len() - 1]).unwrap();
@@ -47,7 +47,7 @@ fn try_out(start: impl Fn(&World) -> Child, booked: impl Fn(&World) -> usize) {
     for folder in ["spool/pix/new", "spool/pix/taken", "spool/pix/failed"] {
         assert!(names(&world, folder).is_empty(), "{folder}");
     }
-    assert_eq!(names(&world, "spool/pix/done").into_iter().collect::<BTreeSet<_>>(), whole);
+    assert_eq!(names(&world, "spool/pix/done").into_iter().collect::<BTreeSet<_>>(), intact);
     assert_eq!(names(&world, "spool/corrupt"), [torn]);
     assert_eq!(booked(&world), 20);
 }
@@ -61,14 +61,14 @@ fn consumer(world: &World, program: &str, file: &str, text: &str, args: [PathBuf
 }
 
 #[test]
-fn in_shell() {
+fn shell_example_processes_each_entry() {
     let start = |world: &World| {
         let book = world.path("book-the-payment");
         fs::write(&book, "#!/bin/sh\nsha256sum >>\"$(dirname \"$0\")/ledger\"\n").unwrap();
         fs::set_permissions(&book, fs::Permissions::from_mode(0o755)).unwrap();
         consumer(world, "sh", "work-off.sh", &example("sh"), [world.path("spool/pix"), book])
     };
-    try_out(start, |world| {
+    check_example(start, |world| {
         let ledger = fs::read_to_string(world.path("ledger")).unwrap();
         assert_eq!(ledger.lines().count(), 40);
         ledger.lines().collect::<BTreeSet<_>>().len()
@@ -76,12 +76,12 @@ fn in_shell() {
 }
 
 #[test]
-fn in_python() {
+fn python_example_processes_each_entry() {
     let start = |world: &World| {
         let args = [world.path("spool/pix"), world.path("ledger.db")];
         consumer(world, "python3", "work_off.py", &example("python"), args)
     };
-    try_out(start, |world| {
+    check_example(start, |world| {
         let count = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM booked').fetchone()[0])";
         let output =
             Command::new("python3").args(["-c", count]).arg(world.path("ledger.db")).output().unwrap();
@@ -90,10 +90,10 @@ fn in_python() {
 }
 
 #[test]
-fn in_node() {
+fn node_example_processes_each_entry() {
     let start = |world: &World| {
         let args = [world.path("spool/pix"), world.path("ledger")];
         consumer(world, "node", "work-off.js", &example("js"), args)
     };
-    try_out(start, |world| names(world, "ledger").len());
+    check_example(start, |world| names(world, "ledger").len());
 }

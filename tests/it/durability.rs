@@ -1,4 +1,4 @@
-//! What a 200 means, seen from the system calls, and what the spool looks like.
+//! The order of system calls before a 200, and the permissions of the spool.
 
 use hookspool::spool::FileSystem;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use crate::world::{World, eventually};
 
 const CALLS: &str = "trace=openat,pwritev,writev,fsync,fdatasync,renameat,linkat,write,sendto";
 
-/// The calls that come with one delivery, up to its answer.
+/// The system calls of one delivery, up to its answer.
 fn calls_of(payload: &[u8]) -> Vec<String> {
     let world = Journaled::world();
     let trace = world.path("trace/calls").display().to_string();
@@ -31,13 +31,13 @@ fn calls_of(payload: &[u8]) -> Vec<String> {
     })
 }
 
-/// A write to a socket, as far as strace knows its kind.
+/// Whether the call writes to a socket. strace may not know the protocol.
 fn is_answer(line: &str) -> bool {
     let writes = ["write(", "writev(", "sendto("].iter().any(|call| line.contains(call));
     writes && (line.contains("<TCP:[") || line.contains("<socket:["))
 }
 
-/// Each of `order` is among the calls, after the one before it. The last call is the answer.
+/// Checks that the calls in `order` occur in this order, before the last call, which is the answer.
 fn assert_order(lines: &[String], order: &[[&str; 2]]) {
     let mut from = 0;
     for parts in order {
@@ -48,7 +48,7 @@ fn assert_order(lines: &[String], order: &[[&str; 2]]) {
 }
 
 #[test]
-fn a_small_entry_is_in_the_synced_log_before_it_has_a_name_and_the_answer_comes_last() {
+fn small_entry_is_synced_in_the_log_before_it_is_linked_and_answered() {
     let calls = calls_of(b"{}");
     assert_order(
         &calls,
@@ -63,7 +63,7 @@ fn a_small_entry_is_in_the_synced_log_before_it_has_a_name_and_the_answer_comes_
 }
 
 #[test]
-fn a_large_entry_is_synced_before_its_name_and_the_directory_before_the_answer() {
+fn large_entry_and_its_directory_are_synced_before_the_answer() {
     let calls = calls_of(&[b' '; 70_000]);
     assert_order(
         &calls,
@@ -78,7 +78,7 @@ fn a_large_entry_is_synced_before_its_name_and_the_directory_before_the_answer()
 }
 
 #[test]
-fn what_a_crash_left_in_tmp_is_swept_and_what_is_in_new_stays() {
+fn start_empties_tmp_and_keeps_entries_in_new() {
     let world = World::new();
     fs::create_dir_all(world.path("spool/tmp")).unwrap();
     fs::create_dir_all(world.path("spool/pix/new")).unwrap();
@@ -90,7 +90,7 @@ fn what_a_crash_left_in_tmp_is_swept_and_what_is_in_new_stays() {
 }
 
 #[test]
-fn nobody_else_can_read_the_spool() {
+fn other_users_cannot_read_the_spool() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
@@ -98,9 +98,9 @@ fn nobody_else_can_read_the_spool() {
 }
 
 #[test]
-fn with_a_group_its_members_can_consume() {
+fn members_of_the_group_can_consume() {
     let world = World::new();
-    // `daemon` is a group of every Debian; only root can give files to a group it is not in.
+    // `daemon` is a group on every Debian system. Only root can give files to a group of which it is not a member.
     if rustix::process::geteuid().is_root() {
         world.configure_all("", "min_free = \"1 MiB\"\ngroup = \"daemon\"");
         let daemon = world.start();
@@ -113,11 +113,11 @@ fn with_a_group_its_members_can_consume() {
             assert_eq!(fs::metadata(&path).unwrap().gid(), 1, "{}", path.display());
         }
     } else {
-        eprintln!("not root: the group is not tried");
+        eprintln!("not root: the group is not tested");
     }
 }
 
-/// Directories that are the daemon's alone, those that consumers write to, and entries.
+/// Checks the modes of private directories, of directories that consumers write to, and of entries.
 fn assert_modes(world: &World, private: u32, shared: u32, entry: u32) {
     let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     for name in ["spool", "spool/tmp", "spool/pix"] {
@@ -136,7 +136,7 @@ fn assert_modes(world: &World, private: u32, shared: u32, entry: u32) {
 }
 
 #[test]
-fn a_spool_that_does_not_last_is_warned_of() {
+fn spool_on_a_volatile_file_system_is_reported() {
     const WARNING: &str = "the spool's file system can lose acknowledged entries";
     let world = World::new();
     let daemon = world.start();

@@ -1,4 +1,4 @@
-//! Every call of a delivery fails once, or is the last thing the process does.
+//! Each system call of a delivery fails once, or the process is killed in it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,22 +12,22 @@ use crate::power::disk::Journaled;
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually};
 
-/// Calls of the commit thread for [`deliver_some`], with how many there are of each: a delivery fails with each.
+/// The calls of the commit thread for [`deliver_some`], with their numbers. If one fails, a delivery fails.
 const COMMITTER: [(&str, usize); 5] =
     [("pwritev", 5), ("fdatasync", 3), ("renameat", 1), ("linkat", 2), ("fsync", 1)];
-/// Calls that it also makes once a second to check the spool, so that no delivery has to fail.
+/// Calls that the thread also makes once a second to check the spool, so that a failure need not affect a delivery.
 const CHECKS: [(&str, usize); 2] = [("openat", 9), ("statx", 4)];
-/// Calls that make the log's entries durable without it.
+/// The calls of a checkpoint.
 const CHECKPOINT: [(&str, usize); 3] = [("syncfs", 1), ("pwritev", 2), ("fdatasync", 1)];
 
-/// A thread one of whose calls strace meddles with.
-pub struct Meddled {
+/// An injection into a system call of one thread, with strace.
+pub struct Injection {
     strace: Child,
     done: Receiver<()>,
 }
 
-impl Meddled {
-    /// `how` is strace's `error=EIO` or `signal=KILL`.
+impl Injection {
+    /// `how` is an action of strace, such as `error=EIO` or `signal=KILL`.
     pub fn with(daemon: &Daemon, name: &str, call: &str, number: usize, how: &str) -> Self {
         let inject = format!("inject={call}:{how}:when={number}");
         let mut strace = Command::new("strace")
@@ -35,38 +35,38 @@ impl Meddled {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(strace.stderr.take().unwrap());
+        let mut stderr = BufReader::new(strace.stderr.take().unwrap());
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
+        stderr.read_line(&mut line).unwrap();
         assert!(line.contains("attached"), "{line}");
-        // Whoever does not read what strace says holds it up, and the thread with it.
-        let (tell, done) = channel();
+        // strace blocks, and with it the thread, unless its output is read.
+        let (injected_call, done) = channel();
         thread::spawn(move || {
-            let injected = said.lines().map_while(Result::ok).filter(|line| line.contains("(INJECTED)"));
+            let injected = stderr.lines().map_while(Result::ok).filter(|line| line.contains("(INJECTED)"));
             for _ in injected {
-                let _ = tell.send(());
+                let _ = injected_call.send(());
             }
         });
         Self { strace, done }
     }
 
-    /// Waits for the call.
+    /// Waits until the call is made.
     pub fn wait(&self, case: &str) {
         let made = self.done.recv_timeout(Duration::from_secs(30));
-        made.unwrap_or_else(|_| panic!("{case}: the call is not made"));
+        made.unwrap_or_else(|_| panic!("{case}: the call was not made"));
     }
 }
 
-impl Drop for Meddled {
+impl Drop for Injection {
     fn drop(&mut self) {
-        // Told to end, strace lets go of the thread first.
+        // On SIGTERM, strace detaches from the thread before it ends.
         let _ = Command::new("kill").arg(self.strace.id().to_string()).status();
         let _ = self.strace.wait();
     }
 }
 
 fn tid(daemon: &Daemon, name: &str) -> String {
-    // A thread gives itself its name, some time after it was started.
+    // A thread sets its own name, some time after it was started.
     let found = eventually(name, || {
         let mut tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
         tasks.find_map(|task| {
@@ -78,11 +78,11 @@ fn tid(daemon: &Daemon, name: &str) -> String {
     found.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// What was answered 200, by its id.
-type Promised = BTreeMap<String, Vec<u8>>;
+/// The payloads that were acknowledged, by ID.
+type Acknowledged = BTreeMap<String, Vec<u8>>;
 
-/// Two small entries and a large one between them; false when the connection broke.
-fn deliver_some(world: &World, daemon: &Daemon, promised: &mut Promised) -> bool {
+/// Delivers two small payloads and a large one between them; false if the connection broke.
+fn deliver_some(world: &World, daemon: &Daemon, acknowledged: &mut Acknowledged) -> bool {
     let mut wire = Wire::connect(world, daemon, "client");
     for length in [300, 70_000, 400] {
         let payload = vec![b'x'; length];
@@ -90,7 +90,7 @@ fn deliver_some(world: &World, daemon: &Daemon, promised: &mut Promised) -> bool
         match answer.status {
             200 => {
                 let id = answer.body.split('"').nth(3).unwrap().to_owned();
-                assert!(promised.insert(id, payload).is_none());
+                assert!(acknowledged.insert(id, payload).is_none());
             }
             503 => assert!(answer.head.contains("retry-after"), "{}", answer.head),
             other => panic!("{other}"),
@@ -99,17 +99,17 @@ fn deliver_some(world: &World, daemon: &Daemon, promised: &mut Promised) -> bool
     true
 }
 
-fn assert_kept(world: &World, promised: &Promised, case: &str) {
+fn assert_kept(world: &World, acknowledged: &Acknowledged, case: &str) {
     let entries = world.entries("pix");
-    for (id, payload) in promised {
+    for (id, payload) in acknowledged {
         let entry = entries.get(id).unwrap_or_else(|| panic!("{case}: {id} is lost"));
         assert_eq!(&entry.payload, payload, "{case}");
     }
-    assert!(fs::read_dir(world.path("spool/tmp")).unwrap().next().is_none(), "{case}: something is left");
+    assert!(fs::read_dir(world.path("spool/tmp")).unwrap().next().is_none(), "{case}: a file is left in tmp");
 }
 
-/// Whether a delivery fails where this call does.
-fn costs_a_delivery(call: &str, thread: &str) -> bool {
+/// Whether a failure of this call fails a delivery.
+fn fails_a_delivery(call: &str, thread: &str) -> bool {
     thread == "committer" && COMMITTER.iter().any(|(name, _)| *name == call)
 }
 
@@ -134,56 +134,56 @@ fn recovered(daemon: &Daemon) -> bool {
         && count("\"endpoint unavailable") == count("\"endpoint available again")
 }
 
-/// Each call of both threads fails with `error` once. One daemon sees it all through.
+/// Makes each call of both threads fail once with `error`, in one daemon.
 fn every_call_fails_with(error: &str) {
     let world = Journaled::world();
     let daemon = world.start();
-    let mut promised = Promised::new();
+    let mut acknowledged = Acknowledged::new();
     each_call(|thread, call, number| {
         let case = format!("{error} on {call} {number} of the {thread}");
         let (before, recoveries) = (world.entries("pix").len(), recoveries(&daemon));
         let failed = {
-            let meddled = Meddled::with(&daemon, thread, call, number, &format!("error={error}"));
-            let known = promised.len();
-            assert!(deliver_some(&world, &daemon, &mut promised), "{case}");
-            meddled.wait(&case);
-            3 - (promised.len() - known)
+            let injection = Injection::with(&daemon, thread, call, number, &format!("error={error}"));
+            let known = acknowledged.len();
+            assert!(deliver_some(&world, &daemon, &mut acknowledged), "{case}");
+            injection.wait(&case);
+            3 - (acknowledged.len() - known)
         };
         assert_eq!(world.entries("pix").len(), before + 3 - failed, "{case}");
-        assert!(!costs_a_delivery(call, thread) || failed > 0, "{case}: nothing failed");
-        // A failed check may concern an endpoint alone, or nothing.
+        assert!(!fails_a_delivery(call, thread) || failed > 0, "{case}: nothing failed");
+        // A failed check may affect only an endpoint, or nothing.
         let least = if CHECKS.iter().any(|(name, _)| *name == call) { recoveries } else { recoveries + 1 };
-        eventually(&format!("it serves again after {case}"), || {
+        eventually(&format!("the spool recovers after {case}"), || {
             let is_ready = daemon.admin("/readyz").0 == 200;
             (is_ready && self::recoveries(&daemon) >= least && recovered(&daemon)).then_some(())
         });
-        assert_kept(&world, &promised, &case);
+        assert_kept(&world, &acknowledged, &case);
     });
 }
 
 #[test]
-fn a_failing_disk_costs_503_and_no_entry() {
+fn io_error_of_any_call_gives_503_and_loses_no_acknowledged_entry() {
     every_call_fails_with("EIO");
 }
 
 #[test]
-fn a_full_disk_costs_503_and_no_entry() {
+fn full_disk_at_any_call_gives_503_and_loses_no_acknowledged_entry() {
     every_call_fails_with("ENOSPC");
 }
 
 #[test]
-fn a_process_that_dies_in_any_call_loses_nothing_it_promised() {
+fn process_killed_in_any_call_loses_no_acknowledged_entry() {
     let world = Journaled::world();
-    let mut promised = Promised::new();
+    let mut acknowledged = Acknowledged::new();
     each_call(|thread, call, number| {
         let case = format!("killed in {call} {number} of the {thread}");
         let mut daemon = world.start();
-        let _meddled = Meddled::with(&daemon, thread, call, number, "signal=KILL");
-        let survived = deliver_some(&world, &daemon, &mut promised);
-        assert!(!costs_a_delivery(call, thread) || !survived, "{case}: it lives");
+        let _injection = Injection::with(&daemon, thread, call, number, "signal=KILL");
+        let survived = deliver_some(&world, &daemon, &mut acknowledged);
+        assert!(!fails_a_delivery(call, thread) || !survived, "{case}: the process was not killed");
         daemon.wait();
         let again = world.start();
         again.logged("spool ready", |_| true);
-        assert_kept(&world, &promised, &case);
+        assert_kept(&world, &acknowledged, &case);
     });
 }

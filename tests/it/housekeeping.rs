@@ -1,4 +1,4 @@
-//! What the daemon does with the spool by itself.
+//! Background maintenance of the spool.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::wire::Wire;
 use crate::world::{World, eventually};
 
 #[test]
-fn what_is_not_whole_is_set_aside_and_what_was_kept_long_enough_goes() {
+fn damaged_entries_are_moved_to_corrupt_and_expired_ones_are_removed() {
     let world = World::new();
     world.configure_all("", "min_free = \"1 MiB\"\nkeep_done = \"1ms\"");
     let mut daemon = world.start();
@@ -27,6 +27,6 @@ fn what_is_not_whole_is_set_aside_and_what_was_kept_long_enough_goes() {
     let line = daemon.logged("entry not intact", |_| true);
     assert_eq!(line["fault"], "its payload has 3 bytes instead of the 4 in its envelope");
     assert!(world.path(&format!("spool/corrupt/{}", names[0])).exists());
-    eventually("what is done goes", || (!at("done", &names[1]).exists()).then_some(()));
+    eventually("the entry in `done` is removed", || (!at("done", &names[1]).exists()).then_some(()));
     assert!(at("failed", &names[2]).exists() && at("new", &names[3]).exists());
 }

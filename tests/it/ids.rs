@@ -1,4 +1,4 @@
-//! The IDs of entries are in order of arrival, also after a clock that was wrong.
+//! The IDs of entries are in order of arrival, also if the clock was wrong.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::world::{Daemon, World};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// An ID as it would have been made at this time.
+/// Returns an ID with this time.
 fn id_at(at: Timestamp) -> String {
     let milliseconds = format!("{:012x}", at.as_millisecond());
     format!("{}-{}-7abc-8def-0123456789ab", &milliseconds[..8], &milliseconds[8..])
@@ -21,7 +21,7 @@ fn new_queue(world: &World) -> PathBuf {
     world.path("spool/pix/new")
 }
 
-/// Delivers this payload, and returns the ID of its entry.
+/// Delivers this payload; returns the ID of its entry.
 fn deliver(world: &World, daemon: &Daemon, payload: &str) -> String {
     let answer = Wire::connect(world, daemon, "client").post("/webhooks/pix", payload.as_bytes()).unwrap();
     assert_eq!(answer.status, 200);
@@ -33,7 +33,7 @@ fn stop(mut daemon: Daemon) {
     assert_eq!(daemon.wait().code(), Some(0));
 }
 
-/// Gives an entry another ID, as if the clock had been wrong when it arrived.
+/// Changes the ID of an entry, as if the clock had been wrong when it arrived.
 fn rename(world: &World, from: &str, to: &str) {
     let (old, new) =
         (new_queue(world).join(format!("{from}.hook")), new_queue(world).join(format!("{to}.hook")));
@@ -56,7 +56,7 @@ fn taken(world: &World) -> String {
 }
 
 #[test]
-fn entries_are_taken_in_order_of_arrival_after_a_clock_that_was_200_days_ahead() {
+fn entries_are_taken_in_order_of_arrival_if_the_clock_was_200_days_ahead() {
     let world = World::new();
     let daemon = world.start();
     let first = deliver(&world, &daemon, "1");
@@ -72,7 +72,7 @@ fn entries_are_taken_in_order_of_arrival_after_a_clock_that_was_200_days_ahead()
     assert!(["in 199 days", "in 200 days"].contains(&line["ahead"].as_str().unwrap()), "{line}");
     let third = deliver(&world, &daemon, "3");
     stop(daemon);
-    // The second daemon's entries are in the future, too; the third one goes on from there.
+    // The entries of the second daemon are in the future too, and the third daemon continues after them.
     let daemon = world.start();
     let fourth = deliver(&world, &daemon, "4");
     assert!(first < ahead && ahead < third && third < fourth, "{first} {ahead} {third} {fourth}");
@@ -81,7 +81,7 @@ fn entries_are_taken_in_order_of_arrival_after_a_clock_that_was_200_days_ahead()
 }
 
 #[test]
-fn an_entry_that_is_being_processed_counts_and_one_that_is_done_does_not() {
+fn new_ids_continue_after_taken_entries_but_not_after_done_ones() {
     let world = World::new();
     let daemon = world.start();
     let [first, second] = ["1", "2"].map(|payload| deliver(&world, &daemon, payload));
@@ -99,15 +99,15 @@ fn an_entry_that_is_being_processed_counts_and_one_that_is_done_does_not() {
 }
 
 #[test]
-fn a_made_up_name_at_the_end_of_the_id_space_is_not_followed_and_stops_nobody() {
+fn forged_ids_far_in_the_future_are_ignored() {
     let world = World::new();
     let daemon = world.start();
     deliver(&world, &daemon, "1");
     stop(daemon);
     let last = "ffffffff-ffff-ffff-ffff-ffffffffffff";
-    fs::write(new_queue(&world).join(format!("{last}.hook")), "made up").unwrap();
+    fs::write(new_queue(&world).join(format!("{last}.hook")), "forged").unwrap();
     let beyond = id_at(Timestamp::now() + 500 * DAY);
-    fs::write(new_queue(&world).join(format!("{beyond}.hook")), "made up").unwrap();
+    fs::write(new_queue(&world).join(format!("{beyond}.hook")), "forged").unwrap();
 
     let daemon = world.start();
     let line = daemon.logged("entry ID too far in the future ignored", |_| true);
@@ -117,20 +117,20 @@ fn a_made_up_name_at_the_end_of_the_id_space_is_not_followed_and_stops_nobody() 
     for payload in ["3", "4"] {
         deliver(&world, &daemon, payload);
     }
-    // Found not to be intact, by the consumer or by the daemon, and moved to `corrupt`.
+    // The consumer or the daemon has found the forged files not to be intact, and moved them to `corrupt`.
     assert_eq!(taken(&world), "1234");
 }
 
-/// Run by hand: `HOOKSPOOL_TEST_NAMES=1000000 cargo test --test it -- --ignored --nocapture names_in_new`.
+/// Run manually: `HOOKSPOOL_TEST_NAMES=1000000 cargo test --test it -- --ignored --nocapture names_in_new`.
 #[test]
-#[ignore = "measures"]
+#[ignore = "a measurement"]
 fn names_in_new_delay_the_start_by_this_much() {
     let count: u64 = std::env::var("HOOKSPOOL_TEST_NAMES").unwrap().parse().unwrap();
     let world = World::new();
     let start = |what: &str| {
-        let begun = Instant::now();
+        let started = Instant::now();
         stop(world.start());
-        eprintln!("{what}: start and stop took {:?}", begun.elapsed());
+        eprintln!("{what}: start and stop took {:?}", started.elapsed());
     };
     start("empty");
     let now = Timestamp::now().as_millisecond();

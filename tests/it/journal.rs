@@ -1,4 +1,4 @@
-//! What stands in the journal. Something that is none listens in its place, in a mount namespace of its own.
+//! Entries of the journal, which is simulated with a socket in a separate mount namespace.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::wire::{Wire, client_config};
-use crate::world::{PATIENCE, World, eventually};
+use crate::world::{TIMEOUT, World, eventually};
 
-/// Puts the folder `$0` where the journal's is, and becomes the rest of the line.
-const IN_ITS_PLACE: &str = "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind \"$0\" /run/systemd/journal && exec \"$@\"";
+/// Mounts the directory `$0` at the journal's, and executes the remaining arguments.
+const MOUNT_AND_EXEC: &str = "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind \"$0\" /run/systemd/journal && exec \"$@\"";
 
 type Entry = BTreeMap<String, String>;
 
@@ -36,15 +36,15 @@ impl Logged {
         fs::write(world.path("webhooks.toml"), text.replace("format = \"json\"", format)).unwrap();
         fs::create_dir(world.path("journal")).unwrap();
         let journal = UnixDatagram::bind(world.path("journal").join(socket)).unwrap();
-        journal.set_read_timeout(Some(PATIENCE)).unwrap();
+        journal.set_read_timeout(Some(TIMEOUT)).unwrap();
         let stderr = File::create(world.path("stderr")).unwrap();
-        let facts = stderr.metadata().unwrap();
+        let metadata = stderr.metadata().unwrap();
         let daemon = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", IN_ITS_PLACE])
+            .args(["--mount", "--propagation", "private", "sh", "-c", MOUNT_AND_EXEC])
             .arg(world.path("journal"))
             .args([env!("CARGO_BIN_EXE_hookspool"), "run", "--config"])
             .arg(world.path("webhooks.toml"))
-            .env("JOURNAL_STREAM", format!("{}:{}", facts.dev(), facts.ino()))
+            .env("JOURNAL_STREAM", format!("{}:{}", metadata.dev(), metadata.ino()))
             .env_remove("RUST_LOG")
             .stderr(stderr)
             .stdin(Stdio::null())
@@ -80,7 +80,7 @@ impl Logged {
 }
 
 #[test]
-fn a_delivery_and_a_refusal_stand_in_the_journal_fact_by_fact() {
+fn deliveries_and_refusals_are_journal_entries_with_fields() {
     for format in ["format = \"journald\"", "format = \"auto\""] {
         let logged = Logged::start(format, "socket");
         let port = logged.port();
@@ -112,15 +112,18 @@ fn a_delivery_and_a_refusal_stand_in_the_journal_fact_by_fact() {
 }
 
 #[test]
-fn without_a_journal_the_log_goes_to_standard_error_and_says_so() {
+fn without_a_journal_the_log_goes_to_standard_error_with_a_warning() {
     for format in ["format = \"journald\"", "format = \"auto\""] {
         let logged = Logged::start(format, "another");
-        let said = eventually("serving", || {
+        let stderr_text = eventually("serving", || {
             let text = fs::read_to_string(logged.world.path("stderr")).unwrap();
             text.contains("\"listening\"").then_some(text)
         });
-        let first: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
-        assert_eq!(first["message"], "systemd journal unavailable; logging to standard error", "{said}");
+        let first: Value = serde_json::from_str(stderr_text.lines().next().unwrap()).unwrap();
+        assert_eq!(
+            first["message"], "systemd journal unavailable; logging to standard error",
+            "{stderr_text}"
+        );
         assert_eq!(first["level"], "WARN");
     }
 }

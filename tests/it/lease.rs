@@ -1,26 +1,26 @@
-//! The lease on a claimed entry: as long as its handler lives, whatever becomes of the others.
+//! The lease on a claimed entry lasts as long as its handler runs.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::faults::Meddled;
+use crate::faults::Injection;
 use crate::power::disk::Journaled;
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually, program};
 
-/// Tells where it is, and ends with the status that it finds in a file.
+/// Writes its process ID to a file, waits for the file `end`, and exits with the status in it.
 const HANDLER: &str =
     "echo $$ >\"started-$HOOKSPOOL_ID\"; until [ -s end ]; do sleep 0.05; done; exit $(cat end)";
 
 fn deliver(world: &World, daemon: &Daemon, count: usize) -> Vec<String> {
     let mut wire = Wire::connect(world, daemon, "client");
-    let one = |number| {
+    let deliver_one = |number| {
         let answer = wire.post("/webhooks/pix", format!("{{\"number\":{number}}}").as_bytes()).unwrap();
         assert_eq!(answer.status, 200);
         answer.body.split('"').nth(3).unwrap().to_owned()
     };
-    (0..count).map(one).collect()
+    (0..count).map(deliver_one).collect()
 }
 
 fn command(world: &World, args: &[&str]) -> Command {
@@ -42,9 +42,9 @@ fn is_in(world: &World, queue: &str, id: &str) -> bool {
     path(world, queue, id).exists()
 }
 
-/// A `take` whose handler runs, with the handler's process ID.
-fn taking(world: &World, id: &str, more: &[&str]) -> (Child, String) {
-    let args = [&["take", "--endpoint", "pix"][..], more, &["--exec", "sh", "-c", HANDLER]].concat();
+/// Starts a `take` and waits until its handler runs; returns the handler's process ID too.
+fn taking(world: &World, id: &str, options: &[&str]) -> (Child, String) {
+    let args = [&["take", "--endpoint", "pix"][..], options, &["--exec", "sh", "-c", HANDLER]].concat();
     let take = command(world, &args).spawn().unwrap();
     (take, started(world, id))
 }
@@ -65,8 +65,8 @@ fn is_refused(output: &Output) -> bool {
     output.status.code() == Some(1) && String::from_utf8_lossy(&output.stderr).contains("is being processed")
 }
 
-/// Nothing takes the entry from its handler.
-fn assert_held(world: &World, id: &str) {
+/// Checks that no command moves the entry while its handler runs.
+fn assert_leased(world: &World, id: &str) {
     for move_it in ["done", "fail", "requeue"] {
         let refused = spool(world, &[move_it, id]);
         assert!(is_refused(&refused), "{move_it}: {refused:?}");
@@ -81,15 +81,15 @@ fn kill(pid: &str, signal: &str) {
 }
 
 #[test]
-fn an_entry_that_is_processed_is_given_to_nobody_else() {
+fn entry_being_processed_is_not_given_to_another_consumer() {
     let world = World::new();
     let daemon = world.start();
     let ids = deliver(&world, &daemon, 3);
     let (take, _) = taking(&world, &ids[0], &[]);
-    assert_held(&world, &ids[0]);
+    assert_leased(&world, &ids[0]);
     let next = spool(&world, &["take", "--endpoint", "pix"]);
     assert!(String::from_utf8_lossy(&next.stdout).contains(&ids[1]), "{next:?}");
-    // One that is locked in `new` is passed over as well.
+    // An entry that is locked in `new` is skipped too.
     let locked = fs::File::open(path(&world, "new", &ids[2])).unwrap();
     locked.lock().unwrap();
     let none = spool(&world, &["take", "--endpoint", "pix"]);
@@ -105,14 +105,14 @@ fn an_entry_that_is_processed_is_given_to_nobody_else() {
 }
 
 #[test]
-fn the_lease_outlives_a_take_that_is_killed() {
+fn lease_outlives_a_killed_take() {
     let world = World::new();
     let daemon = world.start();
     let ids = deliver(&world, &daemon, 1);
     let (mut take, handler) = taking(&world, &ids[0], &[]);
     take.kill().unwrap();
     take.wait().unwrap();
-    assert_held(&world, &ids[0]);
+    assert_leased(&world, &ids[0]);
     kill(&handler, "-9");
     eventually("the entry is put back", || {
         let all = spool(&world, &["requeue", "--queue", "taken"]);
@@ -122,19 +122,19 @@ fn the_lease_outlives_a_take_that_is_killed() {
 }
 
 #[test]
-fn the_lease_outlives_the_daemon_and_a_repair() {
+fn lease_outlives_the_daemon_and_a_repair() {
     let world = Journaled::world();
     let mut daemon = world.start();
     let ids = {
-        // The log holds the entry: its checkpoint does not come before the daemon is killed.
-        let _slow = Meddled::with(&daemon, "checkpoint", "syncfs", 1, "delay_enter=60s");
+        // Delayed, so that the log still contains the entry when the daemon is killed.
+        let _slow = Injection::with(&daemon, "checkpoint", "syncfs", 1, "delay_enter=60s");
         let ids = deliver(&world, &daemon, 1);
         let (take, _) = taking(&world, &ids[0], &[]);
         daemon.signal("-KILL");
         daemon.wait();
         daemon = world.start();
         daemon.logged("spool ready", |line| line["restored"] == 1);
-        assert_held(&world, &ids[0]);
+        assert_leased(&world, &ids[0]);
         end(&world, "0");
         assert!(take.wait_with_output().unwrap().status.success());
         ids
@@ -143,12 +143,12 @@ fn the_lease_outlives_the_daemon_and_a_repair() {
 
     fs::remove_file(world.path("end")).unwrap();
     let ids = {
-        let failing = Meddled::with(&daemon, "checkpoint", "syncfs", 1, "error=EIO");
+        let failing = Injection::with(&daemon, "checkpoint", "syncfs", 1, "error=EIO");
         let ids = deliver(&world, &daemon, 1);
         let (take, _) = taking(&world, &ids[0], &[]);
-        failing.wait("a sync of everything that fails");
+        failing.wait("a failing syncfs");
         daemon.logged("spool recovered", |line| line["restored"].as_u64() > Some(0));
-        assert_held(&world, &ids[0]);
+        assert_leased(&world, &ids[0]);
         end(&world, "0");
         assert!(take.wait_with_output().unwrap().status.success());
         ids
@@ -157,14 +157,15 @@ fn the_lease_outlives_the_daemon_and_a_repair() {
 }
 
 #[test]
-fn signals_are_passed_on_and_take_waits_for_its_handler() {
+fn take_forwards_signals_and_waits_for_its_handler() {
     for signal in ["-TERM", "-INT", "-HUP", "-QUIT"] {
         let world = World::new();
         let daemon = world.start();
         let ids = deliver(&world, &daemon, 2);
         let name = signal.trim_start_matches('-');
-        let handler =
-            format!("trap 'echo heard >heard; exit 75' {name}; touch started; while :; do sleep 0.05; done");
+        let handler = format!(
+            "trap 'echo received >received; exit 75' {name}; touch started; while :; do sleep 0.05; done"
+        );
         let take = command(&world, &["take", "--endpoint", "pix", "--all", "--exec", "sh", "-c", &handler])
             .spawn()
             .unwrap();
@@ -172,14 +173,14 @@ fn signals_are_passed_on_and_take_waits_for_its_handler() {
         kill(&take.id().to_string(), signal);
         let output = take.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(75), "{signal}: {output:?}");
-        assert!(world.path("heard").exists(), "{signal}");
-        // It takes no other entry after that.
+        assert!(world.path("received").exists(), "{signal}");
+        // No other entry is taken after that.
         assert!(ids.iter().all(|id| is_in(&world, "new", id)), "{signal}");
     }
 }
 
 #[test]
-fn a_handler_that_is_killed_asks_for_another_try_and_the_third_time_for_none() {
+fn entry_of_a_killed_handler_is_retried_and_fails_after_three_attempts() {
     let world = World::new();
     let daemon = world.start();
     let ids = deliver(&world, &daemon, 2);
@@ -194,17 +195,17 @@ fn a_handler_that_is_killed_asks_for_another_try_and_the_third_time_for_none() {
 }
 
 #[test]
-fn a_run_over_many_reports_what_became_of_them() {
+fn exit_code_of_take_reports_retried_and_failed_entries() {
     let world = World::new();
     let daemon = world.start();
     let ids = deliver(&world, &daemon, 4);
-    let take = |more: &[&str], handler: &str| {
-        let args = [&["take", "--endpoint", "pix"][..], more, &["--exec", "sh", "-c", handler]].concat();
+    let take = |options: &[&str], handler: &str| {
+        let args = [&["take", "--endpoint", "pix"][..], options, &["--exec", "sh", "-c", handler]].concat();
         spool(&world, &args).status.code()
     };
-    // The first has to wait, and does not delay the others.
-    let first_waits = format!("echo $HOOKSPOOL_ID >>order; [ $HOOKSPOOL_ID != {} ] || exit 75", ids[0]);
-    assert_eq!(take(&["--batch", "2"], &first_waits), Some(75));
+    // The first entry must wait, and does not delay the others.
+    let defer_first = format!("echo $HOOKSPOOL_ID >>order; [ $HOOKSPOOL_ID != {} ] || exit 75", ids[0]);
+    assert_eq!(take(&["--batch", "2"], &defer_first), Some(75));
     assert!(is_in(&world, "new", &ids[0]) && is_in(&world, "done", &ids[1]));
     assert_eq!(take(&["--batch", "1"], "exit 3"), Some(1));
     assert!(is_in(&world, "failed", &ids[0]));
@@ -232,9 +233,9 @@ fn directories_are_synced_before_a_move_is_reported() {
             .unwrap();
         assert!(output.status.success(), "{output:?}");
         let calls = fs::read_to_string(world.path("trace/calls")).unwrap();
-        let is_told =
+        let is_relevant =
             |line: &&str| line.contains("renameat") || line.contains("fsync") || line.contains("write(1");
-        calls.lines().filter(is_told).map(str::to_owned).collect::<Vec<_>>()
+        calls.lines().filter(is_relevant).map(str::to_owned).collect::<Vec<_>>()
     };
     let order = |calls: &[String], expected: &[[&str; 2]]| {
         let found: Vec<_> = expected
@@ -261,7 +262,7 @@ fn directories_are_synced_before_a_move_is_reported() {
 }
 
 #[test]
-fn an_entry_in_the_queue_of_another_endpoint_is_a_defect() {
+fn entry_in_the_queue_of_another_endpoint_is_not_intact() {
     let world = World::new();
     let daemon = world.start();
     let ids = deliver(&world, &daemon, 1);
@@ -269,7 +270,7 @@ fn an_entry_in_the_queue_of_another_endpoint_is_a_defect() {
         .unwrap();
     let verified = spool(&world, &["verify", "--endpoint", "second"]);
     assert_eq!(verified.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&verified.stderr).into_owned();
-    assert!(told.contains("belongs to an entry of endpoint `pix`"), "{told}");
+    let message = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(message.contains("belongs to an entry of endpoint `pix`"), "{message}");
     assert!(world.path(&format!("spool/corrupt/{}.hook", ids[0])).exists());
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::wire::Wire;
-use crate::world::{PATIENCE, World, eventually};
+use crate::world::{TIMEOUT, World, eventually};
 
 /// Short limits, each far from the next.
 const SHORT: &str = "handshake_timeout = \"400ms\"\nheader_timeout = \"500ms\"\nbody_timeout = \"600ms\"\nidle_timeout = \"1500ms\"";
@@ -53,7 +53,7 @@ fn a_handshake_that_stalls_is_given_up() {
     world.configure(SHORT);
     let daemon = world.start();
     let mut silent = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
-    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    silent.set_read_timeout(Some(TIMEOUT)).unwrap();
     assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
     let timeouts = "hookspool_handshakes_total{outcome=\"timeout\"}";
     eventually("the timeout is counted", || (daemon.metric(timeouts) == 1.0).then_some(()));
@@ -64,7 +64,7 @@ fn who_does_not_speak_tls_is_counted_and_not_served() {
     let world = World::new();
     let daemon = world.start();
     let mut plain = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
-    plain.set_read_timeout(Some(PATIENCE)).unwrap();
+    plain.set_read_timeout(Some(TIMEOUT)).unwrap();
     std::io::Write::write_all(
         &mut plain,
         b"POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n",

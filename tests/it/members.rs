@@ -1,8 +1,8 @@
-//! Something else is put in the place of what the daemon owns in its spool. What it leads to stays as it
-//! is, and the daemon names what it found.
+//! Files and directories of the spool are replaced by other things. The daemon must not change what these lead to, and
+//! must report them.
 //!
-//! Members of the spool's group can write to the queues and to `corrupt/` alone, so most of this is
-//! done as root: to the daemon it looks the same as if they could.
+//! Members of the spool's group can write only to the queues and to `corrupt/`, so most replacements are made as root.
+//! The daemon cannot distinguish the two.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -15,55 +15,55 @@ use crate::power::disk::{Journaled, tool};
 use crate::wire::Wire;
 use crate::world::{Daemon, eventually, program};
 
-/// The spool's group: `daemon`, which every Debian has.
+/// The group of the spool: `daemon`, which exists on every Debian system.
 const GROUP: u32 = 1;
 /// An ordinary user, and the group of that user.
 const ORDINARY: u32 = 65_534;
 /// A user who is a member of the spool's group.
 const MEMBER: u32 = 2;
-/// A start that takes longer hangs.
-const STARTS_WITHIN: Duration = Duration::from_secs(10);
+/// A start that takes longer counts as hanging.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 const LANDLOCK: [bool; 2] = [true, false];
 
-/// Whom the daemon runs as.
+/// The user of the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Runs {
     AsRoot,
     AsOrdinaryUser,
 }
 
-/// What is put in the place of a file or directory.
+/// The replacement of a file or directory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Thing {
+enum Replacement {
     LinkToDirectory,
     LinkToFile,
     Fifo,
     /// A directory or file of the same kind that belongs to a member of the group.
-    Theirs,
+    OwnedByMember,
 }
 
-/// Every place that the daemon owns, and what is put there.
-const PLACES: [(&str, Thing); 20] = [
-    ("pix/new", Thing::LinkToDirectory),
-    ("pix/taken", Thing::LinkToDirectory),
-    ("pix/done", Thing::LinkToDirectory),
-    ("pix/failed", Thing::LinkToDirectory),
-    ("pix", Thing::LinkToDirectory),
-    ("tmp", Thing::LinkToDirectory),
-    ("corrupt", Thing::LinkToDirectory),
-    (".lock", Thing::LinkToFile),
-    (".journal-0", Thing::LinkToFile),
-    (".journal-1", Thing::LinkToFile),
-    ("pix/done", Thing::Fifo),
-    ("tmp", Thing::Fifo),
-    ("corrupt", Thing::Fifo),
-    (".lock", Thing::Fifo),
-    (".journal-0", Thing::Fifo),
-    (".journal-1", Thing::Fifo),
-    ("pix/done", Thing::Theirs),
-    ("pix", Thing::Theirs),
-    ("tmp", Thing::Theirs),
-    (".lock", Thing::Theirs),
+/// The paths of the daemon, with their replacements.
+const PLACES: [(&str, Replacement); 20] = [
+    ("pix/new", Replacement::LinkToDirectory),
+    ("pix/taken", Replacement::LinkToDirectory),
+    ("pix/done", Replacement::LinkToDirectory),
+    ("pix/failed", Replacement::LinkToDirectory),
+    ("pix", Replacement::LinkToDirectory),
+    ("tmp", Replacement::LinkToDirectory),
+    ("corrupt", Replacement::LinkToDirectory),
+    (".lock", Replacement::LinkToFile),
+    (".journal-0", Replacement::LinkToFile),
+    (".journal-1", Replacement::LinkToFile),
+    ("pix/done", Replacement::Fifo),
+    ("tmp", Replacement::Fifo),
+    ("corrupt", Replacement::Fifo),
+    (".lock", Replacement::Fifo),
+    (".journal-0", Replacement::Fifo),
+    (".journal-1", Replacement::Fifo),
+    ("pix/done", Replacement::OwnedByMember),
+    ("pix", Replacement::OwnedByMember),
+    ("tmp", Replacement::OwnedByMember),
+    (".lock", Replacement::OwnedByMember),
 ];
 
 /// A spool with a group, whose daemon has run once, and a directory that is not part of it.
@@ -74,8 +74,8 @@ struct Target {
     runs: Runs,
 }
 
-/// Mode, owner, group, and content.
-type Facts = Vec<(PathBuf, u32, u32, u32, Vec<u8>)>;
+/// The path, mode, owner, group and content of each file.
+type Metadata = Vec<(PathBuf, u32, u32, u32, Vec<u8>)>;
 
 impl Target {
     fn new(runs: Runs, landlock: bool) -> Self {
@@ -99,7 +99,7 @@ impl Target {
             fs::set_permissions(world.path(path), fs::Permissions::from_mode(mode)).unwrap();
         }
         if runs == Runs::AsOrdinaryUser {
-            // The victim, too: otherwise there is nothing that the daemon could do to it.
+            // The victim too: otherwise the daemon could not change it anyway.
             let owner = format!("{ORDINARY}:{ORDINARY}");
             let paths = ["certs", "run", "spool", "victim"].map(|path| world.path(path));
             let [certs, run, spool, victim] = paths.each_ref().map(|path| path.as_os_str());
@@ -123,7 +123,8 @@ impl Target {
         self.world.start_by(self.command())
     }
 
-    /// Starts it until it ends or serves. Returns its exit code, if it ended by itself, and its log.
+    /// Starts the daemon and waits until it ends or accepts deliveries. Returns its exit code, if it ended, and its
+    /// log.
     fn attempt(&self) -> (Option<i32>, String) {
         let log = self.world.path("attempt");
         let mut child = self
@@ -137,11 +138,11 @@ impl Target {
             .spawn()
             .unwrap();
         let read = || fs::read_to_string(&log).unwrap();
-        let deadline = Instant::now() + STARTS_WITHIN;
+        let deadline = Instant::now() + START_TIMEOUT;
         let code = loop {
             match child.try_wait().unwrap() {
                 Some(status) => break status.code(),
-                // It may hang, for example where it opens a FIFO.
+                // It may hang, for example if it opens a FIFO.
                 None if read().contains("\"serving\"") || Instant::now() > deadline => break None,
                 None => thread::sleep(Duration::from_millis(5)),
             }
@@ -151,16 +152,16 @@ impl Target {
         (code, read())
     }
 
-    /// Puts something in a place, and returns it to what it was after `meanwhile`.
-    fn with<T>(&self, place: &str, thing: Thing, meanwhile: impl FnOnce(&Path) -> T) -> T {
+    /// Replaces a path, calls `meanwhile`, and restores the original.
+    fn with<T>(&self, place: &str, replacement: Replacement, meanwhile: impl FnOnce(&Path) -> T) -> T {
         let (at, aside) = (self.spool.join(place), self.world.path("spool/aside"));
         let was_directory = at.is_dir();
         fs::rename(&at, &aside).unwrap();
-        match thing {
-            Thing::LinkToDirectory => symlink(&self.victim, &at).unwrap(),
-            Thing::LinkToFile => symlink(self.victim.join("file"), &at).unwrap(),
-            Thing::Fifo => tool("mkfifo", &[&at]),
-            Thing::Theirs => {
+        match replacement {
+            Replacement::LinkToDirectory => symlink(&self.victim, &at).unwrap(),
+            Replacement::LinkToFile => symlink(self.victim.join("file"), &at).unwrap(),
+            Replacement::Fifo => tool("mkfifo", &[&at]),
+            Replacement::OwnedByMember => {
                 if was_directory {
                     fs::create_dir(&at).unwrap();
                 } else {
@@ -173,24 +174,24 @@ impl Target {
         if at.is_dir() && !at.is_symlink() {
             fs::remove_dir_all(&at).unwrap();
         } else {
-            // A daemon that is not safe may have replaced or removed it.
+            // A faulty daemon may have replaced or removed it.
             let _ = fs::remove_file(&at);
         }
         fs::rename(&aside, &at).unwrap_or_else(|error| panic!("{}: {error}", at.display()));
         outcome
     }
 
-    fn facts(&self) -> Facts {
+    fn metadata(&self) -> Metadata {
         let mut paths: Vec<_> =
             fs::read_dir(&self.victim).unwrap().map(|file| file.unwrap().path()).collect();
         paths.push(self.victim.clone());
         paths.sort();
-        let facts = |path: PathBuf| {
+        let metadata = |path: PathBuf| {
             let found = fs::symlink_metadata(&path).unwrap();
             let content = if found.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
             (path, found.mode() & 0o7777, found.uid(), found.gid(), content)
         };
-        paths.into_iter().map(facts).collect()
+        paths.into_iter().map(metadata).collect()
     }
 
     fn member(&self, script: &str) -> Output {
@@ -216,7 +217,7 @@ fn errors(daemon: &Daemon) -> String {
     log.lines().filter(|line| line.contains("\"ERROR\"")).collect()
 }
 
-/// A program, run as this user, who is a member of the spool's group.
+/// Runs a program as a user, with the group of the spool.
 fn as_user(user: u32, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     let [user, group] = [user.to_string(), GROUP.to_string()];
@@ -224,8 +225,8 @@ fn as_user(user: u32, program: &Path) -> Command {
     command
 }
 
-/// What each way to run the daemon found, so that one failure does not hide another.
-fn each_way(mut try_it: impl FnMut(&Target, &str, &mut Vec<String>)) {
+/// Runs a test with each setup, and collects the faults, so that one failure does not hide another.
+fn for_each_setup(mut try_it: impl FnMut(&Target, &str, &mut Vec<String>)) {
     let mut faults = Vec::new();
     for runs in [Runs::AsRoot, Runs::AsOrdinaryUser] {
         for landlock in LANDLOCK {
@@ -237,14 +238,14 @@ fn each_way(mut try_it: impl FnMut(&Target, &str, &mut Vec<String>)) {
 }
 
 #[test]
-fn what_is_not_the_daemons_stops_the_start_and_is_left_as_it_is() {
-    each_way(|target, way, faults| {
-        let before = target.facts();
-        for (place, thing) in PLACES {
-            let case = format!("{way}, {thing:?} for {place}");
-            let (code, log) = target.with(place, thing, |_| target.attempt());
-            if target.facts() != before {
-                faults.push(format!("{case}: the victim is now {:?}", target.facts()));
+fn unexpected_files_prevent_the_start_and_are_left_unchanged() {
+    for_each_setup(|target, setup, faults| {
+        let before = target.metadata();
+        for (place, replacement) in PLACES {
+            let case = format!("{setup}, {replacement:?} for {place}");
+            let (code, log) = target.with(place, replacement, |_| target.attempt());
+            if target.metadata() != before {
+                faults.push(format!("{case}: the victim is now {:?}", target.metadata()));
                 restore(target);
             }
             let path = target.spool.join(place).display().to_string();
@@ -256,11 +257,11 @@ fn what_is_not_the_daemons_stops_the_start_and_is_left_as_it_is() {
             }
         }
         let (code, log) = target.attempt();
-        assert_eq!(code, None, "{way}, with everything back in its place: {log}");
+        assert_eq!(code, None, "{setup}, with all originals restored: {log}");
     });
 }
 
-/// Gives the victim back to its owner, for the next case.
+/// Restores the victim for the next case.
 fn restore(target: &Target) {
     let _ = fs::remove_dir_all(&target.victim);
     fs::create_dir(&target.victim).unwrap();
@@ -273,52 +274,59 @@ fn restore(target: &Target) {
 }
 
 #[test]
-fn a_reload_leaves_what_is_not_the_daemons_as_it_is() {
-    each_way(|target, way, faults| {
+fn reload_leaves_unexpected_files_unchanged() {
+    for_each_setup(|target, setup, faults| {
         let daemon = target.start();
-        let before = target.facts();
+        let before = target.metadata();
         let config = target.world.path("webhooks.toml");
         let text = fs::read_to_string(&config).unwrap();
-        for (number, (place, thing)) in PLACES.into_iter().enumerate() {
-            let case = format!("{way}, {thing:?} for {place}, reload");
+        for (number, (place, replacement)) in PLACES.into_iter().enumerate() {
+            let case = format!("{setup}, {replacement:?} for {place}, reload");
             let path = target.spool.join(place).display().to_string();
-            let (code, told) = target.with(place, thing, |_| {
-                // Otherwise there is nothing to load.
-                let age = format!("idle_timeout = \"{}s\"\n\n[tls]", 60 + number);
-                fs::write(&config, text.replace("\n[tls]", &age)).unwrap();
+            let (code, output_text) = target.with(place, replacement, |_| {
+                // Changes the configuration, because otherwise the reload does nothing.
+                let timeout = format!("idle_timeout = \"{}s\"\n\n[tls]", 60 + number);
+                fs::write(&config, text.replace("\n[tls]", &timeout)).unwrap();
                 let output = target.world.run(&["reload"]);
-                let told = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
-                (output.status.code(), told.concat())
+                let output_text =
+                    [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+                (output.status.code(), output_text.concat())
             });
-            if target.facts() != before {
-                faults.push(format!("{case}: the victim is now {:?}", target.facts()));
+            if target.metadata() != before {
+                faults.push(format!("{case}: the victim is now {:?}", target.metadata()));
                 restore(target);
             }
-            // A reload looks at the endpoints and their queues alone.
-            if place.starts_with("pix") && (code != Some(78) || !told.contains(&path)) {
-                faults.push(format!("{case}: exit code {code:?}, {told}"));
+            // A reload checks only the endpoints and their queues.
+            if place.starts_with("pix") && (code != Some(78) || !output_text.contains(&path)) {
+                faults.push(format!("{case}: exit code {code:?}, {output_text}"));
             }
         }
         fs::write(&config, &text).unwrap();
-        eventually(way, || target.world.run(&["reload"]).status.success().then_some(()));
-        eventually(way, || (!daemon.admin("/status").1.contains("endpoint `pix`")).then_some(()));
+        eventually(setup, || target.world.run(&["reload"]).status.success().then_some(()));
+        eventually(setup, || (!daemon.admin("/status").1.contains("endpoint `pix`")).then_some(()));
         target.deliver(&daemon, b"{}");
     });
 }
 
-/// A member can replace an entry, and then the power fails: its name leads elsewhere when the log is restored.
+/// A member replaces an entry, and then the power fails: the name no longer leads to the entry when the log is
+/// restored.
 #[test]
-fn a_replaced_entry_neither_leads_elsewhere_nor_keeps_the_spool_from_serving() {
-    each_way(|target, way, faults| {
-        for thing in [Thing::LinkToFile, Thing::LinkToDirectory, Thing::Fifo, Thing::Theirs] {
-            let case = format!("{way}, {thing:?} for an entry");
+fn replaced_entry_is_restored_without_following_the_replacement() {
+    for_each_setup(|target, setup, faults| {
+        for replacement in [
+            Replacement::LinkToFile,
+            Replacement::LinkToDirectory,
+            Replacement::Fifo,
+            Replacement::OwnedByMember,
+        ] {
+            let case = format!("{setup}, {replacement:?} for an entry");
             let mut daemon = target.start();
             let id = target.deliver(&daemon, b"{\"pix\":[]}");
             daemon.signal("-KILL");
             daemon.wait();
-            let before = target.facts();
+            let before = target.metadata();
             let place = format!("pix/new/{id}.hook");
-            let serves = target.with(&place, thing, |at| {
+            let is_ready = target.with(&place, replacement, |at| {
                 let again = target.start();
                 let (status, reasons) = again.admin("/readyz");
                 if status != 200 {
@@ -337,12 +345,12 @@ fn a_replaced_entry_neither_leads_elsewhere_nor_keeps_the_spool_from_serving() {
                 }
                 true
             });
-            if target.facts() != before {
-                faults.push(format!("{case}: the victim is now {:?}", target.facts()));
+            if target.metadata() != before {
+                faults.push(format!("{case}: the victim is now {:?}", target.metadata()));
                 restore(target);
             }
-            if !serves {
-                // Its logs are still needed: the original is back, and goes on from there.
+            if !is_ready {
+                // Its logs are still needed. The original is restored now, so a start can empty them.
                 let mut daemon = target.start();
                 daemon.signal("-TERM");
                 daemon.wait();
@@ -352,8 +360,8 @@ fn a_replaced_entry_neither_leads_elsewhere_nor_keeps_the_spool_from_serving() {
 }
 
 #[test]
-fn members_can_consume_and_nothing_else() {
-    each_way(|target, way, faults| {
+fn members_can_consume_but_not_change_the_spool() {
+    for_each_setup(|target, setup, faults| {
         let daemon = target.start();
         let id = target.deliver(&daemon, b"{}");
         let allowed = [
@@ -367,7 +375,7 @@ fn members_can_consume_and_nothing_else() {
         for script in allowed {
             let output = target.member(&script);
             if !output.status.success() {
-                faults.push(format!("{way}: `{script}` is not possible: {output:?}"));
+                faults.push(format!("{setup}: `{script}` is not possible: {output:?}"));
             }
         }
         let victim = target.victim.display();
@@ -390,8 +398,8 @@ fn members_can_consume_and_nothing_else() {
         ];
         for script in forbidden {
             if target.member(&script).status.success() {
-                faults.push(format!("{way}: a member can `{script}`"));
-                // The rest is tried on what is left.
+                faults.push(format!("{setup}: a member can `{script}`"));
+                // Undo it for the remaining scripts.
                 let _ = fs::rename(target.spool.join("pix/was"), target.spool.join("pix/done"));
                 let _ = fs::rename(target.spool.join("boleto"), target.spool.join("pix"));
                 let _ = fs::rename(target.spool.join("was"), target.spool.join("tmp"));
@@ -400,7 +408,7 @@ fn members_can_consume_and_nothing_else() {
     });
 }
 
-/// What each part of a spool with a group has.
+/// The modes of a spool with a group.
 const MODES: [(&str, u32); 13] = [
     ("", 0o2750),
     ("tmp", 0o2750),
@@ -419,7 +427,7 @@ const MODES: [(&str, u32); 13] = [
 
 #[test]
 fn wrong_modes_are_corrected_with_a_warning() {
-    /// Of the previous release, and as Kubernetes' `fsGroup` sets them at each start.
+    /// The modes of the previous release, and those that `fsGroup` of Kubernetes sets at each start.
     const WRONG: [&[(&str, u32)]; 2] = [
         &[("", 0o2770), ("tmp", 0o2770), ("pix", 0o2770), ("second", 0o2770)],
         &[
@@ -433,14 +441,14 @@ fn wrong_modes_are_corrected_with_a_warning() {
             (".journal-1", 0o666),
         ],
     ];
-    each_way(|target, way, faults| {
-        let mut wrong_now = |when: &str| {
+    for_each_setup(|target, setup, faults| {
+        let mut check_modes = |when: &str| {
             let found = MODES.map(|(place, mode)| (place, mode, target.mode(place)));
             for (place, mode, found) in found.into_iter().filter(|(_, mode, found)| mode != found) {
-                faults.push(format!("{way}, {when}: `{place}` is {found:04o} and not {mode:04o}"));
+                faults.push(format!("{setup}, {when}: `{place}` is {found:04o} and not {mode:04o}"));
             }
         };
-        wrong_now("new");
+        check_modes("new");
         let mut warnings = Vec::new();
         for wrong in WRONG {
             for (place, mode) in wrong {
@@ -449,7 +457,7 @@ fn wrong_modes_are_corrected_with_a_warning() {
             }
             let mut daemon = target.start();
             let log = daemon.log_text();
-            wrong_now(&format!("after {wrong:?}"));
+            check_modes(&format!("after {wrong:?}"));
             daemon.signal("-TERM");
             daemon.wait();
             for (place, _) in wrong {
@@ -457,7 +465,7 @@ fn wrong_modes_are_corrected_with_a_warning() {
                 let named = format!("\"{}\"", path.trim_end_matches('/'));
                 let warned = |line: &str| line.contains("\"WARN\"") && line.contains(&named);
                 if !log.lines().any(warned) {
-                    warnings.push(format!("{way}: no warning names `{path}`"));
+                    warnings.push(format!("{setup}: no warning names `{path}`"));
                 }
             }
         }
@@ -466,12 +474,12 @@ fn wrong_modes_are_corrected_with_a_warning() {
 }
 
 #[test]
-fn a_lock_file_that_was_removed_or_replaced_lets_no_second_daemon_in() {
-    each_way(|target, way, faults| {
+fn second_daemon_is_refused_if_the_lock_file_was_removed_or_replaced() {
+    for_each_setup(|target, setup, faults| {
         let daemon = target.start();
         for replaced in [false, true] {
             let lock = target.spool.join(".lock");
-            // The daemon that is refused does not create it again.
+            // The refused daemon does not create it, so it may not exist.
             let _ = fs::remove_file(&lock);
             if replaced {
                 fs::write(&lock, "").unwrap();
@@ -481,7 +489,7 @@ fn a_lock_file_that_was_removed_or_replaced_lets_no_second_daemon_in() {
             let (code, log) = target.attempt();
             if code != Some(73) || !log.contains("in use by another hookspool") {
                 let last = log.lines().last().unwrap_or_default();
-                faults.push(format!("{way}, replaced = {replaced}: exit code {code:?}, {last}"));
+                faults.push(format!("{setup}, replaced = {replaced}: exit code {code:?}, {last}"));
             }
         }
         target.deliver(&daemon, b"{}");

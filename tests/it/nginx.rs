@@ -1,4 +1,4 @@
-//! Debian's nginx, in a folder of its own, on ports of its own.
+//! Runs nginx with a separate directory and free ports.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::world::eventually;
 
-/// Another program may take a port between its choice and its use.
-const TRIES: usize = 5;
+/// The number of attempts, because another program may use a port between its selection and the start.
+const ATTEMPTS_MAX: usize = 5;
 
 pub struct Nginx {
     child: Child,
@@ -18,11 +18,11 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it with as many ports as are asked for; `http` writes what stands in the `http` block.
+    /// Starts nginx with this number of ports. `http` returns the content of the `http` block.
     pub fn start(folder: &Path, ports: usize, http: impl Fn(&[u16]) -> String) -> Self {
         let home = folder.join("nginx");
         fs::create_dir_all(&home).unwrap();
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS_MAX {
             let ports = free_ports(ports);
             fs::write(home.join("nginx.conf"), configuration(&home, &http(&ports))).unwrap();
             let mut child = Command::new("nginx")
@@ -36,7 +36,7 @@ impl Nginx {
                 .stderr(fs::File::create(home.join("log")).unwrap())
                 .spawn()
                 .unwrap();
-            let serves = eventually("nginx serves or has ended", || {
+            let serves = eventually("nginx accepts connections or has ended", || {
                 let all = || ports.iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok());
                 match child.try_wait().unwrap() {
                     Some(_) => Some(false),

@@ -1,4 +1,4 @@
-//! What a daemon cannot do any more, tried from inside, and what it still has to be able to do.
+//! The restrictions of the sandbox, tested from inside the process, and the functions that must still work.
 
 use std::fs;
 use std::io;
@@ -17,27 +17,27 @@ use serde_json::Value;
 use crate::wire::Wire;
 use crate::world::{Daemon, World};
 
-/// Names the folder in which a copy of this very program tries things.
+/// Set to the directory of the world in the child process that runs [`inside`].
 const INSIDE: &str = "HOOKSPOOL_TEST_INSIDE";
 
-/// The world of a configuration whose certificates lie elsewhere.
-struct Apart {
+/// A world whose certificates are in another directory.
+struct Fixture {
     world: World,
-    /// Where they are.
+    /// The directory of the certificates.
     home: tempfile::TempDir,
-    /// A folder that nothing names.
+    /// A directory that the configuration does not contain.
     elsewhere: tempfile::TempDir,
 }
 
-impl Apart {
+impl Fixture {
     fn new() -> Self {
         let world = World::new();
         let [home, elsewhere] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let apart = Self { world, home, elsewhere };
-        apart.copy_pair(apart.home.path());
-        apart.edit("certs/server", &apart.home.path().join("server").display().to_string());
-        fs::write(apart.elsewhere.path().join("file"), "x").unwrap();
-        apart
+        let fixture = Self { world, home, elsewhere };
+        fixture.copy_pair(fixture.home.path());
+        fixture.edit("certs/server", &fixture.home.path().join("server").display().to_string());
+        fs::write(fixture.elsewhere.path().join("file"), "x").unwrap();
+        fixture
     }
 
     fn edit(&self, old: &str, new: &str) {
@@ -47,7 +47,7 @@ impl Apart {
         fs::write(path, text.replace(old, new)).unwrap();
     }
 
-    /// The server's certificate and key, and the CA.
+    /// Copies the certificate and key of the server.
     fn copy_pair(&self, folder: &Path) {
         fs::create_dir_all(folder).unwrap();
         for file in [self.world.cert("server"), self.world.key("server")] {
@@ -56,28 +56,28 @@ impl Apart {
     }
 }
 
-/// Whether this kernel enforces anything; if not, it is said, and what does not depend on it is held.
+/// Whether this kernel enforces Landlock. If not, checks for the warning and prints a message.
 fn enforced(daemon: &Daemon) -> bool {
-    let said = daemon.log_text();
-    let enforced = said.contains(r#""landlock":"full""#) || said.contains(r#""landlock":"partial""#);
+    let logged = daemon.log_text();
+    let enforced = logged.contains(r#""landlock":"full""#) || logged.contains(r#""landlock":"partial""#);
     if !enforced {
-        assert!(said.contains("not sandboxed: this kernel has no Landlock"), "{said}");
-        eprintln!("THIS KERNEL HAS NO LANDLOCK: that it holds is not shown here");
+        assert!(logged.contains("not sandboxed: this kernel has no Landlock"), "{logged}");
+        eprintln!("THIS KERNEL HAS NO LANDLOCK: the restrictions are not tested");
     }
     enforced
 }
 
 #[test]
-fn what_lies_beyond_is_refused_from_inside() {
-    let apart = Apart::new();
+fn sandbox_denies_access_outside_the_permitted_paths() {
+    let fixture = Fixture::new();
     let tried = |landlock: &str| {
-        apart.world.configure("");
-        apart.edit("certs/server", &apart.home.path().join("server").display().to_string());
-        apart.edit("[log]", &format!("[sandbox]\nlandlock = {landlock}\n\n[log]"));
+        fixture.world.configure("");
+        fixture.edit("certs/server", &fixture.home.path().join("server").display().to_string());
+        fixture.edit("[log]", &format!("[sandbox]\nlandlock = {landlock}\n\n[log]"));
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "sandbox::inside", "--nocapture"])
-            .env(INSIDE, apart.world.path(""))
-            .env("HOOKSPOOL_TEST_ELSEWHERE", apart.elsewhere.path())
+            .env(INSIDE, fixture.world.path(""))
+            .env("HOOKSPOOL_TEST_ELSEWHERE", fixture.elsewhere.path())
             .output()
             .unwrap();
         assert!(child.status.success(), "{child:?}");
@@ -86,25 +86,26 @@ fn what_lies_beyond_is_refused_from_inside() {
             text.lines().filter_map(|line| line.split_once("TRIED ").map(|(_, line)| line.to_owned()));
         lines.collect::<Vec<_>>()
     };
-    let with = tried("true");
-    if with.contains(&"force None".to_owned()) {
-        eprintln!("THIS KERNEL HAS NO LANDLOCK: that it holds is not shown here");
+    let sandboxed = tried("true");
+    if sandboxed.contains(&"force None".to_owned()) {
+        eprintln!("THIS KERNEL HAS NO LANDLOCK: the restrictions are not tested");
         return;
     }
-    let refused: Vec<_> = with.iter().filter(|line| line.contains("refused")).collect();
-    let beyond: Vec<_> = with.iter().filter(|line| line.starts_with("beyond")).collect();
-    assert_eq!(refused, beyond, "{with:#?}");
-    assert_eq!(with.len(), 1 + 2 * INWARD.len() + 2 * BEYOND.len(), "{with:#?}");
-    // The same without it: every refusal was Landlock's.
-    let without = tried("false");
-    assert_eq!(without.len(), with.len());
-    assert!(!without.iter().any(|line| line.contains("refused")), "{without:#?}");
+    let refused: Vec<_> = sandboxed.iter().filter(|line| line.contains("refused")).collect();
+    let forbidden: Vec<_> = sandboxed.iter().filter(|line| line.starts_with("forbidden")).collect();
+    assert_eq!(refused, forbidden, "{sandboxed:#?}");
+    assert_eq!(sandboxed.len(), 1 + 2 * PERMITTED.len() + 2 * FORBIDDEN.len(), "{sandboxed:#?}");
+    // Without Landlock everything succeeds, so every refusal above came from Landlock.
+    let unrestricted = tried("false");
+    assert_eq!(unrestricted.len(), sandboxed.len());
+    assert!(!unrestricted.iter().any(|line| line.contains("refused")), "{unrestricted:#?}");
 }
 
-/// Something that is tried: in the folder of the world, and beside one that nothing names.
-type Trial = (&'static str, fn(&Path, &Path) -> io::Result<()>);
+/// A description and an operation, which receives the directory of the world and one that the configuration does not
+/// contain.
+type Attempt = (&'static str, fn(&Path, &Path) -> io::Result<()>);
 
-const INWARD: &[Trial] = &[
+const PERMITTED: &[Attempt] = &[
     ("read webhooks.toml", |world, _| fs::read(world.join("webhooks.toml")).map(drop)),
     ("read a CA", |world, _| fs::read(world.join("certs/root-ca.pem")).map(drop)),
     ("write an entry", |world, _| fs::write(world.join("spool/entry"), "x")),
@@ -113,19 +114,19 @@ const INWARD: &[Trial] = &[
         fs::write(world.join("spool/moving"), "x")?;
         fs::rename(world.join("spool/moving"), world.join("spool/one/moved"))
     }),
-    ("cut it off", |world, _| fs::File::options().write(true).open(world.join("spool/entry"))?.set_len(0)),
+    ("truncate it", |world, _| fs::File::options().write(true).open(world.join("spool/entry"))?.set_len(0)),
     ("make a socket and remove it", |world, _| {
         drop(UnixListener::bind(world.join("run/a.sock"))?);
         fs::remove_file(world.join("run/a.sock"))
     }),
-    ("read its own facts", |_, _| fs::read("/proc/self/stat").map(drop)),
+    ("read /proc/self", |_, _| fs::read("/proc/self/stat").map(drop)),
 ];
 
-const BEYOND: &[Trial] = &[
-    ("read a file that nothing names", |_, elsewhere| fs::read(elsewhere.join("file")).map(drop)),
+const FORBIDDEN: &[Attempt] = &[
+    ("read a file that is not configured", |_, elsewhere| fs::read(elsewhere.join("file")).map(drop)),
     ("read the password file", |_, _| fs::read("/etc/passwd").map(drop)),
     ("list the root", |_, _| fs::read_dir("/").map(drop)),
-    ("write beside the spool", |world, _| fs::write(world.join("file"), "x")),
+    ("write next to the spool", |world, _| fs::write(world.join("file"), "x")),
     ("write over webhooks.toml", |world, _| {
         fs::File::options().append(true).open(world.join("webhooks.toml")).map(drop)
     }),
@@ -148,8 +149,8 @@ const BEYOND: &[Trial] = &[
     }),
 ];
 
-/// Not a test of its own: what [`what_lies_beyond_is_refused_from_inside`] runs in another process,
-/// since nothing that is given up here comes back.
+/// Not an independent test: [`sandbox_denies_access_outside_the_permitted_paths`] runs it in another process, because
+/// the restrictions are permanent.
 #[test]
 fn inside() {
     let Some(world) = std::env::var_os(INSIDE).map(PathBuf::from) else { return };
@@ -162,9 +163,9 @@ fn inside() {
     let sandbox = confine(&loaded.settings.unwrap()).unwrap();
     eprintln!("TRIED force {:?}", sandbox.force);
     let try_all = move |who: &str| {
-        for (kind, trials) in [("inward", INWARD), ("beyond", BEYOND)] {
-            for (what, trial) in trials {
-                let outcome = match trial(&world, &elsewhere) {
+        for (kind, attempts) in [("permitted", PERMITTED), ("forbidden", FORBIDDEN)] {
+            for (what, attempt) in attempts {
+                let outcome = match attempt(&world, &elsewhere) {
                     Ok(()) => "done".to_owned(),
                     Err(error) if error.kind() == io::ErrorKind::PermissionDenied => "refused".to_owned(),
                     Err(error) => panic!("{what}: {error}"),
@@ -178,9 +179,9 @@ fn inside() {
 }
 
 #[test]
-fn every_thread_of_a_daemon_is_bound() {
-    let apart = Apart::new();
-    let daemon = apart.world.start();
+fn every_thread_of_a_daemon_is_restricted() {
+    let fixture = Fixture::new();
+    let daemon = fixture.world.start();
     daemon.logged("serving", |_| true);
     if !enforced(&daemon) {
         return;
@@ -188,121 +189,122 @@ fn every_thread_of_a_daemon_is_bound() {
     let threads = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
     let mut count = 0;
     for thread in threads {
-        // Restricting oneself sets it, and a thread has it from the one that started it (prctl(2)).
+        // Restricting a process sets this flag, and new threads inherit it (prctl(2)).
         let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
         assert!(status.contains("NoNewPrivs:\t1"), "{status}");
         count += 1;
     }
     assert!(count > 5, "{count} threads");
-    let said = daemon.logged("sandboxed", |_| true);
-    assert!(said["abi"].as_str().unwrap().starts_with('V'), "{said}");
-    assert!(said["write"].as_str().unwrap().contains("spool"), "{said}");
+    let logged = daemon.logged("sandboxed", |_| true);
+    assert!(logged["abi"].as_str().unwrap().starts_with('V'), "{logged}");
+    assert!(logged["write"].as_str().unwrap().contains("spool"), "{logged}");
 }
 
 #[test]
-fn a_queue_that_leads_elsewhere_gets_nothing() {
+fn symbolic_link_instead_of_a_queue_is_not_followed() {
     for landlock in ["true", "false"] {
-        let apart = Apart::new();
-        apart.edit("[log]", &format!("[sandbox]\nlandlock = {landlock}\n\n[log]"));
-        let daemon = apart.world.start();
+        let fixture = Fixture::new();
+        fixture.edit("[log]", &format!("[sandbox]\nlandlock = {landlock}\n\n[log]"));
+        let daemon = fixture.world.start();
         if landlock == "true" && !enforced(&daemon) {
             continue;
         }
-        fs::remove_dir(apart.world.path("spool/pix/new")).unwrap();
-        symlink(apart.elsewhere.path(), apart.world.path("spool/pix/new")).unwrap();
+        fs::remove_dir(fixture.world.path("spool/pix/new")).unwrap();
+        symlink(fixture.elsewhere.path(), fixture.world.path("spool/pix/new")).unwrap();
         for length in [100, 200 << 10] {
             let body = vec![b'x'; length];
-            let answer = Wire::connect(&apart.world, &daemon, "client").post("/webhooks/pix", &body).unwrap();
+            let answer =
+                Wire::connect(&fixture.world, &daemon, "client").post("/webhooks/pix", &body).unwrap();
             assert_eq!(answer.status, 503, "landlock = {landlock}");
         }
-        assert_eq!(fs::read_dir(apart.elsewhere.path()).unwrap().count(), 1, "landlock = {landlock}");
+        assert_eq!(fs::read_dir(fixture.elsewhere.path()).unwrap().count(), 1, "landlock = {landlock}");
     }
 }
 
 #[test]
-fn a_reload_beyond_the_folders_of_the_start_says_restart() {
-    let apart = Apart::new();
-    let new = apart.elsewhere.path().join("certs");
-    apart.copy_pair(&new);
-    let mut daemon = apart.world.start();
+fn reload_with_files_outside_the_sandbox_requires_a_restart() {
+    let fixture = Fixture::new();
+    let new = fixture.elsewhere.path().join("certs");
+    fixture.copy_pair(&new);
+    let mut daemon = fixture.world.start();
     if !enforced(&daemon) {
         return;
     }
-    let old = apart.home.path().join("server");
-    apart.edit(old.to_str().unwrap(), new.join("server").to_str().unwrap());
-    let told = apart.world.run(&["reload"]);
-    assert_eq!(told.status.code(), Some(78), "{told:?}");
-    let said = String::from_utf8(told.stderr).unwrap() + &String::from_utf8(told.stdout).unwrap();
+    let old = fixture.home.path().join("server");
+    fixture.edit(old.to_str().unwrap(), new.join("server").to_str().unwrap());
+    let output = fixture.world.run(&["reload"]);
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    let logged = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
     let words = format!("certificate: `{}` lies outside of the folders", new.join("server.pem").display());
-    assert!(said.contains(&words) && said.contains("restart hookspool"), "{said}");
-    // The old set is served on.
+    assert!(logged.contains(&words) && logged.contains("restart hookspool"), "{logged}");
+    // The previous configuration stays in force.
     assert_eq!(
-        Wire::connect(&apart.world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
+        Wire::connect(&fixture.world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
         200
     );
     daemon.signal("-TERM");
     assert_eq!(daemon.wait().code(), Some(0));
-    let daemon = apart.world.start();
+    let daemon = fixture.world.start();
     assert_eq!(
-        Wire::connect(&apart.world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
+        Wire::connect(&fixture.world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
         200
     );
 }
 
 #[test]
-fn a_kernel_without_landlock_is_warned_of_and_served_on() {
-    // Not built in, not switched on, and kept back by a filter of system calls.
+fn missing_landlock_is_a_warning() {
+    // Not built in, disabled, and forbidden by a system call filter.
     for error in ["ENOSYS", "EOPNOTSUPP", "EPERM"] {
-        let apart = Apart::new();
+        let fixture = Fixture::new();
         let inject = format!("inject=landlock_create_ruleset:error={error}");
         let trace = ["-f", "-o", "/dev/null", "-e", "trace=landlock_create_ruleset", "-e", &inject];
-        let daemon = apart.world.start_traced(&trace);
-        let said = daemon.log_text();
-        assert!(said.contains("not sandboxed: this kernel has no Landlock"), "{error}: {said}");
-        // What lies elsewhere can be read, so no reload is refused for it.
-        let new = apart.elsewhere.path().join("certs");
-        apart.copy_pair(&new);
-        let old = apart.home.path().join("server");
-        apart.edit(old.to_str().unwrap(), new.join("server").to_str().unwrap());
-        let told = apart.world.run(&["reload"]);
-        assert!(told.status.success(), "{error}: {told:?}");
+        let daemon = fixture.world.start_traced(&trace);
+        let logged = daemon.log_text();
+        assert!(logged.contains("not sandboxed: this kernel has no Landlock"), "{error}: {logged}");
+        // Files in other directories can be read, so a reload with them succeeds.
+        let new = fixture.elsewhere.path().join("certs");
+        fixture.copy_pair(&new);
+        let old = fixture.home.path().join("server");
+        fixture.edit(old.to_str().unwrap(), new.join("server").to_str().unwrap());
+        let output = fixture.world.run(&["reload"]);
+        assert!(output.status.success(), "{error}: {output:?}");
     }
 }
 
 #[test]
-fn a_reload_needs_no_list_of_groups() {
-    let apart = Apart::new();
-    apart.edit("min_free", "group = \"root\"\nmin_free");
-    let daemon = apart.world.start();
+fn reload_does_not_read_the_group_database() {
+    let fixture = Fixture::new();
+    fixture.edit("min_free", "group = \"root\"\nmin_free");
+    let daemon = fixture.world.start();
     enforced(&daemon);
-    apart.edit("settle = \"200ms\"", "settle = \"100ms\"");
-    let told = apart.world.run(&["reload"]);
-    assert!(told.status.success(), "{told:?}");
+    fixture.edit("settle = \"200ms\"", "settle = \"100ms\"");
+    let output = fixture.world.run(&["reload"]);
+    assert!(output.status.success(), "{output:?}");
     let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
     assert_eq!(status["last_reload"]["waits_for_restart"], serde_json::json!([]), "{status}");
 }
 
 #[test]
-fn a_folder_that_is_named_in_read_needs_no_restart() {
-    let apart = Apart::new();
-    let new = apart.elsewhere.path().join("certs");
-    apart.copy_pair(&new);
-    let read = format!("[sandbox]\nread = [\"{}\"]\n\n[log]", apart.elsewhere.path().display());
-    apart.edit("[log]", &read);
-    let daemon = apart.world.start();
-    let old = apart.home.path().join("server");
-    apart.edit(old.to_str().unwrap(), new.join("server").to_str().unwrap());
-    let told = apart.world.run(&["reload"]);
-    assert!(told.status.success(), "{told:?}");
+fn files_in_a_configured_read_directory_need_no_restart() {
+    let fixture = Fixture::new();
+    let new = fixture.elsewhere.path().join("certs");
+    fixture.copy_pair(&new);
+    let read = format!("[sandbox]\nread = [\"{}\"]\n\n[log]", fixture.elsewhere.path().display());
+    fixture.edit("[log]", &read);
+    let daemon = fixture.world.start();
+    let old = fixture.home.path().join("server");
+    fixture.edit(old.to_str().unwrap(), new.join("server").to_str().unwrap());
+    let output = fixture.world.run(&["reload"]);
+    assert!(output.status.success(), "{output:?}");
     let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
     assert_eq!(status["certificates"][0]["file"], new.join("server.pem").display().to_string());
 }
 
 #[test]
-fn a_secret_that_kubernetes_swaps_is_read_anew() {
-    let apart = Apart::new();
-    let mount = apart.home.path();
-    // All names lead through `..data`, and that one symlink is swapped.
+fn secret_replaced_by_kubernetes_is_reloaded() {
+    let fixture = Fixture::new();
+    let mount = fixture.home.path();
+    // All names are symlinks through `..data`, and only that symlink is replaced.
     let swap = |revision: &str| {
         let server = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap().server(&[]).unwrap();
         let folder = mount.join(revision);
@@ -318,7 +320,7 @@ fn a_secret_that_kubernetes_swaps_is_read_anew() {
         fs::remove_file(mount.join(name)).unwrap();
         symlink(format!("..data/{name}"), mount.join(name)).unwrap();
     }
-    let daemon = apart.world.start();
+    let daemon = fixture.world.start();
     enforced(&daemon);
     swap("..2");
     fs::remove_dir_all(mount.join("..1")).unwrap();

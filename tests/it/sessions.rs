@@ -225,7 +225,7 @@ fn a_connection_takes_no_request_after_its_certificate_has_expired() {
                 tokio::task::yield_now().await
             }
         };
-        tokio::time::timeout(crate::world::PATIENCE, closed).await.expect("the connection is retired");
+        tokio::time::timeout(crate::world::TIMEOUT, closed).await.expect("the connection is retired");
     });
     let mut again = Wire::with_config(config, timed.port).unwrap();
     assert!(again.post("/webhooks/pix", b"{}").is_err(), "a new handshake is refused");

@@ -1,4 +1,4 @@
-//! A stop loses nothing and lies to nobody.
+//! A shutdown loses no acknowledged entry, and its answers are correct.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -11,14 +11,14 @@ use crate::world::{World, eventually, rounds};
 
 const CLIENTS: usize = 200;
 
-/// What one client was told of each payload it sent.
-struct Told {
+/// A payload and the status of its answer, if there was one.
+struct Delivery {
     payload: String,
     status: Option<u16>,
 }
 
 #[test]
-fn every_200_is_a_whole_entry_and_every_other_answer_is_none() {
+fn entries_match_the_answers_after_a_shutdown_under_load() {
     for round in 0..rounds(3) {
         stop_under_load(if round % 2 == 0 { "-TERM" } else { "-INT" });
     }
@@ -30,7 +30,7 @@ fn stop_under_load(signal: &str) {
     let config = client_config(&world, "client");
     let (ready, answered) = (Barrier::new(CLIENTS + 1), AtomicUsize::new(0));
     let (port, ready, answered) = (daemon.port, &ready, &answered);
-    let told: Vec<Told> = thread::scope(|scope| {
+    let deliveries: Vec<Delivery> = thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let config = config.clone();
@@ -42,7 +42,7 @@ fn stop_under_load(signal: &str) {
             })
             .collect();
         ready.wait();
-        eventually("all are at it", || (answered.load(Ordering::Relaxed) >= CLIENTS).then_some(()));
+        eventually("all clients deliver", || (answered.load(Ordering::Relaxed) >= CLIENTS).then_some(()));
         daemon.signal(signal);
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
@@ -50,37 +50,37 @@ fn stop_under_load(signal: &str) {
 
     let stored: BTreeSet<String> =
         world.entries("pix").into_values().map(|entry| String::from_utf8(entry.payload).unwrap()).collect();
-    let accepted = told.iter().filter(|told| told.status == Some(200)).count();
+    let accepted = deliveries.iter().filter(|deliveries| deliveries.status == Some(200)).count();
     assert!(accepted >= CLIENTS, "{accepted}");
-    for Told { payload, status } in &told {
+    for Delivery { payload, status } in &deliveries {
         match status {
             Some(200) => assert!(stored.contains(payload), "{payload} was acknowledged and is lost"),
             Some(status) => {
-                assert!(!stored.contains(payload), "{payload} was answered {status} and is there")
+                assert!(!stored.contains(payload), "{payload} was answered {status} and is in the spool")
             }
-            // No answer says nothing: the sender comes back, at least once.
+            // Without an answer, both are correct: the sender delivers again.
             None => {}
         }
     }
     assert!(world.spool_files().iter().all(|file| !file.starts_with(world.path("spool/tmp"))));
 }
 
-fn deliver_until_stopped(wire: &mut Wire, client: usize, answered: &AtomicUsize) -> Vec<Told> {
-    let mut told = Vec::new();
+fn deliver_until_stopped(wire: &mut Wire, client: usize, answered: &AtomicUsize) -> Vec<Delivery> {
+    let mut deliveries = Vec::new();
     for number in 0.. {
         let payload = format!("{client}-{number}");
         let status = wire.post("/webhooks/pix", payload.as_bytes()).ok().map(|answer| answer.status);
-        told.push(Told { payload, status });
+        deliveries.push(Delivery { payload, status });
         answered.fetch_add(1, Ordering::Relaxed);
         if status != Some(200) {
             break;
         }
     }
-    told
+    deliveries
 }
 
 #[test]
-fn a_stop_waits_for_what_is_in_flight_and_no_longer_than_it_is_told() {
+fn shutdown_waits_for_requests_in_flight_up_to_the_drain_timeout() {
     let world = World::new();
     world.configure("drain_timeout = \"2s\"");
     let mut daemon = world.start();
@@ -94,7 +94,7 @@ fn a_stop_waits_for_what_is_in_flight_and_no_longer_than_it_is_told() {
     eventually("both are in flight", || (daemon.metric("hookspool_connections ") == 3.0).then_some(()));
     assert!(finishing.is_silent_for(Duration::from_millis(100)));
     daemon.signal("-TERM");
-    let asked = Instant::now();
+    let signaled = Instant::now();
     assert!(idle.closed_cleanly());
     let (status, body) = daemon.admin("/readyz");
     assert_eq!(status, 503);
@@ -102,15 +102,18 @@ fn a_stop_waits_for_what_is_in_flight_and_no_longer_than_it_is_told() {
     finishing.send("done").unwrap();
     assert_eq!(finishing.answer().unwrap().status, 200);
     assert_eq!(daemon.wait().code(), Some(0));
-    let waited = asked.elapsed();
-    assert!(waited >= Duration::from_secs(2), "the stalled one was waited for: {waited:?}");
+    let waited = signaled.elapsed();
+    assert!(
+        waited >= Duration::from_secs(2),
+        "the shutdown did not wait for the stalled request: {waited:?}"
+    );
     assert!(stalled.answer().is_err());
     let payloads: Vec<_> = world.entries("pix").into_values().map(|entry| entry.payload).collect();
     assert_eq!(payloads, [b"idle".to_vec(), b"halfdone".to_vec()]);
 }
 
 #[test]
-fn a_second_signal_ends_the_wait() {
+fn second_signal_ends_the_drain() {
     let world = World::new();
     world.configure("drain_timeout = \"1h\"\nbody_timeout = \"1h\"");
     let mut daemon = world.start();
@@ -125,7 +128,7 @@ fn a_second_signal_ends_the_wait() {
 }
 
 #[test]
-fn a_pipe_in_the_place_of_a_watched_file_does_not_hold_up_the_stop() {
+fn fifo_instead_of_a_watched_file_does_not_delay_the_shutdown() {
     let world = World::new();
     let mut daemon = world.start();
     let (pipe, watched) = (world.path("pipe"), world.cert("server"));

@@ -1,4 +1,4 @@
-//! `hookspool spool`: what it prints, what it moves, how it ends.
+//! `hookspool spool`: its output, its moves and its exit codes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::wire::Wire;
 use crate::world::World;
 
-/// A spool with these payloads at `pix`, and their ids in order. No daemon runs any more.
+/// Creates a spool with these payloads in `pix`, and stops the daemon. Returns the IDs in order.
 fn spool_of(payloads: &[&[u8]]) -> (World, Vec<String>) {
     let world = World::new();
     let mut daemon = world.start();
@@ -31,20 +31,21 @@ fn spool(world: &World, args: &[&str]) -> Output {
     world.run(&[&["spool"], args].concat())
 }
 
-fn ok(world: &World, args: &[&str]) -> String {
+fn run_ok(world: &World, args: &[&str]) -> String {
     let output = spool(world, args);
     assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// How it ended, and what it said of it.
-fn no(world: &World, args: &[&str]) -> (i32, String) {
+/// Runs a command; returns its exit code and its standard error.
+fn run_failing(world: &World, args: &[&str]) -> (i32, String) {
     let output = spool(world, args);
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 fn queue(world: &World, queue: &str) -> Vec<String> {
-    let document: Value = serde_json::from_str(&ok(world, &["list", "--queue", queue, "--json"])).unwrap();
+    let document: Value =
+        serde_json::from_str(&run_ok(world, &["list", "--queue", queue, "--json"])).unwrap();
     let ids =
         document["entries"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned());
     ids.collect()
@@ -54,54 +55,57 @@ fn queue(world: &World, queue: &str) -> Vec<String> {
 fn entries_are_listed_and_shown() {
     let (world, ids) = spool_of(&[b"{\"a\":1}", b"\x00\xff\n"]);
     assert_eq!(queue(&world, "new"), ids);
-    let listed = ok(&world, &["list", "--endpoint", "pix", "--since", "1h", "--sender", "bank"]);
+    let listed = run_ok(&world, &["list", "--endpoint", "pix", "--since", "1h", "--sender", "bank"]);
     assert_eq!(listed.lines().count(), 2);
     let first = listed.lines().next().unwrap();
     assert!(first.starts_with(&ids[0]) && first.ends_with("pix/new  bank  rec  7 bytes"), "{first}");
-    assert_eq!(ok(&world, &["list", "--sender", "second"]), "");
-    assert_eq!(ok(&world, &["list", "--queue", "done"]), "");
+    assert_eq!(run_ok(&world, &["list", "--sender", "second"]), "");
+    assert_eq!(run_ok(&world, &["list", "--queue", "done"]), "");
 
     let file = fs::read(world.path(&format!("spool/pix/new/{}.hook", ids[1]))).unwrap();
     let raw = |format: &str| spool(&world, &["show", &ids[1], "--format", format]).stdout;
     assert_eq!(raw("entry"), file);
     assert_eq!(raw("payload"), b"\x00\xff\n");
     assert_eq!([raw("envelope"), raw("payload")].concat(), file);
-    let by_path = ok(&world, &["show", &format!("spool/pix/new/{}.hook", ids[0]), "--json"]);
+    let by_path = run_ok(&world, &["show", &format!("spool/pix/new/{}.hook", ids[0]), "--json"]);
     let document: Value = serde_json::from_str(&by_path).unwrap();
     assert_eq!((&document["whole"], &document["envelope"]["event"]), (&true.into(), &"rec".into()));
-    assert!(!ok(&world, &["show", &ids[1]]).contains('\u{0}'), "shown as it acts");
+    assert!(!run_ok(&world, &["show", &ids[1]]).contains('\u{0}'), "control characters must be escaped");
 
-    assert_eq!(no(&world, &["list", "--endpoint", "nowhere"]).0, 1);
+    assert_eq!(run_failing(&world, &["list", "--endpoint", "nowhere"]).0, 1);
     let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
-    assert!(no(&world, &["show", unknown]).1.contains("there is no entry"));
-    assert_eq!(no(&world, &["show", unknown]).0, 1);
-    assert_eq!(no(&world, &["show", &format!("spool/pix/new/{unknown}.hook")]).0, 66);
-    assert_eq!(no(&world, &["show", "webhooks.toml"]).0, 65);
-    assert_eq!(no(&world, &["purge", "--queue", "new", "--older", "1h"]).0, 64);
+    assert!(run_failing(&world, &["show", unknown]).1.contains("there is no entry"));
+    assert_eq!(run_failing(&world, &["show", unknown]).0, 1);
+    assert_eq!(run_failing(&world, &["show", &format!("spool/pix/new/{unknown}.hook")]).0, 66);
+    assert_eq!(run_failing(&world, &["show", "webhooks.toml"]).0, 65);
+    assert_eq!(run_failing(&world, &["purge", "--queue", "new", "--older", "1h"]).0, 64);
 }
 
 #[test]
-fn an_entry_goes_through_the_queues() {
+fn entries_move_through_the_queues() {
     let (world, ids) = spool_of(&[b"1", b"2", b"3"]);
-    let path = ok(&world, &["take", "--endpoint", "pix"]);
+    let path = run_ok(&world, &["take", "--endpoint", "pix"]);
     assert!(path.trim().ends_with(&format!("spool/pix/taken/{}.hook", ids[0])), "{path}");
-    let (code, said) = no(&world, &["done", &ids[1]]);
-    assert!(code == 1 && said.contains("is in `new`, not in `taken`"), "{said}");
-    ok(&world, &["done", path.trim()]);
-    ok(&world, &["take", &ids[1], &ids[2]]);
-    ok(&world, &["fail", &ids[1], &ids[2]]);
+    let (code, message) = run_failing(&world, &["done", &ids[1]]);
+    assert!(code == 1 && message.contains("is in `new`, not in `taken`"), "{message}");
+    run_ok(&world, &["done", path.trim()]);
+    run_ok(&world, &["take", &ids[1], &ids[2]]);
+    run_ok(&world, &["fail", &ids[1], &ids[2]]);
     assert_eq!((queue(&world, "done"), queue(&world, "failed")), (ids[..1].to_vec(), ids[1..].to_vec()));
-    assert_eq!(ok(&world, &["requeue", "--queue", "failed", "--older", "1h"]), "0 put back into `new`\n");
-    ok(&world, &["requeue", &ids[1]]);
-    assert_eq!(ok(&world, &["requeue", "--queue", "failed", "--endpoint", "pix"]), "1 put back into `new`\n");
+    assert_eq!(run_ok(&world, &["requeue", "--queue", "failed", "--older", "1h"]), "0 put back into `new`\n");
+    run_ok(&world, &["requeue", &ids[1]]);
+    assert_eq!(
+        run_ok(&world, &["requeue", "--queue", "failed", "--endpoint", "pix"]),
+        "1 put back into `new`\n"
+    );
     assert_eq!(queue(&world, "new"), ids[1..]);
-    assert_eq!(ok(&world, &["purge", "--queue", "done", "--older", "1d"]), "0 removed from `done`\n");
-    assert_eq!(ok(&world, &["purge", "--queue", "done", "--older", "0s"]), "1 removed from `done`\n");
+    assert_eq!(run_ok(&world, &["purge", "--queue", "done", "--older", "1d"]), "0 removed from `done`\n");
+    assert_eq!(run_ok(&world, &["purge", "--queue", "done", "--older", "0s"]), "1 removed from `done`\n");
     assert!(queue(&world, "done").is_empty());
 }
 
 #[test]
-fn a_command_decides_where_its_entry_goes() {
+fn exit_code_of_the_handler_selects_the_queue() {
     let (world, ids) = spool_of(&[b"first\n", b"second"]);
     let take = |command: &str| spool(&world, &["take", "--endpoint", "pix", "--exec", "sh", "-c", command]);
     let again = take("exit 75");
@@ -110,24 +114,24 @@ fn a_command_decides_where_its_entry_goes() {
     let missing = spool(&world, &["take", "--endpoint", "pix", "--exec", "/no/such/command"]);
     assert_eq!((missing.status.code(), queue(&world, "new")), (Some(1), ids.clone()));
 
-    let told = take("cat; env | grep ^HOOKSPOOL_ | sort; test -e \"$HOOKSPOOL_PATH\"");
-    let told = String::from_utf8(told.stdout).unwrap();
+    let output = take("cat; env | grep ^HOOKSPOOL_ | sort; test -e \"$HOOKSPOOL_PATH\"");
+    let output = String::from_utf8(output.stdout).unwrap();
     assert!(
-        told.starts_with("first\nHOOKSPOOL_CONTENT_TYPE=\nHOOKSPOOL_ENDPOINT=pix\nHOOKSPOOL_EVENT=rec\n"),
-        "{told}"
+        output.starts_with("first\nHOOKSPOOL_CONTENT_TYPE=\nHOOKSPOOL_ENDPOINT=pix\nHOOKSPOOL_EVENT=rec\n"),
+        "{output}"
     );
     for name in ["ID", "PATH", "RECEIVED_AT", "SENDER", "SHA256"] {
-        assert!(told.contains(&format!("\nHOOKSPOOL_{name}=")), "{name} in {told}");
+        assert!(output.contains(&format!("\nHOOKSPOOL_{name}=")), "{name} in {output}");
     }
     assert_eq!((queue(&world, "done"), queue(&world, "new")), (ids[..1].to_vec(), ids[1..].to_vec()));
     let failed = take("exit 3");
     assert_eq!((failed.status.code(), queue(&world, "failed")), (Some(1), ids[1..].to_vec()));
-    let (code, said) = no(&world, &["take", "--endpoint", "pix"]);
-    assert!(code == 1 && said.contains("no entry of `pix` is waiting"), "{said}");
+    let (code, message) = run_failing(&world, &["take", "--endpoint", "pix"]);
+    assert!(code == 1 && message.contains("no entry of `pix` is waiting"), "{message}");
 }
 
 #[test]
-fn what_is_not_whole_is_set_aside_and_never_lost() {
+fn damaged_entries_are_moved_to_corrupt_and_never_deleted() {
     let (world, ids) = spool_of(&[b"one", b"two", b"three", b"four"]);
     let tear = |queue: &str, id: &str| {
         let path = world.path(&format!("spool/pix/{queue}/{id}.hook"));
@@ -135,7 +139,7 @@ fn what_is_not_whole_is_set_aside_and_never_lost() {
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     };
     tear("new", &ids[0]);
-    let path = ok(&world, &["take", "--endpoint", "pix"]);
+    let path = run_ok(&world, &["take", "--endpoint", "pix"]);
     assert!(path.contains(&ids[1]), "the next one is taken");
     tear("taken", &ids[1]);
     tear("new", &ids[2]);
@@ -160,15 +164,15 @@ fn what_is_not_whole_is_set_aside_and_never_lost() {
         fs::read_to_string(world.path(&format!("spool/corrupt/{}.hook", ids[2]))).unwrap(),
         "was there"
     );
-    assert_eq!(ok(&world, &["verify"]), "1 whole, 0 not\n");
+    assert_eq!(run_ok(&world, &["verify"]), "1 whole, 0 not\n");
 }
 
 #[test]
-fn of_many_that_take_at_once_each_gets_its_own() {
+fn concurrent_takes_claim_different_entries() {
     let payloads: Vec<_> = (0..24).map(|number: u8| vec![number]).collect();
     let (world, ids) = spool_of(&payloads.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let take = || {
-        let each = (0..6).map(|_| ok(&world, &["take", "--endpoint", "pix"]));
+        let each = (0..6).map(|_| run_ok(&world, &["take", "--endpoint", "pix"]));
         each.map(|path| path.trim().rsplit('/').next().unwrap().replace(".hook", "")).collect::<Vec<_>>()
     };
     let taken = thread::scope(|scope| {

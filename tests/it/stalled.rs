@@ -1,19 +1,19 @@
-//! The admin listener while there is a crowd and the disk does not answer.
+//! The admin listener with many open connections and a disk that does not respond.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::faults::Meddled;
+use crate::faults::Injection;
 use crate::wire::{Wire, client_config};
-use crate::world::{PATIENCE, World, rounds};
+use crate::world::{TIMEOUT, World, rounds};
 
-/// What a probe or a scrape may take.
-const ANSWERED_WITHIN: Duration = Duration::from_millis(100);
+/// The time limit for a probe or a scrape.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(100);
 
 #[test]
-fn probes_are_answered_at_once_beside_a_crowd_and_a_stalled_disk() {
+fn probes_are_fast_with_many_connections_and_a_stalled_disk() {
     let world = World::new();
     world.configure("max_connections = 20000\nidle_timeout = \"10m\"");
     let limit = getrlimit(Resource::Nofile);
@@ -22,38 +22,38 @@ fn probes_are_answered_at_once_beside_a_crowd_and_a_stalled_disk() {
     let config = client_config(&world, "client");
     let connect = || {
         let tcp = TcpStream::connect(("127.0.0.1", daemon.port)).unwrap();
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp.set_read_timeout(Some(TIMEOUT)).unwrap();
         Wire::over(config.clone(), tcp).unwrap()
     };
-    // Each has delivered nowhere, so that it is let in and idle.
-    let crowd: Vec<Wire> = (0..rounds(1000))
+    // Each has sent a request to an unknown path, so that its handshake is complete and it is idle.
+    let connections: Vec<Wire> = (0..rounds(1000))
         .map(|_| {
             let mut wire = connect();
             assert_eq!(wire.post("/none", b"").unwrap().status, 404);
             wire
         })
         .collect();
-    assert_eq!(daemon.metric("hookspool_connections ") as usize, crowd.len());
+    assert_eq!(daemon.metric("hookspool_connections ") as usize, connections.len());
 
-    let _stalled = Meddled::with(&daemon, "committer", "fdatasync", 1, "delay_enter=5s");
+    let _stalled = Injection::with(&daemon, "committer", "fdatasync", 1, "delay_enter=5s");
     let mut wire = connect();
-    let begun = Instant::now();
+    let started = Instant::now();
     wire.send("POST /webhooks/pix HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}").unwrap();
     let (mut worst, mut probes) = (Duration::ZERO, 0);
-    while begun.elapsed() < Duration::from_millis(4500) {
+    while started.elapsed() < Duration::from_millis(4500) {
         for path in ["/readyz", "/metrics"] {
-            let asked = Instant::now();
+            let sent = Instant::now();
             assert_eq!(daemon.admin(path).0, 200);
-            worst = worst.max(asked.elapsed());
+            worst = worst.max(sent.elapsed());
             probes += 1;
         }
     }
     assert_eq!(wire.answer().unwrap().status, 200);
-    let stall = begun.elapsed();
+    let stall = started.elapsed();
     eprintln!(
         "{} connections, a sync of {stall:?}: {probes} probes, the slowest took {worst:?}",
-        crowd.len()
+        connections.len()
     );
-    assert!(stall > Duration::from_millis(4500), "it was not stalled");
-    assert!(worst < ANSWERED_WITHIN, "{worst:?}");
+    assert!(stall > Duration::from_millis(4500), "the disk was not stalled");
+    assert!(worst < ANSWER_TIME_MAX, "{worst:?}");
 }

@@ -1,7 +1,7 @@
-//! What a member of the spool's group can do to the spool, and what it leads to: nothing outside.
+//! Attacks on the spool by a member of its group. They must have no effect outside the spool.
 //!
-//! The attacker runs as an ordinary user in the group. What its rights do not allow any longer is done by root in its place, for
-//! the daemon has to be safe by itself.
+//! The attacker is an ordinary user in the group. Root performs the steps that the permissions forbid, because the
+//! daemon must also be safe without them.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -11,17 +11,17 @@ use std::process::{Command, Output};
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually, program};
 
-/// A user and a group of every Debian.
+/// A user and a group that exist on every Debian system.
 const USER: u32 = 1;
 const GROUP: u32 = 1;
 /// A member of that group that is not the daemon's user.
 const MEMBER: u32 = 33;
 
-/// Who runs the daemon.
+/// The user of the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum As {
     Root,
-    /// An ordinary user whose group is the spool's.
+    /// An ordinary user, with the group of the spool.
     User,
 }
 
@@ -85,7 +85,7 @@ impl Spool {
         self.world.start_with(self.command(program().to_str().unwrap(), self.who))
     }
 
-    /// A start that has to fail.
+    /// Starts the daemon, which must fail.
     fn fails_to_start(&self) -> Output {
         let mut command = self.command("timeout", self.who);
         command.arg("20").arg(program()).args(["run", "--config"]).arg(self.world.path("webhooks.toml"));
@@ -127,7 +127,7 @@ fn each(test: impl Fn(As, bool)) {
     }
 }
 
-/// What is replaced by a symbolic link, and whether it leads to the directory or to the file.
+/// The paths that are replaced by a symbolic link, and whether it leads to the victim directory instead of its file.
 const ATTACKS: [(&str, bool); 11] = [
     ("pix/new", true),
     ("pix/taken", true),
@@ -143,7 +143,7 @@ const ATTACKS: [(&str, bool); 11] = [
 ];
 
 #[test]
-fn no_symbolic_link_leads_out_of_the_spool_at_a_start_or_a_reload() {
+fn symbolic_links_out_of_the_spool_are_not_followed_by_start_or_reload() {
     each(|who, landlock| {
         for (name, is_directory) in ATTACKS {
             let case = format!("{name} as a link, {who:?}, landlock = {landlock}");
@@ -154,7 +154,7 @@ fn no_symbolic_link_leads_out_of_the_spool_at_a_start_or_a_reload() {
                 if is_directory { spool.victim.path().to_owned() } else { spool.victim.path().join("file") };
             let is_queue = name.starts_with("pix/");
             if is_queue {
-                // The endpoint's directory is closed to members, so they can empty a queue but not replace it.
+                // Members cannot write to the directory of an endpoint, so they can empty a queue but not replace it.
                 assert!(!spool.member(&format!("mv {name} {name}-was")), "{case}: a member replaced it");
             }
             let _ = fs::rename(spool.path(name), spool.world.path("was"));
@@ -162,7 +162,7 @@ fn no_symbolic_link_leads_out_of_the_spool_at_a_start_or_a_reload() {
             let reloaded = spool.world.run(&["reload"]);
             assert_eq!(spool.state_of_victim(), before, "{case}: {reloaded:?}");
             if is_queue || name == "pix" {
-                // `new` is looked at before each write, the others once a second.
+                // `new` is checked before each write, the others once a second.
                 let mut wire = Wire::connect(&spool.world, &daemon, "client");
                 eventually(&case, || {
                     (wire.post("/webhooks/pix", b"{}").unwrap().status == 503).then_some(())
@@ -171,16 +171,16 @@ fn no_symbolic_link_leads_out_of_the_spool_at_a_start_or_a_reload() {
             daemon.signal("-TERM");
             daemon.wait();
             let failed = spool.fails_to_start();
-            let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+            let message = String::from_utf8_lossy(&failed.stderr).into_owned();
             assert_eq!(spool.state_of_victim(), before, "{case}");
-            assert_eq!(failed.status.code(), Some(74), "{case}: {told}");
-            assert!(told.contains(name) && told.contains("symbolic link"), "{case}: {told}");
+            assert_eq!(failed.status.code(), Some(74), "{case}: {message}");
+            assert!(message.contains(name) && message.contains("symbolic link"), "{case}: {message}");
         }
     });
 }
 
 #[test]
-fn an_entry_that_is_a_link_is_never_followed() {
+fn entry_that_is_a_symbolic_link_is_not_followed() {
     each(|who, landlock| {
         let spool = Spool::new(who, landlock);
         let daemon = spool.start();
@@ -200,7 +200,7 @@ fn an_entry_that_is_a_link_is_never_followed() {
 }
 
 #[test]
-fn modes_are_those_of_the_contract_and_wrong_ones_are_corrected() {
+fn modes_match_the_contract_and_wrong_ones_are_corrected() {
     each(|who, landlock| {
         let spool = Spool::new(who, landlock);
         let check = |what: &str| {
@@ -214,7 +214,7 @@ fn modes_are_those_of_the_contract_and_wrong_ones_are_corrected() {
             assert_eq!(mode(&spool.path(".lock")), 0o640, "{what}");
         };
         let mut daemon = spool.start();
-        check("as made");
+        check("as created");
         assert!(!daemon.log_text().contains("corrected"), "{}", daemon.log_text());
         assert_eq!(
             Wire::connect(&spool.world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,
@@ -229,7 +229,7 @@ fn modes_are_those_of_the_contract_and_wrong_ones_are_corrected() {
         assert!(spool.member("mv pix/new/*.hook pix/taken/ && mv pix/taken/*.hook pix/done/"));
         daemon.signal("-TERM");
         daemon.wait();
-        // The previous release left these open to the group, and Kubernetes' fsGroup opens everything.
+        // The previous release gave the group more permissions, and `fsGroup` of Kubernetes gives it all.
         for (path, wrong) in
             [("", 0o2770), ("tmp", 0o2770), ("pix", 0o2775), ("pix/new", 0o2777), (".lock", 0o660)]
         {
@@ -242,25 +242,25 @@ fn modes_are_those_of_the_contract_and_wrong_ones_are_corrected() {
 }
 
 #[test]
-fn what_belongs_to_another_user_is_refused() {
+fn files_of_another_user_prevent_the_start() {
     each(|who, landlock| {
         for name in ["", "tmp", "pix/done", ".lock"] {
             let spool = Spool::new(who, landlock);
             drop(spool.start());
             std::os::unix::fs::chown(spool.path(name), Some(MEMBER), None).unwrap();
             let failed = spool.fails_to_start();
-            let told = String::from_utf8_lossy(&failed.stderr).into_owned();
-            assert_eq!(failed.status.code(), Some(74), "{name:?}, {who:?}: {told}");
+            let message = String::from_utf8_lossy(&failed.stderr).into_owned();
+            assert_eq!(failed.status.code(), Some(74), "{name:?}, {who:?}: {message}");
             assert!(
-                told.contains("belongs to the user with ID 33") || told.contains("ermission denied"),
-                "{told}"
+                message.contains("belongs to the user with ID 33") || message.contains("ermission denied"),
+                "{message}"
             );
         }
     });
 }
 
 #[test]
-fn a_fifo_in_the_place_of_a_file_is_an_error_that_names_it() {
+fn fifo_instead_of_a_file_is_reported_with_its_path() {
     each(|who, landlock| {
         for name in [".journal-0", ".lock"] {
             let spool = Spool::new(who, landlock);
@@ -268,15 +268,15 @@ fn a_fifo_in_the_place_of_a_file_is_an_error_that_names_it() {
             let _ = fs::remove_file(spool.path(name));
             assert!(spool.command("mkfifo", who).arg(spool.path(name)).status().unwrap().success());
             let failed = spool.fails_to_start();
-            let told = String::from_utf8_lossy(&failed.stderr).into_owned();
-            assert_eq!(failed.status.code(), Some(74), "{name}: {told}");
-            assert!(told.contains(name) && told.contains("not a regular file"), "{told}");
+            let message = String::from_utf8_lossy(&failed.stderr).into_owned();
+            assert_eq!(failed.status.code(), Some(74), "{name}: {message}");
+            assert!(message.contains(name) && message.contains("not a regular file"), "{message}");
         }
     });
 }
 
 #[test]
-fn a_lock_file_that_is_removed_lets_no_second_daemon_in() {
+fn second_daemon_is_refused_if_the_lock_file_was_removed() {
     let spool = Spool::new(As::Root, true);
     let daemon = spool.start();
     fs::remove_file(spool.path(".lock")).unwrap();

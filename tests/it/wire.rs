@@ -1,4 +1,4 @@
-//! HTTP/1.1 byte by byte over TLS, for clients that no library would be.
+//! An HTTP/1.1 client over TLS that can send any bytes, also malformed requests.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::world::{Daemon, PATIENCE, World};
+use crate::world::{Daemon, TIMEOUT, World};
 
 pub struct Wire(pub StreamOwned<ClientConnection, TcpStream>);
 
@@ -20,7 +20,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// A client's configuration with the certificate of this name.
+/// A client configuration with the certificate of this name.
 pub fn client_config(world: &World, name: &str) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(world.cert("root-ca")).unwrap()).unwrap();
@@ -45,9 +45,9 @@ impl Wire {
         Self::over(config, TcpStream::connect(("127.0.0.1", port))?)
     }
 
-    /// On a connection that is there already.
+    /// Uses an existing connection.
     pub fn over(config: Arc<ClientConfig>, tcp: TcpStream) -> std::io::Result<Self> {
-        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_read_timeout(Some(TIMEOUT))?;
         tcp.set_nodelay(true)?;
         let tls = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
         Ok(Self(StreamOwned::new(tls, tcp)))
@@ -58,7 +58,7 @@ impl Wire {
         self.0.flush()
     }
 
-    /// A whole request with a body.
+    /// Sends a complete request with a body; returns the answer.
     pub fn post(&mut self, path: &str, body: &[u8]) -> std::io::Result<Answer> {
         let head =
             format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -66,7 +66,7 @@ impl Wire {
         self.answer()
     }
 
-    /// The next answer; an error where the connection ends before it does.
+    /// Reads the next answer; an error if the connection ends before it is complete.
     pub fn answer(&mut self) -> std::io::Result<Answer> {
         let mut bytes = Vec::new();
         let head_end = loop {
@@ -99,7 +99,7 @@ impl Wire {
         }
     }
 
-    /// Waits until the peer closes, and says whether it did so with close_notify.
+    /// Waits until the peer closes the connection; returns whether it sent close_notify.
     pub fn closed_cleanly(&mut self) -> bool {
         let mut buffer = [0; 4096];
         loop {
@@ -114,11 +114,11 @@ impl Wire {
         }
     }
 
-    /// Reads nothing for a moment: what has not come by then is not there.
-    pub fn is_silent_for(&mut self, moment: Duration) -> bool {
-        self.0.sock.set_read_timeout(Some(moment)).unwrap();
+    /// Whether the peer sends nothing for this time.
+    pub fn is_silent_for(&mut self, duration: Duration) -> bool {
+        self.0.sock.set_read_timeout(Some(duration)).unwrap();
         let silent = matches!(self.0.read(&mut [0; 1]), Err(error) if error.kind() == ErrorKind::WouldBlock);
-        self.0.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.0.sock.set_read_timeout(Some(TIMEOUT)).unwrap();
         silent
     }
 }

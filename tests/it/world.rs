@@ -1,4 +1,4 @@
-//! A folder with certificates, a configuration, and a daemon that is ended with it.
+//! A directory with certificates and a configuration, and a daemon that ends when it is dropped.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -16,27 +16,27 @@ use hookspool::clock::Timestamp;
 use hookspool::devpki::{Issued, KeyKind, Root};
 use serde_json::Value;
 
-/// Far longer than anything takes; a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Much longer than any operation takes. A test that waits this long has failed.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Waits until `question` has an answer.
-pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+/// Waits until `condition` returns a value.
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        if let Some(answer) = question() {
-            return answer;
+        if let Some(value) = condition() {
+            return value;
         }
-        assert!(Instant::now() < deadline, "never happened: {what}");
+        assert!(Instant::now() < deadline, "timeout: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// The program that is tested: this build, or the one that `HOOKSPOOL_TEST_PROGRAM` names, to see a test fail.
+/// The tested program: this build, or the one in `HOOKSPOOL_TEST_PROGRAM`, with which a test can be seen to fail.
 pub fn program() -> OsString {
     std::env::var_os("HOOKSPOOL_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_hookspool").into())
 }
 
-/// A number that no other call returns.
+/// Returns a unique number.
 fn number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -52,33 +52,33 @@ pub struct World {
 }
 
 impl World {
-    /// Certificates: `client` and `second` are known, `nobody` has the right CA and no sender,
-    /// `stranger` has the right name and a CA of its own.
+    /// Creates certificates: `client` and `second` match senders, `nobody` has the right CA but matches no sender, and
+    /// `stranger` has the right name but another CA.
     pub fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(world.path("certs")).unwrap();
-        // Apart from webhooks.toml, whose folder the daemon watches: its own trace would wake it.
+        // Not in the directory of webhooks.toml, which the daemon watches: its own trace would cause events.
         fs::create_dir(world.path("trace")).unwrap();
         let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
         let stranger = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
-        world.keep("root-ca", &root.issued);
-        world.keep("server", &root.server(&[]).unwrap());
+        world.write_pair("root-ca", &root.issued);
+        world.write_pair("server", &root.server(&[]).unwrap());
         for name in ["client", "second", "nobody"] {
-            world.keep(name, &root.client(name).unwrap());
+            world.write_pair(name, &root.client(name).unwrap());
         }
-        world.keep("stranger", &stranger.client("client").unwrap());
+        world.write_pair("stranger", &stranger.client("client").unwrap());
         world.configure("");
         world
     }
 
-    fn keep(&self, name: &str, issued: &Issued) {
+    fn write_pair(&self, name: &str, issued: &Issued) {
         fs::write(self.path(&format!("certs/{name}.pem")), &issued.certificate_pem).unwrap();
         let key = self.path(&format!("certs/{name}.key"));
         fs::write(&key, &issued.key_pem).unwrap();
         fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    /// Writes webhooks.toml; `server` goes into its `[server]` table.
+    /// Writes webhooks.toml with the lines `server` in its `[server]` table.
     pub fn configure(&self, server: &str) {
         self.configure_all(server, "min_free = \"1 MiB\"");
     }
@@ -88,7 +88,7 @@ impl World {
         fs::write(self.path("webhooks.toml"), text).unwrap();
     }
 
-    /// A number that was not used in any world.
+    /// Returns a number that is unique in all worlds.
     pub fn count(&self) -> usize {
         number()
     }
@@ -111,24 +111,24 @@ impl World {
         Daemon::start(self, command)
     }
 
-    /// The daemon, begun by another program or with more in its environment.
+    /// Starts the daemon with another program or environment.
     pub fn start_by(&self, command: Command) -> Daemon {
         Daemon::start(self, command)
     }
 
-    /// The daemon, watched or hindered by strace.
+    /// Starts the daemon under strace.
     pub fn start_traced(&self, args: &[&str]) -> Daemon {
         let mut command = Command::new("strace");
         command.args(args).arg(program()).stdin(Stdio::null());
         Daemon::start(self, command)
     }
 
-    /// The daemon, as somebody else or from elsewhere.
+    /// Starts the daemon as another user or in another directory.
     pub fn start_with(&self, program: Command) -> Daemon {
         Daemon::start(self, program)
     }
 
-    /// Another command of the program, in this folder.
+    /// Runs another command of the program, in this directory.
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
         Command::new(program())
             .args(args)
@@ -140,7 +140,7 @@ impl World {
             .unwrap()
     }
 
-    /// All entries in a queue: by id, the envelope and the payload.
+    /// All entries in `new` of an endpoint, by ID.
     pub fn entries(&self, endpoint: &str) -> BTreeMap<String, Entry> {
         let Ok(folder) = fs::read_dir(self.path(&format!("spool/{endpoint}/new"))) else {
             return BTreeMap::new();
@@ -148,7 +148,7 @@ impl World {
         folder.map(|file| file.unwrap().path()).map(|path| (stem(&path), Entry::read(&path))).collect()
     }
 
-    /// Every file beneath the spool, the lock and the journals aside.
+    /// Every file in the spool, except the lock and the write-ahead logs.
     pub fn spool_files(&self) -> Vec<PathBuf> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(folder).unwrap() {
@@ -182,7 +182,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Reads an entry as a consumer does, and insists that it is whole.
+    /// Reads an entry as a consumer does, and checks that it is intact.
     pub fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
         let newline = bytes.iter().position(|byte| *byte == b'\n').expect("an envelope");
@@ -213,10 +213,10 @@ impl Daemon {
             .spawn()
             .unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
-        let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
+        let (lines, received) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
         thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
-                kept.lock().unwrap().push(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+                received.lock().unwrap().push(serde_json::from_str(&line).unwrap_or(Value::String(line)));
             }
         });
         let socket = world.path("run/admin.sock");
@@ -231,11 +231,11 @@ impl Daemon {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    /// Waits for a log line with this message that fits.
-    pub fn logged(&self, message: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    /// Waits for a log line with this message that satisfies a condition.
+    pub fn logged(&self, message: &str, matches: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("log line `{message}` in {:#?}", self.log.lock().unwrap()), || {
             let log = self.log.lock().unwrap();
-            log.iter().find(|line| line["message"] == message && fits(line)).cloned()
+            log.iter().find(|line| line["message"] == message && matches(line)).cloned()
         })
     }
 
@@ -245,14 +245,14 @@ impl Daemon {
         log.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// Asks the admin listener, and returns status and body.
+    /// Sends a request to the admin listener; returns the status and the body.
     pub fn admin(&self, path: &str) -> (u16, String) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (status, body) = runtime.block_on(hookspool::client::get_unix(&self.socket, path)).unwrap();
         (status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
     }
 
-    /// The value of one series.
+    /// The value of a metric's series.
     pub fn metric(&self, series: &str) -> f64 {
         let (_, text) = self.admin("/metrics");
         let line = text.lines().find_map(|line| line.strip_prefix(series)).expect(series);
@@ -264,14 +264,14 @@ impl Daemon {
         assert!(sent.success());
     }
 
-    /// The daemon's own process, which is a child of strace where it is traced.
+    /// The ID of the daemon's process, which is a child of strace if it is traced.
     pub fn pid(&self) -> u32 {
         let own = self.child.id();
         let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
         children.split_whitespace().next().and_then(|pid| pid.parse().ok()).unwrap_or(own)
     }
 
-    /// Waits for the end.
+    /// Waits until the process ends.
     pub fn wait(&mut self) -> ExitStatus {
         eventually("the daemon ends", || self.child.try_wait().unwrap())
     }

@@ -1,4 +1,4 @@
-//! The process is killed, or the power is cut, at any moment.
+//! The process is killed, or the power fails, at a random moment.
 
 use std::thread;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use super::disk::{Image, Kind, MIB};
 use super::ledger::Ledger;
 use super::load::{CLIENTS, MIXED, Progress, deliver};
-use super::{Ground, any_of, complaints};
+use super::{Fixture, logged_errors, random_in};
 use crate::world::{Daemon, rounds};
 
-/// The moment lies within so many answers: while the first of them connect, or in the midst of it.
-const MOMENTS: std::ops::Range<usize> = 1..600;
-const SLOW_MOMENTS: std::ops::Range<usize> = 1..150;
+/// The number of answers before the moment, from the first connections to full load.
+const ANSWERS_BEFORE: std::ops::Range<usize> = 1..600;
+const SLOW_ANSWERS_BEFORE: std::ops::Range<usize> = 1..150;
 
-/// The time between two of the daemon's answers, and more: it is not always the same thing that is cut.
+/// An additional delay, longer than the time between two answers, so that different operations are interrupted.
 const PAUSE_MICROSECONDS: std::ops::Range<usize> = 0..150_000;
 
-/// Makes the cut fall between the last thing that was done and the sync that is to keep it. XFS (seen in
-/// Linux 6.18) then says of a directory that was opened before that it is synced, and has lost its names.
+/// Delays syncs, so that the power fails between a write and its sync. XFS (seen in Linux 6.18) then reports success
+/// for the sync of an open directory, although its names are lost.
 const SLOW_SYNCS: [&str; 6] = [
     "-e",
     "trace=fsync,fdatasync",
@@ -28,87 +28,90 @@ const SLOW_SYNCS: [&str; 6] = [
 ];
 
 #[test]
-fn kill_9_at_any_moment_loses_nothing() {
-    let ground = Ground::new("spool");
+fn kill_at_a_random_moment_loses_no_acknowledged_entry() {
+    let fixture = Fixture::new("spool");
     let mut ledger = Ledger::default();
-    let mut daemon = ground.world.start();
+    let mut daemon = fixture.world.start();
     for round in 0..rounds(10) {
-        let told = deliver(&ground, daemon.port, round, MIXED, |progress| {
-            at_some_moment(progress, MOMENTS);
+        let deliveries = deliver(&fixture, daemon.port, round, MIXED, |progress| {
+            wait_for_a_random_moment(progress, ANSWERS_BEFORE);
             daemon.signal("-KILL");
         });
         daemon.wait();
-        let tally = ledger.enter(told);
-        // One that was just told 200 may see the end of the test before that of its connection.
-        assert!(tally.refused == 0 && tally.broken <= CLIENTS, "{tally:?}\n{}", complaints(&daemon));
-        daemon = ground.world.start();
-        ledger.check_new(&ground, &format!("after kill {round}"));
+        let counts = ledger.record(deliveries);
+        // A client that has just received 200 may detect the end of the test before that of its connection.
+        assert!(counts.refused == 0 && counts.broken <= CLIENTS, "{counts:?}\n{}", logged_errors(&daemon));
+        daemon = fixture.world.start();
+        ledger.check_new(&fixture, &format!("after kill {round}"));
     }
-    ledger.check(&ground, "at the end");
-    eprintln!("kill -9: {:?}", ledger.tally);
+    ledger.check(&fixture, "at the end");
+    eprintln!("kill -9: {:?}", ledger.counts);
 }
 
 #[test]
-fn a_power_cut_on_ext4_loses_nothing() {
-    cut_the_power(Kind::Ext4, &[]);
+fn power_failure_on_ext4_loses_no_acknowledged_entry() {
+    fail_power(Kind::Ext4, &[]);
 }
 
 #[test]
-fn a_power_cut_on_xfs_loses_nothing() {
-    cut_the_power(Kind::Xfs, &[]);
+fn power_failure_on_xfs_loses_no_acknowledged_entry() {
+    fail_power(Kind::Xfs, &[]);
 }
 
 #[test]
-fn a_power_cut_in_the_midst_of_a_sync_on_ext4_loses_nothing() {
-    cut_the_power(Kind::Ext4, &SLOW_SYNCS);
+fn power_failure_during_a_sync_on_ext4_loses_no_acknowledged_entry() {
+    fail_power(Kind::Ext4, &SLOW_SYNCS);
 }
 
 #[test]
-fn a_power_cut_in_the_midst_of_a_sync_on_xfs_loses_nothing() {
-    cut_the_power(Kind::Xfs, &SLOW_SYNCS);
+fn power_failure_during_a_sync_on_xfs_loses_no_acknowledged_entry() {
+    fail_power(Kind::Xfs, &SLOW_SYNCS);
 }
 
-fn cut_the_power(kind: Kind, strace: &[&str]) {
-    let ground = Ground::new("disk/spool");
+fn fail_power(kind: Kind, strace: &[&str]) {
+    let fixture = Fixture::new("disk/spool");
     let mut ledger = Ledger::default();
-    let image = Image::make(kind, ground.world.path("image"), 2048 * MIB, &[]);
-    let mount = || image.mount(ground.world.path("disk"));
-    // The daemon is declared after its disk: it goes first where the test fails.
+    let image = Image::make(kind, fixture.world.path("image"), 2048 * MIB, &[]);
+    let mount = || image.mount(fixture.world.path("disk"));
+    // Declared after its disk, so that the daemon is dropped first if the test fails.
     let mut disk = mount();
-    let mut daemon = start(&ground, strace);
+    let mut daemon = start(&fixture, strace);
     for round in 0..rounds(5) {
-        let told = deliver(&ground, daemon.port, round, MIXED, |progress| {
-            at_some_moment(progress, if strace.is_empty() { MOMENTS } else { SLOW_MOMENTS });
+        let deliveries = deliver(&fixture, daemon.port, round, MIXED, |progress| {
+            wait_for_a_random_moment(
+                progress,
+                if strace.is_empty() { ANSWERS_BEFORE } else { SLOW_ANSWERS_BEFORE },
+            );
             disk.cut();
-            // Whatever is still answered 200 was durable before, or is a lie.
+            // An entry that is acknowledged after the power failure must have been durable before it.
             progress.refused(1);
             daemon.signal("-KILL");
         });
         daemon.wait();
-        ledger.enter(told);
+        ledger.record(deliveries);
         disk.unmount();
         disk = mount();
-        daemon = start(&ground, strace);
-        ledger.check_new(&ground, &format!("{kind:?}, after power cut {round}"));
+        daemon = start(&fixture, strace);
+        ledger.check_new(&fixture, &format!("{kind:?}, after power failure {round}"));
     }
-    ledger.check(&ground, "at the end");
-    eprintln!("power cut, {kind:?} {strace:?}: {:?}", ledger.tally);
+    ledger.check(&fixture, "at the end");
+    eprintln!("power failure, {kind:?} {strace:?}: {:?}", ledger.counts);
     drop(daemon);
     disk.unmount();
 }
 
-fn start(ground: &Ground, strace: &[&str]) -> Daemon {
+fn start(fixture: &Fixture, strace: &[&str]) -> Daemon {
     match strace {
-        [] => ground.world.start(),
+        [] => fixture.world.start(),
         strace => {
-            let trace = ground.world.path("trace/calls").display().to_string();
-            ground.world.start_traced(&[&["-f", "-o", &trace], strace].concat())
+            let trace = fixture.world.path("trace/calls").display().to_string();
+            fixture.world.start_traced(&[&["-f", "-o", &trace], strace].concat())
         }
     }
 }
 
-/// No condition is waited for here: the moment is to be any.
-fn at_some_moment(progress: &Progress, answers: std::ops::Range<usize>) {
-    progress.stored(any_of(answers));
-    thread::sleep(Duration::from_micros(any_of(PAUSE_MICROSECONDS).try_into().unwrap()));
+/// Waits for a number of answers and a delay, both random.
+fn wait_for_a_random_moment(progress: &Progress, answers: std::ops::Range<usize>) {
+    progress.stored(random_in(answers));
+    thread::sleep(Duration::from_micros(random_in(PAUSE_MICROSECONDS).try_into().unwrap()));
 }

@@ -1,4 +1,4 @@
-//! Disks of the test's own: file systems in a file, on a loop device.
+//! Disks for tests: file systems in files, on loop devices.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,23 +13,23 @@ use crate::world::{World, eventually};
 
 pub const MIB: u64 = 1 << 20;
 
-/// A page, which is what a tmpfs hands out.
+/// The block size, which is the page size, in which a tmpfs allocates memory.
 const BLOCK: &str = "4096";
 
-/// Runs a tool of the system, which has to succeed.
+/// Runs a system tool, which must succeed.
 pub fn tool<S: AsRef<OsStr>>(program: &str, args: &[S]) {
     let output = run(program, args);
-    assert!(output.status.success(), "{program}: {}", said(&output));
+    assert!(output.status.success(), "{program}: {}", output_text(&output));
 }
 
 fn run<S: AsRef<OsStr>>(program: &str, args: &[S]) -> Output {
-    // Debian keeps them where not every user looks.
+    // Debian installs these tools in directories that are not in the path of every user.
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
     let output = Command::new(program).args(args).env("PATH", path).output();
-    output.unwrap_or_else(|error| panic!("{program}: {error}; tests/run installs what is missing"))
+    output.unwrap_or_else(|error| panic!("{program}: {error}; tests/run installs missing tools"))
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     format!(
         "{}\n{}{}",
         output.status,
@@ -38,8 +38,8 @@ fn said(output: &Output) -> String {
     )
 }
 
-/// These tests mount file systems. They say what they lack instead of passing without it.
-fn insist_on_what_mounting_takes() {
+/// Fails with an explanation if the test cannot mount file systems.
+fn require_mount_privileges() {
     assert!(
         rustix::process::geteuid().is_root(),
         "this test mounts file systems: run it as root, or leave it out with `--skip power::`"
@@ -59,7 +59,7 @@ pub enum Kind {
     Ext2,
 }
 
-/// A file with a file system in it: sparse, so that it takes no more than what is written.
+/// A sparse file that contains a file system.
 pub struct Image {
     pub kind: Kind,
     pub file: PathBuf,
@@ -67,7 +67,7 @@ pub struct Image {
 
 impl Image {
     pub fn make(kind: Kind, file: PathBuf, size: u64, options: &[&str]) -> Self {
-        insist_on_what_mounting_takes();
+        require_mount_privileges();
         File::create_new(&file).unwrap().set_len(size).unwrap();
         let (program, blocks) = match kind {
             Kind::Ext4 => ("mkfs.ext4", &["-q", "-b", BLOCK][..]),
@@ -80,7 +80,7 @@ impl Image {
         Self { kind, file }
     }
 
-    /// Mounts it, which replays its journal.
+    /// Mounts the file system, which replays its journal.
     pub fn mount(&self, at: PathBuf) -> Mount {
         let device = Loop::new(&self.file);
         let mut mount = Mount::new(&[OsStr::new(&device.0)], at);
@@ -88,27 +88,27 @@ impl Image {
         mount
     }
 
-    /// What a machine does at boot before it mounts.
+    /// Repairs the file system, as a machine does at boot before it mounts it.
     pub fn repair(&self) {
         if self.kind != Kind::Xfs {
             let output = run("fsck.ext4", &["-y".as_ref(), self.file.as_os_str()]);
-            // 1 and 2: there were errors, and they were put right (fsck(8)).
-            assert!(output.status.code().is_some_and(|code| code < 4), "fsck.ext4: {}", said(&output));
+            // The codes 1 and 2 mean that errors were corrected (fsck(8)).
+            assert!(output.status.code().is_some_and(|code| code < 4), "fsck.ext4: {}", output_text(&output));
         }
     }
 }
 
-/// A block device that is a file, until it is dropped.
+/// A loop device, detached when it is dropped.
 struct Loop(String);
 
 impl Loop {
     fn new(file: &Path) -> Self {
         let args = ["--find", "--show", "--sector-size", BLOCK].map(OsStr::new);
         let output = run("losetup", &[&args[..], &[file.as_os_str()]].concat());
-        assert!(output.status.success(), "losetup: {}", said(&output));
+        assert!(output.status.success(), "losetup: {}", output_text(&output));
         let device = Self(String::from_utf8(output.stdout).unwrap().trim().to_owned());
-        // Block by block. Of a larger request Linux (seen in 6.18) may write a part, where the file's disk
-        // is full, and report all of it as written: a disk that lies, against which nothing helps.
+        // One block per request. If the disk of the file is full, Linux (seen in 6.18) may write a part of a larger
+        // request and report all of it as written, and the spool cannot detect that.
         let name = Path::new(&device.0).file_name().unwrap().display();
         fs::write(format!("/sys/block/{name}/queue/max_sectors_kb"), "4").unwrap();
         device
@@ -117,16 +117,16 @@ impl Loop {
 
 impl Drop for Loop {
     fn drop(&mut self) {
-        // Where it is still in use, it goes with its last user.
+        // If it is still in use, the kernel detaches it after its last user.
         run("losetup", &["-d", &self.0]);
     }
 }
 
-/// A mounted file system. Ends with its value, also where a test panics.
+/// A mounted file system, unmounted when it is dropped, also if a test panics.
 pub struct Mount {
     at: PathBuf,
     mounted: bool,
-    /// Dropped after the unmounting.
+    /// Dropped after the file system is unmounted.
     device: Option<Loop>,
 }
 
@@ -140,18 +140,18 @@ impl Mount {
     }
 
     pub(super) fn tmpfs(size: u64, at: PathBuf) -> Self {
-        insist_on_what_mounting_takes();
+        require_mount_privileges();
         let options = format!("size={size}");
         Self::new(&["-t", "tmpfs", "-o", &options, "tmpfs"].map(OsStr::new), at)
     }
 
-    /// Another name for a directory.
+    /// Mounts a directory at a second path.
     pub(super) fn bind(from: &Path, at: PathBuf) -> Self {
-        insist_on_what_mounting_takes();
+        require_mount_privileges();
         Self::new(&["--bind".as_ref(), from.as_os_str()], at)
     }
 
-    /// An overlay whose changes go beneath `upper`.
+    /// Mounts an overlay whose changes are stored in `upper`.
     pub(super) fn overlay(lower: &Path, upper: &Path, at: PathBuf) -> Self {
         for folder in [lower, &upper.join("upper"), &upper.join("work")] {
             fs::create_dir_all(folder).unwrap();
@@ -161,7 +161,7 @@ impl Mount {
         Self::new(&["-t", "overlay", "-o", &options, "overlay"].map(OsStr::new), at)
     }
 
-    /// Gives a tmpfs another size.
+    /// Changes the size of a tmpfs.
     pub(super) fn resize(&self, size: u64) {
         let options = format!("remount,size={size}");
         tool("mount", &["-o".as_ref(), options.as_ref(), self.at.as_os_str()]);
@@ -172,32 +172,32 @@ impl Mount {
         (stat.f_blocks - stat.f_bfree) * stat.f_frsize
     }
 
-    /// From here on nothing reaches the disk any more, nor does what is still in the journal's memory:
-    /// `shutdown` without `-f` does not flush it.
+    /// Simulates a power failure: no later write reaches the disk, and the part of the journal in memory is lost,
+    /// because `shutdown` without `-f` does not flush it.
     pub fn cut(&self) {
         tool("xfs_io", &["-x".as_ref(), "-c".as_ref(), "shutdown".as_ref(), self.at.as_os_str()]);
     }
 
-    /// Lets so many bytes a second reach the disk, where the machine's control groups can (version 1).
+    /// Limits the write rate of the disk, if the machine has control groups of version 1.
     pub(super) fn limit_writes(&self, bytes_per_second: u64) {
         let limits = Path::new("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device");
-        let device = fs::metadata(&self.device.as_ref().expect("a device of its own").0).unwrap().rdev();
+        let device = fs::metadata(&self.device.as_ref().expect("a mounted image").0).unwrap().rdev();
         let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
         if limits.exists() {
             fs::write(limits, format!("{major}:{minor} {bytes_per_second}")).unwrap();
         }
     }
 
-    /// Takes it away, and with it all that memory still has of it. Some process of another test may have
-    /// it open for a moment.
+    /// Unmounts the file system, which drops its cached pages. Retries, because a process of another test may have it
+    /// open for a moment.
     pub fn unmount(mut self) {
         self.mounted = false;
         let at = self.at.clone();
-        let mut complaint = String::new();
+        let mut error = String::new();
         eventually("the file system is unmounted", || {
             let output = run("umount", &[&at]);
-            complaint = said(&output);
-            (output.status.success() || complaint.contains("not mounted")).then_some(())
+            error = output_text(&output);
+            (output.status.success() || error.contains("not mounted")).then_some(())
         });
     }
 }
@@ -205,15 +205,15 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         if self.mounted && !run("umount", &[&self.at]).status.success() {
-            // Whoever still has it open lets go of it in the end.
+            // Lazily: a process still has it open.
             run("umount", &[OsStr::new("-l"), self.at.as_os_str()]);
         }
     }
 }
 
-/// A world whose spool is on ext4 with a journal, where there is a write-ahead log.
+/// A world whose spool is on a file system with a journal, so that it has a write-ahead log.
 pub struct Journaled {
-    /// Unmounted before the folder that it is in is removed.
+    /// Unmounted before the directory of the world is removed.
     _disk: Option<Mount>,
     world: World,
 }

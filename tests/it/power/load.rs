@@ -1,4 +1,4 @@
-//! Many senders at once on kept connections, and what each of them was told.
+//! Many concurrent senders on persistent connections, and the outcome of each delivery.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,33 +6,33 @@ use std::thread;
 
 use rustls::ClientConfig;
 
-use super::{ENDPOINTS, Ground};
+use super::{ENDPOINTS, Fixture};
 use crate::wire::{Answer, Wire, client_config};
 use crate::world::{Daemon, eventually};
 
-/// Senders at once.
+/// The number of concurrent senders.
 pub(super) const CLIENTS: usize = 32;
 
-/// From far less than a block to several of them.
+/// Payload sizes from much less than a block to several blocks.
 pub(super) const MIXED: &[usize] = &[80, 1_500, 5_000, 20_000];
 
-/// One request, and what became of it.
-pub(super) struct Told {
+/// One delivery and its outcome.
+pub(super) struct Delivery {
     pub(super) endpoint: usize,
-    /// Kept where it was stored.
+    /// The payload; empty unless it was stored.
     pub(super) payload: Vec<u8>,
     pub(super) outcome: Outcome,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Outcome {
-    /// 200, and the id that came with it.
+    /// A 200, with the ID of the entry.
     Stored(String),
-    /// 503 as it should be: with a `Retry-After`.
+    /// A 503 with a `Retry-After`.
     Unavailable,
-    /// Anything else that was answered.
-    Odd(String),
-    /// The connection ended before the answer did.
+    /// Any other answer.
+    Unexpected(String),
+    /// The connection ended before the end of the answer.
     Broken,
 }
 
@@ -44,12 +44,12 @@ impl Outcome {
                 Self::Stored(body["id"].as_str().expect("an id").to_owned())
             }
             503 if answer.head.contains("\r\nretry-after: ") => Self::Unavailable,
-            _ => Self::Odd(format!("{}\n\n{}", answer.head, answer.body)),
+            _ => Self::Unexpected(format!("{}\n\n{}", answer.head, answer.body)),
         }
     }
 }
 
-/// How far the senders are.
+/// The progress of the senders.
 #[derive(Default)]
 pub(super) struct Progress {
     stored: AtomicUsize,
@@ -58,16 +58,20 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Waits until so many more deliveries were acknowledged.
+    /// Waits until `count` more deliveries were acknowledged.
     pub(super) fn stored(&self, count: usize) {
         let wanted = self.stored.load(Ordering::Relaxed) + count;
-        eventually("so many are stored", || (self.stored.load(Ordering::Relaxed) >= wanted).then_some(()));
+        eventually("enough deliveries are stored", || {
+            (self.stored.load(Ordering::Relaxed) >= wanted).then_some(())
+        });
     }
 
-    /// Waits until so many more deliveries were answered 503.
+    /// Waits until `count` more deliveries got 503.
     pub(super) fn refused(&self, count: usize) {
         let wanted = self.refused.load(Ordering::Relaxed) + count;
-        eventually("so many are refused", || (self.refused.load(Ordering::Relaxed) >= wanted).then_some(()));
+        eventually("enough deliveries get 503", || {
+            (self.refused.load(Ordering::Relaxed) >= wanted).then_some(())
+        });
     }
 
     fn is_over(&self) -> bool {
@@ -75,7 +79,7 @@ impl Progress {
     }
 }
 
-/// Ends the load also where the test panics, or its threads would be waited for forever.
+/// Ends the load when it is dropped. Without this, a test that panics would wait for its threads without end.
 struct Stop<'a>(&'a Progress);
 
 impl Drop for Stop<'_> {
@@ -84,16 +88,16 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Delivers to all endpoints with all senders until `meanwhile` returns, and lets each of them wait for
-/// the answer it is owed. `round` makes the payloads unlike those of other rounds.
+/// Delivers to all endpoints with all senders until `meanwhile` returns; then each sender waits for its last answer.
+/// `round` makes the payloads different from those of other rounds.
 pub(super) fn deliver(
-    ground: &Ground,
+    fixture: &Fixture,
     port: u16,
     round: usize,
     sizes: &[usize],
     meanwhile: impl FnOnce(&Progress),
-) -> Vec<Told> {
-    let configs = ENDPOINTS.map(|endpoint| client_config(&ground.world, endpoint.certificate));
+) -> Vec<Delivery> {
+    let configs = ENDPOINTS.map(|endpoint| client_config(&fixture.world, endpoint.certificate));
     let progress = Progress::default();
     thread::scope(|scope| {
         let stop = Stop(&progress);
@@ -109,14 +113,14 @@ pub(super) fn deliver(
     })
 }
 
-/// One delivery alone, on a connection of its own.
-pub(super) fn deliver_one(ground: &Ground, daemon: &Daemon, payload: &[u8]) -> Outcome {
-    deliver_to(ground, daemon, 0, payload)
+/// Sends one delivery on a new connection.
+pub(super) fn deliver_one(fixture: &Fixture, daemon: &Daemon, payload: &[u8]) -> Outcome {
+    deliver_to(fixture, daemon, 0, payload)
 }
 
-/// As [`deliver_one`], to this one of [`ENDPOINTS`].
-pub(super) fn deliver_to(ground: &Ground, daemon: &Daemon, endpoint: usize, payload: &[u8]) -> Outcome {
-    let mut wire = Wire::connect(&ground.world, daemon, ENDPOINTS[endpoint].certificate);
+/// Like [`deliver_one`], to the endpoint with this index in [`ENDPOINTS`].
+pub(super) fn deliver_to(fixture: &Fixture, daemon: &Daemon, endpoint: usize, payload: &[u8]) -> Outcome {
+    let mut wire = Wire::connect(&fixture.world, daemon, ENDPOINTS[endpoint].certificate);
     Outcome::of(&wire.post(ENDPOINTS[endpoint].path, payload).unwrap())
 }
 
@@ -129,9 +133,9 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    fn run(self, progress: &Progress) -> Vec<Told> {
+    fn run(self, progress: &Progress) -> Vec<Delivery> {
         let endpoint = self.client % ENDPOINTS.len();
-        let mut told = Vec::new();
+        let mut deliveries = Vec::new();
         let mut wire = None;
         for number in 0.. {
             if progress.is_over() {
@@ -142,16 +146,16 @@ impl Client<'_> {
             match outcome {
                 Outcome::Stored(_) => _ = progress.stored.fetch_add(1, Ordering::Relaxed),
                 Outcome::Unavailable => _ = progress.refused.fetch_add(1, Ordering::Relaxed),
-                Outcome::Odd(_) | Outcome::Broken => {}
+                Outcome::Unexpected(_) | Outcome::Broken => {}
             }
             let is_broken = outcome == Outcome::Broken;
             let payload = if matches!(outcome, Outcome::Stored(_)) { payload } else { Vec::new() };
-            told.push(Told { endpoint, payload, outcome });
+            deliveries.push(Delivery { endpoint, payload, outcome });
             if is_broken {
                 break;
             }
         }
-        told
+        deliveries
     }
 
     fn payload(&self, number: usize) -> Vec<u8> {
@@ -162,7 +166,7 @@ impl Client<'_> {
         payload
     }
 
-    /// Keeps the connection for the next one, unless the answer says that it ends.
+    /// Sends one delivery, and keeps the connection for the next one unless the answer closes it.
     fn post(&self, wire: &mut Option<Wire>, path: &str, payload: &[u8]) -> Outcome {
         let mut open = match wire.take() {
             Some(open) => open,

@@ -1,7 +1,7 @@
-//! What a 200 is worth once the process was killed, the power was cut or the disk has lied or is full.
+//! Checks that acknowledged entries survive a killed process, a power failure, and a failing or full disk.
 //!
-//! Judged from outside: after a new start on what is left, every acknowledged entry stands in `new/`,
-//! whole and with the bytes that were sent, and nothing that is not whole stands there.
+//! After the daemon is started again on the remaining files, every acknowledged entry must be in `new/`, intact and
+//! with the bytes that were sent, and every file in `new/` must be intact.
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -24,7 +24,7 @@ mod replaced;
 mod unjournaled;
 mod writeback;
 
-/// What is delivered to. Each answers 200 with the entry's id.
+/// The endpoints of the deliveries. Each answers 200 with the ID of the entry.
 const ENDPOINTS: [Endpoint; 3] = [
     Endpoint { name: "pix", path: "/webhooks/pix", certificate: "client" },
     Endpoint { name: "second", path: "/second", certificate: "second" },
@@ -39,17 +39,17 @@ struct Endpoint {
 
 static POWER: Mutex<()> = Mutex::new(());
 
-/// A world whose spool lies where a test wants it. One at a time: each of these tests keeps all cores busy.
-struct Ground {
-    /// Its own disk, unmounted before the world's folder is removed.
+/// A world with a configurable spool. Only one exists at a time, because each of these tests uses all cores.
+struct Fixture {
+    /// The disk of the spool, unmounted before the directory of the world is removed.
     disk: Option<(Image, Option<Mount>)>,
     world: World,
     spool: PathBuf,
     _alone: MutexGuard<'static, ()>,
 }
 
-impl Ground {
-    /// `spool` is relative to the world's folder. Almost nothing is kept free: these disks are small.
+impl Fixture {
+    /// `spool` is relative to the directory of the world. `min_free` is low, because these disks are small.
     fn new(spool: &str) -> Self {
         let _alone = POWER.lock().unwrap_or_else(PoisonError::into_inner);
         let world = World::new();
@@ -61,26 +61,26 @@ impl Ground {
         Self { disk: None, world, spool, _alone }
     }
 
-    /// With a disk for the spool.
+    /// Creates a world whose spool has its own disk.
     fn on_disk(kind: Kind) -> Self {
         Self::on_disk_of(kind, 1024 * MIB)
     }
 
     fn on_disk_of(kind: Kind, bytes: u64) -> Self {
-        let mut ground = Self::new("disk/spool");
-        let image = Image::make(kind, ground.world.path("image"), bytes, &[]);
-        let mount = image.mount(ground.world.path("disk"));
-        ground.disk = Some((image, Some(mount)));
-        ground
+        let mut fixture = Self::new("disk/spool");
+        let image = Image::make(kind, fixture.world.path("image"), bytes, &[]);
+        let mount = image.mount(fixture.world.path("disk"));
+        fixture.disk = Some((image, Some(mount)));
+        fixture
     }
 
-    /// From here on nothing reaches the disk.
+    /// Simulates a power failure: no later write reaches the disk.
     fn cut(&self) {
         self.disk.as_ref().and_then(|(_, mount)| mount.as_ref()).unwrap().cut();
     }
 
-    /// The power is back, and the disk is mounted again.
-    fn after_the_cut(mut self) -> Self {
+    /// Repairs the disk and mounts it again.
+    fn after_power_failure(mut self) -> Self {
         let (image, mount) = self.disk.take().unwrap();
         mount.unwrap().unmount();
         image.repair();
@@ -90,15 +90,15 @@ impl Ground {
     }
 }
 
-/// What the daemon said is wrong, for the message of a test that fails.
-fn complaints(daemon: &Daemon) -> String {
+/// The first errors in the log, for the message of a failed test.
+fn logged_errors(daemon: &Daemon) -> String {
     let log = daemon.log_text();
     let bad = log.lines().filter(|line| line.contains("\"ERROR\""));
     bad.take(10).collect::<Vec<_>>().join("\n")
 }
 
-/// A number from a range, another one each time.
-fn any_of(range: std::ops::Range<usize>) -> usize {
+/// Returns a random number in a range.
+fn random_in(range: std::ops::Range<usize>) -> usize {
     let random = usize::try_from(RandomState::new().build_hasher().finish() >> 1).unwrap();
     range.start + random % range.len()
 }

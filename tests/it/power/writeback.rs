@@ -1,73 +1,73 @@
-//! A disk that takes what is written to it and fails later, when it is to keep it.
+//! A disk accepts writes and fails later, during write-back.
 //!
-//! The image of the file system lies in a tmpfs that is smaller than the image says: where the tmpfs is
-//! full, the loop device has real I/O errors, for data, metadata or journal, whichever comes first.
+//! The image of the file system is in a tmpfs that is smaller than the nominal size of the image. When the tmpfs is
+//! full, the loop device returns real I/O errors, for data, metadata or the journal, whichever is written first.
 
 use super::disk::{Image, Kind, MIB, Mount, tool};
 use super::ledger::Ledger;
 use super::load::{MIXED, deliver};
-use super::{Ground, any_of, complaints};
+use super::{Fixture, logged_errors, random_in};
 use crate::world::rounds;
 
-/// Large enough for all that mkfs writes, and for all that is delivered.
+/// A size of the tmpfs that is sufficient for mkfs and all deliveries.
 pub(super) const AMPLE: u64 = 1024 * MIB;
-/// What the file systems believe to have.
-const BELIEVED: u64 = 512 * MIB;
-/// Where the journal is put, in blocks of 4 KiB, and what it measures.
+/// The nominal size of the file systems.
+const NOMINAL: u64 = 512 * MIB;
+/// The size of the journal in MiB and its location in blocks of 4 KiB; then the location in bytes.
 const JOURNAL: [&str; 2] = ["size=8,location=4096", "16777216"];
-/// Makes mkfs write all inode tables, so that they have their room as well.
+/// Makes mkfs write all inode tables, so that their blocks are allocated too.
 const INODES: &str = "lazy_itable_init=0";
 
-/// So many that the daemon tries again in between, more than once, on the disk as it is.
+/// Enough deliveries that the daemon probes the failing disk more than once.
 const REFUSED: usize = 5_000;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Form {
+pub(super) enum Setup {
     Plain,
-    /// The room that the journal needs is there; only the rest fails.
+    /// The blocks of the journal are allocated, so that only other writes fail.
     Reserved,
     Overlay,
 }
 
 #[test]
-fn failing_data_on_ext4_loses_nothing() {
-    fail_to_write_back(Kind::Ext4, Form::Reserved);
+fn failing_data_writes_on_ext4_lose_no_acknowledged_entry() {
+    fail_to_write_back(Kind::Ext4, Setup::Reserved);
 }
 
 #[test]
-fn a_failing_journal_on_ext4_loses_nothing() {
-    fail_to_write_back(Kind::Ext4, Form::Plain);
+fn failing_journal_writes_on_ext4_lose_no_acknowledged_entry() {
+    fail_to_write_back(Kind::Ext4, Setup::Plain);
 }
 
 #[test]
-fn failing_data_on_xfs_loses_nothing() {
-    fail_to_write_back(Kind::Xfs, Form::Plain);
+fn failing_writes_on_xfs_lose_no_acknowledged_entry() {
+    fail_to_write_back(Kind::Xfs, Setup::Plain);
 }
 
 #[test]
-fn a_failing_ext4_beneath_an_overlay_loses_nothing() {
-    fail_to_write_back(Kind::Ext4, Form::Overlay);
+fn failing_ext4_below_an_overlay_loses_no_acknowledged_entry() {
+    fail_to_write_back(Kind::Ext4, Setup::Overlay);
 }
 
 #[test]
-fn a_failing_xfs_beneath_an_overlay_loses_nothing() {
-    fail_to_write_back(Kind::Xfs, Form::Overlay);
+fn failing_xfs_below_an_overlay_loses_no_acknowledged_entry() {
+    fail_to_write_back(Kind::Xfs, Setup::Overlay);
 }
 
-fn fail_to_write_back(kind: Kind, form: Form) {
+fn fail_to_write_back(kind: Kind, setup: Setup) {
     for round in 0..rounds(2) {
-        fail_once(kind, form, round);
+        fail_once(kind, setup, round);
     }
 }
 
-fn fail_once(kind: Kind, form: Form, round: usize) {
-    let ground = Ground::new("top/spool");
-    let (world, mut ledger) = (&ground.world, Ledger::default());
+fn fail_once(kind: Kind, setup: Setup, round: usize) {
+    let fixture = Fixture::new("top/spool");
+    let (world, mut ledger) = (&fixture.world, Ledger::default());
     let memory = Mount::tmpfs(AMPLE, world.path("memory"));
-    let image = image(kind, form, &ground);
-    let mounts = || match form {
-        Form::Plain | Form::Reserved => vec![image.mount(world.path("top"))],
-        Form::Overlay => {
+    let image = image(kind, setup, &fixture);
+    let mounts = || match setup {
+        Setup::Plain | Setup::Reserved => vec![image.mount(world.path("top"))],
+        Setup::Overlay => {
             let disk = image.mount(world.path("disk"));
             vec![Mount::overlay(&world.path("lower"), &world.path("disk"), world.path("top")), disk]
         }
@@ -75,64 +75,67 @@ fn fail_once(kind: Kind, form: Form, round: usize) {
     let mounted = mounts();
     let mut daemon = world.start();
 
-    let left = u64::try_from(any_of(2..10)).unwrap() * MIB;
-    let cramped = Cramped::new(&memory, left);
-    let told = deliver(&ground, daemon.port, round, MIXED, |progress| progress.refused(REFUSED));
-    let tally = ledger.enter(told);
-    let complaints = complaints(&daemon);
-    let fits = |line: &&str| line.contains("\"spool failing");
-    let failings = daemon.log_text().lines().filter(fits).count();
-    eprintln!("{kind:?} {form:?}, {left} bytes left: {tally:?}, failing {failings} times");
+    let free_bytes = u64::try_from(random_in(2..10)).unwrap() * MIB;
+    let limited_tmpfs = LimitedTmpfs::new(&memory, free_bytes);
+    let deliveries = deliver(&fixture, daemon.port, round, MIXED, |progress| progress.refused(REFUSED));
+    let counts = ledger.record(deliveries);
+    let logged_errors = logged_errors(&daemon);
+    let is_failure = |line: &&str| line.contains("\"spool failing");
+    let failures = daemon.log_text().lines().filter(is_failure).count();
+    eprintln!("{kind:?} {setup:?}, {free_bytes} bytes free: {counts:?}, failing {failures} times");
     assert_eq!(
         daemon.log_text().contains("overlayfs, which is removed"),
-        form == Form::Overlay,
-        "{complaints}"
+        setup == Setup::Overlay,
+        "{logged_errors}"
     );
-    assert_eq!(tally.broken, 0, "{complaints}");
-    assert!(tally.stored > 0, "{complaints}");
+    assert_eq!(counts.broken, 0, "{logged_errors}");
+    assert!(counts.stored > 0, "{logged_errors}");
 
-    // It comes to its end also on such a disk.
+    // The daemon also ends cleanly on such a disk.
     daemon.signal("-TERM");
     daemon.wait();
     drop(daemon);
-    // The overlay first: it lies on the other.
+    // The overlay is unmounted first, because it uses the other mount.
     mounted.into_iter().for_each(Mount::unmount);
-    drop(cramped);
+    drop(limited_tmpfs);
     image.repair();
     let mounted = mounts();
     let daemon = world.start();
-    ledger.check(&ground, &format!("{kind:?} {form:?}, {left} bytes left, {tally:?}\n{complaints}"));
+    ledger.check(
+        &fixture,
+        &format!("{kind:?} {setup:?}, {free_bytes} bytes free, {counts:?}\n{logged_errors}"),
+    );
     drop(daemon);
     mounted.into_iter().for_each(Mount::unmount);
 }
 
-/// A tmpfs that is as good as full, until this is dropped: before the daemon is, where a test fails, for
-/// XFS may hold a process that cannot even be killed until its metadata has been written.
-pub(super) struct Cramped<'a>(&'a Mount);
+/// Limits a tmpfs to little free space until it is dropped. It is dropped before the daemon if a test fails, because
+/// XFS may block a process, which then cannot be killed until metadata has been written.
+pub(super) struct LimitedTmpfs<'a>(&'a Mount);
 
-impl<'a> Cramped<'a> {
-    pub(super) fn new(memory: &'a Mount, left: u64) -> Self {
-        memory.resize(memory.used() + left);
+impl<'a> LimitedTmpfs<'a> {
+    pub(super) fn new(memory: &'a Mount, free_bytes: u64) -> Self {
+        memory.resize(memory.used() + free_bytes);
         Self(memory)
     }
 }
 
-impl Drop for Cramped<'_> {
+impl Drop for LimitedTmpfs<'_> {
     fn drop(&mut self) {
         self.0.resize(AMPLE);
     }
 }
 
-pub(super) fn image(kind: Kind, form: Form, ground: &Ground) -> Image {
-    let file = ground.world.path("memory/image");
+pub(super) fn image(kind: Kind, setup: Setup, fixture: &Fixture) -> Image {
+    let file = fixture.world.path("memory/image");
     let [options, offset] = JOURNAL;
     let options = match kind {
         Kind::Ext4 => &["-J", options, "-E", INODES][..],
-        // Its log is written in full when it is made.
+        // mkfs.xfs writes its whole log.
         Kind::Xfs | Kind::Unjournaled | Kind::Ext2 => &[],
     };
-    let image = Image::make(kind, file, BELIEVED, options);
-    if form == Form::Reserved {
+    let image = Image::make(kind, file, NOMINAL, options);
+    if setup == Setup::Reserved {
         let length = (8 * MIB).to_string();
         tool(
             "fallocate",
