@@ -126,7 +126,7 @@ const FORBIDDEN: &[Attempt] = &[
     ("read a file that is not configured", |_, elsewhere| fs::read(elsewhere.join("file")).map(drop)),
     ("read the password file", |_, _| fs::read("/etc/passwd").map(drop)),
     ("list the root", |_, _| fs::read_dir("/").map(drop)),
-    ("write beside the spool", |world, _| fs::write(world.join("file"), "x")),
+    ("write next to the spool", |world, _| fs::write(world.join("file"), "x")),
     ("write over webhooks.toml", |world, _| {
         fs::File::options().append(true).open(world.join("webhooks.toml")).map(drop)
     }),
