@@ -90,7 +90,7 @@ fn endpoints(policy: &Policy, metrics: &Metrics) -> Vec<EndpointStatus> {
             name: endpoint.name.to_string(),
             path: endpoint.path.clone(),
             suffixes: endpoint.suffixes.clone(),
-            senders: policy.listed(endpoint).map(ToString::to_string).collect(),
+            senders: endpoint.senders.iter().map(ToString::to_string).collect(),
             max_body: endpoint.max_body,
             entries: QUEUES
                 .iter()

@@ -96,7 +96,7 @@ fn endpoints(settings: &Settings) -> Vec<Endpoint> {
             name: endpoint.name.to_string(),
             path: endpoint.path.clone(),
             suffixes: endpoint.suffixes.clone(),
-            senders: policy.listed(endpoint).map(ToString::to_string).collect(),
+            senders: endpoint.senders.iter().map(ToString::to_string).collect(),
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use super::response::response;
 use super::schema;
 use super::secret::query_secret;
 use super::senders::SenderDraft;
-use crate::policy::{Endpoint, SenderIndex};
+use crate::policy::Endpoint;
 
 /// The longest path, in bytes: many proxies refuse longer request targets.
 const PATH_BYTES_MAX: usize = 1024;
@@ -20,8 +20,8 @@ pub(super) struct EndpointDraft<'a> {
     pub(super) name: Option<Text<'a>>,
     pub(super) path: Option<Text<'a>>,
     pub(super) suffixes: Vec<Text<'a>>,
-    /// The known senders of the list, each with its position in the text.
-    pub(super) senders: Vec<(SenderIndex, &'a Span)>,
+    /// The indexes of the known senders of the list, each with its position in the text.
+    pub(super) senders: Vec<(usize, &'a Span)>,
     /// Whether the list of senders is valid and all of its senders are known.
     pub(super) senders_are_known: bool,
     /// The endpoint, if its name and path are valid. Unknown senders are missing.
@@ -51,7 +51,7 @@ pub(super) fn endpoints<'a>(
             name,
             path: path.text.to_owned(),
             suffixes: suffixes.iter().map(|suffix| suffix.text.to_owned()).collect(),
-            senders: senders.iter().map(|(index, _)| *index).collect(),
+            senders: senders.iter().filter_map(|(index, _)| known[*index].name()).collect(),
             max_body,
             response,
             secret,
@@ -134,7 +134,7 @@ fn senders<'a>(
     shown: &str,
     known: &[SenderDraft<'_>],
     findings: &mut Findings,
-) -> (Vec<(SenderIndex, &'a Span)>, bool) {
+) -> (Vec<(usize, &'a Span)>, bool) {
     let texts = match reader.some_texts("senders", findings) {
         Field::Is((texts, _)) => texts,
         Field::Bad => return (Vec::new(), false),

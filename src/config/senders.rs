@@ -9,7 +9,7 @@ use super::raw::{Span, Table};
 use super::reader::{Reader, Text};
 use super::revocation::revocation;
 use super::schema;
-use crate::policy::Sender;
+use crate::policy::{Name, Sender};
 use crate::tls::trust::{Eku, SenderTrust};
 use crate::tls::verifier::TrustedSender;
 
@@ -19,6 +19,13 @@ pub(super) struct SenderDraft<'a> {
     pub(super) name: Option<Text<'a>>,
     /// The sender, if it has no errors.
     pub(super) sender: Option<TrustedSender>,
+}
+
+impl SenderDraft<'_> {
+    /// The name of the sender, if it can be used.
+    pub(super) fn name(&self) -> Option<Name> {
+        self.sender.as_ref().map(|trusted| trusted.sender.name.clone())
+    }
 }
 
 pub(super) fn senders<'a>(

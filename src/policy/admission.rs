@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 
 use super::evaluation::{Evaluation, TrustError};
+use super::name::Name;
 use super::refusal::RefusalReason;
-use super::sender::SenderIndex;
 
 /// The senders that a certificate is accepted for, and until when.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Admission {
     /// The senders that trust the certificate and whose rule matches it, in the policy's order. Each has the last
     /// moment at which the certificate and everything that its trust depends on are valid. Never empty.
-    senders: Vec<(SenderIndex, Timestamp)>,
+    senders: Vec<(Name, Timestamp)>,
 }
 
 impl Admission {
@@ -21,11 +21,12 @@ impl Admission {
     /// If no sender trusts the certificate and has a rule that matches. The reason is taken from the closest sender:
     /// one whose CA is known and whose rule matches, else one that trusts the certificate, else any.
     pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
-        let admitted =
-            evaluations.iter().enumerate().filter_map(|(index, evaluation)| match &evaluation.trust {
-                Ok(vouched) if evaluation.mismatches.is_empty() => Some((index, vouched.not_after)),
-                Ok(_) | Err(_) => None,
-            });
+        let admitted = evaluations.iter().filter_map(|evaluation| match &evaluation.trust {
+            Ok(vouched) if evaluation.mismatches.is_empty() => {
+                Some((evaluation.sender.clone(), vouched.not_after))
+            }
+            Ok(_) | Err(_) => None,
+        });
         let senders: Vec<_> = admitted.collect();
         if !senders.is_empty() {
             return Ok(Self { senders });
@@ -45,13 +46,18 @@ impl Admission {
     }
 
     /// The last moment at which the certificate is valid for this sender; `None` if it is not accepted for it.
-    pub fn until(&self, sender: SenderIndex) -> Option<Timestamp> {
-        self.senders.iter().find(|(index, _)| *index == sender).map(|(_, not_after)| *not_after)
+    pub fn until(&self, sender: &Name) -> Option<Timestamp> {
+        self.senders.iter().find(|(name, _)| name == sender).map(|(_, not_after)| *not_after)
     }
 
     /// The senders that the certificate is accepted for; never empty.
-    pub fn senders(&self) -> impl Iterator<Item = SenderIndex> {
-        self.senders.iter().map(|(sender, _)| *sender)
+    pub fn senders(&self) -> impl Iterator<Item = &Name> {
+        self.senders.iter().map(|(sender, _)| sender)
+    }
+
+    /// The names of the senders, separated by commas, for a log line.
+    pub fn joined_names(&self) -> String {
+        self.senders().map(Name::as_str).collect::<Vec<_>>().join(",")
     }
 
     /// The last moment at which the certificate is valid for any sender. Later requests are rejected.

@@ -66,7 +66,7 @@ pub enum Denial {
 }
 
 impl Policy {
-    /// Creates a policy. [`Endpoint::senders`] are indexes into `senders`.
+    /// Creates a policy. [`Endpoint::senders`] are names of `senders`.
     ///
     /// # Errors
     /// All paths that belong to more than one endpoint, or to one endpoint twice.
@@ -99,43 +99,11 @@ impl Policy {
     /// If the certificate is valid at `now` for none of the endpoint's senders, or the peer's address is in none of
     /// the endpoint's networks.
     pub fn authorize(&self, peer: &Peer, endpoint: &Arc<Endpoint>, now: Timestamp) -> Result<Permit, Denial> {
-        let sender = self.sender_at(endpoint, &peer.admission, now)?.clone();
+        let sender = sender_at(endpoint, &peer.admission, now)?.clone();
         if !endpoint.allows_address(peer.address.ip()) {
             return Err(Denial::Network { address: peer.address.ip() });
         }
         Ok(Permit { sender, endpoint: Arc::clone(endpoint) })
-    }
-
-    /// The first of an endpoint's senders that a certificate is valid for, regardless of the peer's address.
-    ///
-    /// # Errors
-    /// If the certificate is valid at `now` for none of the endpoint's senders.
-    pub fn sender_at(
-        &self,
-        endpoint: &Endpoint,
-        admission: &Admission,
-        now: Timestamp,
-    ) -> Result<&Name, Denial> {
-        let mut listed = endpoint
-            .senders
-            .iter()
-            .filter_map(|sender| Some((*sender, admission.until(*sender)?)))
-            .peekable();
-        if listed.peek().is_none() {
-            return Err(Denial::NotListed { presented: self.names(admission) });
-        }
-        let valid = listed.find(|(_, not_after)| now <= *not_after);
-        valid.map(|(sender, _)| &self.senders[sender].name).ok_or(Denial::Expired)
-    }
-
-    /// The senders that a certificate is accepted for.
-    pub fn names(&self, admission: &Admission) -> Vec<Name> {
-        admission.senders().map(|sender| self.senders[sender].name.clone()).collect()
-    }
-
-    /// The senders that an endpoint lists, in its order of preference.
-    pub fn listed(&self, endpoint: &Endpoint) -> impl Iterator<Item = &Name> {
-        endpoint.senders.iter().map(|sender| &self.senders[*sender].name)
     }
 
     /// All senders, in the order of the configuration.
@@ -147,6 +115,24 @@ impl Policy {
     pub fn endpoints(&self) -> &[Arc<Endpoint>] {
         &self.endpoints
     }
+}
+
+/// The first of an endpoint's senders that a certificate is valid for, regardless of the peer's address.
+///
+/// # Errors
+/// If the certificate is valid at `now` for none of the endpoint's senders.
+pub fn sender_at<'a>(
+    endpoint: &'a Endpoint,
+    admission: &Admission,
+    now: Timestamp,
+) -> Result<&'a Name, Denial> {
+    let listed = endpoint.senders.iter();
+    let mut accepted = listed.filter_map(|sender| Some((sender, admission.until(sender)?))).peekable();
+    if accepted.peek().is_none() {
+        return Err(Denial::NotListed { presented: admission.senders().cloned().collect() });
+    }
+    let valid = accepted.find(|(_, not_after)| now <= *not_after);
+    valid.map(|(sender, _)| sender).ok_or(Denial::Expired)
 }
 
 impl Permit {
@@ -176,7 +162,7 @@ mod tests {
             name: name.parse().expect("a name"),
             path: path.to_owned(),
             suffixes: suffixes.iter().map(|&suffix| suffix.to_owned()).collect(),
-            senders: vec![0],
+            senders: vec!["efi".parse().expect("a name")],
             max_body: 1,
             response: ResponseRule::default(),
             secret: None,

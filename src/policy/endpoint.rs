@@ -6,7 +6,6 @@ use ipnet::IpNet;
 
 use super::name::Name;
 use super::secret::QuerySecret;
-use super::sender::SenderIndex;
 
 /// A path, the senders that may deliver to it, and the response to their deliveries.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub struct Endpoint {
     /// Suffixes that are accepted after the path. Each begins with `/`.
     pub suffixes: Vec<String>,
     /// The senders that may deliver, in order of preference.
-    pub senders: Vec<SenderIndex>,
+    pub senders: Vec<Name>,
     /// The size limit of a payload, in bytes.
     pub max_body: u64,
     /// The response to a stored delivery.

@@ -17,7 +17,7 @@ mod endpoint;
 mod authorize;
 
 pub use admission::Admission;
-pub use authorize::{Denial, PathConflict, Permit, Policy, Route};
+pub use authorize::{Denial, PathConflict, Permit, Policy, Route, sender_at};
 pub use endpoint::{Endpoint, ResponseRule};
 pub use evaluation::{Evaluation, TrustError, TrustErrorKind, Trusted, TrustedBy};
 pub use matcher::{MATCHERS, Matcher, Mismatch, presented};
@@ -26,4 +26,4 @@ pub use peer::{Peer, Session};
 pub use refusal::{Advice, Refusal, RefusalReason};
 pub use rule::Rule;
 pub use secret::{QuerySecret, REDACTED, SECRET_BYTES_MAX, SecretFault};
-pub use sender::{Sender, SenderIndex};
+pub use sender::Sender;

@@ -3,12 +3,9 @@
 use super::name::Name;
 use super::rule::Rule;
 
-/// The index of a sender in the policy's table.
-pub type SenderIndex = usize;
-
 /// A sender's name and rule. Its anchors are in [`crate::tls::trust::SenderTrust`], because this layer does not use
 /// TLS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sender {
     /// The name from webhooks.toml.
     pub name: Name,

@@ -361,7 +361,7 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
         endpoint,
         path = %Escaped(arrival.uri.path()),
         method = %Escaped(arrival.method.as_str()),
-        senders = senders(arrival),
+        senders = arrival.authorization.peer.admission.joined_names(),
         peer = %peer.address,
         subject = %Escaped(peer.identity.subject.as_str()),
         issuer = %Escaped(peer.identity.issuer.as_str()),
@@ -370,11 +370,6 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
         milliseconds = milliseconds(arrived),
         "delivery not taken"
     );
-}
-
-fn senders(arrival: &Arrival) -> String {
-    let names = arrival.policy().names(&arrival.authorization.peer.admission);
-    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 fn milliseconds(arrived: Arrived) -> f64 {

@@ -137,7 +137,7 @@ impl Server {
     /// Publishes when the sender's certificate expires.
     fn note_expiry(&self, established: &Established) {
         let peer = &established.peer;
-        for sender in established.snapshot.policy.names(&peer.admission) {
+        for sender in peer.admission.senders() {
             let (begin, end) = (peer.identity.not_before.as_second(), peer.identity.not_after.as_second());
             self.metrics.certificate("client", sender.as_str(), begin, end);
         }

@@ -58,13 +58,11 @@ impl Rejections {
         }
         let authorization = connection.authorization(&self.live);
         let peer = &authorization.peer;
-        let senders = authorization.snapshot.policy.names(&peer.admission);
-        let senders: Vec<_> = senders.iter().map(|name| name.as_str()).collect();
         tracing::warn!(
             stage = "request",
             reason,
             detail = cause.detail,
-            senders = senders.join(","),
+            senders = peer.admission.joined_names(),
             peer = %peer.address,
             http_version = match http {
                 Http::One => "HTTP/1",

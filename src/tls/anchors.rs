@@ -66,6 +66,13 @@ impl Anchor {
     }
 }
 
+/// Anchors are the same if they are the same certificate.
+impl PartialEq for Anchor {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
 /// Subject and issuer. Clients choose a certificate by either of them.
 fn hints(der: &[u8]) -> Vec<DistinguishedName> {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else { return Vec::new() };

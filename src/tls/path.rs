@@ -8,110 +8,114 @@ use super::search::{Purpose, Search, SearchFailure};
 use super::trust::{Moment, SenderTrust};
 use crate::policy::{TrustError, TrustErrorKind, Trusted};
 
-impl SenderTrust {
-    /// Verifies a version 3 certificate: there must be a valid path from one of the anchors to it.
-    ///
-    /// One search covers all anchors, because the certificates that a client sends determine its duration. The library
-    /// checks dates and purpose before it searches an issuer. Those errors are reported only if the path is valid
-    /// otherwise; an expired certificate of an unknown CA is reported as one of an unknown CA.
-    pub(super) fn verify_path(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
-        let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|error| {
-            TrustError::new(TrustErrorKind::Unreadable, format!("it cannot be used: {}", describe(&error)))
-        })?;
-        let verified: Vec<_> =
-            self.issuers().map(|anchor| (anchor, self.verify_anchor(anchor, moment.now))).collect();
-        let valid: Vec<_> =
-            verified.iter().filter(|(_, result)| result.is_ok()).map(|(anchor, _)| *anchor).collect();
-        let search = Search { end_entity: &end_entity, chain, moment };
-        let error = match search.path(&valid, moment.now, self.eku.into(), self.revocation.as_ref()) {
-            Ok(trusted) => return Ok(trusted),
-            Err(SearchFailure::TrustError(trust_error)) => return Err(trust_error),
-            Err(SearchFailure::NoPath(error)) => error,
-        };
-        if let Some(trust_error) = self.only_error(&search, &valid, &error) {
-            return Err(trust_error);
-        }
-        // If the path ends at an anchor that is not valid now, that is a more useful reason.
-        let trust_errors = verified.into_iter().filter_map(|(anchor, result)| Some((anchor, result.err()?)));
-        let found = trust_errors
-            .filter(|(anchor, _)| search.may_end_at(anchor))
-            .filter(|(anchor, _)| search.is_valid(&[anchor], moment.now, self.eku.into()));
-        match found.map(|(_, trust_error)| trust_error).max_by_key(|trust_error| trust_error.kind) {
-            Some(trust_error) => Err(trust_error),
-            None => Err(self.unsupported(chain, moment).unwrap_or_else(|| self.why_unknown(chain, &error))),
-        }
+/// Verifies a version 3 certificate: there must be a valid path from one of the anchors to it.
+///
+/// One search covers all anchors, because the certificates that a client sends determine its duration. The library
+/// checks dates and purpose before it searches an issuer. Those errors are reported only if the path is valid
+/// otherwise; an expired certificate of an unknown CA is reported as one of an unknown CA.
+pub(super) fn verify_path(
+    trust: &SenderTrust,
+    chain: &Chain<'_>,
+    moment: Moment<'_>,
+) -> Result<Trusted, TrustError> {
+    let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|error| {
+        TrustError::new(TrustErrorKind::Unreadable, format!("it cannot be used: {}", describe(&error)))
+    })?;
+    let verified: Vec<_> =
+        trust.issuers().map(|anchor| (anchor, trust.verify_anchor(anchor, moment.now))).collect();
+    let valid: Vec<_> =
+        verified.iter().filter(|(_, result)| result.is_ok()).map(|(anchor, _)| *anchor).collect();
+    let search = Search { end_entity: &end_entity, chain, moment };
+    let error = match search.path(&valid, moment.now, trust.eku.into(), trust.revocation.as_ref()) {
+        Ok(trusted) => return Ok(trusted),
+        Err(SearchFailure::TrustError(trust_error)) => return Err(trust_error),
+        Err(SearchFailure::NoPath(error)) => error,
+    };
+    if let Some(trust_error) = only_error(trust, &search, &valid, &error) {
+        return Err(trust_error);
     }
+    // If the path ends at an anchor that is not valid now, that is a more useful reason.
+    let trust_errors = verified.into_iter().filter_map(|(anchor, result)| Some((anchor, result.err()?)));
+    let found = trust_errors
+        .filter(|(anchor, _)| search.may_end_at(anchor))
+        .filter(|(anchor, _)| search.is_valid(&[anchor], moment.now, trust.eku.into()));
+    match found.map(|(_, trust_error)| trust_error).max_by_key(|trust_error| trust_error.kind) {
+        Some(trust_error) => Err(trust_error),
+        None => Err(trust.unsupported(chain, moment).unwrap_or_else(|| why_unknown(trust, chain, &error))),
+    }
+}
 
-    /// The error, if the certificate has a valid path otherwise.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate, which may be extended")]
-    fn only_error(&self, search: &Search<'_>, valid: &[&Anchor], error: &Error) -> Option<TrustError> {
-        let Search { chain, moment, .. } = search;
-        let all: Vec<_> = self.issuers().collect();
-        match error {
-            Error::CertExpired { .. } | Error::CertNotValidYet { .. } => {
-                let was_valid = search.moments().any(|at| search.is_valid(&all, at, Purpose::Any));
-                was_valid.then(|| {
-                    search.dates_above().unwrap_or_else(|| {
-                        let kind = match error {
-                            Error::CertExpired { .. } => TrustErrorKind::Expired,
-                            _ => TrustErrorKind::NotYetValid,
-                        };
-                        TrustError::new(kind, "a certificate above it is not valid now")
-                    })
+/// The error, if the certificate has a valid path otherwise.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate, which may be extended")]
+fn only_error(
+    trust: &SenderTrust,
+    search: &Search<'_>,
+    valid: &[&Anchor],
+    error: &Error,
+) -> Option<TrustError> {
+    let Search { chain, moment, .. } = search;
+    let all: Vec<_> = trust.issuers().collect();
+    match error {
+        Error::CertExpired { .. } | Error::CertNotValidYet { .. } => {
+            let was_valid = search.moments().any(|at| search.is_valid(&all, at, Purpose::Any));
+            was_valid.then(|| {
+                search.dates_above().unwrap_or_else(|| {
+                    let kind = match error {
+                        Error::CertExpired { .. } => TrustErrorKind::Expired,
+                        _ => TrustErrorKind::NotYetValid,
+                    };
+                    TrustError::new(kind, "a certificate above it is not valid now")
                 })
-            }
-            // All other checks apply: a revoked certificate must not be reported as one that only needs another `eku`.
-            Error::RequiredEkuNotFoundContext(_) => {
-                match search.path(valid, moment.now, Purpose::Any, self.revocation.as_ref()) {
-                    Ok(_) => Some(search.other_purpose()),
-                    Err(SearchFailure::TrustError(trust_error)) => Some(trust_error),
-                    Err(SearchFailure::NoPath(_)) => None,
-                }
-            }
-            Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => {
-                Some(TrustError::new(
-                    TrustErrorKind::Purpose,
-                    "the certificate is that of a CA; it is accepted for the sender only if it is in `ca`",
-                ))
-            }
-            _ => None,
+            })
         }
+        // All other checks apply: a revoked certificate must not be reported as one that only needs another `eku`.
+        Error::RequiredEkuNotFoundContext(_) => {
+            match search.path(valid, moment.now, Purpose::Any, trust.revocation.as_ref()) {
+                Ok(_) => Some(search.other_purpose()),
+                Err(SearchFailure::TrustError(trust_error)) => Some(trust_error),
+                Err(SearchFailure::NoPath(_)) => None,
+            }
+        }
+        Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => Some(TrustError::new(
+            TrustErrorKind::Purpose,
+            "the certificate is that of a CA; it is accepted for the sender only if it is in `ca`",
+        )),
+        _ => None,
     }
+}
 
-    fn why_unknown(&self, chain: &Chain<'_>, error: &Error) -> TrustError {
-        let issuer = &chain.identity.issuer;
-        let known = |anchor: &Anchor| {
-            std::iter::once(issuer)
-                .chain(chain.above.iter().map(|identity| &identity.issuer))
-                .any(|name| *name == anchor.identity.subject)
-        };
-        let (kind, why) = if self.issuers().any(|anchor| anchor.identity.subject == *issuer) {
-            let why = describe(error);
-            (
-                TrustErrorKind::BadPath,
-                format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}"),
-            )
-        } else if self.issuers().any(known) {
-            (
-                TrustErrorKind::BadPath,
-                format!("no path leads from a CA of this sender to it: {}", describe(error)),
-            )
-        } else if self.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
-            let why = format!("its issuer `{issuer}` is in this sender's `ca`, but cannot issue");
-            (TrustErrorKind::BadPath, why)
-        } else if chain.sent.is_empty() {
-            let why = format!(
-                "its issuer `{issuer}` is not a CA of this sender, and no intermediate was sent with it"
-            );
-            (TrustErrorKind::NotIssued, why)
-        } else {
-            let why = format!(
-                "neither its issuer `{issuer}` nor any certificate sent with it descends from a CA of this sender"
-            );
-            (TrustErrorKind::NotIssued, why)
-        };
-        TrustError::new(kind, why)
-    }
+fn why_unknown(trust: &SenderTrust, chain: &Chain<'_>, error: &Error) -> TrustError {
+    let issuer = &chain.identity.issuer;
+    let known = |anchor: &Anchor| {
+        std::iter::once(issuer)
+            .chain(chain.above.iter().map(|identity| &identity.issuer))
+            .any(|name| *name == anchor.identity.subject)
+    };
+    let (kind, why) = if trust.issuers().any(|anchor| anchor.identity.subject == *issuer) {
+        let why = describe(error);
+        (
+            TrustErrorKind::BadPath,
+            format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}"),
+        )
+    } else if trust.issuers().any(known) {
+        (
+            TrustErrorKind::BadPath,
+            format!("no path leads from a CA of this sender to it: {}", describe(error)),
+        )
+    } else if trust.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
+        let why = format!("its issuer `{issuer}` is in this sender's `ca`, but cannot issue");
+        (TrustErrorKind::BadPath, why)
+    } else if chain.sent.is_empty() {
+        let why =
+            format!("its issuer `{issuer}` is not a CA of this sender, and no intermediate was sent with it");
+        (TrustErrorKind::NotIssued, why)
+    } else {
+        let why = format!(
+            "neither its issuer `{issuer}` nor any certificate sent with it descends from a CA of this sender"
+        );
+        (TrustErrorKind::NotIssued, why)
+    };
+    TrustError::new(kind, why)
 }
 
 /// The library's errors have no text, only names.

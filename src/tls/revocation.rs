@@ -22,7 +22,7 @@ pub enum CrlPolicy {
 }
 
 /// One sender's lists, and the requirements on them. They do not apply to other senders.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Revocation {
     lists: Vec<SignedList>,
     policy: CrlPolicy,
@@ -33,6 +33,8 @@ pub struct Revocation {
 pub struct SignedList {
     /// The parsed list.
     pub list: RevocationList,
+    /// Of the list, which may be large.
+    digest: String,
     signers: Vec<SpkiPin>,
     /// Whether the keys of intermediates signed the list. Cached, because hashing a large list takes milliseconds.
     cache: Arc<Mutex<Vec<(SpkiPin, bool)>>>,
@@ -71,7 +73,7 @@ impl SignedList {
         if is_named && signers.is_empty() {
             Err(NotSigned)
         } else {
-            Ok(Self { list, signers, cache: Arc::default() })
+            Ok(Self { digest: list.digest(), list, signers, cache: Arc::default() })
         }
     }
 
@@ -111,15 +113,17 @@ impl SignedList {
     }
 }
 
+/// Lists are the same if they have the same contents. The anchors decide which keys signed them.
+impl PartialEq for SignedList {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
 impl Revocation {
     /// Creates the lists of one sender.
     pub fn new(lists: Vec<SignedList>, policy: CrlPolicy) -> Self {
         Self { lists, policy }
-    }
-
-    /// The policy, and the digests that identify the lists.
-    pub(super) fn describe(&self) -> (CrlPolicy, Vec<String>) {
-        (self.policy, self.lists.iter().map(|signed| signed.list.digest()).collect())
     }
 
     /// Whether a list contains a pinned certificate. There is no chain to verify a signature with, so every list with

@@ -8,7 +8,7 @@ use super::chain::Chain;
 use super::revocation::{Link, Revocation, revoked};
 use super::signature::issued_by;
 use crate::clock::distance;
-use crate::identity::{Identity, Version};
+use crate::identity::Identity;
 use crate::policy::{TrustError, TrustErrorKind, Trusted, TrustedBy};
 
 /// The extended key usage that is required of a sender's certificates (RFC 5280, section 4.2.1.12).
@@ -22,7 +22,7 @@ pub enum Eku {
 }
 
 /// One sender's anchors, and the other requirements on its certificates.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SenderTrust {
     /// The certificates of the sender's `ca`.
     pub anchors: Vec<Anchor>,
@@ -40,25 +40,9 @@ pub(super) struct Moment<'a> {
 }
 
 impl SenderTrust {
-    /// Decides whether a chain is trusted for the sender.
-    pub(super) fn verify(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
-        let trusted = if self.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
-            self.verify_pinned(chain.identity, moment.now)
-        } else {
-            match chain.identity.version {
-                Version::One => self.verify_version_1(chain, moment),
-                Version::Three => self.verify_path(chain, moment),
-            }
-        }?;
-        match chain.identity.key.is_usable() {
-            Ok(()) => Ok(trusted),
-            Err(unusable) => Err(TrustError::new(TrustErrorKind::Key, unusable.to_string())),
-        }
-    }
-
     /// Verifies a certificate that is in `ca` byte for byte (RFC 8705, section 2.2). Its issuer is not checked, and it
     /// may be a CA, self-signed or of version 1.
-    fn verify_pinned(&self, identity: &Identity, now: Timestamp) -> Result<Trusted, TrustError> {
+    pub(super) fn verify_pinned(&self, identity: &Identity, now: Timestamp) -> Result<Trusted, TrustError> {
         if self.revocation.as_ref().is_some_and(|revocation| revocation.names(identity)) {
             return Err(revoked(identity));
         }
@@ -70,7 +54,11 @@ impl SenderTrust {
     }
 
     /// Verifies a version 1 certificate: an anchor must have signed it directly.
-    fn verify_version_1(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
+    pub(super) fn verify_version_1(
+        &self,
+        chain: &Chain<'_>,
+        moment: Moment<'_>,
+    ) -> Result<Trusted, TrustError> {
         let own = (chain.end_entity.as_ref(), chain.identity);
         let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, moment.algorithms));
         let mut trust_error = self.unsupported(chain, moment).unwrap_or_else(|| {

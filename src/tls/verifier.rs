@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -18,12 +17,14 @@ use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
 use super::anchors::algorithms;
 use super::chain::Chain;
-use super::revocation::Revocation;
+use super::path::verify_path;
 use super::signature::{verify_tls12, verify_tls13};
 use super::trust::{Moment, SenderTrust};
 use crate::clock::Clock;
-use crate::identity::Identity;
-use crate::policy::{Admission, Evaluation, Refusal, RefusalReason, Sender};
+use crate::identity::{Identity, Version};
+use crate::policy::{
+    Admission, Evaluation, Refusal, RefusalReason, Sender, TrustError, TrustErrorKind, Trusted,
+};
 
 /// The largest number of certificates that a client may send with its own. Ten that are issued by each other form
 /// hundreds of thousands of paths, which the search would try for an unknown peer; five form some hundreds.
@@ -39,7 +40,7 @@ const UNUSED_SCHEMES: [SignatureScheme; 3] =
     [SignatureScheme::ML_DSA_44, SignatureScheme::ML_DSA_65, SignatureScheme::ML_DSA_87];
 
 /// A sender with its rule and its trust.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrustedSender {
     /// The sender's name and rule.
     pub sender: Sender,
@@ -80,8 +81,6 @@ pub struct SenderVerifier {
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
     clock: Clock,
-    /// The digest of everything that a decision depends on, except the time.
-    digest: [u8; 32],
 }
 
 /// The evaluations of one certificate for all senders.
@@ -97,13 +96,12 @@ impl SenderVerifier {
     /// Creates a verifier for these senders, in the order of the policy's table.
     pub fn new(senders: Vec<TrustedSender>, clock: Clock) -> Self {
         let hints = hints(&senders);
-        let digest = digest_of(&senders);
-        Self { senders, hints, algorithms: algorithms(), clock, digest }
+        Self { senders, hints, algorithms: algorithms(), clock }
     }
 
     /// Whether another verifier makes the same decisions, with the same order of senders.
     pub fn decides_like(&self, other: &Self) -> bool {
-        self.digest == other.digest
+        self.senders == other.senders
     }
 
     /// Verifies a chain like a handshake, without the proof of possession of the key.
@@ -132,7 +130,7 @@ impl SenderVerifier {
         let chain = Chain::new(end_entity, &identity, intermediates, &issuers, &self.algorithms);
         let moment = Moment { now: self.clock.now(), algorithms: &self.algorithms };
         let evaluation = |trusted: &TrustedSender| {
-            Evaluation::new(&trusted.sender, trusted.trust.verify(&chain, moment), &identity)
+            Evaluation::new(&trusted.sender, verify_chain(&trusted.trust, &chain, moment), &identity)
         };
         let evaluations = self.senders.iter().map(evaluation).collect();
         Ok(Evaluations { identity, evaluations })
@@ -155,6 +153,22 @@ impl Evaluations {
     }
 }
 
+/// Decides whether a chain is trusted for one sender.
+fn verify_chain(trust: &SenderTrust, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
+    let trusted = if trust.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
+        trust.verify_pinned(chain.identity, moment.now)
+    } else {
+        match chain.identity.version {
+            Version::One => trust.verify_version_1(chain, moment),
+            Version::Three => verify_path(trust, chain, moment),
+        }
+    }?;
+    match chain.identity.key.is_usable() {
+        Ok(()) => Ok(trusted),
+        Err(unusable) => Err(TrustError::new(TrustErrorKind::Key, unusable.to_string())),
+    }
+}
+
 /// Why a chain is too large to be verified; `None` if it is not.
 fn excess(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<String> {
     let count = intermediates.len();
@@ -166,19 +180,6 @@ fn excess(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>])
     let bytes = end_entity.len() + intermediates.iter().map(|der| der.len()).sum::<usize>();
     (bytes > CHAIN_BYTES_MAX)
         .then(|| format!("it has {bytes} bytes with its intermediates, more than {CHAIN_BYTES_MAX}"))
-}
-
-/// Covers the names, rules, certificates, purposes and lists of all senders, in their order.
-fn digest_of(senders: &[TrustedSender]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    for TrustedSender { sender, trust } in senders {
-        let anchors: Vec<_> = trust.anchors.iter().map(|anchor| anchor.identity.sha256).collect();
-        let lists = trust.revocation.as_ref().map(Revocation::describe);
-        context.update(format!("{sender:?} {anchors:?} {:?} {lists:?}\n", trust.eku).as_bytes());
-    }
-    let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
-    digest
 }
 
 /// Some clients do not send a certificate that no hint matches. So the list is complete, or empty if it is too large;

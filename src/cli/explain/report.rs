@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use crate::escape::Escaped;
 use crate::identity::Identity;
-use crate::policy::{Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy};
+use crate::policy::{
+    Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy, sender_at,
+};
 use crate::refusals::{ClaimedCertificate, admit};
 use crate::tls::verifier::Evaluations;
 
@@ -85,20 +87,17 @@ impl Explanation {
             .map(|(evaluation, sender)| ShownEvaluation::new(evaluation, sender, &evaluated.identity))
             .collect();
         match evaluated.decide() {
-            Ok(admitted) => {
-                let names = policy.names(&admitted.admission);
-                Self {
-                    decision: "admitted",
-                    reason: None,
-                    detail: None,
-                    senders: names.iter().map(ToString::to_string).collect(),
-                    not_after: Some(admitted.admission.not_after().to_string()),
-                    admit: None,
-                    endpoint: endpoint.map(|it| EndpointDecision::new(it, policy, &admitted.admission, now)),
-                    certificate: Some(ClaimedCertificate::of(&admitted.identity)),
-                    evaluations,
-                }
-            }
+            Ok(admitted) => Self {
+                decision: "admitted",
+                reason: None,
+                detail: None,
+                senders: admitted.admission.senders().map(ToString::to_string).collect(),
+                not_after: Some(admitted.admission.not_after().to_string()),
+                admit: None,
+                endpoint: endpoint.map(|it| EndpointDecision::new(it, &admitted.admission, now)),
+                certificate: Some(ClaimedCertificate::of(&admitted.identity)),
+                evaluations,
+            },
             Err(refusal) => Self::refused(&refusal, evaluations, endpoint),
         }
     }
@@ -123,8 +122,8 @@ impl Explanation {
 }
 
 impl EndpointDecision {
-    fn new(endpoint: &Endpoint, policy: &Policy, admission: &Admission, now: Timestamp) -> Self {
-        let answer = policy.sender_at(endpoint, admission, now);
+    fn new(endpoint: &Endpoint, admission: &Admission, now: Timestamp) -> Self {
+        let answer = sender_at(endpoint, admission, now);
         Self {
             name: endpoint.name.to_string(),
             allowed: answer.is_ok(),
