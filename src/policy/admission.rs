@@ -23,7 +23,7 @@ impl Admission {
     pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
         let admitted =
             evaluations.iter().enumerate().filter_map(|(index, evaluation)| match &evaluation.trust {
-                Ok(vouched) if evaluation.mismatches.is_empty() => Some((index, vouched.not_after)),
+                Ok(trusted) if evaluation.mismatches.is_empty() => Some((index, trusted.not_after)),
                 Ok(_) | Err(_) => None,
             });
         let senders: Vec<_> = admitted.collect();
