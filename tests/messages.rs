@@ -73,9 +73,9 @@ fn server(
 
 /// A directory with the valid and invalid certificates that the cases name.
 fn world() -> TempDir {
-    let world = TempDir::new().expect("a folder");
+    let world = TempDir::new().expect("a directory");
     let certs = &world.path().join("certs");
-    fs::create_dir_all(certs.join("folder")).expect("folders");
+    fs::create_dir_all(certs.join("folder")).expect("directories");
     let cn = |name: &'static str| [(DnType::CommonName, name)];
     let root = ca(&cn("Root"), PAST, LATER);
     let (pem, key) = server(certs, "server", &cn("hooks.example"), PAST, LATER, &root);
@@ -136,7 +136,7 @@ fn secrets(certs: &Path) {
 /// A key with the symlinks of a Kubernetes volume.
 fn mounted(certs: &Path, key: &str) {
     let mount = certs.join("mount");
-    fs::create_dir_all(mount.join("..2026_11_23")).expect("folders");
+    fs::create_dir_all(mount.join("..2026_11_23")).expect("directories");
     write(&mount, "..2026_11_23/server.key", key, 0o644);
     symlink("..2026_11_23", mount.join("..data")).expect("a symlink");
     symlink("..data/server.key", mount.join("server.key")).expect("a symlink");
@@ -351,7 +351,7 @@ fn the_exit_code_of_check_depends_on_the_findings() {
     assert_eq!(exit("large.toml"), Exit::Data);
     shipped_certificates(world.path());
     load_text(world.path(), &shipped());
-    assert_eq!(exit("webhooks.toml"), Exit::Success, "warnings alone");
+    assert_eq!(exit("webhooks.toml"), Exit::Success, "only warnings");
     load_text(world.path(), &shipped().replace("[\"dev\"]", "[\"dave\"]"));
     assert_eq!(exit("webhooks.toml"), Exit::Config);
     fs::write(world.path().join("latin1.toml"), b"# first\n# a\xe7\xe3o\n").expect("a file");

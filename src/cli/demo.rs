@@ -85,11 +85,11 @@ impl Plan {
         let (Some(endpoint), Some(root)) = (first, root) else {
             return Err(Failure::Configuration("there is no endpoint to deliver to".to_owned()));
         };
-        let beside = |name| root.file.with_file_name(name);
+        let sibling = |name| root.file.with_file_name(name);
         Ok(Self {
             endpoint: endpoint.as_ref().clone(),
             spool: Layout::new(settings.spool.directory.clone()),
-            pki: [root.file.clone(), beside("client.pem"), beside("client.key")],
+            pki: [root.file.clone(), sibling("client.pem"), sibling("client.key")],
         })
     }
 

@@ -48,8 +48,8 @@ fn make_folders(settings: &Settings) -> Result<(), StartError> {
 
 /// Logs the restrictions in force.
 pub(super) fn log_sandbox(sandbox: &Sandbox) {
-    let shown = |folders: &BTreeSet<PathBuf>| {
-        folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" ")
+    let shown = |directories: &BTreeSet<PathBuf>| {
+        directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(" ")
     };
     let (read, write, abi) = (shown(&sandbox.read), shown(&sandbox.write), &sandbox.abi);
     match sandbox.force {

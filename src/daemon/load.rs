@@ -12,7 +12,7 @@ const MIXED_READINGS_MAX: usize = 5;
 
 /// What identifies a configuration that was rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Rejected {
+pub(super) enum RejectedInput {
     /// The digest of files with errors.
     Files(Digest),
     /// The error that prevented reading the files.
@@ -26,7 +26,7 @@ pub(super) enum LoadOutcome {
     /// The configuration is valid.
     Valid(Box<Settings>, Report),
     /// The configuration has errors. Contains the files that it names, whether they exist or not.
-    Invalid(Rejected, Report, Vec<PathBuf>),
+    Invalid(RejectedInput, Report, Vec<PathBuf>),
 }
 
 /// Loads the configuration and decides whether it can replace the one in force.
@@ -51,7 +51,7 @@ pub(super) async fn load(
         Some(settings) if !report.forbids_reload(is_in_force) => {
             LoadOutcome::Valid(Box::new(settings), report)
         }
-        Some(_) | None => LoadOutcome::Invalid(Rejected::Files(digest), report, files),
+        Some(_) | None => LoadOutcome::Invalid(RejectedInput::Files(digest), report, files),
     }
 }
 
@@ -79,7 +79,7 @@ fn time_has_passed(snapshot: &Snapshot, now: Timestamp) -> bool {
 fn invalid(fault: &dyn std::error::Error) -> LoadOutcome {
     let message = with_causes(fault);
     let report = report_of(&message);
-    LoadOutcome::Invalid(Rejected::Fault(message), report, Vec::new())
+    LoadOutcome::Invalid(RejectedInput::Fault(message), report, Vec::new())
 }
 
 /// A report with one error that has no position in webhooks.toml.

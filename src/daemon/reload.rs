@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::load::{LoadOutcome, Rejected, load, report_of, with_causes};
+use super::load::{LoadOutcome, RejectedInput, load, report_of, with_causes};
 use super::notice::log_findings;
 use super::report::Reporter;
 use super::snapshot::{SnapshotDraft, publish};
@@ -54,7 +54,7 @@ pub(super) struct Reloader {
     targets: ReloadTargets,
     watch: FileWatch,
     /// The rejected configuration that has been reported, so that it is reported once.
-    rejected: Option<Rejected>,
+    rejected: Option<RejectedInput>,
     /// The changes that take effect after a restart.
     waiting_for_restart: Vec<String>,
 }
@@ -182,7 +182,7 @@ impl Reloader {
         reload
     }
 
-    fn reject(&mut self, rejected: Rejected, report: &Report, files: &[PathBuf]) -> Reload {
+    fn reject(&mut self, rejected: RejectedInput, report: &Report, files: &[PathBuf]) -> Reload {
         let reload = self.outcome(ReloadOutcome::Rejected, report);
         self.rejected = Some(rejected);
         // Missing files may be created, in addition to those in force.
@@ -202,7 +202,7 @@ impl Reloader {
     async fn apply(&mut self, settings: Settings, report: &Report) -> Reload {
         if let Err(fault) = self.create_queues(&settings).await {
             let report = report_of(&fault);
-            return self.reject(Rejected::Fault(fault), &report, &settings.files);
+            return self.reject(RejectedInput::Fault(fault), &report, &settings.files);
         }
         let changed = self.loaded.restart.changed(&settings.restart);
         self.waiting_for_restart =

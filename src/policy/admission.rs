@@ -22,8 +22,8 @@ impl Admission {
     /// one whose CA is known and whose rule matches, else one that trusts the certificate, else any.
     pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
         let admitted = evaluations.iter().filter_map(|evaluation| match &evaluation.trust {
-            Ok(vouched) if evaluation.mismatches.is_empty() => {
-                Some((evaluation.sender.clone(), vouched.not_after))
+            Ok(trusted) if evaluation.mismatches.is_empty() => {
+                Some((evaluation.sender.clone(), trusted.not_after))
             }
             Ok(_) | Err(_) => None,
         });

@@ -175,8 +175,8 @@ impl Refusal {
 
     /// Each matcher that did not match, for senders whose CA issued the certificate. The values are not escaped.
     pub fn mismatches(&self) -> impl Iterator<Item = (&Name, &Mismatch)> {
-        let vouched = self.evaluations.iter().filter(|evaluation| evaluation.is_ca_known());
-        vouched.flat_map(|evaluation| {
+        let known = self.evaluations.iter().filter(|evaluation| evaluation.is_ca_known());
+        known.flat_map(|evaluation| {
             evaluation.mismatches.iter().map(|mismatch| (&evaluation.sender, mismatch))
         })
     }

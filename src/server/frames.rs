@@ -30,7 +30,7 @@ const STATUS_204: u8 = 0x89;
 
 /// How many requests the library rejected since this was last asked.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Rejected {
+pub(super) struct RejectedStreams {
     /// All of them.
     pub(super) requests: u64,
     /// Those that were answered with 431.
@@ -72,10 +72,10 @@ impl Streams {
 
     /// The requests rejected since the last call. It must be called only while the library waits for the client; `is_busy`
     /// says whether requests are in flight.
-    pub(super) fn take_rejected(&self, is_busy: impl FnOnce() -> bool) -> Rejected {
+    pub(super) fn take_rejected(&self, is_busy: impl FnOnce() -> bool) -> RejectedStreams {
         let mut counts = self.lock();
         if counts.is_blocked || counts.is_ended {
-            return Rejected::default();
+            return RejectedStreams::default();
         }
         counts.is_busy = is_busy();
         counts.take()
@@ -100,10 +100,10 @@ impl Streams {
 }
 
 impl Counts {
-    fn take(&mut self) -> Rejected {
+    fn take(&mut self) -> RejectedStreams {
         let (requests, too_large) = (self.undecided, self.too_large);
         (self.undecided, self.too_large) = (0, 0);
-        Rejected { requests, too_large: too_large.min(requests) }
+        RejectedStreams { requests, too_large: too_large.min(requests) }
     }
 
     fn received(&mut self, frame: Frame<'_>) {
@@ -214,10 +214,10 @@ mod tests {
         counts.written(frame(RST_STREAM, 0, 1, &REFUSED_STREAM));
         counts.written(frame(HEADERS, END_HEADERS | END_STREAM, 1, &[STATUS_204]));
         counts.written(frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x20\x3f\xe1\x1f\x48\x03431"));
-        assert_eq!(counts.take(), Rejected { requests: 2, too_large: 1 });
-        assert_eq!(counts.take(), Rejected::default());
+        assert_eq!(counts.take(), RejectedStreams { requests: 2, too_large: 1 });
+        assert_eq!(counts.take(), RejectedStreams::default());
         counts.written(frame(GOAWAY, 0, 1, &[0, 0, 0, 5, 0, 0, 0, 0]));
         counts.received(frame(HEADERS, END_HEADERS, 7, b""));
-        assert_eq!(counts.take(), Rejected::default());
+        assert_eq!(counts.take(), RejectedStreams::default());
     }
 }

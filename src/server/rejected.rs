@@ -14,7 +14,7 @@ use h2::Reason;
 use tokio::time::Instant;
 
 use super::body::BodyError;
-use super::frames::Rejected;
+use super::frames::RejectedStreams;
 use crate::escape::Escaped;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -77,8 +77,8 @@ impl Rejections {
 
 impl Rejections {
     /// Counts and logs the streams that the library rejected, each by itself.
-    pub(super) fn record_streams(&self, connection: &Connection, rejected: Rejected) {
-        let Rejected { requests, too_large } = rejected;
+    pub(super) fn record_streams(&self, connection: &Connection, rejected: RejectedStreams) {
+        let RejectedStreams { requests, too_large } = rejected;
         for number in 0..requests {
             let cause = if number < too_large { STREAM_HEADERS_TOO_LARGE } else { STREAM_RESET };
             self.record(connection, Http::Two, cause, 1);

@@ -16,7 +16,7 @@ fn code(world: &World, args: &[&str]) -> i32 {
 fn exit_codes_are_those_of_sysexits() {
     let world = World::new();
     assert_eq!(code(&world, &["--help"]), 0);
-    assert_eq!(code(&world, &["check"]), 0, "warnings alone");
+    assert_eq!(code(&world, &["check"]), 0, "only warnings");
     assert_eq!(code(&world, &["no-such-command"]), 64);
     assert_eq!(code(&world, &["check", "--config", "missing.toml"]), 66);
     fs::write(world.path("bad.toml"), "[server]\nlisten = 1\n").unwrap();

@@ -70,8 +70,8 @@ fn there_is_no_advice_for_an_unknown_ca() {
 fn a_flood_of_refusals_is_counted_but_not_all_logged() {
     let world = World::new();
     let daemon = world.start();
-    let knocks = 130_usize;
-    for _ in 0..knocks {
+    let attempts = 130_usize;
+    for _ in 0..attempts {
         alert(&world, &daemon, "stranger");
     }
     assert_eq!(alert(&world, &daemon, "nobody"), Some(AlertDescription::AccessDenied));
@@ -87,7 +87,7 @@ fn a_flood_of_refusals_is_counted_but_not_all_logged() {
         .filter(|line| line.contains("\"unknown_ca\"") && line.contains("sender refused"))
         .count();
     assert_eq!(held_back["reason"], "unknown_ca");
-    assert!(logged < knocks, "{logged}");
+    assert!(logged < attempts, "{logged}");
 }
 
 #[test]

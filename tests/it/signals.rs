@@ -192,6 +192,6 @@ fn a_repeated_send_that_is_ended_reports_what_it_has_done() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{signal}");
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(text.contains("200 OK") && text.contains("answers "), "{signal}: {text}");
+        assert!(text.contains("200 OK") && text.contains("responses "), "{signal}: {text}");
     }
 }
