@@ -228,7 +228,7 @@ fn is_base64(c: char) -> bool {
 
 /// Whether a character may separate the groups of a key, or is a character of base64 other than a letter or digit.
 fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, ',' | ':' | '"' | '\'' | '|' | '>' | '+' | '/' | '=' | '-' | '_')
+    c.is_whitespace() || c.is_ascii_punctuation() && !".;()[]{}`".contains(c)
 }
 
 #[cfg(test)]
@@ -311,7 +311,7 @@ mod tests {
             let mut notations =
                 vec![base64.clone(), url, hex.clone(), hex.to_uppercase(), hex[..64].to_owned()];
             notations.extend([numbers.join(", "), numbers.join(" "), grouped(&hex, 2, ":")]);
-            for separator in [" ", ", ", "\\n", "\n", "\" \"", "/"] {
+            for separator in [" ", ", ", "\\n", "\\\\n", "\n", "\" \"", "/", "%0A", "<br>", "\\r\\n"] {
                 notations.push(grouped(&base64, 4, separator));
                 notations.push(grouped(&hex, 16, separator));
             }
