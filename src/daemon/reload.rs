@@ -206,7 +206,7 @@ impl Reloader {
         }
         let changed = self.loaded.restart.changed(&settings.restart);
         self.waiting_for_restart =
-            changed.map(|key| format!("`{key}` has changed, which takes a restart")).collect();
+            changed.map(|key| format!("`{key}` has changed, which requires a restart")).collect();
         let ReloadTargets { live, metrics, clock, logging, spool, retention, .. } = &self.targets;
         logging.set_level(settings.log.level);
         spool.health().set_min_free(settings.spool.min_free.0);

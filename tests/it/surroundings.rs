@@ -170,7 +170,7 @@ fn times_and_sizes_at_both_ends_are_served_or_reported_with_the_range() {
             let findings = document["findings"].as_array().unwrap();
             let errors: Vec<_> = findings.iter().filter(|finding| finding["severity"] == "error").collect();
             let message = errors[0]["message"].as_str().unwrap();
-            let says = ["out of range: ", "is too large", "is longer than `1s`", "nothing would be kept"];
+            let says = ["out of range: ", "is too large", "is longer than `1s`", "no entry would be kept"];
             assert!(
                 errors.len() == 1 && says.iter().any(|text| message.contains(text)),
                 "{case}: {document:#}"

@@ -72,7 +72,7 @@ fn a_volume_with_lost_and_found_and_foreign_files_is_served_and_consumed() {
         deliver(&world, &daemon, b"4");
 
         assert_eq!(succeeds("spool list --endpoint pix").lines().count(), 4);
-        assert_eq!(succeeds("spool verify"), "4 whole, 0 not\n");
+        assert_eq!(succeeds("spool verify"), "4 intact, 0 not intact\n");
         assert_eq!(succeeds("spool take --endpoint pix --exec cat"), "1");
         let path = succeeds("spool take --endpoint pix");
         succeeds(&format!("spool fail {}", path.trim()));
