@@ -18,7 +18,7 @@ use source::{Tree, code, modules, tree};
 /// Names that only certain files may contain.
 const OWNERS: &[(&str, &[&str])] = &[
     ("warp::", &["server/routes.rs"]),
-    ("toml::", &["config/raw.rs"]),
+    ("toml::", &["config/text/raw.rs"]),
     ("use notify::", &["watch/file_watch.rs"]),
     ("fs::rename(", &["devpki/files.rs"]),
     ("openat(", &["spool/disk.rs", "spool/walk.rs", "sandbox/restrict.rs"]),
@@ -66,24 +66,31 @@ fn faults(tree: &Tree) -> Vec<String> {
     faults
 }
 
-/// Uses of modules whose line in the directory's `mod.rs` comes later.
+/// Uses of modules whose line comes later in the `mod.rs` of a directory that the file is in.
 fn faults_inside(tree: &Tree, path: &str, text: &str) -> Vec<String> {
-    let Some((folder, file)) = path.rsplit_once('/') else { return Vec::new() };
+    let parts: Vec<_> = path.split('/').collect();
+    (1..parts.len()).flat_map(|depth| faults_at(tree, &parts, depth, text)).collect()
+}
+
+/// As [`faults_inside`], for the directory of the first `depth` parts of the path.
+fn faults_at(tree: &Tree, parts: &[&str], depth: usize, text: &str) -> Vec<String> {
+    let (folder, path) = (parts[..depth].join("/"), parts.join("/"));
     let Some(map) = tree.get(&format!("{folder}/mod.rs")) else { return Vec::new() };
     let order: Vec<_> = modules(map).into_iter().map(|(name, _)| name).collect();
-    let place = |name: &str| order.iter().position(|other| other == name);
-    let Some(own) = place(file.trim_end_matches(".rs")) else { return Vec::new() };
+    let position = |name: &str| order.iter().position(|other| other == name);
+    let Some(own) = position(parts[depth].trim_end_matches(".rs")) else { return Vec::new() };
     let from_root = format!("crate::{}::", folder.replace('/', "::"));
+    // `mod.rs` is the module of its directory, one level above its siblings.
+    let levels = parts.len() - depth - usize::from(path.ends_with("/mod.rs"));
+    let from_here = "super::".repeat(levels);
     code(text)
         .flat_map(|(line, code)| {
-            [named_after(code, "super::"), named_after(code, &from_root)]
-                .concat()
-                .into_iter()
-                .filter(|used| place(used).is_some_and(|place| place > own))
-                .map(move |used| {
-                    format!("{path}:{line}: uses `{used}`, which comes later in {folder}/mod.rs")
-                })
-                .collect::<Vec<_>>()
+            let is_deeper = code.contains(&format!("super::{from_here}"));
+            let relative = if is_deeper { Vec::new() } else { named_after(code, &from_here) };
+            let used = [relative, named_after(code, &from_root)].concat();
+            let later = used.into_iter().filter(|used| position(used).is_some_and(|used| used > own));
+            let fault = |used| format!("{path}:{line}: uses `{used}`, which comes later in {folder}/mod.rs");
+            later.map(fault).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -124,9 +131,11 @@ fn uses_in_the_wrong_direction_are_detected() {
             ),
             ("clock.rs".to_owned(), "//! x\n".to_owned()),
             ("policy.rs".to_owned(), "use crate::clock::Clock;\n".to_owned()),
-            ("spool/mod.rs".to_owned(), "mod layout;\nmod commit;\n".to_owned()),
+            ("spool/mod.rs".to_owned(), "mod layout;\nmod wal;\nmod commit;\n".to_owned()),
             ("spool/layout.rs".to_owned(), "use crate::clock::Clock;\n".to_owned()),
             ("spool/commit.rs".to_owned(), "use super::layout::Layout;\n".to_owned()),
+            ("spool/wal/mod.rs".to_owned(), "mod mark;\n".to_owned()),
+            ("spool/wal/mark.rs".to_owned(), "use crate::spool::layout::Layout;\n".to_owned()),
         ]);
         assert!(faults(&tree).is_empty(), "{:?}", faults(&tree));
         tree.entry(path.to_owned()).or_default().push_str(line);
@@ -138,6 +147,13 @@ fn uses_in_the_wrong_direction_are_detected() {
     assert_eq!(plant("policy.rs", "fn f() { crate::spool::open() }").len(), 1, "without a use");
     assert_eq!(plant("spool/layout.rs", "use super::commit::Receipt;").len(), 1, "later in its directory");
     assert_eq!(plant("spool/layout.rs", "use crate::spool::commit::Receipt;").len(), 1, "with the full path");
+    assert_eq!(plant("spool/wal/mark.rs", "use crate::spool::commit::Receipt;").len(), 1, "later above");
+    assert_eq!(
+        plant("spool/wal/mark.rs", "use super::super::commit::Receipt;").len(),
+        1,
+        "later above, relative"
+    );
+    assert_eq!(plant("spool/wal/mod.rs", "use super::commit::Receipt;").len(), 1, "later than the directory");
     assert_eq!(plant("stray.rs", "//! x").len(), 1, "in no layer");
     assert!(plant("clock.rs", "// crate::policy::Peer").is_empty(), "a comment is not a use");
 }

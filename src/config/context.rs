@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::files::Files;
-use super::findings::Findings;
-use super::raw::{Node, Span, Table};
+use super::text::findings::Findings;
+use super::text::raw::{Node, Span, Table};
 use crate::tls::expiry::CertificateFact;
 
 /// What validation depends on besides the text: the named files and the time.

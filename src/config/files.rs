@@ -10,9 +10,9 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
-use super::findings::Findings;
 use super::read_scope::ReadScope;
-use super::reader::Text;
+use super::text::findings::Findings;
+use super::text::reader::Text;
 use crate::systemd::credentials;
 use crate::tls::pem::FILE_BYTES_MAX;
 

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::admin::admin;
 use super::context::ValidationContext;
 use super::files::{Digest, FileFault, Files, read_within};
-use super::findings::Findings;
-use super::raw;
 use super::read_scope::ReadScope;
-use super::reader::Reader;
 use super::schema;
 use super::settings::Settings;
+use super::tables::admin::admin;
+use super::text::findings::Findings;
+use super::text::raw;
+use super::text::reader::Reader;
 use super::validate::validate;
 use crate::admin;
 use crate::diagnostic::{Report, SourceFile};
@@ -136,7 +136,7 @@ pub fn spool_settings(path: &Path) -> Result<crate::spool::Settings, LoadError> 
     let mut context = ValidationContext { files: Files::beside(path), now: Timestamp::UNIX_EPOCH };
     let nowhere = 0..0;
     let top = Reader::new(&table, &nowhere, &schema::TOP, &mut findings);
-    Ok(super::spool::spool(top.written("spool"), &mut context, &mut findings).0)
+    Ok(super::tables::spool::spool(top.written("spool"), &mut context, &mut findings).0)
 }
 
 fn contents(path: &Path, read_scope: &ReadScope) -> Result<Vec<u8>, LoadError> {

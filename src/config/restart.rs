@@ -1,8 +1,8 @@
 //! The settings that take a restart, to compare those of two configurations.
 
-use super::defaults::default;
-use super::raw::{Table, Value};
 use super::schema::{self, TABLES_OF_KEYS};
+use super::text::defaults::default;
+use super::text::raw::{Table, Value};
 use crate::escape::toml_string;
 
 /// The values of the settings that take a restart: sockets stay bound, and the spool stays open.
@@ -46,7 +46,7 @@ fn notation(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::raw::parse;
+    use super::super::text::raw::parse;
     use super::*;
 
     fn changed(from: &str, to: &str) -> Vec<String> {

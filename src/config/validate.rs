@@ -1,23 +1,23 @@
 //! Validates webhooks.toml table by table, and reports all findings at once.
 
-use super::admin::admin;
 use super::context::{Facts, ValidationContext, sections};
-use super::endpoints::endpoints;
-use super::findings::Findings;
-use super::log::log;
-use super::raw::Table;
-use super::reader::Reader;
-use super::reload::reload;
 use super::restart::RestartSettings;
-use super::routes::{check_senders, policy};
-use super::sandbox::sandbox;
 use super::schema;
-use super::senders::senders;
-use super::server::server;
-use super::server_chain::report_no_chain;
 use super::settings::Settings;
-use super::spool::spool;
-use super::tls::tls;
+use super::tables::admin::admin;
+use super::tables::endpoints::endpoints;
+use super::tables::log::log;
+use super::tables::reload::reload;
+use super::tables::routes::{check_senders, policy};
+use super::tables::sandbox::sandbox;
+use super::tables::senders::senders;
+use super::tables::server::server;
+use super::tables::server_chain::report_no_chain;
+use super::tables::spool::spool;
+use super::tables::tls::tls;
+use super::text::findings::Findings;
+use super::text::raw::Table;
+use super::text::reader::Reader;
 
 /// The settings of a text; whole only if no error was found.
 pub(super) fn validate(

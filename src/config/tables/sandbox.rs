@@ -1,13 +1,13 @@
 //! `[sandbox]`: whether the process is restricted, and what it may read nevertheless.
 
-use super::context::{ValidationContext, section};
-use super::findings::Findings;
-use super::raw::Node;
-use super::reader::{Reader, Text};
-use super::schema;
+use crate::config::context::{ValidationContext, section};
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Node;
+use crate::config::text::reader::{Reader, Text};
 use crate::sandbox::Settings;
 
-pub(super) fn sandbox(
+pub(crate) fn sandbox(
     node: Option<&Node>,
     context: &mut ValidationContext,
     findings: &mut Findings,

@@ -1,34 +1,34 @@
 //! `[[sender]]`: a sender's name, CAs, rule and revocation lists.
 
 use super::anchors::{AnchorPurpose, anchors};
-use super::context::{Facts, ValidationContext};
-use super::findings::Findings;
 use super::matchers::rule;
 use super::names::name;
-use super::raw::{Span, Table};
-use super::reader::{Reader, Text};
 use super::revocation::revocation;
-use super::schema;
+use crate::config::context::{Facts, ValidationContext};
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::{Span, Table};
+use crate::config::text::reader::{Reader, Text};
 use crate::policy::{Name, Sender};
 use crate::tls::trust::{Eku, SenderTrust};
 use crate::tls::verifier::TrustedSender;
 
 /// A sender as configured, with or without errors.
-pub(super) struct SenderDraft<'a> {
+pub(crate) struct SenderDraft<'a> {
     /// The name in the text; `None` if it is missing.
-    pub(super) name: Option<Text<'a>>,
+    pub(crate) name: Option<Text<'a>>,
     /// The sender, if it has no errors.
-    pub(super) sender: Option<TrustedSender>,
+    pub(crate) sender: Option<TrustedSender>,
 }
 
 impl SenderDraft<'_> {
     /// The name of the sender, if it can be used.
-    pub(super) fn name(&self) -> Option<Name> {
+    pub(crate) fn name(&self) -> Option<Name> {
         self.sender.as_ref().map(|trusted| trusted.sender.name.clone())
     }
 }
 
-pub(super) fn senders<'a>(
+pub(crate) fn senders<'a>(
     tables: &[(&'a Table, &'a Span)],
     context: &mut ValidationContext,
     findings: &mut Findings,

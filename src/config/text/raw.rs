@@ -7,18 +7,18 @@ use toml::de::{DeTable, DeValue};
 use crate::escape::CodePoint;
 
 /// A range of the text, in bytes.
-pub(super) type Span = Range<usize>;
+pub(crate) type Span = Range<usize>;
 
 /// A value and its position.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) span: Span,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) span: Span,
 }
 
 /// A TOML value, with the details that webhooks.toml uses.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     /// `None` if the number is out of range.
     Integer(Option<i64>),
@@ -31,38 +31,38 @@ pub(super) enum Value {
 
 /// A table with its entries in the order of the text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Table {
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl Table {
     /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 }
 
 /// A key with its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_span: Span,
-    pub(super) node: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) node: Node,
 }
 
 /// A syntax error.
 #[derive(Clone, Debug)]
-pub(super) struct SyntaxFault {
-    pub(super) message: String,
-    pub(super) hint: &'static str,
-    pub(super) span: Span,
+pub(crate) struct SyntaxFault {
+    pub(crate) message: String,
+    pub(crate) hint: &'static str,
+    pub(crate) span: Span,
     /// How much of the text cannot be relied on.
-    pub(super) reach: Reach,
+    pub(crate) reach: Reach,
 }
 
 /// How much of the text after a syntax error cannot be relied on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// Only the value is damaged.
     Value,
     /// The text that follows is parsed, but may be assigned to the wrong table.
@@ -75,7 +75,7 @@ pub(super) enum Reach {
 const NOT_QUOTED: &str = "string values must be quoted";
 
 /// Parses as much of a text as possible. Returns at most one error per line, and none that only follow from another.
-pub(super) fn parse(text: &str) -> (Table, Vec<SyntaxFault>) {
+pub(crate) fn parse(text: &str) -> (Table, Vec<SyntaxFault>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut faults: Vec<_> = errors
         .iter()
@@ -237,28 +237,28 @@ fn convert(value: &DeValue<'_>) -> Value {
 }
 
 impl Value {
-    pub(super) fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    pub(super) fn as_integer(&self) -> Option<Option<i64>> {
+    pub(crate) fn as_integer(&self) -> Option<Option<i64>> {
         if let Self::Integer(number) = self { Some(*number) } else { None }
     }
 
-    pub(super) fn as_boolean(&self) -> Option<bool> {
+    pub(crate) fn as_boolean(&self) -> Option<bool> {
         if let Self::Boolean(value) = self { Some(*value) } else { None }
     }
 
-    pub(super) fn as_list(&self) -> Option<&[Node]> {
+    pub(crate) fn as_list(&self) -> Option<&[Node]> {
         if let Self::List(items) = self { Some(items) } else { None }
     }
 
-    pub(super) fn as_table(&self) -> Option<&Table> {
+    pub(crate) fn as_table(&self) -> Option<&Table> {
         if let Self::Table(table) = self { Some(table) } else { None }
     }
 
     /// The type, with its article.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "an integer",

@@ -2,16 +2,16 @@
 
 use std::net::SocketAddr;
 
-use super::context::section;
-use super::findings::Findings;
-use super::raw::Node;
-use super::reader::{Field, Reader, Text};
-use super::schema;
+use crate::config::context::section;
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Node;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::live::Limits;
 use crate::server::{Listen, Settings};
 use crate::systemd::activation::SocketSelector;
 
-pub(super) fn server(node: Option<&Node>, findings: &mut Findings) -> (Settings, Limits) {
+pub(crate) fn server(node: Option<&Node>, findings: &mut Findings) -> (Settings, Limits) {
     let (table, span) = section(node, "server", findings);
     let reader = Reader::new(table, span, &schema::SERVER, findings);
     let listen = listen(&reader, findings);
@@ -54,7 +54,7 @@ fn listen(reader: &Reader<'_>, findings: &mut Findings) -> Vec<Listen> {
 }
 
 /// `systemd` or `systemd:NAME`, if it is one of them; what is wrong with the name has been said.
-pub(super) fn inherited(text: Text<'_>, findings: &mut Findings) -> Option<Option<SocketSelector>> {
+pub(crate) fn inherited(text: Text<'_>, findings: &mut Findings) -> Option<Option<SocketSelector>> {
     let which = SocketSelector::parse(text.text)?;
     // What FileDescriptorName= takes (systemd.socket(5)).
     let sound = match &which {
@@ -72,7 +72,7 @@ pub(super) fn inherited(text: Text<'_>, findings: &mut Findings) -> Option<Optio
 }
 
 /// An IP address with a port.
-pub(super) fn socket_address(text: Text<'_>, findings: &mut Findings) -> Option<SocketAddr> {
+pub(crate) fn socket_address(text: Text<'_>, findings: &mut Findings) -> Option<SocketAddr> {
     let parsed = text.text.parse().ok();
     if parsed.is_none() {
         findings.error(text.span, format!("`{}` is not an IP address with a port", text.text)).hint(

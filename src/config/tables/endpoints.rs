@@ -1,34 +1,34 @@
 //! `[[endpoint]]`: a path, the senders that may deliver to it, and the response.
 
-use super::context::ValidationContext;
-use super::findings::Findings;
 use super::names::name;
 use super::networks::networks;
-use super::raw::{Span, Table};
-use super::reader::{Field, Reader, Text, choices, nearest};
 use super::response::response;
-use super::schema;
 use super::secret::query_secret;
 use super::senders::SenderDraft;
+use crate::config::context::ValidationContext;
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::{Span, Table};
+use crate::config::text::reader::{Field, Reader, Text, choices, nearest};
 use crate::policy::Endpoint;
 
 /// The longest path, in bytes: many proxies refuse longer request targets.
 const PATH_BYTES_MAX: usize = 1024;
 
 /// An endpoint as configured, with or without errors.
-pub(super) struct EndpointDraft<'a> {
-    pub(super) name: Option<Text<'a>>,
-    pub(super) path: Option<Text<'a>>,
-    pub(super) suffixes: Vec<Text<'a>>,
+pub(crate) struct EndpointDraft<'a> {
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) path: Option<Text<'a>>,
+    pub(crate) suffixes: Vec<Text<'a>>,
     /// The indexes of the known senders of the list, each with its position in the text.
-    pub(super) senders: Vec<(usize, &'a Span)>,
+    pub(crate) senders: Vec<(usize, &'a Span)>,
     /// Whether the list of senders is valid and all of its senders are known.
-    pub(super) senders_are_known: bool,
+    pub(crate) senders_are_known: bool,
     /// The endpoint, if its name and path are valid. Unknown senders are missing.
-    pub(super) endpoint: Option<Endpoint>,
+    pub(crate) endpoint: Option<Endpoint>,
 }
 
-pub(super) fn endpoints<'a>(
+pub(crate) fn endpoints<'a>(
     tables: &[(&'a Table, &'a Span)],
     known: &[SenderDraft<'_>],
     context: &mut ValidationContext,

@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 
-use super::findings::Findings;
-use super::reader::{Field, Reader, Text};
+use crate::config::text::findings::Findings;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::policy::{Name, NameError};
 
 /// Reads the name of a sender or an endpoint, which must be present, valid and unique.
-pub(super) fn name<'a>(
+pub(crate) fn name<'a>(
     reader: &Reader<'a>,
     what: &str,
     others: impl Iterator<Item = Option<Text<'a>>>,

@@ -4,16 +4,16 @@ use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
 
-use super::context::{Facts, NoChain};
-use super::findings::Findings;
-use super::raw::Span;
+use crate::config::context::{Facts, NoChain};
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Span;
 use crate::devpki::is_development;
 use crate::identity::Identity;
 use crate::tls::expiry::Role;
 use crate::tls::server_chain::{ChainFault, chain_faults};
 
 /// Reports why some clients may not be able to verify the chain. Browsers fetch a missing intermediate; Java, curl and Go do not.
-pub(super) fn report_chain(
+pub(crate) fn report_chain(
     chain: &[CertificateDer<'_>],
     path: &Path,
     span: &Span,
@@ -36,7 +36,7 @@ pub(super) fn report_chain(
 }
 
 /// Notes server certificates that are alone in their files, except where the issuer is a CA that a sender is known by.
-pub(super) fn report_no_chain(facts: &Facts, findings: &mut Findings) {
+pub(crate) fn report_no_chain(facts: &Facts, findings: &mut Findings) {
     for NoChain { span, message, hint, issuer } in &facts.no_chain {
         let mut anchors = facts.certificates.iter().filter(|fact| fact.role == Role::Anchor);
         if !anchors.any(|anchor| anchor.subject == *issuer) {

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::findings::Findings;
-use super::reader::{Field, Reader};
+use crate::config::text::findings::Findings;
+use crate::config::text::reader::{Field, Reader};
 
 /// The networks; empty for all. Invalid ones are reported as errors, so the settings are not used.
-pub(super) fn networks(endpoint: &Reader<'_>, findings: &mut Findings) -> Vec<IpNet> {
+pub(crate) fn networks(endpoint: &Reader<'_>, findings: &mut Findings) -> Vec<IpNet> {
     let Field::Is((texts, _)) = endpoint.some_texts("from", findings) else { return Vec::new() };
     let mut networks = Vec::new();
     for text in texts {

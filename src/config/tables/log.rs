@@ -1,10 +1,10 @@
 //! `[log]`: the format of log lines, and the level.
 
-use super::context::section;
-use super::findings::Findings;
-use super::raw::Node;
-use super::reader::Reader;
-use super::schema;
+use crate::config::context::section;
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Node;
+use crate::config::text::reader::Reader;
 use crate::logging::{Format, Level, Settings};
 
 const FORMATS: &[(&str, Format)] =
@@ -17,7 +17,7 @@ const LEVELS: &[(&str, Level)] = &[
     ("trace", Level::Trace),
 ];
 
-pub(super) fn log(node: Option<&Node>, findings: &mut Findings) -> Settings {
+pub(crate) fn log(node: Option<&Node>, findings: &mut Findings) -> Settings {
     let (table, span) = section(node, "log", findings);
     let reader = Reader::new(table, span, &schema::LOG, findings);
     Settings {

@@ -2,9 +2,9 @@
 
 use http::HeaderName;
 
-use super::findings::Findings;
-use super::reader::{Reader, Text};
-use super::schema;
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::reader::{Reader, Text};
 use crate::policy::ResponseRule;
 
 /// The statuses that mean that the delivery has been accepted.
@@ -33,7 +33,7 @@ const NOT_ECHOED: &[&str] = &[
     "upgrade",
 ];
 
-pub(super) fn response(endpoint: &Reader<'_>, findings: &mut Findings) -> ResponseRule {
+pub(crate) fn response(endpoint: &Reader<'_>, findings: &mut Findings) -> ResponseRule {
     let Some((table, span)) = endpoint.table("response", findings).ok() else {
         return ResponseRule::default();
     };

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Place, Report, Severity, SourceFile};
 
 /// The findings so far. Findings that only follow from a syntax error are omitted: one mistake, one finding.
 #[derive(Debug)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     file: Arc<SourceFile>,
     found: Vec<Diagnostic>,
     /// The lines with a syntax error, from 1.
@@ -20,12 +20,12 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn new(file: Arc<SourceFile>) -> Self {
+    pub(crate) fn new(file: Arc<SourceFile>) -> Self {
         let omitted = Diagnostic::new(Severity::Note, None, String::new());
         Self { file, found: Vec::new(), damaged_lines: Vec::new(), unreliable_from: None, omitted }
     }
 
-    pub(super) fn syntax(&mut self, fault: &SyntaxFault) {
+    pub(crate) fn syntax(&mut self, fault: &SyntaxFault) {
         let place = Place { file: Arc::clone(&self.file), span: fault.span.clone() };
         let mut finding = Diagnostic::new(Severity::Error, Some(place), fault.message.clone());
         finding.hint(fault.hint);
@@ -37,35 +37,35 @@ impl Findings {
         self.found.push(finding);
     }
 
-    pub(super) fn error(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn error(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
         self.push(Severity::Error, span, message.into(), false)
     }
 
-    pub(super) fn warning(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn warning(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
         self.push(Severity::Warning, span, message.into(), false)
     }
 
-    pub(super) fn note(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn note(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
         self.push(Severity::Note, span, message.into(), false)
     }
 
     /// Reports that something is missing. Omitted after a syntax error, which may be the cause.
-    pub(super) fn missing(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn missing(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
         self.push(Severity::Error, span, message.into(), true)
     }
 
     /// The line number of a position, from 1, for a message about another position.
-    pub(super) fn line(&self, span: &Span) -> usize {
+    pub(crate) fn line(&self, span: &Span) -> usize {
         self.file.line(span.start)
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.found.len()
     }
 
     /// Keeps at most so many of the findings after the first `from`, the worst, and reports how many more there were.
-    pub(super) fn limit(&mut self, from: usize, most: usize, what: &str) {
+    pub(crate) fn limit(&mut self, from: usize, most: usize, what: &str) {
         if self.found.len().saturating_sub(from) <= most {
             return;
         }
@@ -81,7 +81,7 @@ impl Findings {
         self.found.push(finding);
     }
 
-    pub(super) fn into_report(self) -> Report {
+    pub(crate) fn into_report(self) -> Report {
         Report::new(self.found)
     }
 

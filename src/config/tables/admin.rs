@@ -2,19 +2,19 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::context::{ValidationContext, section};
-use super::findings::Findings;
-use super::raw::Node;
-use super::reader::{Field, Reader, Text};
-use super::schema;
 use super::server::{inherited, socket_address};
 use crate::admin::{Address, Settings};
+use crate::config::context::{ValidationContext, section};
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Node;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::server::Listen;
 
 /// The longest path that fits `sockaddr_un`, in bytes, without the final NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-pub(super) fn admin(
+pub(crate) fn admin(
     node: Option<&Node>,
     taken: &[Listen],
     context: &mut ValidationContext,

@@ -4,11 +4,11 @@ use super::anchors::AnchorPurpose;
 use super::certificates::{FILE_FINDINGS_MAX, report_unreadable, report_unused};
 use jiff::Timestamp;
 
-use super::context::{Facts, ValidationContext};
-use super::findings::Findings;
-use super::raw::Span;
-use super::reader::{Field, Reader, Text};
 use crate::clock::distance;
+use crate::config::context::{Facts, ValidationContext};
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Span;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::identity::{ListFault, RevocationList};
 use crate::tls::anchors::Anchor;
 use crate::tls::expiry::{CertificateFact, Role, expiring};
@@ -18,10 +18,10 @@ use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
 const FETCH: &str = "fetch the CA's current list, and have something fetch it before each next update";
 
 /// An error has been said.
-pub(super) struct Unsound;
+pub(crate) struct Unsound;
 
 /// The sender's lists; `None` if it has none.
-pub(super) fn revocation(
+pub(crate) fn revocation(
     reader: &Reader<'_>,
     purpose: &AnchorPurpose<'_>,
     anchors: &[Anchor],

@@ -1,14 +1,14 @@
 //! Checks that concern several senders or endpoints.
 
 use super::endpoints::EndpointDraft;
-use super::findings::Findings;
-use super::raw::Span;
 use super::senders::SenderDraft;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Span;
 use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
 use crate::tls::verifier::TrustedSender;
 
 /// The policy; `None` if an endpoint is invalid or two endpoints have the same path, which is reported.
-pub(super) fn policy(
+pub(crate) fn policy(
     senders: Vec<Sender>,
     drafts: &[EndpointDraft<'_>],
     findings: &mut Findings,
@@ -69,7 +69,7 @@ fn report<'a>(
 }
 
 /// Reports senders that no endpoint lists, and senders of one endpoint that one certificate could match.
-pub(super) fn check_senders(
+pub(crate) fn check_senders(
     senders: &[SenderDraft<'_>],
     endpoints: &[EndpointDraft<'_>],
     findings: &mut Findings,

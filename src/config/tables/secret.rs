@@ -1,11 +1,11 @@
 //! `query_secret` of an endpoint: the secret that the URL must contain.
 
-use super::context::ValidationContext;
-use super::files::FileFault;
-use super::findings::Findings;
 use super::mount::private_file_hint;
-use super::reader::{Field, Reader, Text};
-use super::schema;
+use crate::config::context::ValidationContext;
+use crate::config::files::FileFault;
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::policy::QuerySecret;
 use crate::systemd::credentials;
 
@@ -15,7 +15,7 @@ const FILE_BYTES_MAX: u64 = 4096;
 const OTHERS: u32 = 0o007;
 
 /// The secret; `None` if the endpoint has none or it is invalid, which is reported.
-pub(super) fn query_secret(
+pub(crate) fn query_secret(
     endpoint: &Reader<'_>,
     shown: &str,
     context: &mut ValidationContext,

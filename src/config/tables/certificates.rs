@@ -2,27 +2,27 @@
 
 use std::path::Path;
 
-use super::context::ValidationContext;
-use super::findings::Findings;
-use super::raw::Span;
 use crate::clock::distance;
+use crate::config::context::ValidationContext;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Span;
 use crate::identity::Identity;
 use crate::tls::expiry::{CertificateFact, Role, expiring};
 use crate::tls::pem::{BLOCK_FAULTS_MAX, FileUse, PemFault, Wanted, unused};
 
 /// The most findings about one file; further ones are counted. A block's faults are bounded by themselves.
-pub(super) const FILE_FINDINGS_MAX: usize = BLOCK_FAULTS_MAX + 1;
+pub(crate) const FILE_FINDINGS_MAX: usize = BLOCK_FAULTS_MAX + 1;
 
 /// How a certificate stands to the time.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Dates {
+pub(crate) enum Dates {
     Valid,
     /// With the words for it: when it expired, or begins.
     Invalid(String),
 }
 
 /// Judges the dates; a replacement that is due is a warning at `span`.
-pub(super) fn dates(
+pub(crate) fn dates(
     role: Role,
     identity: &Identity,
     what: &str,
@@ -53,7 +53,7 @@ pub(super) fn dates(
     Dates::Valid
 }
 
-pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> CertificateFact {
+pub(crate) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> CertificateFact {
     CertificateFact {
         role,
         name: name.to_owned(),
@@ -66,7 +66,7 @@ pub(super) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
 }
 
 /// Reports why a file cannot be read as PEM or DER: one finding for each block at fault.
-pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, findings: &mut Findings) {
+pub(crate) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, findings: &mut Findings) {
     let PemFault::Blocks(blocks) = fault else {
         findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
         return;
@@ -81,7 +81,7 @@ pub(super) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, findi
 }
 
 /// Reports the blocks of a readable file that nothing is done with.
-pub(super) fn report_unused(
+pub(crate) fn report_unused(
     bytes: &[u8],
     file_use: FileUse,
     what: &str,

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::context::{ValidationContext, section};
-use super::files::read;
-use super::findings::Findings;
-use super::raw::Node;
-use super::reader::{Field, Reader, Text};
-use super::schema;
+use crate::config::context::{ValidationContext, section};
+use crate::config::files::read;
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Node;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::quantity::HumanDuration;
 use crate::spool::{Retention, Settings};
 
@@ -18,7 +18,7 @@ const GROUP_BYTES_MAX: u64 = 4 << 20;
 const FOREVER: &str = "forever";
 
 /// The settings, and the name and number of the group.
-pub(super) fn spool(
+pub(crate) fn spool(
     node: Option<&Node>,
     context: &mut ValidationContext,
     findings: &mut Findings,

@@ -6,19 +6,19 @@ use std::time::Duration;
 use super::defaults::default;
 use super::findings::Findings;
 use super::raw::{Node, Span, Table, Value};
-use super::schema::{self, Fallback};
+use crate::config::schema::{self, Fallback};
 use crate::quantity::{ByteSize, HumanDuration};
 
 /// A string and its position.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a> {
-    pub(super) text: &'a str,
-    pub(super) span: &'a Span,
+pub(crate) struct Text<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) span: &'a Span,
 }
 
 /// The result of reading a key.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Field<T> {
+pub(crate) enum Field<T> {
     /// The key is missing.
     Missing,
     /// The value is invalid, which has been reported.
@@ -30,21 +30,21 @@ pub(super) enum Field<T> {
 impl<T> Field<T> {
     /// The value, or the default if the key is missing or its value is invalid. In the latter case the reported error
     /// prevents the use of the settings.
-    pub(super) fn or(self, default: T) -> T {
+    pub(crate) fn or(self, default: T) -> T {
         match self {
             Self::Is(value) => value,
             Self::Missing | Self::Bad => default,
         }
     }
 
-    pub(super) fn ok(self) -> Option<T> {
+    pub(crate) fn ok(self) -> Option<T> {
         match self {
             Self::Is(value) => Some(value),
             Self::Missing | Self::Bad => None,
         }
     }
 
-    pub(super) fn and_then<U>(self, next: impl FnOnce(T) -> Option<U>) -> Field<U> {
+    pub(crate) fn and_then<U>(self, next: impl FnOnce(T) -> Option<U>) -> Field<U> {
         match self {
             Self::Missing => Field::Missing,
             Self::Bad => Field::Bad,
@@ -55,16 +55,16 @@ impl<T> Field<T> {
 
 /// A table of webhooks.toml with the keys that it may contain.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     table: &'a Table,
     schema: &'static schema::TableSchema,
     /// The header of the table, the position of findings about missing keys.
-    pub(super) span: &'a Span,
+    pub(crate) span: &'a Span,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of this table. Unknown keys, and those of a later version, are reported at once.
-    pub(super) fn new(
+    pub(crate) fn new(
         table: &'a Table,
         span: &'a Span,
         schema: &'static schema::TableSchema,
@@ -87,12 +87,12 @@ impl<'a> Reader<'a> {
     }
 
     /// An example value for the key.
-    pub(super) fn example(&self, key: &str) -> &'static str {
+    pub(crate) fn example(&self, key: &str) -> &'static str {
         self.schema.key(key).map_or("…", |key| key.example)
     }
 
     /// The value of a key as it is written, if it is.
-    pub(super) fn written(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn written(&self, key: &str) -> Option<&'a Node> {
         self.table.get(key)
     }
 
@@ -109,17 +109,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn text(&self, key: &str, findings: &mut Findings) -> Field<Text<'a>> {
+    pub(crate) fn text(&self, key: &str, findings: &mut Findings) -> Field<Text<'a>> {
         self.read(key, "a string", findings, Value::as_text)
             .and_then(|(text, span)| Some(Text { text, span }))
     }
 
-    pub(super) fn integer(&self, key: &str, findings: &mut Findings) -> Field<(Option<i64>, &'a Span)> {
+    pub(crate) fn integer(&self, key: &str, findings: &mut Findings) -> Field<(Option<i64>, &'a Span)> {
         self.read(key, "an integer", findings, Value::as_integer)
     }
 
     /// A number within the bounds of the schema; 0 if it is wrong, which is reported.
-    pub(super) fn number(&self, key: &str, findings: &mut Findings) -> usize {
+    pub(crate) fn number(&self, key: &str, findings: &mut Findings) -> usize {
         let (min, max) = self.range::<i64>(key).unwrap_or((0, i64::MAX));
         let read = self.integer(key, findings).and_then(|(number, span)| {
             let fits = number.filter(|number| (min..=max).contains(number));
@@ -135,12 +135,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A boolean; false if the value is wrong, which is reported.
-    pub(super) fn boolean(&self, key: &str, findings: &mut Findings) -> bool {
+    pub(crate) fn boolean(&self, key: &str, findings: &mut Findings) -> bool {
         self.read(key, "a boolean", findings, Value::as_boolean).ok().is_some_and(|(value, _)| value)
     }
 
     /// A list of strings; one string is a list of one. A string that occurs twice is reported.
-    pub(super) fn texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
+    pub(crate) fn texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
         let Some(node) = self.node(key) else { return Field::Missing };
         let items = node.value.as_list().unwrap_or(std::slice::from_ref(node));
         let mut texts: Vec<Text<'a>> = Vec::new();
@@ -163,13 +163,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The strings of a key's default.
-    pub(super) fn default_texts(&self, key: &str) -> Vec<Text<'a>> {
+    pub(crate) fn default_texts(&self, key: &str) -> Vec<Text<'a>> {
         let items = default(self.schema, key).and_then(|node| node.value.as_list()).unwrap_or_default();
         items.iter().filter_map(|node| Some(Text { text: node.value.as_text()?, span: &node.span })).collect()
     }
 
     /// Like [`Reader::texts`], but an empty list is an error.
-    pub(super) fn some_texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
+    pub(crate) fn some_texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
         self.texts(key, findings).and_then(|(texts, span)| {
             if texts.is_empty() {
                 findings
@@ -181,16 +181,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn table(&self, key: &str, findings: &mut Findings) -> Field<(&'a Table, &'a Span)> {
+    pub(crate) fn table(&self, key: &str, findings: &mut Findings) -> Field<(&'a Table, &'a Span)> {
         self.read(key, "a table", findings, Value::as_table)
     }
 
-    pub(super) fn time(&self, key: &str, findings: &mut Findings) -> Duration {
+    pub(crate) fn time(&self, key: &str, findings: &mut Findings) -> Duration {
         self.value(key, findings, |found, findings| self.parse_time(key, found, findings))
     }
 
     /// A time, or `None` for this word.
-    pub(super) fn time_or(&self, key: &str, word: &str, findings: &mut Findings) -> Option<Duration> {
+    pub(crate) fn time_or(&self, key: &str, word: &str, findings: &mut Findings) -> Option<Duration> {
         self.value(key, findings, |found, findings| {
             if found.text == word { Some(None) } else { self.parse_time(key, found, findings).map(Some) }
         })
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn size(&self, key: &str, findings: &mut Findings) -> ByteSize {
+    pub(crate) fn size(&self, key: &str, findings: &mut Findings) -> ByteSize {
         self.value(key, findings, |found, findings| match found.text.parse::<ByteSize>() {
             Ok(size) => match self.range::<ByteSize>(key) {
                 Some((min, max)) if size < min || max < size => {
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of a fixed set of words.
-    pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)], findings: &mut Findings) -> T {
+    pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)], findings: &mut Findings) -> T {
         self.value(key, findings, |found, findings| {
             let known = words.iter().find(|(word, _)| *word == found.text).map(|(_, value)| *value);
             if known.is_none() {
@@ -266,7 +266,7 @@ impl<'a> Reader<'a> {
 
     /// What `convert` makes of the text of a key, or else of its default: a wrong value is reported, and keeps the
     /// settings from being used.
-    pub(super) fn value<T>(
+    pub(crate) fn value<T>(
         &self,
         key: &str,
         findings: &mut Findings,
@@ -316,7 +316,7 @@ fn unknown(schema: &schema::TableSchema, key: &str, span: &Span, findings: &mut 
 }
 
 /// The candidate that differs from a word only by a typing error.
-pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     // At most a third of the letters, and at least one.
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     candidates
@@ -327,7 +327,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
 }
 
 /// Formats words as `` `a`, `b` or `c` ``.
-pub(super) fn choices<'c>(words: impl Iterator<Item = &'c str>) -> String {
+pub(crate) fn choices<'c>(words: impl Iterator<Item = &'c str>) -> String {
     let words: Vec<_> = words.map(|word| format!("`{word}`")).collect();
     match words.split_last() {
         None => String::new(),

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::context::section;
-use super::findings::Findings;
-use super::raw::Node;
-use super::reader::Reader;
-use super::schema;
+use crate::config::context::section;
+use crate::config::schema;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Node;
+use crate::config::text::reader::Reader;
 use crate::watch::Settings;
 
 /// The watch waits no longer than this for files to settle.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
 
-pub(super) fn reload(node: Option<&Node>, findings: &mut Findings) -> Settings {
+pub(crate) fn reload(node: Option<&Node>, findings: &mut Findings) -> Settings {
     let (table, span) = section(node, "reload", findings);
     let reader = Reader::new(table, span, &schema::RELOAD, findings);
     let watch = reader.boolean("watch", findings);

@@ -1,10 +1,10 @@
 //! `ca` of a `[[sender]]`: the certificates that vouch for it.
 
 use super::certificates::{Dates, FILE_FINDINGS_MAX, dates, fact, report_unreadable, report_unused};
-use super::context::{Facts, ValidationContext};
-use super::findings::Findings;
-use super::raw::Span;
-use super::reader::{Field, Reader, Text};
+use crate::config::context::{Facts, ValidationContext};
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::Span;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::devpki::is_development;
 use crate::identity::CannotIssue;
 use crate::policy::Rule;
@@ -14,13 +14,13 @@ use crate::tls::pem::{self, FileUse};
 use crate::tls::trust::Eku;
 
 /// What the certificates are for.
-pub(super) struct AnchorPurpose<'p> {
+pub(crate) struct AnchorPurpose<'p> {
     /// As in "sender `efi`".
-    pub(super) shown: &'p str,
+    pub(crate) shown: &'p str,
     /// The sender's name; empty where it is missing.
-    pub(super) name: &'p str,
-    pub(super) rule: Option<&'p Rule>,
-    pub(super) eku: Eku,
+    pub(crate) name: &'p str,
+    pub(crate) rule: Option<&'p Rule>,
+    pub(crate) eku: Eku,
 }
 
 /// A certificate of `ca`, where it is named, and how it stands to the time.
@@ -53,7 +53,7 @@ enum Use {
 }
 
 /// All of them; `None` if nothing is left that could vouch, or something is wrong with a file.
-pub(super) fn anchors(
+pub(crate) fn anchors(
     reader: &Reader<'_>,
     purpose: &AnchorPurpose<'_>,
     context: &mut ValidationContext,

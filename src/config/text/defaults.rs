@@ -3,14 +3,14 @@
 use std::sync::LazyLock;
 
 use super::raw::{self, Node};
-use super::schema::{Fallback, TABLES_OF_KEYS, TableSchema};
+use crate::config::schema::{Fallback, TABLES_OF_KEYS, TableSchema};
 
 /// The defaults of each table, under the table's name.
 static DEFAULTS: LazyLock<Vec<(&str, raw::Table)>> =
     LazyLock::new(|| TABLES_OF_KEYS.iter().map(|table| (table.name, parse(table))).collect());
 
 /// The default of a key, if it has one.
-pub(super) fn default(table: &TableSchema, key: &str) -> Option<&'static Node> {
+pub(crate) fn default(table: &TableSchema, key: &str) -> Option<&'static Node> {
     let (_, defaults) = DEFAULTS.iter().find(|(name, _)| *name == table.name)?;
     defaults.get(key)
 }

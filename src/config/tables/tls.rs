@@ -6,15 +6,15 @@ use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::certificates::{Dates, dates, fact, report_unreadable, report_unused};
-use super::context::{Facts, ValidationContext, section, sections};
-use super::files::Contents;
-use super::findings::Findings;
 use super::mount::private_file_hint;
-use super::raw::{Node, Span};
-use super::reader::{Field, Reader, Text};
-use super::schema;
 use super::server_chain::report_chain;
-use super::settings::Tls;
+use crate::config::context::{Facts, ValidationContext, section, sections};
+use crate::config::files::Contents;
+use crate::config::schema;
+use crate::config::settings::Tls;
+use crate::config::text::findings::Findings;
+use crate::config::text::raw::{Node, Span};
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::devpki::is_development;
 use crate::hostname::{ascii_form, without_root_dot};
 use crate::identity::{Identity, Version};
@@ -34,7 +34,7 @@ struct Named<'a, T> {
     value: T,
 }
 
-pub(super) fn tls(
+pub(crate) fn tls(
     node: Option<&Node>,
     context: &mut ValidationContext,
     findings: &mut Findings,

@@ -4,15 +4,15 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::findings::Findings;
-use super::reader::{Field, Reader, Text};
+use crate::config::text::findings::Findings;
+use crate::config::text::reader::{Field, Reader, Text};
 use crate::policy::{MATCHERS, Matcher, Rule};
 
 /// How to print the names in a certificate.
 const HOW_TO_SHOW: &str = "`hookspool certs show FILE` prints it";
 
 /// The sender's rule; `None`, with a finding, if it is invalid or missing.
-pub(super) fn rule(reader: &Reader<'_>, shown: &str, findings: &mut Findings) -> Option<Rule> {
+pub(crate) fn rule(reader: &Reader<'_>, shown: &str, findings: &mut Findings) -> Option<Rule> {
     let mut matchers = Vec::new();
     let mut is_valid = true;
     for &key in MATCHERS {

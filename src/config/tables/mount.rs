@@ -16,7 +16,7 @@ enum Mount {
 }
 
 /// A hint for a file that every user can read.
-pub(super) fn private_file_hint(path: &Path) -> String {
+pub(crate) fn private_file_hint(path: &Path) -> String {
     let real = fs::canonicalize(path);
     match mount(path, real.as_deref().unwrap_or(path)) {
         Mount::Docker => {

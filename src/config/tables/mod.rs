@@ -1,0 +1,30 @@
+//! The tables of webhooks.toml, one file for each, and the parts that several have in common.
+//!
+//! Each table is a function from its node, and what else it needs by name, to a value. Findings and facts are added to
+//! the collections that it is given.
+
+// Parts
+mod certificates;
+mod matchers;
+mod mount;
+mod names;
+mod networks;
+
+// Tables
+pub(super) mod log;
+pub(super) mod reload;
+pub(super) mod sandbox;
+pub(super) mod server;
+pub(super) mod spool;
+pub(super) mod admin;
+mod response;
+mod secret;
+mod anchors;
+mod revocation;
+pub(super) mod senders;
+pub(super) mod server_chain;
+pub(super) mod tls;
+pub(super) mod endpoints;
+
+// Senders and endpoints together
+pub(super) mod routes;
