@@ -27,6 +27,8 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long a connection may be idle between two requests.
     pub idle_timeout: Duration,
+    /// The time after which a connection accepts no further request; `None` for no limit.
+    pub max_connection_age: Option<Duration>,
     /// How long a shutdown waits for requests in flight.
     pub drain_timeout: Duration,
 }

@@ -1,7 +1,7 @@
 //! HTTP on one TLS stream, until it is closed or drained.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Context;
@@ -65,7 +65,13 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
     let head = (!is_http2).then_some(limits.header_timeout);
     let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout });
     let stream = TimedStream::new(stream, deadlines.clone());
-    let end = authorization_ends(Arc::clone(&connection), context.live, context.clock, retire);
+    let authorized = authorization_ends(Arc::clone(&connection), context.live, context.clock, retire);
+    let end = async move {
+        tokio::select! {
+            () = authorized => {}
+            () = age_is_reached(limits.max_connection_age) => {}
+        }
+    };
     let (routes, requests) = (context.routes, Arc::clone(&connection));
     let streams = Streams::default();
     let (opened, busy) = (streams.clone(), deadlines.clone());
@@ -140,6 +146,14 @@ async fn authorization_ends(
             () = retire.cancelled() => return,
             () = sleep(turn(&authorization)) => {}
         }
+    }
+}
+
+/// Waits for the largest age of a connection, or forever if there is none.
+async fn age_is_reached(max: Option<Duration>) {
+    match max {
+        Some(max) => sleep(max).await,
+        None => pending().await,
     }
 }
 

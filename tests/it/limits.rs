@@ -37,6 +37,24 @@ fn an_idle_connection_is_closed_with_close_notify() {
 }
 
 #[test]
+fn a_connection_of_the_largest_age_finishes_its_request_and_closes() {
+    let world = World::new();
+    world.configure("max_connection_age = \"500ms\"\nidle_timeout = \"1h\"\nbody_timeout = \"1h\"");
+    let daemon = world.start();
+    let mut idle = Wire::connect(&world, &daemon, "client");
+    assert_eq!(idle.post("/webhooks/pix", b"{}").unwrap().status, 200);
+    let mut busy = Wire::connect(&world, &daemon, "client");
+    busy.send("POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf").unwrap();
+    assert!(idle.closed_cleanly());
+    assert!(busy.is_silent_for(Duration::from_secs(1)));
+    busy.send("rest").unwrap();
+    let answer = busy.answer().unwrap();
+    assert!(answer.status == 200 && answer.head.to_lowercase().contains("connection: close"), "{answer:?}");
+    assert!(busy.closed_cleanly());
+    assert_eq!(world.entries("pix").len(), 2);
+}
+
+#[test]
 fn incomplete_headers_close_the_connection_after_the_header_timeout() {
     let world = World::new();
     world.configure(&SHORT.replace("1500ms", "1h"));

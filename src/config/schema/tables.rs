@@ -55,6 +55,13 @@ pub const SERVER: TableSchema = TableSchema {
         key("idle_timeout", TIME, Value("\"75s\""), "The time after which a connection without a request is closed.")
             .because("More than the 60 s after which many clients close a connection, so that the client closes it first.")
             .range("0s", TIME_MAX),
+        key(
+            "max_connection_age",
+            "time or \"off\"",
+            Value("\"off\""),
+            "The time after which a connection accepts no further request.",
+        )
+        .because("A connection that is in use need not be closed; behind a load balancer, a limit spreads connections again."),
         key("drain_timeout", TIME, Value("\"20s\""), "The time that a stop waits for requests in flight.")
             .because("Far more than a request in flight usually takes; systemd waits 90 s by default.")
             .range("0s", TIME_MAX),

@@ -21,6 +21,7 @@ pub(crate) fn server(node: Option<&Node>, findings: &mut Findings) -> (Settings,
         header_timeout: reader.time("header_timeout", findings),
         body_timeout: reader.time("body_timeout", findings),
         idle_timeout: reader.time("idle_timeout", findings),
+        max_connection_age: reader.time_or("max_connection_age", "off", findings),
         drain_timeout: reader.time("drain_timeout", findings),
     };
     (Settings { listen }, limits)
