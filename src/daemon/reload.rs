@@ -204,31 +204,42 @@ impl Reloader {
             let report = report_of(&fault);
             return self.reject(RejectedInput::Fault(fault), &report, &settings.files);
         }
-        let changed = self.loaded.restart.changed(&settings.restart);
+        // All fields are named, so that a new one cannot be forgotten.
+        #[rustfmt::skip]
+        let Settings {
+            // In the snapshot.
+            limits, tls, senders, policy, certificates, degraded,
+            // Applied here.
+            reload, log, spool, files, digest,
+            // Compared, because a change requires a restart.
+            restart, server: _, admin: _, group: _, sandbox: _,
+        } = settings;
+        let changed = self.loaded.restart.changed(&restart);
         self.waiting_for_restart =
             changed.map(|key| format!("`{key}` has changed, which requires a restart")).collect();
-        let ReloadTargets { live, metrics, clock, logging, spool, retention, .. } = &self.targets;
-        logging.set_level(settings.log.level);
-        spool.health().set_min_free(settings.spool.min_free.0);
-        retention.set(settings.spool.retention);
-        for endpoint in settings.policy.endpoints() {
+        let ReloadTargets { live, metrics, clock, logging, spool: open_spool, retention, .. } = &self.targets;
+        logging.set_level(log.level);
+        let health = open_spool.health();
+        health.set_min_free(spool.min_free.0);
+        retention.set(spool.retention);
+        for endpoint in policy.endpoints() {
             metrics.add_endpoint(endpoint.name.as_str());
         }
         for previous in live.current().policy.endpoints() {
             // Set again within a second if the endpoint still exists and has a fault.
             metrics.endpoint_faulty(previous.name.as_str(), false);
         }
-        spool.health().set_endpoints(settings.policy.endpoints().iter().map(|e| e.name.clone()).collect());
-        self.loaded.digest = settings.digest;
+        health.set_endpoints(policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect());
+        self.loaded.digest = digest;
         self.rejected = None;
-        let watched = (settings.files.clone(), settings.reload);
         let before = live.current();
-        let next = SnapshotDraft::from(settings).into_snapshot(before.generation + 1, clock);
+        let next = SnapshotDraft { tls, senders, policy, limits, certificates, degraded };
+        let next = next.into_snapshot(before.generation + 1, clock);
         publish(&next, Some(&before), metrics);
         live.publish(next);
         log_findings(report);
         log_reload(&live.current(), &self.waiting_for_restart);
-        self.follow(watched);
+        self.follow((files, reload));
         let reload = self.outcome(ReloadOutcome::Applied, report);
         self.record(&reload);
         reload
