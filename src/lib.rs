@@ -12,7 +12,7 @@ compile_error!(
     "hookspool runs on Linux (x86_64 and aarch64): it relies on Linux's rules for fsync and rename"
 );
 
-// 0 Ground: pure
+// 0 Ground: no I/O
 pub mod clock;
 pub mod escape;
 pub mod hex;
@@ -21,12 +21,12 @@ pub mod metrics;
 pub mod quantity;
 pub mod secrets;
 
-// 1 Facts: pure
+// 1 Facts: no I/O
 pub mod diagnostic;
 pub mod envelope;
 pub mod identity;
 
-// 2 Decisions: pure
+// 2 Decisions: no I/O
 pub mod policy;
 
 // 3 Mechanisms: none uses another

@@ -119,7 +119,7 @@ impl Live {
     }
 
     /// Replaces the snapshot in force.
-    pub fn publish(&self, next: Snapshot) {
+    pub fn replace(&self, next: Snapshot) {
         self.snapshot.send_replace(Arc::new(next));
     }
 

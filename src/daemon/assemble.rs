@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::notice;
 use super::reload::{LoadedState, ReloadTargets, Reloader, Trigger};
 use super::report::Reporter;
-use super::snapshot::{SnapshotDraft, publish};
+use super::snapshot::{SnapshotDraft, update_certificate_metrics};
 use super::sockets::{SocketError, bind};
 use crate::admin::{AdminContext, AdminListener, AdminListenerError};
 use crate::clock::{Clock, Timestamp, distance};
@@ -119,7 +119,7 @@ impl Daemon {
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;
         let spool_directory = spool.directory.clone();
         let snapshot = SnapshotDraft::from(settings).into_snapshot(1, &clock);
-        publish(&snapshot, None, &metrics);
+        update_certificate_metrics(&snapshot, None, &metrics);
         metrics.loaded(clock.now().as_second());
         let live = Arc::new(Live::new(snapshot));
         let refusals = Arc::new(Refusals::default());

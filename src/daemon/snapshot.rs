@@ -56,7 +56,7 @@ impl SnapshotDraft {
 
 /// Updates the metrics of a snapshot, and removes those that only the previous one had. Of several certificates with
 /// the same role and name, the one that expires first counts.
-pub(super) fn publish(snapshot: &Snapshot, before: Option<&Snapshot>, metrics: &Metrics) {
+pub(super) fn update_certificate_metrics(snapshot: &Snapshot, before: Option<&Snapshot>, metrics: &Metrics) {
     metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
     let ends = ends(snapshot);
     if let Some(before) = before {

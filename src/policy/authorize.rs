@@ -49,7 +49,7 @@ pub struct Permit {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Denial {
     /// The endpoint lists other senders only.
-    #[error("the endpoint lists none of the senders this certificate can be")]
+    #[error("the endpoint lists none of the senders that this certificate is accepted for")]
     NotListed {
         /// The senders that the certificate is accepted for.
         presented: Vec<Name>,

@@ -19,7 +19,7 @@ pub struct Connection {
     session: Session,
     authorization: Mutex<Authorization>,
     /// Cancelled when the connection accepts no further requests.
-    retire: CancellationToken,
+    stop_accepting: CancellationToken,
 }
 
 /// The peer, with the snapshot under which it was evaluated. A request is authorized by one of these alone: identity and
@@ -40,26 +40,26 @@ pub struct Authorization {
 pub struct Revoked;
 
 impl Connection {
-    /// A connection after its handshake. `retire` is cancelled when it accepts no further requests.
+    /// A connection after its handshake. `stop_accepting` is cancelled when it accepts no further requests.
     pub fn new(
         peer: Peer,
         snapshot: Arc<Snapshot>,
         chain: Vec<CertificateDer<'static>>,
-        retire: CancellationToken,
+        stop_accepting: CancellationToken,
     ) -> Self {
         let (address, session) = (peer.address, peer.session.clone());
         let authorization = Authorization { peer: Arc::new(peer), snapshot, revoked: false };
-        Self { address, chain, session, authorization: Mutex::new(authorization), retire }
+        Self { address, chain, session, authorization: Mutex::new(authorization), stop_accepting }
     }
 
     /// Accepts no further requests on this connection.
-    pub fn retire(&self) {
-        self.retire.cancel();
+    pub fn stop_accepting(&self) {
+        self.stop_accepting.cancel();
     }
 
     /// The authorization under the snapshot in force. It is evaluated again if that has changed, exactly as in a handshake. Once
     /// revoked, it stays revoked, and the connection accepts no further requests.
-    pub fn authorization(&self, live: &Live) -> Authorization {
+    pub fn authorize_under_current(&self, live: &Live) -> Authorization {
         let mut authorization = self.authorization.lock().unwrap_or_else(PoisonError::into_inner);
         let current = live.current();
         if !authorization.revoked && authorization.snapshot.generation != current.generation {
@@ -73,7 +73,7 @@ impl Connection {
                 Some(peer) => *authorization = Authorization { peer, snapshot: current, revoked: false },
                 None => {
                     authorization.revoked = true;
-                    self.retire();
+                    self.stop_accepting();
                 }
             }
         }

@@ -13,9 +13,9 @@ use crate::envelope::{PayloadDigest, Sha256};
 use crate::policy::Permit;
 
 /// How much of a refused request's body is read away, so that its sender sees the answer.
-const READ_AWAY_BYTES_MAX: usize = 1 << 20;
+const DISCARD_BYTES_MAX: usize = 1 << 20;
 /// How long that may take.
-const READ_AWAY_MAX: Duration = Duration::from_secs(2);
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 /// The bytes of all bodies that are being received or written. Beyond it senders get 503.
 const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
 
@@ -31,9 +31,9 @@ impl Default for Budget {
 
 impl Budget {
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Outcome> {
-        let crowded = || Outcome::Unavailable(Unavailable::Crowded);
-        let bytes = u32::try_from(bytes).map_err(|_| crowded())?;
-        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| crowded())
+        let memory_full = || Outcome::Unavailable(Unavailable::BodyMemoryFull);
+        let bytes = u32::try_from(bytes).map_err(|_| memory_full())?;
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| memory_full())
     }
 }
 
@@ -108,14 +108,14 @@ fn exceeds(length: usize, max: u64) -> bool {
 
 /// Reads the rest of a refused request's body and forgets it: a sender that is still writing when
 /// the connection closes would see a broken pipe instead of its answer.
-pub async fn read_away<S, B, E>(mut body: S)
+pub async fn discard_rest<S, B, E>(mut body: S)
 where
     S: Stream<Item = Result<B, E>> + Unpin,
     B: Buf,
 {
-    let deadline = Instant::now() + READ_AWAY_MAX;
+    let deadline = Instant::now() + DISCARD_TIME_MAX;
     let mut seen = 0_usize;
-    while seen < READ_AWAY_BYTES_MAX {
+    while seen < DISCARD_BYTES_MAX {
         match timeout_at(deadline, body.next()).await {
             Ok(Some(Ok(piece))) => seen = seen.saturating_add(piece.remaining()),
             Ok(Some(Err(_)) | None) | Err(_) => return,

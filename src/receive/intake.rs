@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::authorization::{Authorization, Connection, Revoked};
 use super::body::{self, BodyFault, Budget, Payload};
 use super::head;
-use super::outcome::{Answer, Nowhere, Outcome, Unavailable};
+use super::outcome::{Answer, NotFoundReason, Outcome, Unavailable};
 use super::recent::Recent;
 use crate::clock::{Clock, Timestamp, rfc3339_micros};
 use crate::envelope::{
@@ -29,7 +29,7 @@ use crate::spool::{CommitError, Draft, Receipt, Spool};
 
 /// One request's head.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub struct RequestHead {
     /// The connection that it arrived on.
     pub connection: Arc<Connection>,
     /// The authorization at its arrival.
@@ -69,19 +69,19 @@ pub struct Intake {
 
 impl Intake {
     /// Takes one delivery, from its head to the answer.
-    pub async fn deliver<S, B>(self: Arc<Self>, arrival: Arrival, mut body: S) -> Answer
+    pub async fn deliver<S, B>(self: Arc<Self>, arrival: RequestHead, mut body: S) -> Answer
     where
         S: Stream<Item = Result<B, BodyFault>> + Send + Unpin + 'static,
         B: Buf + Send + 'static,
     {
-        let arrived = Arrived { at: self.clock.now(), instant: Instant::now() };
+        let arrived = ArrivalTime { at: self.clock.now(), instant: Instant::now() };
         let route = arrival.policy().route(arrival.uri.path());
-        let watched = Unfinished { intake: &self, arrival: &arrival, arrived, route, open: true };
+        let guard = AbortGuard { intake: &self, arrival: &arrival, arrived, route, armed: true };
 
-        let admitted = self.admit(&arrival, route);
-        let begun = admitted.is_ok();
+        let checked = self.check_before_body(&arrival, route);
+        let reading_began = checked.is_ok();
         let deadline = arrived.instant + arrival.authorization.snapshot.limits.body_timeout;
-        let received = match admitted {
+        let received = match checked {
             Ok(permit) => {
                 body::read(&permit, &mut body, deadline, &self.budget).await.map(|payload| (permit, payload))
             }
@@ -90,18 +90,18 @@ impl Intake {
         let (permit, payload) = match received {
             Ok(received) => received,
             Err(outcome) => {
-                watched.end(&outcome);
+                guard.finish(&outcome);
                 // A client that sent `Expect: 100-continue` sends no body before the server continues.
-                let may_be_coming = begun || !arrival.headers.contains_key(EXPECT);
+                let may_be_coming = reading_began || !arrival.headers.contains_key(EXPECT);
                 if outcome.leaves_body_unread() && may_be_coming {
-                    self.tasks.spawn(body::read_away(body));
+                    self.tasks.spawn(body::discard_rest(body));
                 }
                 return outcome.answer(StatusCode::OK, HeaderMap::new());
             }
         };
         // From here on the entry may be stored whatever the sender does, so a separate task completes it. A sender that
         // disconnects loses only the response.
-        watched.hand_over();
+        guard.disarm();
         let intake = Arc::clone(&self);
         let stored = self.tasks.spawn(async move { intake.store(arrival, arrived, permit, payload).await });
         stored.await.unwrap_or_else(|_| {
@@ -112,12 +112,12 @@ impl Intake {
 
     /// Checks that do not need the body, in the order 400, 501, 404, 403, 405, 503, 413. The connection's authorization is
     /// checked after 501, because without it there is no policy to apply.
-    fn admit(&self, arrival: &Arrival, route: Option<&Route>) -> Result<Permit, Outcome> {
+    fn check_before_body(&self, arrival: &RequestHead, route: Option<&Route>) -> Result<Permit, Outcome> {
         arrival.check_head()?;
         let Authorization { peer, revoked, .. } = &arrival.authorization;
         let now = self.clock.now();
         let expired = || {
-            arrival.connection.retire();
+            arrival.connection.stop_accepting();
             Outcome::Unavailable(Unavailable::Expired)
         };
         if *revoked {
@@ -126,9 +126,9 @@ impl Intake {
         if now > peer.admission.not_after() {
             return Err(expired());
         }
-        let route = route.ok_or(Outcome::NotFound(Nowhere::Path))?;
+        let route = route.ok_or(Outcome::NotFound(NotFoundReason::Path))?;
         if !route.endpoint.has_secret_in(arrival.uri.query()) {
-            return Err(Outcome::NotFound(Nowhere::Secret));
+            return Err(Outcome::NotFound(NotFoundReason::Secret));
         }
         let permit =
             arrival.policy().authorize(peer, &route.endpoint, now).map_err(|denial| match denial {
@@ -155,15 +155,15 @@ impl Intake {
 
     async fn store(
         &self,
-        mut arrival: Arrival,
-        arrived: Arrived,
+        mut arrival: RequestHead,
+        arrived: ArrivalTime,
         mut permit: Permit,
         payload: Payload,
     ) -> Answer {
         let bytes = payload.bytes.len();
-        // Held until the entry is on disk: what waits for the committer is bounded by it too.
+        // Held until the entry is on disk: the bytes in the commit queue are bounded by it too.
         let memory = payload.memory;
-        let stored = match self.permit_again(&mut arrival, &permit) {
+        let stored = match self.reauthorize(&mut arrival, &permit) {
             Ok(again) => {
                 permit = again;
                 self.commit(&arrival, arrived, &permit, payload.bytes, payload.sha256).await
@@ -193,8 +193,8 @@ impl Intake {
     }
 
     /// The permit under the snapshot in force, which may have changed while the body was received.
-    fn permit_again(&self, arrival: &mut Arrival, permit: &Permit) -> Result<Permit, Revoked> {
-        let authorization = arrival.connection.authorization(&self.live);
+    fn reauthorize(&self, arrival: &mut RequestHead, permit: &Permit) -> Result<Permit, Revoked> {
+        let authorization = arrival.connection.authorize_under_current(&self.live);
         if authorization.revoked {
             return Err(Revoked);
         }
@@ -212,8 +212,8 @@ impl Intake {
 
     async fn commit(
         &self,
-        arrival: &Arrival,
-        arrived: Arrived,
+        arrival: &RequestHead,
+        arrived: ArrivalTime,
         permit: &Permit,
         payload: Vec<u8>,
         sha256: Sha256,
@@ -230,12 +230,12 @@ impl Intake {
         Ok(receipt)
     }
 
-    fn count(&self, endpoint: &str, outcome: &Outcome, arrived: Arrived) {
+    fn count(&self, endpoint: &str, outcome: &Outcome, arrived: ArrivalTime) {
         self.metrics.delivery(endpoint, outcome.word(), arrived.instant.elapsed().as_secs_f64());
     }
 }
 
-impl Arrival {
+impl RequestHead {
     fn policy(&self) -> &Policy {
         &self.authorization.snapshot.policy
     }
@@ -299,29 +299,29 @@ impl Arrival {
 
 /// When a request's headers were complete.
 #[derive(Clone, Copy, Debug)]
-struct Arrived {
+struct ArrivalTime {
     at: Timestamp,
     instant: Instant,
 }
 
 /// Counts and logs a delivery also if its sender disconnects in the middle, which drops the future that reads it.
-struct Unfinished<'a> {
+struct AbortGuard<'a> {
     intake: &'a Intake,
-    arrival: &'a Arrival,
-    arrived: Arrived,
+    arrival: &'a RequestHead,
+    arrived: ArrivalTime,
     route: Option<&'a Route>,
-    open: bool,
+    armed: bool,
 }
 
-impl Unfinished<'_> {
-    fn end(mut self, outcome: &Outcome) {
+impl AbortGuard<'_> {
+    fn finish(mut self, outcome: &Outcome) {
         self.record(outcome);
-        self.open = false;
+        self.armed = false;
     }
 
     /// From here on another task counts and logs it.
-    fn hand_over(mut self) {
-        self.open = false;
+    fn disarm(mut self) {
+        self.armed = false;
     }
 
     fn record(&self, outcome: &Outcome) {
@@ -331,15 +331,15 @@ impl Unfinished<'_> {
     }
 }
 
-impl Drop for Unfinished<'_> {
+impl Drop for AbortGuard<'_> {
     fn drop(&mut self) {
-        if self.open {
+        if self.armed {
             self.record(&Outcome::Aborted);
         }
     }
 }
 
-fn log_stored(arrival: &Arrival, permit: &Permit, receipt: &Receipt, bytes: usize, arrived: Arrived) {
+fn log_stored(arrival: &RequestHead, permit: &Permit, receipt: &Receipt, bytes: usize, arrived: ArrivalTime) {
     let peer = &arrival.authorization.peer;
     tracing::info!(
         id = %receipt.id(),
@@ -352,7 +352,7 @@ fn log_stored(arrival: &Arrival, permit: &Permit, receipt: &Receipt, bytes: usiz
     );
 }
 
-fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arrived: Arrived) {
+fn log_refused(arrival: &RequestHead, endpoint: Option<&str>, outcome: &Outcome, arrived: ArrivalTime) {
     let peer = &arrival.authorization.peer;
     tracing::warn!(
         stage = "request",
@@ -368,10 +368,10 @@ fn log_refused(arrival: &Arrival, endpoint: Option<&str>, outcome: &Outcome, arr
         serial = %peer.identity.serial,
         sha256 = %peer.identity.sha256,
         milliseconds = milliseconds(arrived),
-        "delivery not taken"
+        "delivery refused"
     );
 }
 
-fn milliseconds(arrived: Arrived) -> f64 {
+fn milliseconds(arrived: ArrivalTime) -> f64 {
     (arrived.instant.elapsed().as_secs_f64() * 1e6).round() / 1e3
 }

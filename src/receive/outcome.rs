@@ -22,7 +22,7 @@ pub enum Outcome {
     /// The method is not POST.
     MethodNotAllowed,
     /// The path is not that of an endpoint, or the query lacks its secret.
-    NotFound(Nowhere),
+    NotFound(NotFoundReason),
     /// The body has a transfer coding other than chunked.
     NotImplemented,
     /// The entry is durable.
@@ -54,9 +54,9 @@ impl Rejection {
     }
 }
 
-/// Why an address is no endpoint.
+/// Why a request's URL belongs to no endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Nowhere {
+pub enum NotFoundReason {
     /// No endpoint has the path.
     #[error("no endpoint has this path")]
     Path,
@@ -70,7 +70,7 @@ pub enum Nowhere {
 pub enum Unavailable {
     /// The bodies being received fill the memory set aside for them.
     #[error("too many bytes of other deliveries are in flight")]
-    Crowded,
+    BodyMemoryFull,
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Draining,
@@ -152,9 +152,9 @@ impl Outcome {
                     StatusCode::SERVICE_UNAVAILABLE,
                     &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)],
                 ),
-            Self::Unavailable(Unavailable::Crowded | Unavailable::Commit(_) | Unavailable::Spool(_)) => {
-                self.refuse(StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)])
-            }
+            Self::Unavailable(
+                Unavailable::BodyMemoryFull | Unavailable::Commit(_) | Unavailable::Spool(_),
+            ) => self.refuse(StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)]),
         }
     }
 
@@ -190,11 +190,11 @@ mod tests {
             Outcome::NotImplemented,
             Outcome::Forbidden(Denial::NotListed { presented: Vec::new() }),
             Outcome::MethodNotAllowed,
-            Outcome::NotFound(Nowhere::Path),
-            Outcome::NotFound(Nowhere::Secret),
+            Outcome::NotFound(NotFoundReason::Path),
+            Outcome::NotFound(NotFoundReason::Secret),
             Outcome::Timeout,
             Outcome::TooLarge,
-            Outcome::Unavailable(Unavailable::Crowded),
+            Outcome::Unavailable(Unavailable::BodyMemoryFull),
             Outcome::Unavailable(Unavailable::Draining),
             Outcome::Unavailable(Unavailable::Expired),
             Outcome::Unavailable(Unavailable::Revoked(Revoked)),

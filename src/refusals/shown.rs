@@ -71,7 +71,7 @@ impl RefusedHandshake {
             vouched: refusal.vouched().into_iter().map(ToString::to_string).collect(),
             expected: each(refusal.mismatches().map(|(name, it)| values_of(name, it, &it.expected))),
             presented: each(refusal.mismatches().map(|(name, it)| values_of(name, it, &it.presented))),
-            admit: admit(refusal),
+            admit: advice_line(refusal),
             claimed: refusal.claimed.as_deref().map(ClaimedCertificate::of),
         }
     }
@@ -120,7 +120,7 @@ impl ClaimedCertificate {
 }
 
 /// The lines of webhooks.toml that would admit the certificate, as one line; `None` if there are none.
-pub fn admit(refusal: &Refusal) -> Option<String> {
+pub fn advice_line(refusal: &Refusal) -> Option<String> {
     let each_sender = refusal.admitting().into_iter();
     each(each_sender.map(|advice| format!("sender `{}`: {}", advice.sender, advice.lines.join(" and "))))
 }

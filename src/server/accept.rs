@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection_limit::{ConnectionLimit, ConnectionPermit};
+use super::connection_limit::{ConnectionLimit, ConnectionSlot};
 use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, handshake};
 use super::http::{ConnectionContext, serve};
@@ -87,10 +87,10 @@ impl Server {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    // One connection waits here, further ones in the backlog. A permit acquired before there is a
+                    // One connection waits here, further ones in the backlog. A slot acquired before there is a
                     // connection would be lost to the other listeners.
-                    let Some(permit) = self.connection_limit.acquire().await else { return };
-                    self.context.tasks.spawn(self.clone().connection(stream, address, permit));
+                    let Some(slot) = self.connection_limit.acquire().await else { return };
+                    self.context.tasks.spawn(self.clone().connection(stream, address, slot));
                 }
                 Err(error) if is_peer_error(&error) => {
                     tracing::debug!(%error, "connection closed before it was accepted");
@@ -103,7 +103,7 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: TcpStream, address: SocketAddr, permit: ConnectionPermit) {
+    async fn connection(self, stream: TcpStream, address: SocketAddr, slot: ConnectionSlot) {
         // Responses are short: none should wait for a delayed acknowledgment.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.metrics);
@@ -116,26 +116,26 @@ impl Server {
         match outcome {
             Ok(established) => {
                 self.metrics.handshake("accepted");
-                self.note_expiry(&established);
+                self.record_expiry(&established);
                 serve(established, self.context).await;
             }
             Err(NotEstablished::Failed { failure, sni }) => {
                 self.failed(address, sni.as_deref(), &failure, "failed");
             }
-            Err(NotEstablished::Stalled { sni }) => {
-                self.failed(address, sni.as_deref(), &HandshakeFailure::timed_out(), "timeout");
+            Err(NotEstablished::TimedOutAfterHello { sni }) => {
+                self.failed(address, sni.as_deref(), &HandshakeFailure::stalled_after_hello(), "timeout");
             }
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
-            Err(NotEstablished::TimedOut) => {
+            Err(NotEstablished::TimedOutBeforeHello) => {
                 self.metrics.handshake("timeout");
                 tracing::debug!(stage = "handshake", peer = %address, "handshake timed out");
             }
         }
-        drop(permit);
+        drop(slot);
     }
 
     /// Publishes when the sender's certificate expires.
-    fn note_expiry(&self, established: &Established) {
+    fn record_expiry(&self, established: &Established) {
         let peer = &established.peer;
         for sender in peer.admission.senders() {
             let (begin, end) = (peer.identity.not_before.as_second(), peer.identity.not_after.as_second());
@@ -201,7 +201,7 @@ fn log(refused: &RefusedHandshake) {
         claimed_not_after = claimed.map(|c| &c.not_after),
         claimed_sha256 = claimed.map(|c| &c.sha256),
         claimed_spki_sha256 = claimed.map(|c| &c.spki_sha256),
-        "sender refused"
+        "peer refused"
     );
 }
 

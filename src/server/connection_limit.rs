@@ -12,7 +12,7 @@ pub(super) struct ConnectionLimit {
 }
 
 /// Permission for one connection, returned when it is dropped.
-pub(super) type ConnectionPermit = OwnedSemaphorePermit;
+pub(super) type ConnectionSlot = OwnedSemaphorePermit;
 
 impl ConnectionLimit {
     pub(super) fn new(size: usize) -> Self {
@@ -20,7 +20,7 @@ impl ConnectionLimit {
     }
 
     /// Waits until another connection may be opened.
-    pub(super) async fn acquire(&self) -> Option<ConnectionPermit> {
+    pub(super) async fn acquire(&self) -> Option<ConnectionSlot> {
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 

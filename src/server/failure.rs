@@ -64,7 +64,7 @@ impl HandshakeFailure {
     }
 
     /// The peer stalled after its ClientHello. Its first large packets may be lost on the way.
-    pub(super) fn timed_out() -> Self {
+    pub(super) fn stalled_after_hello() -> Self {
         Self::plain(
             FailureReason::Other,
             "timeout: the peer stalled after its ClientHello; the network path may drop large packets"

@@ -140,27 +140,27 @@ impl Counts {
 }
 
 /// A transport that passes everything on, and follows the frames in both directions.
-pub(super) struct Observed<S> {
+pub(super) struct FrameCountingStream<S> {
     stream: S,
     streams: Streams,
     received: FrameReader,
     written: FrameReader,
 }
 
-impl<S> Observed<S> {
+impl<S> FrameCountingStream<S> {
     pub(super) fn new(stream: S, streams: Streams) -> Self {
         let (received, written) = (FrameReader::after(PREFACE_BYTES), FrameReader::after(0));
         Self { stream, streams, received, written }
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Observed<S> {
+impl<S: fmt::Debug> fmt::Debug for FrameCountingStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observed").field("stream", &self.stream).finish_non_exhaustive()
+        f.debug_struct("FrameCountingStream").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FrameCountingStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
@@ -173,7 +173,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FrameCountingStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);

@@ -17,7 +17,7 @@ use super::failure::{HandshakeFailure, tls_error};
 use super::offer::Offer;
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
-use crate::tls::verifier::{Admitted, Decision, observed};
+use crate::tls::verifier::{Admitted, Decision, with_decision};
 
 /// How long a refused peer may take to read its alert.
 const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);
@@ -43,9 +43,9 @@ pub(super) enum NotEstablished {
     /// The peer's certificate was refused.
     Refused { refusal: Refusal, sni: Option<String> },
     /// It took too long, and no ClientHello was read.
-    TimedOut,
+    TimedOutBeforeHello,
     /// It took too long after its ClientHello was read.
-    Stalled { sni: Option<String> },
+    TimedOutAfterHello { sni: Option<String> },
 }
 
 /// Performs the TLS handshake. The snapshot is read once, after the ClientHello: the server's certificate, the verifier and
@@ -58,14 +58,14 @@ pub(super) async fn handshake(
     let deadline = Instant::now() + live.current().limits.handshake_timeout;
     let hello = timeout_at(deadline, LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream))
         .await
-        .map_err(|_| NotEstablished::TimedOut)?
+        .map_err(|_| NotEstablished::TimedOutBeforeHello)?
         .map_err(|error| failed(HandshakeFailure::new(&error, None), None))?;
     let sni = hello.client_hello().server_name().map(ToOwned::to_owned);
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = hello.into_stream(Arc::clone(&snapshot.tls)).into_fallible();
-    let Ok((accepted, decision)) = timeout_at(deadline, observed(accept)).await else {
-        return Err(NotEstablished::Stalled { sni });
+    let Ok((accepted, decision)) = timeout_at(deadline, with_decision(accept)).await else {
+        return Err(NotEstablished::TimedOutAfterHello { sni });
     };
     let refusal = match (accepted, decision) {
         (Ok(stream), Some(Ok(admitted))) => return established(stream, address, admitted, snapshot),

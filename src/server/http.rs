@@ -1,4 +1,4 @@
-//! HTTP on one TLS stream, until it is closed or drained.
+//! HTTP on one TLS stream, drive_until it is closed or drained.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use super::body::InFlightBody;
 use super::deadlines::{Deadlines, TimedStream, Timeouts};
-use super::frames::{Observed, Streams};
+use super::frames::{FrameCountingStream, Streams};
 use super::handshake::Established;
 use super::rejected::{Http, Rejections, http1_cause, http2_cause};
 use super::routes::{self, Response, Routes};
@@ -60,38 +60,48 @@ pub(super) struct ConnectionContext {
 pub(super) async fn serve(established: Established, context: ConnectionContext) {
     let Established { stream, peer, chain, snapshot, is_http2 } = established;
     let limits = snapshot.limits;
-    let retire = context.drain.child_token();
-    let connection = Arc::new(Connection::new(peer, snapshot, chain, retire.clone()));
+    let stop_accepting = context.drain.child_token();
+    let connection = Arc::new(Connection::new(peer, snapshot, chain, stop_accepting.clone()));
     let head = (!is_http2).then_some(limits.header_timeout);
     let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout });
     let stream = TimedStream::new(stream, deadlines.clone());
-    let authorized = authorization_ends(Arc::clone(&connection), context.live, context.clock, retire);
+    let authorized = authorization_ends(Arc::clone(&connection), context.live, context.clock, stop_accepting);
     let end = async move {
         tokio::select! {
             () = authorized => {}
             () = age_is_reached(limits.max_connection_age) => {}
         }
     };
-    let (routes, requests) = (context.routes, Arc::clone(&connection));
+    let (routes, connection_of_requests) = (context.routes, Arc::clone(&connection));
     let streams = Streams::default();
-    let (opened, busy) = (streams.clone(), deadlines.clone());
+    let (streams_of_requests, deadlines_of_streams) = (streams.clone(), deadlines.clone());
     let service = service_fn(move |request| {
         if is_http2 {
-            opened.served();
+            streams_of_requests.served();
         }
-        answer(routes.clone(), &requests, &deadlines, is_http2.then(|| opened.clone()), request)
+        answer(
+            routes.clone(),
+            &connection_of_requests,
+            &deadlines,
+            is_http2.then(|| streams_of_requests.clone()),
+            request,
+        )
     });
 
     let rejections = context.rejections;
     if is_http2 {
-        let io = TokioIo::new(Observed::new(stream, streams.clone()));
-        let waiting = || rejections.record_streams(&connection, streams.take_rejected(|| busy.is_busy()));
-        let ended = until(end, http2_builder(context.tasks).serve_connection(io, service), waiting).await;
+        let io = TokioIo::new(FrameCountingStream::new(stream, streams.clone()));
+        let on_idle = || {
+            rejections.record_streams(&connection, streams.take_rejected(|| deadlines_of_streams.is_busy()))
+        };
+        let ended =
+            drive_until(end, http2_builder(context.tasks).serve_connection(io, service), on_idle).await;
         if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
             rejections.record(&connection, Http::Two, cause, streams.take_violation());
         }
     } else {
-        let ended = until(end, http1_builder().serve_connection(TokioIo::new(stream), service), || {}).await;
+        let ended =
+            drive_until(end, http1_builder().serve_connection(TokioIo::new(stream), service), || {}).await;
         if let Some(cause) = ended.err().as_ref().and_then(http1_cause) {
             rejections.record(&connection, Http::One, cause, 1);
         }
@@ -99,11 +109,15 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
 }
 
 /// Drives a connection. When it accepts no further requests, those in flight are completed, and the peer gets close_notify or
-/// GOAWAY. `waiting` is called whenever the connection waits for the client.
+/// GOAWAY. `on_idle` is called whenever the connection waits for the client.
 ///
 /// # Errors
 /// The error with which the HTTP library ended the connection.
-async fn until<C>(end: impl Future<Output = ()>, http: C, mut waiting: impl FnMut()) -> Result<(), C::Error>
+async fn drive_until<C>(
+    end: impl Future<Output = ()>,
+    http: C,
+    mut on_idle: impl FnMut(),
+) -> Result<(), C::Error>
 where
     C: GracefulConnection,
 {
@@ -111,7 +125,7 @@ where
     let mut poll = |http: Pin<&mut C>, cx: &mut Context<'_>| {
         let polled = http.poll(cx);
         if polled.is_pending() {
-            waiting();
+            on_idle();
         }
         polled
     };
@@ -123,28 +137,28 @@ where
     poll_fn(|cx| poll(http.as_mut(), cx)).await
 }
 
-/// Waits until the connection accepts no further requests: the server drains, the peer's certificate expires, or a reload
+/// Waits drive_until the connection accepts no further requests: the server drains, the peer's certificate expires, or a reload
 /// revokes the peer's authorization.
 async fn authorization_ends(
     connection: Arc<Connection>,
     live: Arc<Live>,
     clock: Clock,
-    retire: CancellationToken,
+    stop_accepting: CancellationToken,
 ) {
     let mut changes = live.subscribe();
     loop {
-        let authorization = connection.authorization(&live);
-        let expires = until_moment(&clock, authorization.peer.admission.not_after());
+        let authorization = connection.authorize_under_current(&live);
+        let expires = time_until(&clock, authorization.peer.admission.not_after());
         tokio::select! {
-            () = retire.cancelled() => return,
+            () = stop_accepting.cancelled() => return,
             () = sleep(expires) => return,
             changed = changes.changed() => if changed.is_err() { return },
         }
         // An active connection is evaluated with its next request. Idle ones are evaluated one after another, so that
         // thousands of them do not delay requests.
         tokio::select! {
-            () = retire.cancelled() => return,
-            () = sleep(turn(&authorization)) => {}
+            () = stop_accepting.cancelled() => return,
+            () = sleep(evaluation_delay(&authorization)) => {}
         }
     }
 }
@@ -177,13 +191,13 @@ fn answer(
 }
 
 /// When an idle connection is evaluated after a change, spread by its port number.
-fn turn(authorization: &Authorization) -> Duration {
+fn evaluation_delay(authorization: &Authorization) -> Duration {
     let spread = u64::try_from(EVALUATED_WITHIN.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(u64::from(authorization.peer.address.port()) % spread)
 }
 
 /// How long a certificate remains valid.
-fn until_moment(clock: &Clock, not_after: Timestamp) -> Duration {
+fn time_until(clock: &Clock, not_after: Timestamp) -> Duration {
     Duration::try_from(not_after.duration_since(clock.now())).unwrap_or(Duration::ZERO)
 }
 

@@ -14,10 +14,10 @@ const BACKLOG: u32 = 4096;
 /// The server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// An address.
+    /// An address cannot be bound.
     #[error("cannot listen on {address}{}", hint(.source))]
     Address {
-        /// SocketSelector one.
+        /// The address.
         address: SocketAddr,
         /// Why not.
         source: io::Error,

@@ -17,7 +17,7 @@ use warp::filters::BoxedFilter;
 use super::body::InFlightBody;
 use super::rejected::body_fault;
 use crate::receive::authorization::Connection;
-use crate::receive::intake::{Arrival, Intake};
+use crate::receive::intake::{Intake, RequestHead};
 use crate::receive::outcome::Answer;
 
 /// The authorized connection and the request line, passed through the filter. Without them warp rejects the request.
@@ -69,8 +69,8 @@ where
     E: std::error::Error + Send + 'static,
 {
     let Head { connection, uri, has_fragment, version } = head;
-    let authorization = connection.authorization(&intake.live);
-    let arrival = Arrival { connection, authorization, method, uri, has_fragment, version, headers };
+    let authorization = connection.authorize_under_current(&intake.live);
+    let arrival = RequestHead { connection, authorization, method, uri, has_fragment, version, headers };
     let Answer { status, headers, body } =
         intake.deliver(arrival, body.map_err(|error| body_fault(&error))).await;
     let mut response = Response::new(body.into());

@@ -180,7 +180,7 @@ impl Volume for Disk {
         if is_on_root { Ok(queue) } else { Err(UnexpectedFile::OtherMount.into()) }
     }
 
-    fn publish(&self, queue: &OwnedFd, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
+    fn create_linked(&self, queue: &OwnedFd, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         // For the file system this is half the work of a file in `tmp` and a rename.
         let name = path.file_name().ok_or(UnexpectedFile::OutsideSpool)?;
         let mode = Mode::from_raw_mode(self.file_mode(Access::Shared));

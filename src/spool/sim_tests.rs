@@ -231,7 +231,7 @@ impl Volume for Sim {
         if is_other_mount { Err(UnexpectedFile::OtherMount.into()) } else { Ok(path.to_owned()) }
     }
 
-    fn publish(&self, queue: &PathBuf, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
+    fn create_linked(&self, queue: &PathBuf, path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
         assert_eq!(path.parent(), Some(queue.as_path()));
         let bytes = pieces.concat();
         let mut state = self.call("publish", path)?;

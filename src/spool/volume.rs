@@ -83,7 +83,7 @@ pub trait Volume: Clone + Debug + Send + 'static {
     ///
     /// # Errors
     /// As `open(2)` with `O_TMPFILE`, `pwritev(2)` and `linkat(2)`. After an error the file does not exist.
-    fn publish(&self, queue: &Self::Dir, path: &Path, pieces: &[&[u8]]) -> io::Result<()>;
+    fn create_linked(&self, queue: &Self::Dir, path: &Path, pieces: &[&[u8]]) -> io::Result<()>;
 
     /// Opens an existing file for writing. Permissions beyond those of `access` are removed.
     ///

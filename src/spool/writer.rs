@@ -145,7 +145,8 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
             batch.into_iter().for_each(|pending| self.fail(pending.reply, error.clone()));
             return;
         }
-        for Pending { item, reply } in self.each(batch, |writer, draft| writer.publish(&draft, queues)) {
+        for Pending { item, reply } in self.each(batch, |writer, draft| writer.create_linked(&draft, queues))
+        {
             let _ = reply.send(Ok(Receipt { id: item }));
         }
     }
@@ -175,11 +176,11 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         succeeded
     }
 
-    fn publish(&mut self, draft: &Draft, queues: &Queues<V>) -> Result<EntryId, CommitError> {
+    fn create_linked(&mut self, draft: &Draft, queues: &Queues<V>) -> Result<EntryId, CommitError> {
         let path = self.layout.entry(draft.endpoint(), Queue::New, draft.id());
         let queue = queues.get(draft.endpoint()).and_then(|opened| opened.as_ref().ok());
         let queue = queue.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
-        let published = queue.and_then(|queue| self.volume.publish(queue, &path, &draft.pieces()));
+        let published = queue.and_then(|queue| self.volume.create_linked(queue, &path, &draft.pieces()));
         published.map_err(io_error(PUBLISH, &path))?;
         Ok(draft.id())
     }

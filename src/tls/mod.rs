@@ -1,6 +1,6 @@
 //! TLS: parsing of certificates and keys, path validation, and the configurations of server and client.
 //!
-//! Only these modules, `server/handshake.rs`, `server/failure.rs` and `live.rs` use rustls.
+//! Only these modules, `live.rs` and `server/{handshake,offer,failure}.rs` use rustls.
 
 pub mod expiry;
 pub mod pem;

@@ -1,6 +1,6 @@
 //! Decides which client certificates are accepted, by each sender's own anchors and rule.
 //!
-//! The library reports a verifier's decision to the peer only, and drops a refused certificate. [`observed`] returns
+//! The library reports a verifier's decision to the peer only, and drops a refused certificate. [`with_decision`] returns
 //! the decision to the task that drives the handshake.
 
 use std::cell::RefCell;
@@ -66,7 +66,7 @@ tokio::task_local! {
 
 /// Drives a handshake and returns its result with the decision on the certificate; `None` if the handshake ended
 /// before a certificate was verified. The verification runs while `handshake` is polled.
-pub async fn observed<F: Future>(handshake: F) -> (F::Output, Option<Decision>) {
+pub async fn with_decision<F: Future>(handshake: F) -> (F::Output, Option<Decision>) {
     DECISION
         .scope(RefCell::new(None), async {
             let output = handshake.await;
@@ -209,7 +209,7 @@ impl ClientCertVerifier for SenderVerifier {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
         };
-        // Fails outside of `observed`, where the decision is not needed.
+        // Fails outside of `with_decision`, where the decision is not needed.
         let _ = DECISION.try_with(|slot| slot.replace(Some(decision)));
         result
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -67,6 +69,7 @@ impl FileWatch {
                 files,
                 settings,
                 signals: own,
+                event_waits: Arc::default(),
                 notify_change,
                 inotify: None,
                 number: 0,
@@ -98,6 +101,8 @@ struct Watcher<F> {
     files: Vec<PathBuf>,
     settings: Settings,
     signals: Sender<Signal>,
+    /// Whether an event waits in the channel. A second one would add nothing, so the channel cannot grow.
+    event_waits: Arc<AtomicBool>,
     notify_change: F,
     /// The inotify instance, the paths that it watches, and its number.
     inotify: Option<(RecommendedWatcher, PathTrace, u64)>,
@@ -108,7 +113,7 @@ struct Watcher<F> {
 impl<F: Fn(WatchEvent)> Watcher<F> {
     fn run(&mut self, received: &Receiver<Signal>) {
         loop {
-            match received.recv_timeout(self.settings.poll.unwrap_or(NEVER)) {
+            match self.next(received, self.settings.poll.unwrap_or(NEVER)) {
                 Ok(Signal::Event) => {
                     if !self.settle(received) {
                         return;
@@ -136,7 +141,7 @@ impl<F: Fn(WatchEvent)> Watcher<F> {
         let deadline = Instant::now() + SETTLE_MAX.max(self.settings.settle);
         loop {
             let remaining = deadline.saturating_duration_since(Instant::now());
-            match received.recv_timeout(self.settings.settle.min(remaining)) {
+            match self.next(received, self.settings.settle.min(remaining)) {
                 Ok(Signal::Event | Signal::WatcherDied(_)) if remaining.is_zero() => return true,
                 Ok(Signal::Event | Signal::WatcherDied(_)) => {}
                 Ok(Signal::Follow(files, settings)) => (self.files, self.settings) = (files, settings),
@@ -144,6 +149,14 @@ impl<F: Fn(WatchEvent)> Watcher<F> {
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
+    }
+
+    fn next(&self, received: &Receiver<Signal>, timeout: Duration) -> Result<Signal, RecvTimeoutError> {
+        let signal = received.recv_timeout(timeout)?;
+        if matches!(signal, Signal::Event) {
+            self.event_waits.store(false, Ordering::SeqCst);
+        }
+        Ok(signal)
     }
 
     /// Watches the current path of every file.
@@ -157,7 +170,7 @@ impl<F: Fn(WatchEvent)> Watcher<F> {
             return;
         }
         self.number += 1;
-        match watch_directories(&trace, self.signals.clone(), self.number) {
+        match watch_directories(&trace, self.signals.clone(), Arc::clone(&self.event_waits), self.number) {
             Ok(watcher) => {
                 self.inotify = Some((watcher, trace, self.number));
                 self.report(true);
@@ -183,12 +196,13 @@ impl<F: Fn(WatchEvent)> Watcher<F> {
 fn watch_directories(
     trace: &PathTrace,
     signals: Sender<Signal>,
+    event_waits: Arc<AtomicBool>,
     number: u64,
 ) -> notify::Result<RecommendedWatcher> {
     let names = trace.names.clone();
     let death_signal = DeathSignal { signals, number };
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if concerns(event, &names) {
+        if concerns(event, &names) && !event_waits.swap(true, Ordering::SeqCst) {
             let _ = death_signal.signals.send(Signal::Event);
         }
     })?;

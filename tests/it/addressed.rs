@@ -65,7 +65,7 @@ fn the_secret_is_neither_stored_nor_logged() {
     assert_eq!(envelope["request"]["query"], "hmac=***/pix");
     assert_eq!(envelope["event"], "pix");
     assert!(envelope.to_string().contains("https://localhost/guarded?hmac=***"), "{envelope}");
-    daemon.logged("delivery not taken", |line| {
+    daemon.logged("delivery refused", |line| {
         line["detail"].as_str().is_some_and(|d| d.contains("query_secret"))
     });
     for text in
@@ -83,7 +83,7 @@ fn deliveries_from_networks_that_are_not_listed_get_403() {
     assert_eq!(wire.post("/near", b"{}").unwrap().status, 200);
     let answer = wire.post("/far", b"{}").unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (403, "{\"error\":\"forbidden\"}\n"));
-    let line = daemon.logged("delivery not taken", |line| line["reason"] == "forbidden");
+    let line = daemon.logged("delivery refused", |line| line["reason"] == "forbidden");
     assert!(line["detail"].as_str().unwrap().contains("127.0.0.1"), "{line}");
     assert!(world.entries("far").is_empty());
 }

@@ -90,11 +90,11 @@ fn assert_only_the_sender_can_deliver(deliver: Deliver) {
     {
         let refused = deliver(&world, &daemon, identity);
         assert!(!is_success(&refused), "{identity:?}: {refused:?}");
-        let line = daemon.logged("sender refused", |line| line["reason"] == reason);
+        let line = daemon.logged("peer refused", |line| line["reason"] == reason);
         assert_eq!(line["stage"], "handshake");
         assert_eq!(daemon.metric(&format!("hookspool_refusals_total{{reason=\"{reason}\"}}")), 1.0);
     }
-    let nobody = daemon.logged("sender refused", |line| line["reason"] == "rule");
+    let nobody = daemon.logged("peer refused", |line| line["reason"] == "rule");
     assert_eq!(nobody["claimed_subject"], "CN=nobody,O=hookspool development");
     assert_eq!(nobody["claimed_sha256"].as_str().unwrap().len(), 64);
     assert!(nobody["admit"].as_str().unwrap().contains("cn = [\"client\", \"nobody\"]"), "{nobody}");

@@ -95,7 +95,7 @@ fn a_daemon_that_starts_in_1970_serves_once_the_clock_is_set() {
     let daemon = clocked.start();
     assert!(logged_at(&daemon.logged("listening", |_| true)).as_second() < DAY);
     assert_eq!(clocked.deliver(&daemon, "{}"), None);
-    daemon.logged("sender refused", |line| line["reason"] == "not_yet_valid");
+    daemon.logged("peer refused", |line| line["reason"] == "not_yet_valid");
     clocked.set(0);
     assert_eq!(clocked.deliver(&daemon, "{}"), Some(200));
     stop(daemon);
@@ -109,7 +109,7 @@ fn a_clock_that_is_years_ahead_for_a_moment_costs_no_restart() {
     assert_eq!(clocked.deliver(&daemon, "1"), Some(200));
     clocked.set(11 * 365 * DAY);
     assert_eq!(clocked.deliver(&daemon, "2"), None);
-    daemon.logged("sender refused", |line| line["reason"] == "expired");
+    daemon.logged("peer refused", |line| line["reason"] == "expired");
     clocked.set(0);
     assert_eq!(clocked.deliver(&daemon, "3"), Some(200));
     assert_eq!(daemon.admin("/readyz").0, 200);

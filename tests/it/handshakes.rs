@@ -247,7 +247,7 @@ fn what_strangers_offer_is_cut_and_does_not_displace_refusals() {
     let daemon = world.start();
     let refused = Wire::with_config(client_config(&world, "stranger"), daemon.port);
     assert!(refused.and_then(|mut wire| wire.post("/webhooks/pix", b"{}")).is_err());
-    daemon.logged("sender refused", |line| line["reason"] == "unknown_ca");
+    daemon.logged("peer refused", |line| line["reason"] == "unknown_ca");
     let names: Vec<_> = (0..24).map(|name| vec![name; 255]).collect();
     for _ in 0..130 {
         let mut config = client_config(&world, "client");

@@ -68,7 +68,7 @@ fn a_client_that_withholds_an_unwanted_certificate_presents_one_that_would_be_ac
                 None => assert_eq!(answer.unwrap().status, 200, "{names:?}"),
                 Some(reason) => {
                     assert!(answer.is_err(), "{names:?}");
-                    daemon.logged("sender refused", |line| line["reason"] == reason);
+                    daemon.logged("peer refused", |line| line["reason"] == reason);
                 }
             }
         }

@@ -268,7 +268,7 @@ fn a_sender_that_hangs_up_in_the_middle_leaves_nothing() {
     wire.send("POST /webhooks/pix HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf").unwrap();
     assert!(wire.is_silent_for(Duration::from_millis(50)));
     drop(wire);
-    daemon.logged("delivery not taken", |line| line["reason"] == "aborted");
+    daemon.logged("delivery refused", |line| line["reason"] == "aborted");
     let aborted = "hookspool_deliveries_total{endpoint=\"pix\",outcome=\"aborted\"}";
     eventually("the hang-up is counted", || (daemon.metric(aborted) == 1.0).then_some(()));
     assert_eq!(world.spool_files(), Vec::<PathBuf>::new());

@@ -4,7 +4,7 @@ use crate::http2::Http2;
 use crate::wire::Wire;
 use crate::world::{Daemon, World, eventually};
 
-const LINE: &str = "delivery not taken";
+const LINE: &str = "delivery refused";
 const BODY: &str = "{\"error\":\"bad_request\"}\n";
 
 fn bad_requests(daemon: &Daemon) -> f64 {

@@ -98,7 +98,7 @@ fn deliveries_and_refusals_are_journal_entries_with_fields() {
         let stranger = Wire::with_config(client_config(&logged.world, "stranger"), port);
         let refused = stranger.and_then(|mut wire| wire.post("/webhooks/pix", b"{}"));
         assert!(refused.is_err());
-        let entry = logged.entry("sender refused");
+        let entry = logged.entry("peer refused");
         assert_eq!((entry["PRIORITY"].as_str(), entry["HOOKSPOOL_REASON"].as_str()), ("4", "unknown_ca"));
         assert!(entry["HOOKSPOOL_CLAIMED_SUBJECT"].contains("CN=client"), "{entry:?}");
         for name in entry.keys() {

@@ -113,7 +113,7 @@ fn a_version_1_certificate_never_issues_and_its_dates_count() {
         for (client, reason) in [("below", "unknown_ca"), ("expired", "expired")] {
             let output = curl(&world, &daemon, client, tls);
             assert_ne!(String::from_utf8_lossy(&output.stdout), "200", "{client}: {output:?}");
-            daemon.logged("sender refused", |line| line["reason"] == reason);
+            daemon.logged("peer refused", |line| line["reason"] == reason);
         }
     }
     assert!(world.spool_files().is_empty());

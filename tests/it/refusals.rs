@@ -24,7 +24,7 @@ fn a_refusal_contains_sender_expected_and_presented_values_and_advice() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(alert(&world, &daemon, "nobody"), Some(AlertDescription::AccessDenied));
-    let line = daemon.logged("sender refused", |line| line["reason"] == "rule");
+    let line = daemon.logged("peer refused", |line| line["reason"] == "rule");
     for (field, expected) in [
         ("stage", "handshake"),
         ("sni", "localhost"),
@@ -52,7 +52,7 @@ fn there_is_no_advice_for_an_unknown_ca() {
     let world = World::new();
     let daemon = world.start();
     assert_eq!(alert(&world, &daemon, "stranger"), Some(AlertDescription::UnknownCA));
-    let line = daemon.logged("sender refused", |line| line["reason"] == "unknown_ca");
+    let line = daemon.logged("peer refused", |line| line["reason"] == "unknown_ca");
     let detail = line["detail"].as_str().unwrap();
     assert!(
         detail.starts_with(
@@ -75,7 +75,7 @@ fn a_flood_of_refusals_is_counted_but_not_all_logged() {
         alert(&world, &daemon, "stranger");
     }
     assert_eq!(alert(&world, &daemon, "nobody"), Some(AlertDescription::AccessDenied));
-    daemon.logged("sender refused", |line| line["reason"] == "rule");
+    daemon.logged("peer refused", |line| line["reason"] == "rule");
     assert_eq!(daemon.metric("hookspool_refusals_total{reason=\"unknown_ca\"}"), 130.0);
     let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
     let kept = status["refusals"].as_array().unwrap();
@@ -84,7 +84,7 @@ fn a_flood_of_refusals_is_counted_but_not_all_logged() {
     let logged = daemon
         .log_text()
         .lines()
-        .filter(|line| line.contains("\"unknown_ca\"") && line.contains("sender refused"))
+        .filter(|line| line.contains("\"unknown_ca\"") && line.contains("peer refused"))
         .count();
     assert_eq!(held_back["reason"], "unknown_ca");
     assert!(logged < attempts, "{logged}");

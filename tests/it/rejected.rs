@@ -220,7 +220,7 @@ fn a_transfer_coding_other_than_chunked_is_not_implemented() {
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{coding}: {text}");
         if !word.is_empty() {
             assert!(text.ends_with(&format!("{{\"error\":\"{word}\"}}\n")), "{coding}: {text}");
-            daemon.logged("delivery not taken", |line| line["reason"] == word);
+            daemon.logged("delivery refused", |line| line["reason"] == word);
         }
     }
     assert_eq!(world.entries("pix").len(), 1);

@@ -59,7 +59,7 @@ fn a_body_of_the_wrong_length_is_one_bad_request() {
     h2.send(0x0, 0x1, 1, b"{}");
     assert_eq!(h2.until(0x3, 1), [0, 0, 0, 1]);
     wait_for(&daemon, &["pix bad_request 1"]);
-    let line = daemon.logged("delivery not taken", |line| line["reason"] == "bad_request");
+    let line = daemon.logged("delivery refused", |line| line["reason"] == "bad_request");
     assert!(
         line["detail"].as_str().unwrap().contains("the body is not as long as Content-Length"),
         "{line:#}"
@@ -222,5 +222,5 @@ fn trailers_with_a_pseudo_header_are_a_bad_request() {
         }
         wait_for(&daemon, &[&format!("pix bad_request {}", index + 1), "pix stored 3"]);
     }
-    daemon.logged("delivery not taken", |line| line["detail"] == "the trailers contain a pseudo-header");
+    daemon.logged("delivery refused", |line| line["detail"] == "the trailers contain a pseudo-header");
 }

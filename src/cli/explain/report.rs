@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::policy::{
     Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy, sender_at,
 };
-use crate::refusals::{ClaimedCertificate, admit};
+use crate::refusals::{ClaimedCertificate, advice_line};
 use crate::tls::verifier::Evaluations;
 
 /// The document that `--json` prints. The names of the keys must not change.
@@ -109,7 +109,7 @@ impl Explanation {
             detail: Some(refusal.detail()),
             senders: Vec::new(),
             not_after: None,
-            admit: admit(refusal),
+            admit: advice_line(refusal),
             endpoint: endpoint.map(EndpointDecision::unreachable),
             certificate: refusal.claimed.as_deref().map(ClaimedCertificate::of),
             evaluations,

@@ -95,7 +95,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         let probe = layout.draft(EntryId::fresh());
         let published = volume
             .open_queue(&layout.tmp())
-            .and_then(|tmp| volume.publish(&tmp, &probe, &[b"probe"]))
+            .and_then(|tmp| volume.create_linked(&tmp, &probe, &[b"probe"]))
             .and_then(|()| volume.remove(&probe));
         !published
             .is_err_and(|error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::Unsupported))
