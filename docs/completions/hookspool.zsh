@@ -15,7 +15,7 @@ _hookspool() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 '-V[Print version]' \
@@ -31,14 +31,14 @@ _hookspool() {
         case $line[1] in
             (run)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
 ;;
 (demo)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--once[Exit after the delivery, with 0 if it is on disk]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -46,7 +46,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (check)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -54,7 +54,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (certs)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 ":: :_hookspool__subcmd__certs_commands" \
@@ -73,8 +73,8 @@ _arguments "${_arguments_options[@]}" : \
 '*--host=[An additional name or address of the server, besides localhost, 127.0.0.1 and \:\:1 \[repeatable\]]:HOST:_default' \
 '*--client=[The common name of a client \[default\: client\] \[repeatable\]]:NAME:_default' \
 '--owner=[The owner of the files]:USER[:GROUP]:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'--rsa[RSA keys of 2048 bits instead of ECDSA P-256]' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--rsa[Use RSA keys of 2048 bits instead of ECDSA P-256]' \
 '--force[Replace existing files]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -82,7 +82,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (show)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -125,8 +125,8 @@ esac
 _arguments "${_arguments_options[@]}" : \
 '--cert=[The certificate, PEM or DER (\`-\`\: standard input); further ones in the file are its chain]:FILE:_files' \
 '--chain=[The certificates that are sent with it]:FILE:_files' \
-'--endpoint=[Report also whether it may deliver to this endpoint]:NAME:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--endpoint=[Also report whether it may deliver to this endpoint]:NAME:_default' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -140,8 +140,8 @@ _arguments "${_arguments_options[@]}" : \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
 '*--header=[A header, as \`Name\: value\` \[repeatable\]]:HEADER:_default' \
 '--repeat=[The number of deliveries]:N:_default' \
-'--rate=[The largest number of deliveries per second \[default\: no limit\]]:R:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--rate=[The maximum number of deliveries per second \[default\: no limit\]]:R:_default' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '(--ca)--insecure[Do not verify the server]' \
 '(--http2)--http1.1[Use only HTTP/1.1]' \
 '--http2[Use only HTTP/2]' \
@@ -157,7 +157,7 @@ _arguments "${_arguments_options[@]}" : \
 '--key=[The private key of the certificate \[default\: the key in the file of --cert\]]:FILE:_files' \
 '*--ca=[A CA that may have issued the server'\''s certificate; the system'\''s CAs are not used \[repeatable\]]:FILE:_files' \
 '--connect=[Connect here instead of to the host of the URL]:HOST:PORT:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '(--ca)--insecure[Do not verify the server]' \
 '(--http2)--http1.1[Use only HTTP/1.1]' \
 '--http2[Use only HTTP/2]' \
@@ -169,7 +169,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (spool)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 ":: :_hookspool__subcmd__spool_commands" \
@@ -188,7 +188,7 @@ _arguments "${_arguments_options[@]}" : \
 '--queue=[The queue\: new, taken, done or failed]:QUEUE:_default' \
 '--since=[Received at most this long ago, as in 1h]:AGE:_default' \
 '--sender=[Only this sender]:NAME:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -199,7 +199,7 @@ _arguments "${_arguments_options[@]}" : \
 '(--json)--format=[Print this part byte for byte]:PART:((envelope\:"The first line"
 payload\:"Everything after it"
 entry\:"The whole file"))' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document\: its path, whether it is intact, and its envelope]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -210,7 +210,7 @@ entry\:"The whole file"))' \
 _arguments "${_arguments_options[@]}" : \
 '--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
 '--queue=[The queue\: new, taken, done or failed \[default\: all\]]:QUEUE:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -218,20 +218,20 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (take)
 _arguments "${_arguments_options[@]}" : \
-'--endpoint=[The oldest entry of this endpoint, or with --all or --batch several]:NAME:_default' \
-'--batch=[At most N entries, the oldest first]:N:_default' \
+'--endpoint=[The oldest entry of this endpoint, or several with --all or --batch]:NAME:_default' \
+'--batch=[At most N entries, oldest first]:N:_default' \
 '*--exec=[Run this command for each entry; all following words are its arguments]:CMD:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'(--batch)--all[All entries in new, the oldest first]' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
+'(--batch)--all[All entries in new, oldest first]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::entries -- These entries:_default' \
+'*::entries -- The entries, by ID or path:_default' \
 && ret=0
 ;;
 (done)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'--force[Also entries that are being processed]' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--force[Include entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::entries -- The entries\: their IDs or paths:_default' \
@@ -239,8 +239,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (fail)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'--force[Also entries that are being processed]' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--force[Include entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::entries -- The entries\: their IDs or paths:_default' \
@@ -250,20 +250,20 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--queue=[All entries of a queue\: taken or failed]:QUEUE:_default' \
 '--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
-'--older=[Only entries that have been there for this long, as in 1h]:AGE:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
-'--force[Also entries that are being processed]' \
+'--older=[Only entries that have been in the queue for this long, as in 1h]:AGE:_default' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--force[Include entries that are being processed]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::entries -- These entries:_default' \
+'*::entries -- The entries, by ID or path:_default' \
 && ret=0
 ;;
 (purge)
 _arguments "${_arguments_options[@]}" : \
 '--queue=[The queue\: done or failed]:QUEUE:_default' \
-'--older=[Entries that have been there for this long, as in 7d]:AGE:_default' \
+'--older=[Entries that have been in the queue for this long, as in 7d]:AGE:_default' \
 '--endpoint=[Only this endpoint \[default\: all\]]:NAME:_default' \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -326,14 +326,14 @@ esac
 ;;
 (reload)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
 ;;
 (status)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '--json[Print one JSON document]' \
 '-h[Print help]' \
 '--help[Print help]' \
@@ -341,7 +341,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':shell -- The shell:(bash elvish fish powershell zsh)' \
@@ -349,7 +349,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (man)
 _arguments "${_arguments_options[@]}" : \
-'--config=[The configuration; else \$HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml]:FILE:_files' \
+'--config=[The configuration; otherwise \$HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml]:FILE:_files' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':folder -- The directory to write to:_files' \
@@ -496,16 +496,16 @@ esac
 _hookspool_commands() {
     local commands; commands=(
 'run:Run the daemon in the foreground' \
-'demo:Create throwaway certificates if none exist, serve, and deliver one sample to itself' \
+'demo:Create throwaway certificates if none exist, serve, and deliver one sample' \
 'check:Read the configuration and every file that it names; report all findings at once' \
 'certs:Create development certificates, or show any certificates' \
 'explain:Report whether a certificate would be accepted, and why or why not' \
 'send:Deliver a file as a sender would' \
 'probe:Do what a bank does when a webhook is registered\: connect without a certificate, then with one' \
 'spool:Inspect and move entries' \
-'reload:Reload certificates and configuration of the running daemon, and report the outcome' \
+'reload:Reload the running daemon'\''s certificates and configuration, and report the outcome' \
 'status:Show the status of the running daemon' \
-'completions:Print the completion script of a shell' \
+'completions:Print the completion script for a shell' \
 'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -578,16 +578,16 @@ _hookspool__subcmd__explain_commands() {
 _hookspool__subcmd__help_commands() {
     local commands; commands=(
 'run:Run the daemon in the foreground' \
-'demo:Create throwaway certificates if none exist, serve, and deliver one sample to itself' \
+'demo:Create throwaway certificates if none exist, serve, and deliver one sample' \
 'check:Read the configuration and every file that it names; report all findings at once' \
 'certs:Create development certificates, or show any certificates' \
 'explain:Report whether a certificate would be accepted, and why or why not' \
 'send:Deliver a file as a sender would' \
 'probe:Do what a bank does when a webhook is registered\: connect without a certificate, then with one' \
 'spool:Inspect and move entries' \
-'reload:Reload certificates and configuration of the running daemon, and report the outcome' \
+'reload:Reload the running daemon'\''s certificates and configuration, and report the outcome' \
 'status:Show the status of the running daemon' \
-'completions:Print the completion script of a shell' \
+'completions:Print the completion script for a shell' \
 'man:Write the manual pages hookspool(1) and webhooks.toml(5)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -664,7 +664,7 @@ _hookspool__subcmd__help__subcmd__send_commands() {
 (( $+functions[_hookspool__subcmd__help__subcmd__spool_commands] )) ||
 _hookspool__subcmd__help__subcmd__spool_commands() {
     local commands; commands=(
-'list:List a queue, the oldest entry first' \
+'list:List the entries of a queue, oldest first' \
 'show:Show one entry' \
 'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
 'take:Claim the oldest entry of an endpoint, or the given ones' \
@@ -748,7 +748,7 @@ _hookspool__subcmd__send_commands() {
 (( $+functions[_hookspool__subcmd__spool_commands] )) ||
 _hookspool__subcmd__spool_commands() {
     local commands; commands=(
-'list:List a queue, the oldest entry first' \
+'list:List the entries of a queue, oldest first' \
 'show:Show one entry' \
 'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
 'take:Claim the oldest entry of an endpoint, or the given ones' \
@@ -773,7 +773,7 @@ _hookspool__subcmd__spool__subcmd__fail_commands() {
 (( $+functions[_hookspool__subcmd__spool__subcmd__help_commands] )) ||
 _hookspool__subcmd__spool__subcmd__help_commands() {
     local commands; commands=(
-'list:List a queue, the oldest entry first' \
+'list:List the entries of a queue, oldest first' \
 'show:Show one entry' \
 'verify:Read every entry and compare length and digest; entries that are not intact are moved to corrupt/' \
 'take:Claim the oldest entry of an endpoint, or the given ones' \

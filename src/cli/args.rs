@@ -13,7 +13,7 @@ use super::spool_args::SpoolCommand;
 #[derive(Debug, Parser)]
 #[command(name = "hookspool", version, max_term_width = 100)]
 pub struct Args {
-    /// The configuration; else $HOOKSPOOL_CONFIG, ./webhooks.toml, /etc/hookspool/webhooks.toml
+    /// The configuration; otherwise $HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The command to run.
@@ -26,7 +26,7 @@ pub struct Args {
 pub enum Command {
     /// Run the daemon in the foreground
     Run,
-    /// Create throwaway certificates if none exist, serve, and deliver one sample to itself
+    /// Create throwaway certificates if none exist, serve, and deliver one sample
     Demo(DemoArgs),
     /// Read the configuration and every file that it names; report all findings at once
     Check(JsonArgs),
@@ -42,11 +42,11 @@ pub enum Command {
     /// Inspect and move entries
     #[command(subcommand)]
     Spool(SpoolCommand),
-    /// Reload certificates and configuration of the running daemon, and report the outcome
+    /// Reload the running daemon's certificates and configuration, and report the outcome
     Reload,
     /// Show the status of the running daemon
     Status(JsonArgs),
-    /// Print the completion script of a shell
+    /// Print the completion script for a shell
     Completions(CompletionsArgs),
     /// Write the manual pages hookspool(1) and webhooks.toml(5)
     Man(ManArgs),
@@ -108,7 +108,7 @@ pub struct InitArgs {
     /// The common name of a client [default: client] [repeatable]
     #[arg(long = "client", value_name = "NAME")]
     pub clients: Vec<String>,
-    /// RSA keys of 2048 bits instead of ECDSA P-256
+    /// Use RSA keys of 2048 bits instead of ECDSA P-256
     #[arg(long)]
     pub rsa: bool,
     /// The owner of the files
@@ -139,7 +139,7 @@ pub struct ExplainArgs {
     /// The certificates that are sent with it
     #[arg(long, value_name = "FILE")]
     pub chain: Option<PathBuf>,
-    /// Report also whether it may deliver to this endpoint
+    /// Also report whether it may deliver to this endpoint
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<String>,
     /// Print one JSON document
@@ -198,7 +198,7 @@ pub struct SendArgs {
     /// The number of deliveries
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub repeat: u64,
-    /// The largest number of deliveries per second [default: no limit]
+    /// The maximum number of deliveries per second [default: no limit]
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
 }
@@ -207,7 +207,7 @@ pub struct SendArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Over TLS 1.2 and 1.3 it delivers {\"evento\":\"teste_webhook\"} three times: without a certificate and
-with one of an unknown CA, which must be refused, and with --cert, which must be answered
+with one from an unknown CA, which must be refused, and with --cert, which must be answered
 2xx. A TLS version that the server does not support is reported, and is not a failure.")]
 pub struct ProbeArgs {
     /// The URL to connect to: https only

@@ -32,11 +32,11 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "HOOKSPOOL_CONFIG",
-                "The configuration, if --config does not name one. An empty value counts as unset.",
+                "The configuration, if --config does not name one. An empty value is treated as unset.",
             ),
             (
                 "RUST_LOG",
-                "The level of the log, as in `info` or `hookspool=debug`; overrides [log] level. An empty value counts as unset.",
+                "The level of the log, as in `info` or `hookspool=debug`; overrides [log] level. An empty value is treated as unset.",
             ),
             ("NO_COLOR", "If set and not empty, the output has no colors."),
             (
@@ -56,7 +56,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
                 "SIGTERM, SIGINT, SIGQUIT",
                 "Accept no more connections, finish the requests in progress, and exit. A second one ends the wait.",
             ),
-            ("SIGHUP", "Reload certificates and configuration."),
+            ("SIGHUP", "Reload the certificates and the configuration."),
             (
                 "SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, real-time signals",
                 "No effect; a log line names the command to use. There is no log file to reopen.",
@@ -83,7 +83,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     ("SEE ALSO", &[("webhooks.toml(5), systemd.exec(5), journalctl(1)", "")]),
 ];
 
-/// Prints the completion script of a shell.
+/// Prints the completion script for a shell.
 ///
 /// # Errors
 /// If standard output cannot be written to.
@@ -152,7 +152,7 @@ fn commands(parent: &Command, path: &str, roff: &mut Roff) {
     }
 }
 
-/// The keys whose changes take a restart: `[server] listen, [spool] directory and group`.
+/// The keys whose changes require a restart: `[server] listen, [spool] directory and group`.
 fn restart_keys() -> String {
     let tables = TABLES_OF_KEYS.iter().filter_map(|table| {
         let keys: Vec<_> = table.keys.iter().filter(|key| key.needs_restart).map(|key| key.name).collect();
@@ -166,7 +166,7 @@ fn configuration() -> String {
     roff.control("TH", ["webhooks.toml", "5", "", "hookspool", "hookspool"]);
     roff.control("SH", ["NAME"]).text([roman("webhooks.toml - configuration of hookspool(1)")]);
     roff.control("SH", ["DESCRIPTION"]).text([roman(format!(
-        "TOML. Relative paths start at the directory of the file. Sizes are written as \"1 MiB\", times as \"30s\" or \"5m\". \
+        "TOML. Paths are relative to the directory of the file. Sizes are written as \"1 MiB\", times as \"30s\" or \"5m\". \
          Unknown keys and wrong values are errors; `hookspool check` reports all of them with their positions. Changes are \
          applied while the daemon runs; {} require a restart.",
         restart_keys()

@@ -12,7 +12,7 @@ use crate::spool::Queue;
 /// The subcommands of `spool`.
 #[derive(Debug, Subcommand)]
 pub enum SpoolCommand {
-    /// List a queue, the oldest entry first
+    /// List the entries of a queue, oldest first
     List(SpoolListArgs),
     /// Show one entry
     Show(SpoolShowArgs),
@@ -103,16 +103,16 @@ returned to new, 1 if one failed or there was no entry.
 
   hookspool spool take --endpoint pix --all --exec ./book-the-payment")]
 pub struct SpoolTakeArgs {
-    /// These entries
+    /// The entries, by ID or path
     #[arg(value_name = "ID|PATH", required_unless_present = "endpoint", conflicts_with = "endpoint")]
     pub entries: Vec<String>,
-    /// The oldest entry of this endpoint, or with --all or --batch several
+    /// The oldest entry of this endpoint, or several with --all or --batch
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// All entries in new, the oldest first
+    /// All entries in new, oldest first
     #[arg(long, requires = "endpoint", conflicts_with = "batch")]
     pub all: bool,
-    /// At most N entries, the oldest first
+    /// At most N entries, oldest first
     #[arg(long, value_name = "N", requires = "endpoint", value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: Option<u64>,
     /// Run this command for each entry; all following words are its arguments
@@ -126,7 +126,7 @@ pub struct SpoolMoveArgs {
     /// The entries: their IDs or paths
     #[arg(value_name = "ID|PATH", required = true)]
     pub entries: Vec<String>,
-    /// Also entries that are being processed
+    /// Include entries that are being processed
     #[arg(long)]
     pub force: bool,
 }
@@ -134,7 +134,7 @@ pub struct SpoolMoveArgs {
 /// `hookspool spool requeue`
 #[derive(Debug, clap::Args)]
 pub struct SpoolRequeueArgs {
-    /// These entries
+    /// The entries, by ID or path
     #[arg(value_name = "ID|PATH", required_unless_present = "queue", conflicts_with = "queue")]
     pub entries: Vec<String>,
     /// All entries of a queue: taken or failed
@@ -143,10 +143,10 @@ pub struct SpoolRequeueArgs {
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME", requires = "queue")]
     pub endpoint: Option<Name>,
-    /// Only entries that have been there for this long, as in 1h
+    /// Only entries that have been in the queue for this long, as in 1h
     #[arg(long, value_name = "AGE", requires = "queue")]
     pub older: Option<HumanDuration>,
-    /// Also entries that are being processed
+    /// Include entries that are being processed
     #[arg(long)]
     pub force: bool,
 }
@@ -157,7 +157,7 @@ pub struct SpoolPurgeArgs {
     /// The queue: done or failed
     #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Done, Queue::Failed]))]
     pub queue: AnyQueue,
-    /// Entries that have been there for this long, as in 7d
+    /// Entries that have been in the queue for this long, as in 7d
     #[arg(long, value_name = "AGE")]
     pub older: HumanDuration,
     /// Only this endpoint [default: all]

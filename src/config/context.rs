@@ -1,4 +1,4 @@
-//! What a table is validated with, and the facts that it contributes.
+//! The context in which a table is validated, and the facts that it contributes.
 
 use jiff::Timestamp;
 
@@ -7,17 +7,17 @@ use super::text::findings::Findings;
 use super::text::raw::{Node, Span, Table};
 use crate::tls::expiry::CertificateFact;
 
-/// What validation depends on besides the text: the named files and the time.
+/// The inputs of validation besides the text: the named files and the time.
 pub(super) struct ValidationContext {
     pub(super) files: Files,
     pub(super) now: Timestamp,
 }
 
-/// What a table contributes to the report, besides its settings.
+/// The facts that a table contributes to the report, besides its settings.
 #[derive(Default)]
 pub(super) struct Facts {
     pub(super) certificates: Vec<CertificateFact>,
-    /// What does not work because of time no_chain, in a sentence each.
+    /// Faults that are caused only by expired or not yet valid files, a sentence each.
     pub(super) degraded: Vec<String>,
     pub(super) no_chain: Vec<NoChain>,
 }
@@ -58,9 +58,9 @@ pub(super) fn sections<'a>(
 ) -> Vec<(&'a Table, &'a Span)> {
     let hint = format!("write `[[{name}]]`, with two brackets, before the keys of each");
     let Some(node) = node else {
-        findings.missing(&(0..0), format!("there is no `[[{name}]]`; at least one is required")).hint(
-            format!("add `[[{name}]]` and its keys below, as the webhooks.toml of the distribution does"),
-        );
+        findings
+            .missing(&(0..0), format!("there is no `[[{name}]]`; at least one is required"))
+            .hint(format!("add `[[{name}]]` and its keys below, as in the distributed webhooks.toml"));
         return Vec::new();
     };
     let items = node.value.as_list().unwrap_or_default();

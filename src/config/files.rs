@@ -1,4 +1,4 @@
-//! The files that webhooks.toml names: each is read once, and those bytes are judged and used.
+//! The files that webhooks.toml names. Each is read once, and the same bytes are validated and used.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,58 +16,58 @@ use super::text::reader::Text;
 use crate::systemd::credentials;
 use crate::tls::pem::FILE_BYTES_MAX;
 
-/// Bytes of room beside a file's length, so that its end is found without more of it.
+/// Bytes allocated beyond a file's length, so that its end is detected without a further allocation.
 const ROOM_BESIDE: u64 = 64;
 
-/// What names the contents of a set of files.
+/// A digest of the contents of a set of files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Digest([u8; 32]);
 
-/// What was in a file, and who else may read it.
+/// The contents of a file, and its mode.
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) path: PathBuf,
-    /// Wiped when they are dropped: they may be a private key's.
+    /// Wiped when they are dropped, because they may be a private key.
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) mode: u32,
 }
 
-/// Why a file has no contents.
+/// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileFault {
-    /// It is not there.
+    /// The file does not exist.
     #[error("there is no file")]
     Missing,
-    /// The rights do not allow it.
-    #[error("may not be read (permission denied)")]
+    /// The permissions do not allow reading it.
+    #[error("cannot be read (permission denied)")]
     Denied,
-    /// The sandbox does not allow it.
-    #[error("lies outside of the folders that the sandbox lets this process read")]
+    /// The sandbox does not allow reading it.
+    #[error("is outside the directories that the sandbox allows this process to read")]
     Beyond,
     /// It is a directory, a device or a pipe.
     #[error("is not a regular file")]
     NotAFile,
-    /// More than its bound.
+    /// It is larger than its limit.
     #[error("is larger than {} KiB", bytes_max >> 10)]
     TooLarge {
-        /// The bound.
+        /// The limit, in bytes.
         bytes_max: u64,
     },
-    /// Anything else.
+    /// Any other error.
     #[error("cannot be read: {0}")]
     Io(#[source] io::Error),
 }
 
-/// Reads a file of bounded size; looks at the same file that it reads, whatever happens to its name.
+/// Reads a file of bounded size. Its metadata is that of the file that is read, even if its name is replaced.
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
-    // Without O_NONBLOCK a pipe in the place of a certificate would block the start without end.
+    // Without O_NONBLOCK, a pipe instead of a certificate would block startup indefinitely.
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(fault)?;
     let metadata = file.metadata().map_err(fault)?;
     if !metadata.is_file() {
         return Err(FileFault::NotAFile);
     }
-    // Room for all of it: a vector that grows leaves its old place as it was.
+    // Capacity for all of it: a vector that grows leaves a copy that is not wiped.
     let room = metadata.len().min(bytes_max) + ROOM_BESIDE;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(room).unwrap_or(0)));
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(fault)?;
@@ -77,7 +77,7 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
     Ok(Contents { path: path.to_owned(), bytes, mode: metadata.mode() })
 }
 
-/// As [`read`], and tells what the sandbox keeps back from what its rights do.
+/// Like [`read`], but distinguishes denial by the sandbox from denial by permissions.
 pub(super) fn read_within(
     path: &Path,
     bytes_max: u64,
@@ -100,9 +100,9 @@ fn fault(error: io::Error) -> FileFault {
     }
 }
 
-/// Resolves names against the folder of webhooks.toml, and remembers what it has read.
+/// Resolves names relative to the directory of webhooks.toml, and caches the contents.
 pub(super) struct Files {
-    /// Over names and contents, in the order in which they were read.
+    /// The digest of names and contents, in the order in which they were read.
     seen: Context,
     folder: PathBuf,
     pub(super) read_scope: ReadScope,
@@ -123,7 +123,7 @@ impl Files {
         }
     }
 
-    /// Adds the contents of a file to the digest, or that it cannot be read.
+    /// Adds a file to the digest: its contents, or the fault if it cannot be read.
     pub(super) fn note(&mut self, path: &Path, bytes: &[u8]) {
         for part in [path.as_os_str().as_encoded_bytes(), bytes] {
             self.seen.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -131,7 +131,7 @@ impl Files {
         }
     }
 
-    /// What names all contents so far.
+    /// The digest of all contents so far.
     pub(super) fn digest(&self) -> Digest {
         let mut digest = [0; 32];
         digest.copy_from_slice(self.seen.clone().finish().as_ref());
@@ -152,7 +152,7 @@ impl Files {
         self.open_up_to(FILE_BYTES_MAX, named, what, findings)
     }
 
-    /// As [`Files::open`], for a file that may be larger than certificates and keys are.
+    /// Like [`Files::open`], for a file that may be larger than certificates and keys.
     pub(super) fn open_up_to(
         &mut self,
         bytes_max: u64,
@@ -164,18 +164,18 @@ impl Files {
         self.contents(&path, bytes_max).map_err(|fault| say(&fault, &path, what, named, findings)).ok()
     }
 
-    /// The path that a name stands for; a name that cannot be one is reported.
+    /// The path of a named file; an invalid name is reported.
     pub(super) fn path_of(&self, named: Text<'_>, what: &str, findings: &mut Findings) -> Option<PathBuf> {
         if named.text.is_empty() {
             findings
                 .error(named.span, format!("{what}: the name of the file is empty"))
-                .hint("write a path; relative ones start at the folder of this file");
+                .hint("write a path; relative ones start at the directory of this file");
             return None;
         }
         if named.text.contains(['\n', '\r']) {
             // The text is not shown: it may be a key.
             findings
-                .error(named.span, format!("{what}: a path with line breaks"))
+                .error(named.span, format!("{what}: the path contains line breaks"))
                 .hint("write the contents to a file, and its path here");
             return None;
         }
@@ -191,8 +191,8 @@ impl Files {
         found.ok()
     }
 
-    /// The contents of a file, read once. A file that cannot be read counts as one of the files, too: it may
-    /// appear.
+    /// The contents of a file, read once. A file that cannot be read is recorded as well, because it may
+    /// appear later.
     pub(super) fn contents(&mut self, path: &Path, bytes_max: u64) -> Result<Arc<Contents>, FileFault> {
         if let Some(contents) = self.read.get(path) {
             return Ok(Arc::clone(contents));
@@ -203,7 +203,7 @@ impl Files {
         let read = read_within(path, bytes_max, &self.read_scope);
         match &read {
             Ok(contents) => {
-                // The rights are judged, too.
+                // The permissions are validated, too.
                 self.note(path, &contents.mode.to_be_bytes());
                 self.note(path, &contents.bytes);
             }
@@ -214,7 +214,7 @@ impl Files {
         Ok(contents)
     }
 
-    /// webhooks.toml and all that was asked for, found or not, in this order.
+    /// The paths of webhooks.toml and of all requested files, whether they exist or not, in this order.
     pub(super) fn into_names(self) -> Vec<PathBuf> {
         self.order
     }
@@ -225,22 +225,22 @@ fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &m
     let (message, hint) = match fault {
         FileFault::Missing => (
             format!("{what}: there is no file `{path}`"),
-            "correct the path (relative ones start at the folder of this file), or make throwaway certificates with `hookspool certs init`".to_owned(),
+            "correct the path (relative ones start at the directory of this file), or create throwaway certificates with `hookspool certs init`".to_owned(),
         ),
         FileFault::Denied => (
             format!("{what}: `{path}` {fault}"),
-            "let the user that runs hookspool read it, and enter every folder above it".to_owned(),
+            "make it readable, and every directory above it accessible, for the user that runs hookspool".to_owned(),
         ),
         FileFault::Beyond => (
             format!("{what}: `{path}` {fault}"),
-            "restart hookspool, which then grants access to these files; a directory in `[sandbox] read` is granted from the start".to_owned(),
+            "restart hookspool to grant access to this file; directories in `[sandbox] read` are accessible from the start".to_owned(),
         ),
         FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
         FileFault::TooLarge { .. } => (
             format!("{what}: `{path}` {fault}"),
-            "name the right file: certificates and keys take a few KiB, revocation lists a few MiB".to_owned(),
+            "name the right file: certificates and keys have a few KiB, revocation lists a few MiB".to_owned(),
         ),
-        FileFault::Io(_) => (format!("{what}: `{path}` {fault}"), "look at the disk and the file system".to_owned()),
+        FileFault::Io(_) => (format!("{what}: `{path}` {fault}"), "check the disk and the file system".to_owned()),
     };
     findings.error(named.span, message).hint(hint);
 }

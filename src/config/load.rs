@@ -17,7 +17,7 @@ use super::validate::validate;
 use crate::admin;
 use crate::diagnostic::{Report, SourceFile};
 
-/// The longest webhooks.toml, in bytes: room for thousands of senders.
+/// The size limit of webhooks.toml, in bytes: enough for thousands of senders.
 const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 /// A configuration that has been read and validated.
@@ -87,7 +87,7 @@ pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result
     let mut findings = Findings::new(file.clone());
     if let Some(span) = file.pem_text() {
         findings
-            .error(&span, "a PEM file or a key is written here")
+            .error(&span, "a PEM file or a key is pasted here")
             .hint("write it to a file and name that file: `certificate`, `key`, `ca` and `crl` are paths");
         let (report, digest) = (findings.into_report(), files.digest());
         return Ok(Loaded { settings: None, report, files: files.into_names(), digest });

@@ -1,4 +1,4 @@
-//! The files that a reload can read: the sandbox limits a running daemon to the directories of its start.
+//! The files that a reload can read: the sandbox limits a running daemon to the directories granted at startup.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ impl ReadScope {
         Self { readable, group }
     }
 
-    /// The number that a group had at the start.
+    /// The number that a group had at startup.
     pub(super) fn group(&self, name: &str) -> Option<u32> {
         self.group.as_ref().filter(|(known, _)| known == name).map(|(_, number)| *number)
     }

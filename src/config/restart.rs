@@ -1,11 +1,11 @@
-//! The settings that take a restart, to compare those of two configurations.
+//! The settings that require a restart, to compare those of two configurations.
 
 use super::schema::{self, TABLES_OF_KEYS};
 use super::text::defaults::default;
 use super::text::raw::{Table, Value};
 use crate::escape::toml_string;
 
-/// The values of the settings that take a restart: sockets stay bound, and the spool stays open.
+/// The values of the settings that require a restart: sockets stay bound, and the spool stays open.
 #[derive(Clone, Debug)]
 pub struct RestartSettings(Vec<(String, String)>);
 
@@ -19,7 +19,7 @@ impl RestartSettings {
         )
     }
 
-    /// The names of the settings that have another value in `other`.
+    /// The names of the settings that have a different value in `other`.
     pub fn changed<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
         let pairs = self.0.iter().zip(&other.0);
         pairs.filter(|(mine, theirs)| mine != theirs).map(|((name, _), _)| name.as_str())
@@ -39,7 +39,7 @@ fn notation(value: &Value) -> String {
         Value::Text(text) => toml_string(text),
         Value::Boolean(boolean) => boolean.to_string(),
         Value::List(items) => items.iter().map(|item| notation(&item.value)).collect::<Vec<_>>().join(", "),
-        // No setting that takes a restart has such a value.
+        // No setting that requires a restart has such a value.
         Value::Integer(_) | Value::Float | Value::Date | Value::Table(_) => String::new(),
     }
 }

@@ -35,7 +35,7 @@ pub struct Settings {
     pub admin: admin::Settings,
     /// Settings of the log.
     pub log: logging::Settings,
-    /// The settings that take a restart.
+    /// The settings that require a restart.
     pub restart: RestartSettings,
     /// Settings of the sandbox.
     pub sandbox: sandbox::Settings,

@@ -19,7 +19,7 @@ use super::text::findings::Findings;
 use super::text::raw::Table;
 use super::text::reader::Reader;
 
-/// The settings of a text; whole only if no error was found.
+/// The settings of a text; complete only if no error was found.
 pub(super) fn validate(
     table: &Table,
     context: &mut ValidationContext,

@@ -81,7 +81,7 @@ pub(super) fn name(oid: &str) -> String {
         .map_or_else(|| oid.to_owned(), |(_, name)| (*name).to_owned())
 }
 
-/// The algorithm of a signature, with what distinguishes RSASSA-PSS signatures from each other (RFC 4055, 3.1).
+/// The algorithm of a signature, with the parameters of RSASSA-PSS (RFC 4055, 3.1).
 pub fn signature_name(id: &AlgorithmIdentifier<'_>) -> String {
     let plain = name(&id.algorithm.to_id_string());
     match SignatureAlgorithm::try_from(id) {
@@ -94,7 +94,7 @@ pub fn signature_name(id: &AlgorithmIdentifier<'_>) -> String {
     }
 }
 
-/// The kind of a key: its curve where it has one (RFC 5480, 2.1.1), or else its algorithm.
+/// The type of a key: its curve if it has one (RFC 5480, 2.1.1), or else its algorithm.
 pub fn key_name(id: &AlgorithmIdentifier<'_>) -> String {
     let algorithm = id.algorithm.to_id_string();
     let curve = id.parameters.as_ref().filter(|_| algorithm == EC_KEY);

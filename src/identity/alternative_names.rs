@@ -1,11 +1,11 @@
-//! The subject's alternative names (RFC 5280, 4.2.1.6), of the four kinds a rule may ask for.
+//! The subject's alternative names (RFC 5280, 4.2.1.6), of the four kinds that a rule can require.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
-/// Alternative names, decoded. What cannot be decoded, and kinds that no rule asks for, are not in here.
+/// The decoded alternative names. Names that cannot be decoded, and kinds that no rule can require, are omitted.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct AlternativeNames {
     /// dNSName.

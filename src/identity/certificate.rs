@@ -1,4 +1,4 @@
-//! One certificate, read.
+//! Parses a certificate.
 
 use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
@@ -17,71 +17,71 @@ use super::key::PublicKeyKind;
 use super::purposes::Purposes;
 use super::relative_names::relative_names;
 
-/// What a certificate says of its holder (RFC 5280), in owned, plain values.
+/// The contents of a certificate (RFC 5280), in owned values.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The subject's alternative names.
     pub alternative_names: AlternativeNames,
-    /// The subject's common name, when there is exactly one to speak of.
+    /// The subject's common name, if there is exactly one.
     pub common_name: CommonName,
-    /// Where its issuer says that its revocation lists are (RFC 5280, 4.2.1.13), as far as these are
-    /// URIs; `None` where it does not say.
+    /// The locations of its revocation lists, as stated by its issuer (RFC 5280, 4.2.1.13), as far as
+    /// they are URIs; `None` if it states none.
     pub crl_points: Option<Vec<String>>,
     /// The issuer's name.
     pub issuer: DistinguishedName,
-    /// What it says of itself as an issuer.
+    /// Whether and how it can issue certificates.
     pub issuing: Issuing,
-    /// The kind of its key.
+    /// The type of its key.
     pub key: PublicKeyKind,
-    /// First and last moment of validity, both inclusive.
+    /// The first moment of validity; it is included, as is the last.
     pub not_before: Timestamp,
-    /// See [`Identity::not_before`].
+    /// The last moment of validity.
     pub not_after: Timestamp,
-    /// What it is marked for.
+    /// The purposes for which it is marked.
     pub purposes: Purposes,
-    /// Its number among all that its issuer has made.
+    /// Its serial number, assigned by its issuer.
     pub serial: Serial,
     /// The algorithm of its signature, by OpenSSL's name.
     pub signature_algorithm: String,
-    /// Names exactly this certificate.
+    /// The digest that identifies this certificate.
     pub sha256: Fingerprint,
     /// The SubjectPublicKeyInfo, in DER.
     pub spki: Vec<u8>,
-    /// Names the key in it.
+    /// The digest that identifies its key.
     pub spki_sha256: SpkiPin,
     /// The subject's name.
     pub subject: DistinguishedName,
-    /// What kind of certificate this is.
+    /// The version of the certificate.
     pub version: Version,
 }
 
 /// The version field (RFC 5280, 4.1.2.1). A certificate of another version, or one of version 1
-/// that carries extensions all the same, is unreadable: nobody would look at what those demand.
+/// that has extensions, is unreadable, because those extensions would not be processed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Version {
-    /// Version 1: no extensions, so nothing in it says what it may be used for.
+    /// Version 1: it has no extensions, so it does not state its purpose.
     One,
     /// Version 3.
     Three,
 }
 
-/// These bytes are not a certificate that can be read.
+/// The bytes are not a readable certificate.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("not a readable X.509 certificate: {0}")]
 pub struct UnreadableCertificate(String);
 
 impl UnreadableCertificate {
-    /// With the reason for which it could not be parsed.
+    /// Creates the error from the reason.
     pub fn because(why: impl std::fmt::Display) -> Self {
         Self(why.to_string())
     }
 }
 
 impl Identity {
-    /// Reads a certificate in DER.
+    /// Parses a certificate in DER.
     ///
     /// # Errors
-    /// When the bytes are not exactly one certificate of version 1 or 3.
+    /// If the bytes are not exactly one certificate of version 1 or 3.
     pub fn from_der(der: &[u8]) -> Result<Self, UnreadableCertificate> {
         let (rest, certificate) =
             X509Certificate::from_der(der).map_err(|_| UnreadableCertificate("its DER is damaged".into()))?;
@@ -111,14 +111,14 @@ impl Identity {
         })
     }
 
-    /// Whether subject and issuer are the same name. Says nothing about the signature.
+    /// Whether the subject and the issuer are the same name. The signature is not verified.
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 
-    /// Whether `at` lies inside the validity, both ends included (RFC 5280, 4.1.2.5).
+    /// Whether `at` is within the validity period, both ends included (RFC 5280, 4.1.2.5).
     pub fn is_valid_at(&self, at: Timestamp) -> bool {
-        // Certificates know whole seconds, and the last one counts to its end.
+        // Certificates have a resolution of one second, and the last second is included.
         (self.not_before.as_second()..=self.not_after.as_second()).contains(&at.as_second())
     }
 }
@@ -133,7 +133,7 @@ fn version(certificate: &X509Certificate<'_>) -> Result<Version, UnreadableCerti
         X509Version::V3 => Ok(Version::Three),
         X509Version::V1 if certificate.extensions().is_empty() => Ok(Version::One),
         X509Version::V1 => Err(UnreadableCertificate::because(
-            "it says version 1 and has extensions, which only version 3 may",
+            "it has version 1, but also extensions, which only version 3 allows",
         )),
         X509Version(other) => {
             Err(UnreadableCertificate(format!("its version is {}, neither 1 nor 3", other.saturating_add(1))))
@@ -141,7 +141,7 @@ fn version(certificate: &X509Certificate<'_>) -> Result<Version, UnreadableCerti
     }
 }
 
-/// 99991231235959Z means "no end" (RFC 5280, 4.1.2.5) and lies past what can be expressed.
+/// Converts a time. 99991231235959Z means "no end" (RFC 5280, 4.1.2.5) and is outside the range of [`Timestamp`].
 pub(crate) fn timestamp(time: ASN1Time) -> Timestamp {
     let end = if time.timestamp() < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_second(time.timestamp()).unwrap_or(end)

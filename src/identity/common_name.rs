@@ -1,4 +1,4 @@
-//! The one common name that a rule may ask for.
+//! The common name that a rule can require.
 
 use x509_parser::der_parser::asn1_rs::{Any, Tag};
 
@@ -7,10 +7,10 @@ use super::relative_names::RawAttribute;
 /// commonName (X.520).
 const COMMON_NAME: &str = "2.5.4.3";
 
-/// What a subject says under commonName (2.5.4.3).
+/// The commonName attributes (2.5.4.3) of a subject.
 ///
-/// A rule by CN holds only for [`CommonName::One`]: with two names it would matter which one is
-/// read, and software that reads the other one would see another sender.
+/// A rule with `cn` matches only [`CommonName::One`]: with two names the result would depend on which one is
+/// read, and programs differ in that.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CommonName {
     /// The subject has none.
@@ -19,24 +19,24 @@ pub enum CommonName {
     One(String),
     /// More than one, whether in one RDN or in several.
     Several(usize),
-    /// One, which is not text that can be compared.
+    /// Exactly one, which is not comparable text.
     Unreadable(UnreadableCommonName),
 }
 
 /// Why a common name is not compared at all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UnreadableCommonName {
-    /// It holds NUL or another control character, which other software may cut at.
-    #[error("the common name holds a control character")]
+    /// It contains NUL or another control character, at which other software may truncate it.
+    #[error("the common name contains a control character")]
     ControlCharacter,
-    /// It is not a UTF8String or a PrintableString, the two that RFC 5280 (4.1.2.4) tells issuers
-    /// to use; this includes IA5String.
+    /// It is not a UTF8String or a PrintableString, the two types that RFC 5280 (4.1.2.4) requires
+    /// of issuers; IA5String is an example.
     #[error("the common name is not encoded as UTF8String or PrintableString")]
     Encoding,
 }
 
 impl CommonName {
-    /// The name, where there is exactly one that can be read.
+    /// The name, if there is exactly one that can be read.
     pub fn one(&self) -> Option<&str> {
         match self {
             Self::One(name) => Some(name),
@@ -44,13 +44,13 @@ impl CommonName {
         }
     }
 
-    /// Why there is no name to compare; `None` where there is one.
+    /// Why there is no name to compare; `None` if there is one.
     pub fn fault(&self) -> Option<String> {
         match self {
             Self::One(_) => None,
             Self::None => Some("the subject has no common name".to_owned()),
             Self::Several(count) => {
-                Some(format!("the subject has {count} common names, and exactly one is asked for"))
+                Some(format!("the subject has {count} common names, but exactly one is required"))
             }
             Self::Unreadable(why) => Some(why.to_string()),
         }

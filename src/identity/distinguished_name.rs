@@ -1,4 +1,4 @@
-//! Distinguished names: what they hold, and how they are written (RFC 4514).
+//! Distinguished names: their contents and their notation (RFC 4514).
 
 use std::fmt::{self, Write as _};
 
@@ -7,7 +7,7 @@ use x509_parser::der_parser::asn1_rs::{Any, Class, Tag};
 use super::relative_names::RawAttribute;
 use crate::hex::Hex;
 
-/// A distinguished name: relative names in the order in which RFC 4514 writes them, the most
+/// A distinguished name: relative names in the order of RFC 4514 notation, the most
 /// specific first.
 ///
 /// Two names are equal when their attributes have the same types and the same decoded values, in
@@ -23,16 +23,16 @@ pub(super) type Rdn = Vec<Attribute>;
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Attribute {
-    /// Dotted decimal.
+    /// The type, in dotted decimal.
     pub(super) oid: String,
     pub(super) value: AttributeValue,
 }
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum AttributeValue {
-    /// Text, whatever string type carried it.
+    /// Text, regardless of its string type.
     Text(String),
-    /// Anything else, as its whole DER.
+    /// Any other value, as its complete DER.
     Der(Vec<u8>),
 }
 
@@ -56,7 +56,7 @@ pub(super) const SHORT_NAMES: &[(&str, &str)] = &[
 ];
 
 impl DistinguishedName {
-    /// The name as RFC 4514 writes it. Reading that text gives an equal name.
+    /// The name in RFC 4514 notation. Parsing that text returns an equal name.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -146,7 +146,7 @@ fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     Ok(())
 }
 
-/// Text of an attribute without a short name: which string type carried it says nothing.
+/// The text of an attribute without a short name, regardless of its string type.
 fn utf8_string(text: &str) -> Vec<u8> {
     tag_length_value(0x0c, text.as_bytes())
 }

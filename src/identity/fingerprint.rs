@@ -1,4 +1,4 @@
-//! Digests that name a certificate or its key, and serial numbers: bytes that are shown in hex.
+//! Digests that identify a certificate or its key, and serial numbers: bytes that are shown in hex.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,20 +7,20 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::hex::{Hex, bytes_of_hex};
 
-/// SHA-256 of a whole certificate's DER: names exactly that certificate.
+/// The SHA-256 of a certificate's complete DER. It identifies exactly that certificate.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Fingerprint([u8; 32]);
 
-/// SHA-256 of a certificate's SubjectPublicKeyInfo: names the key, and outlives a renewal that
+/// The SHA-256 of a certificate's SubjectPublicKeyInfo. It identifies the key, and is unchanged by a renewal that
 /// keeps it (RFC 7469, section 2.4).
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SpkiPin([u8; 32]);
 
-/// A serial number (RFC 5280, 4.1.2.2) without the zero byte that only carries the sign.
+/// A serial number (RFC 5280, 4.1.2.2) without the zero byte that only indicates the sign.
 #[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Serial(Vec<u8>);
 
-/// This is not a SHA-256 digest.
+/// The text is not a SHA-256 digest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a SHA-256 digest is 64 hex digits, with or without colons")]
 pub struct NotADigest;
@@ -40,7 +40,7 @@ impl SpkiPin {
 }
 
 impl Serial {
-    /// From the content of an INTEGER in DER.
+    /// Creates a serial number from the content of an INTEGER in DER.
     pub fn from_integer(content: &[u8]) -> Self {
         match content {
             [0, rest @ ..] if !rest.is_empty() => Self(rest.to_vec()),
@@ -65,7 +65,7 @@ impl FromStr for SpkiPin {
     }
 }
 
-/// Shown in hex, whether for people or for debugging.
+/// Implements `Display` and `Debug` in hex.
 macro_rules! shown_in_hex {
     ($($kind:ty),*) => {$(
         impl fmt::Display for $kind {
@@ -84,7 +84,7 @@ macro_rules! shown_in_hex {
 
 shown_in_hex!(Fingerprint, SpkiPin, Serial);
 
-/// With colons between all bytes, as OpenSSL prints them, or with none.
+/// Parses hex digits with colons between all bytes, as OpenSSL prints them, or with none.
 fn read_digest(text: &str) -> Result<[u8; 32], NotADigest> {
     let pairs: Vec<&str> = text.split(':').collect();
     if pairs.len() > 1 && pairs.iter().any(|pair| pair.len() != 2) {

@@ -1,7 +1,7 @@
-//! What a certificate says of itself as an issuer.
+//! Whether and how a certificate can issue others, according to its contents.
 //!
-//! A TLS library takes only name and key from an anchor, so everything else that a certificate says
-//! about issuing has to be read here, once, when it is loaded.
+//! A TLS library uses only the name and the key of an anchor, so everything else in a certificate that
+//! concerns issuing is checked here, once, when it is loaded.
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
@@ -12,34 +12,34 @@ use super::key::{PublicKeyKind, UnusableKey};
 /// Whether and how a certificate may issue others, and revocation lists.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Issuing {
-    /// Why it never issues, if it does not. That a version 1 certificate signed itself is for the
-    /// caller to verify; here only its names are compared.
+    /// Why it cannot issue; `None` if it can. The caller verifies that a version 1 certificate signed
+    /// itself; here only its names are compared.
     pub never: Option<CannotIssue>,
-    /// basicConstraints says CA:TRUE.
+    /// Whether basicConstraints contains CA:TRUE.
     pub is_ca: bool,
-    /// How many intermediates may stand between it and an end-entity certificate, if it says so.
+    /// The maximum number of intermediates between it and an end-entity certificate, if it limits them.
     pub path_len_max: Option<u32>,
     /// Whether its keyUsage, if there is one, allows it to sign revocation lists (cRLSign).
     pub signs_lists: bool,
 }
 
-/// Why a certificate never issues (RFC 5280, 6.1.4, steps k to o).
+/// Why a certificate cannot issue (RFC 5280, 6.1.4, steps k to o).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CannotIssue {
-    /// basicConstraints is missing or says CA:FALSE.
-    #[error("it is not a CA certificate (basicConstraints does not say CA:TRUE)")]
+    /// basicConstraints is missing or contains CA:FALSE.
+    #[error("it is not a CA certificate (no basicConstraints with CA:TRUE)")]
     NotACa,
-    /// A version 1 certificate can say nothing about itself, so only a root may be one.
+    /// A version 1 certificate does not state its purpose, so only a root may be one.
     #[error("it is a version 1 certificate that is not self-signed")]
     VersionOneNotSelfSigned,
-    /// keyUsage is there and does not allow it, or cannot be read.
+    /// keyUsage is present and does not allow it, or cannot be parsed.
     #[error("its keyUsage does not include keyCertSign")]
     NoKeyCertSign,
-    /// Its signatures are not believed.
+    /// Its signatures are not accepted.
     #[error(transparent)]
     Key(#[from] UnusableKey),
-    /// Its issuer demands that something be understood which is not.
-    #[error("it carries a critical extension that is not understood")]
+    /// It has a critical extension that is not supported.
+    #[error("it has a critical extension that is not supported")]
     UnknownCriticalExtension,
 }
 
@@ -69,7 +69,7 @@ fn cannot_issue(certificate: &X509Certificate<'_>, key: &PublicKeyKind) -> Optio
     if !certificate.basic_constraints().ok().flatten().is_some_and(|found| found.value.ca) {
         return Some(CannotIssue::NotACa);
     }
-    // A usage that stands twice or cannot be read allows nothing.
+    // A keyUsage that occurs twice or cannot be parsed allows nothing.
     if certificate.key_usage().map_or(true, |usage| usage.is_some_and(|found| !found.value.key_cert_sign())) {
         return Some(CannotIssue::NoKeyCertSign);
     }
@@ -80,8 +80,8 @@ fn cannot_issue(certificate: &X509Certificate<'_>, key: &PublicKeyKind) -> Optio
         .then_some(CannotIssue::UnknownCriticalExtension)
 }
 
-/// The extensions whose meaning the path validation, or this program, takes into account, and
-/// policies, which bind nobody as long as no policy is asked for (RFC 5280, 6.1.1, d to f).
+/// Whether an extension is processed, by the path validation or by this program. This includes
+/// policies, which have no effect as long as no policy is required (RFC 5280, 6.1.1, d to f).
 fn is_understood(extension: &ParsedExtension<'_>) -> bool {
     matches!(
         extension,

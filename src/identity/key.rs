@@ -1,4 +1,4 @@
-//! Public keys: what kind they are, and whether their signatures are believed.
+//! Public keys: their types, and whether their signatures are accepted.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::algorithm::key_name;
 
-/// The RSA moduli, in bits, whose signatures are believed.
+/// The lengths of RSA moduli, in bits, whose signatures are accepted.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// Elliptic curves by the identifier of their parameters (RFC 5480, 2.1.1.1).
 const CURVES: &[(&str, PublicKeyKind)] = &[
@@ -15,10 +15,10 @@ const CURVES: &[(&str, PublicKeyKind)] = &[
     ("1.3.132.0.34", PublicKeyKind::EcdsaP384),
     ("1.3.132.0.35", PublicKeyKind::EcdsaP521),
 ];
-/// RFC 8410, 3.
+/// id-Ed25519 (RFC 8410, 3).
 const ED25519: &str = "1.3.101.112";
 
-/// The kind of a certificate's public key.
+/// The type of a certificate's public key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PublicKeyKind {
     /// ECDSA on P-256.
@@ -31,19 +31,19 @@ pub enum PublicKeyKind {
     Ed25519,
     /// RSA, with the length of its modulus in bits.
     Rsa(usize),
-    /// Another algorithm or curve, by OpenSSL's name. RSASSA-PSS as the kind of a key is one of them
+    /// Another algorithm or curve, by OpenSSL's name. RSASSA-PSS as the type of a key is one of them
     /// (RFC 4055); signatures with PSS by ordinary RSA keys are not.
     Other(String),
 }
 
-/// A key whose signatures are not believed, so its holder can prove nothing.
+/// Why the signatures of a key are not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UnusableKey {
-    /// RSA of a length that is too short to be safe, or too long to be bearable.
-    #[error("its RSA key has {0} bits, and between 2048 and 8192 are asked for")]
+    /// An RSA key that is too short to be secure, or too long to be practical.
+    #[error("its RSA key has {0} bits, but 2048 to 8192 are required")]
     RsaLength(usize),
-    /// Not a kind that is known here.
-    #[error("its key is of a kind that is not supported: {0}")]
+    /// A key of a type that is not supported.
+    #[error("its key is of a type that is not supported: {0}")]
     Unsupported(String),
 }
 
@@ -63,10 +63,10 @@ impl PublicKeyKind {
         }
     }
 
-    /// Whether a signature by such a key can be believed at all.
+    /// Checks whether signatures by such a key are accepted.
     ///
     /// # Errors
-    /// When it cannot.
+    /// If they are not.
     pub fn is_usable(&self) -> Result<(), UnusableKey> {
         match self {
             Self::EcdsaP256 | Self::EcdsaP384 | Self::EcdsaP521 | Self::Ed25519 => Ok(()),

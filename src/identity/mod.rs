@@ -1,7 +1,7 @@
-//! What a certificate says of its holder: facts, not judgement.
+//! The contents of a certificate, without an evaluation.
 //!
-//! Everything here is built from DER and from nothing else. What a certificate says is only
-//! *claimed* until an anchor has vouched for it and the handshake has proved possession of its key.
+//! Everything here is derived from DER alone. The contents of a certificate are only
+//! *claimed* until an anchor vouches for it and the handshake proves possession of its key.
 
 mod fingerprint;
 mod relative_names;

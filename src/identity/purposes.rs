@@ -1,15 +1,15 @@
-//! What a certificate is marked for (RFC 5280, 4.2.1.12).
+//! The purposes for which a certificate is marked (RFC 5280, 4.2.1.12).
 
 use x509_parser::certificate::X509Certificate;
 
-/// The extended key usage, as far as it matters to a client's certificate.
+/// The extended key usage, as far as it matters for a client's certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Purposes {
-    /// It says nothing, and may be used for anything.
+    /// There is none: the certificate may be used for any purpose.
     Unmarked,
-    /// It names clientAuth, perhaps among others.
+    /// It includes clientAuth, possibly with others.
     Clients,
-    /// It names other purposes; anyExtendedKeyUsage is one of them, as it names none.
+    /// It includes only other purposes; anyExtendedKeyUsage is treated as one of them.
     Others,
 }
 
@@ -26,7 +26,7 @@ impl Purposes {
         match certificate.extended_key_usage() {
             Ok(None) => Self::Unmarked,
             Ok(Some(extension)) if extension.value.client_auth => Self::Clients,
-            // What cannot be read is not what was asked for.
+            // An extension that cannot be parsed does not include clientAuth.
             Ok(Some(_)) | Err(_) => Self::Others,
         }
     }

@@ -1,7 +1,7 @@
-//! A name in DER, read to its end.
+//! Parses a name in DER completely.
 //!
-//! The parser of certificates stops at the first part of a name that it cannot read, and says
-//! nothing. What follows would be signed and not seen: a second common name, for instance.
+//! The parser of certificates stops at the first part of a name that it cannot parse, without
+//! an error. The rest would be signed but ignored, for example a second common name.
 
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _, Tag};
 use x509_parser::x509::X509Name;
@@ -13,14 +13,14 @@ pub(super) type RawAttribute<'a> = (String, Any<'a>);
 /// 4.1.2.4).
 ///
 /// # Errors
-/// When anything in the name is not what it has to be, or stands behind what has to be there.
+/// If any part of the name is not valid, or other bytes follow it.
 pub(super) fn relative_names<'a>(name: &X509Name<'a>) -> Result<Vec<Vec<RawAttribute<'a>>>, UnreadableName> {
     all(one(name.as_raw(), Tag::Sequence)?)?.iter().map(relative_name).collect()
 }
 
-/// A name holds what cannot be read.
+/// A name cannot be parsed completely.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a name in it cannot be read to its end")]
+#[error("a name in it cannot be parsed completely")]
 pub struct UnreadableName;
 
 fn relative_name<'a>(rdn: &Any<'a>) -> Result<Vec<RawAttribute<'a>>, UnreadableName> {
@@ -38,7 +38,7 @@ fn attribute<'a>(attribute: &Any<'a>) -> Result<RawAttribute<'a>, UnreadableName
     Ok((kind.to_id_string(), value.clone()))
 }
 
-/// The content of the one value that these bytes are.
+/// The content of the single value that the bytes contain.
 fn one(bytes: &[u8], tag: Tag) -> Result<&[u8], UnreadableName> {
     match Any::from_der(bytes) {
         Ok(([], value)) => tagged(&value, tag),
@@ -50,7 +50,7 @@ fn tagged<'a>(value: &Any<'a>, tag: Tag) -> Result<&'a [u8], UnreadableName> {
     if value.tag() == tag { Ok(value.data) } else { Err(UnreadableName) }
 }
 
-/// All values in a row.
+/// All values, one after another.
 fn all(mut bytes: &[u8]) -> Result<Vec<Any<'_>>, UnreadableName> {
     let mut values = Vec::new();
     while !bytes.is_empty() {

@@ -1,5 +1,5 @@
-//! Certificate revocation lists (RFC 5280, section 5): what one says. Whether to believe it is for
-//! others to judge.
+//! Parses certificate revocation lists (RFC 5280, section 5). Their signatures are verified
+//! elsewhere.
 
 use jiff::Timestamp;
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
@@ -14,17 +14,17 @@ use super::relative_names::relative_names;
 
 /// deltaCRLIndicator (RFC 5280, 5.2.4).
 const DELTA: &str = "2.5.29.27";
-/// certificateIssuer of an entry (RFC 5280, 5.3.3): the entry speaks of another CA's certificate.
+/// certificateIssuer of an entry (RFC 5280, 5.3.3): the entry is for another CA's certificate.
 const CERTIFICATE_ISSUER: &str = "2.5.29.29";
 
 /// A complete list of version 2, in owned values.
 #[derive(Clone, Debug)]
 pub struct RevocationList {
-    /// Who issued it, and the certificates it speaks of.
+    /// The issuer of the list and of the certificates in its scope.
     pub issuer: DistinguishedName,
-    /// When it was made.
+    /// The time at which it was issued.
     pub this_update: Timestamp,
-    /// By when the next one is made; an older list proves nothing.
+    /// The time by which the next list is due; after that, this one is outdated.
     pub next_update: Timestamp,
     /// The signed part, in DER.
     pub signed: Vec<u8>,
@@ -33,16 +33,16 @@ pub struct RevocationList {
     /// The signature.
     pub signature: Vec<u8>,
     scope: Scope,
-    /// Sorted.
+    /// The serial numbers, sorted.
     revoked: Vec<Serial>,
 }
 
-/// Which of its issuer's certificates a list speaks of (RFC 5280, 5.2.5); by default of all.
+/// The certificates of its issuer that a list covers (RFC 5280, 5.2.5); by default all.
 #[derive(Clone, Debug, Default)]
 struct Scope {
     only_end_entities: bool,
     only_cas: bool,
-    /// Where a list that is one of several is published, at least one URI; `None` for the only one.
+    /// The URIs of a list that is one of several, at least one; `None` for the only one.
     points: Option<Vec<String>>,
 }
 
@@ -52,37 +52,37 @@ pub enum ListFault {
     /// It is not a list in DER.
     #[error("its DER is damaged")]
     Damaged,
-    /// It is a list, and so many bytes follow it.
+    /// The list is followed by this number of bytes.
     #[error("{} it", following(*.0))]
     TrailingBytes(usize),
-    /// Version 1 knows no extensions, so nothing says that the list is complete.
+    /// Version 1 has no extensions, so it is unknown whether the list is complete.
     #[error("it is a version 1 list")]
     VersionOne,
-    /// It holds only what has changed since another list.
-    #[error("it is a delta list, which holds only what changed since another one")]
+    /// It contains only the changes since another list.
+    #[error("it is a delta list, which contains only the changes since another one")]
     Delta,
-    /// It speaks of other CAs' certificates as well.
-    #[error("it is an indirect list, which speaks of certificates of other CAs")]
+    /// It also covers other CAs' certificates.
+    #[error("it is an indirect list, which covers certificates of other CAs")]
     Indirect,
-    /// It leaves out some reasons for revocation, speaks of attribute certificates alone, or is one
-    /// of several that cannot be told apart here.
+    /// It omits some reasons for revocation, covers only attribute certificates, or is one
+    /// of several that cannot be distinguished.
     #[error(
-        "it is a partial list: for some reasons or attribute certificates alone, or for a part of them that is not named by a URI"
+        "it is a partial list: only for some reasons or attribute certificates, or for a subset that no URI names"
     )]
     Partial,
-    /// Nobody could tell when it is out of date.
-    #[error("it does not say when the next one is made (nextUpdate)")]
+    /// It is unknown when it becomes outdated.
+    #[error("it does not state when the next one is due (nextUpdate)")]
     NoNextUpdate,
-    /// It demands that something be understood which is not.
-    #[error("it carries a critical extension that is not understood ({0})")]
+    /// It has a critical extension that is not supported.
+    #[error("it has a critical extension that is not supported ({0})")]
     UnknownCritical(String),
 }
 
 impl RevocationList {
-    /// Reads a list in DER.
+    /// Parses a list in DER.
     ///
     /// # Errors
-    /// When it is not a list, or of a kind that cannot be used alone.
+    /// If it is not a list, or is of a kind that cannot be used alone.
     pub fn from_der(der: &[u8]) -> Result<Self, ListFault> {
         let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| ListFault::Damaged)?;
         if !rest.is_empty() {
@@ -116,7 +116,7 @@ impl RevocationList {
         self.issuer == certificate.issuer && self.revoked.binary_search(&certificate.serial).is_ok()
     }
 
-    /// Whether it would name a certificate if that were revoked.
+    /// Whether the list would contain a certificate if that were revoked.
     pub fn covers(&self, certificate: &Identity) -> bool {
         let Scope { only_end_entities, only_cas, points } = &self.scope;
         let kind = if certificate.issuing.is_ca { !only_end_entities } else { !only_cas };
@@ -128,22 +128,22 @@ impl RevocationList {
         self.issuer == certificate.issuer && kind && place
     }
 
-    /// Whether it speaks of this moment.
+    /// Whether the list is current at this time.
     pub fn is_current_at(&self, now: Timestamp) -> bool {
         (self.this_update.as_second()..=self.next_update.as_second()).contains(&now.as_second())
     }
 
-    /// What names this list and no other, in hex.
+    /// The digest that identifies this list, in hex.
     pub fn digest(&self) -> String {
         Fingerprint::of_certificate(&self.signed).to_string()
     }
 
-    /// How many certificates it names.
+    /// The number of certificates that it lists.
     pub fn len(&self) -> usize {
         self.revoked.len()
     }
 
-    /// Whether it names none.
+    /// Whether it lists none.
     pub fn is_empty(&self) -> bool {
         self.revoked.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Reading a distinguished name as an operator writes it (RFC 4514).
+//! Parses a distinguished name as an operator writes it (RFC 4514).
 
 use std::iter::Peekable;
 use std::str::{CharIndices, FromStr};
@@ -9,7 +9,7 @@ use super::distinguished_name::{Attribute, AttributeValue, DistinguishedName, SH
 use crate::escape::Escaped;
 use crate::hex::bytes_of_hex;
 
-/// Further names under which people know attribute types.
+/// Additional names of attribute types in common use.
 const ALIASES: &[(&str, &str)] = &[
     ("2.5.4.9", "streetAddress"),
     ("2.5.4.97", "organizationIdentifier"),
@@ -23,14 +23,14 @@ const ALIASES: &[(&str, &str)] = &[
 pub struct NameFault {
     /// The character that cannot be read, from 1.
     pub at: usize,
-    /// What is wrong with it.
+    /// A description of the fault.
     pub what: String,
 }
 
 impl FromStr for DistinguishedName {
     type Err = NameFault;
 
-    /// Blanks around `,`, `+` and `=` mean nothing, as people write them; blanks that do are escaped.
+    /// Spaces around `,`, `+` and `=` are ignored; significant spaces must be escaped.
     fn from_str(text: &str) -> Result<Self, NameFault> {
         let mut reader = Reader { text, rest: text.char_indices().peekable() };
         let mut rdns = vec![vec![reader.attribute()?]];
@@ -98,7 +98,7 @@ impl Reader<'_> {
             self.next();
         }
         let Some(der) = bytes_of_hex(digits.trim_end_matches(' ')) else {
-            return self.fault("`#` is followed by an even number of hex digits");
+            return self.fault("`#` must be followed by an even number of hex digits");
         };
         match Any::from_der(&der) {
             Ok(([], any)) => Ok(AttributeValue::of(&any)),
@@ -108,7 +108,7 @@ impl Reader<'_> {
 
     fn text(&mut self) -> Result<AttributeValue, NameFault> {
         let mut bytes = Vec::new();
-        // Blanks at the end count only where they are escaped.
+        // Spaces at the end are ignored unless they are escaped.
         let mut length = 0;
         let mut utf8 = [0; 4];
         while let Some(c) = self.peek().filter(|c| !matches!(c, ',' | '+')) {
@@ -121,7 +121,7 @@ impl Reader<'_> {
                 }
                 '"' | ';' | '<' | '>' | '\0' => {
                     return self
-                        .fault(format!("`{}` has to be escaped with a backslash", Escaped(&c.to_string())));
+                        .fault(format!("`{}` must be escaped with a backslash", Escaped(&c.to_string())));
                 }
                 c => bytes.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes()),
             }
@@ -137,7 +137,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What follows a backslash: a special character, or two hex digits.
+    /// Parses the text after a backslash: a special character, or two hex digits.
     fn escape(&mut self, bytes: &mut Vec<u8>) -> Result<(), NameFault> {
         match self.peek() {
             Some(c) if matches!(c, '"' | '+' | ',' | ';' | '<' | '>' | '\\' | ' ' | '#' | '=') => {
@@ -155,7 +155,9 @@ impl Reader<'_> {
                 self.next();
                 Ok(())
             }
-            Some(_) | None => self.fault("a backslash is followed by a special character or two hex digits"),
+            Some(_) | None => {
+                self.fault("a backslash must be followed by a special character or two hex digits")
+            }
         }
     }
 }

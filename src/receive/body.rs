@@ -1,4 +1,4 @@
-//! A request's body, with a bound on its bytes and on the time it takes.
+//! Reads a request's body, with a limit on its bytes and its time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use super::outcome::{Outcome, Unavailable};
 use crate::envelope::{PayloadDigest, Sha256};
 use crate::policy::Permit;
 
-/// How much of a refused request's body is read away, so that its sender sees the answer.
+/// The bytes of a refused request's body that are read and discarded, so that its sender receives the response.
 const DISCARD_BYTES_MAX: usize = 1 << 20;
-/// How long that may take.
+/// The time limit for that.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
-/// The bytes of all bodies that are being received or written. Beyond it senders get 503.
+/// The limit of bytes in all bodies that are being received or written. Above it, senders get 503.
 const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
 
 /// The memory that all bodies share.
@@ -42,25 +42,25 @@ impl Budget {
 pub enum BodyFault {
     /// The sender disconnected, or canceled the request.
     CutOff,
-    /// The body is not valid HTTP; the text contains nothing of it.
+    /// The body is not valid HTTP; the text contains no part of it.
     Malformed(&'static str),
 }
 
-/// A body that arrived whole.
+/// A body that has been received completely.
 #[derive(Debug)]
 pub struct Payload {
-    /// Byte for byte, in one buffer: a sender of one-byte chunks must not cause a buffer for each.
+    /// The bytes as received, in one buffer: one-byte chunks must not cause a buffer for each.
     pub bytes: Vec<u8>,
-    /// Their digest, which consumers check.
+    /// The digest of the bytes, which consumers check.
     pub sha256: Sha256,
-    /// Its part of the memory, held until it is on disk.
+    /// Its share of the memory, kept until it is on disk.
     pub memory: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads a body to its end. It requires a permit, so the body of an unauthorized sender is not read.
 ///
 /// # Errors
-/// The outcome, when it is too long, too slow, cut off, malformed, or there is no memory for it.
+/// The outcome, if it is too long, too slow, truncated or malformed, or there is no memory for it.
 pub async fn read<S, B>(
     permit: &Permit,
     body: &mut S,
@@ -106,8 +106,8 @@ fn exceeds(length: usize, max: u64) -> bool {
     u64::try_from(length).is_ok_and(|length| length > max)
 }
 
-/// Reads the rest of a refused request's body and forgets it: a sender that is still writing when
-/// the connection closes would see a broken pipe instead of its answer.
+/// Reads and discards the rest of a refused request's body: a sender that is still writing when
+/// the connection closes would get a broken pipe instead of its response.
 pub async fn discard_rest<S, B, E>(mut body: S)
 where
     S: Stream<Item = Result<B, E>> + Unpin,

@@ -1,4 +1,4 @@
-//! Checks of a request's head that hold for every endpoint. The HTTP library accepts what is rejected here.
+//! Checks of a request's head that apply to every endpoint. The HTTP library does not make them.
 
 use http::header::{HOST, HeaderMap, TRANSFER_ENCODING};
 use http::uri::Scheme;
@@ -6,7 +6,7 @@ use http::{Uri, Version};
 
 use super::outcome::Outcome;
 
-/// Checks the scheme, the authority and the transfer codings. It reads nothing else, as it runs for every request.
+/// Checks the scheme, the authority and the transfer codings, and nothing else, because it runs for every request.
 ///
 /// # Errors
 /// 400 if the head is invalid, otherwise 501 if a transfer coding is not supported.
@@ -18,7 +18,7 @@ pub(super) fn check(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<
     check_transfer_codings(headers)
 }
 
-/// RFC 9112, section 3.2, and RFC 9113, section 8.3.1.
+/// Checks the authority and `Host` (RFC 9112, section 3.2, and RFC 9113, section 8.3.1).
 fn check_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
     let mut hosts = headers.get_all(HOST).iter().map(|value| value.as_bytes());
     let host = hosts.next();

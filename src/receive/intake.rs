@@ -1,6 +1,6 @@
-//! The life of one delivery; read this first.
+//! Processes one delivery; read this first.
 //!
-//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order, and each end is an [`Outcome`]. It is
+//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order; each result is an [`Outcome`]. It is
 //! independent of TLS; the status of a refusal is the outcome's.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::metrics::{Metrics, NO_ENDPOINT};
 use crate::policy::{Denial, Permit, Policy, Route};
 use crate::spool::{CommitError, Draft, Receipt, Spool};
 
-/// One request's head.
+/// The head of one request.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
     /// The connection that it arrived on.
@@ -61,14 +61,14 @@ pub struct Intake {
     pub ids: EntryIds,
     /// The memory for bodies.
     pub budget: Budget,
-    /// What was stored lately.
+    /// The payloads that were stored recently.
     pub recent: Recent,
-    /// The tasks that the shutdown waits for, although their senders have disconnected.
+    /// The tasks that the shutdown waits for, even if their senders have disconnected.
     pub tasks: TaskTracker,
 }
 
 impl Intake {
-    /// Takes one delivery, from its head to the answer.
+    /// Processes one delivery, from its head to the response.
     pub async fn deliver<S, B>(self: Arc<Self>, arrival: RequestHead, mut body: S) -> Answer
     where
         S: Stream<Item = Result<B, BodyFault>> + Send + Unpin + 'static,
@@ -297,14 +297,14 @@ impl RequestHead {
     }
 }
 
-/// When a request's headers were complete.
+/// The time at which a request's headers were complete.
 #[derive(Clone, Copy, Debug)]
 struct ArrivalTime {
     at: Timestamp,
     instant: Instant,
 }
 
-/// Counts and logs a delivery also if its sender disconnects in the middle, which drops the future that reads it.
+/// Counts and logs a delivery even if its sender disconnects in the middle, which drops the future that reads it.
 struct AbortGuard<'a> {
     intake: &'a Intake,
     arrival: &'a RequestHead,
@@ -319,7 +319,7 @@ impl AbortGuard<'_> {
         self.armed = false;
     }
 
-    /// From here on another task counts and logs it.
+    /// Leaves counting and logging to another task.
     fn disarm(mut self) {
         self.armed = false;
     }

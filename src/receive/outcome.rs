@@ -1,4 +1,4 @@
-//! Every way a delivery can end: its answer, its word in the metrics, its line in the log.
+//! The outcomes of a delivery, with the response, the metric label and the logged reason of each.
 
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
@@ -10,12 +10,12 @@ use crate::spool::{CommitError, HealthFault, Receipt};
 /// `Retry-After` of a 503, in seconds: long enough for a probe of the spool, short enough that no event is late.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// How a delivery ended.
+/// The outcome of a delivery.
 #[derive(Debug)]
 pub enum Outcome {
     /// The sender disconnected before its body was complete.
     Aborted,
-    /// The request is not valid HTTP; the text says why, and contains nothing of it.
+    /// The request is not valid HTTP; the text states the cause, and contains no part of it.
     BadRequest(&'static str),
     /// The endpoint does not list this sender.
     Forbidden(Denial),
@@ -29,9 +29,9 @@ pub enum Outcome {
     Stored(Receipt),
     /// The body stalled or never ended.
     Timeout,
-    /// The body is longer than the endpoint takes.
+    /// The body is longer than the endpoint accepts.
     TooLarge,
-    /// A fault of the receiver that is temporary.
+    /// A temporary fault of the receiver.
     Unavailable(Unavailable),
 }
 
@@ -61,7 +61,7 @@ pub enum NotFoundReason {
     #[error("no endpoint has this path")]
     Path,
     /// The endpoint's `query_secret` is not in the query.
-    #[error("the query does not carry the endpoint's `query_secret`")]
+    #[error("the query does not contain the endpoint's `query_secret`")]
     Secret,
 }
 
@@ -116,7 +116,7 @@ impl Outcome {
         }
     }
 
-    /// The reason, for the log alone.
+    /// The reason, only for the log.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::BadRequest(why) => Some((*why).to_owned()),
@@ -128,7 +128,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the request's body may still be on its way.
+    /// Whether the request's body may not have been received completely.
     pub fn leaves_body_unread(&self) -> bool {
         !matches!(self, Self::Aborted | Self::Stored(_) | Self::Timeout)
     }
@@ -158,7 +158,7 @@ impl Outcome {
         }
     }
 
-    /// A response with the outcome's word alone; the reason is in the log only.
+    /// A response with only the outcome's word; the reason is only in the log.
     fn refuse(&self, status: StatusCode, more: &[(HeaderName, HeaderValue)]) -> Answer {
         let mut headers: HeaderMap = more.iter().cloned().collect();
         headers.insert(CONTENT_TYPE, JSON);

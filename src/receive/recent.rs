@@ -1,7 +1,7 @@
-//! The payloads that were stored lately, to recognize repetitions.
+//! The payloads that were stored recently, to detect repetitions.
 //!
-//! Best effort: it knows what this process stored, and of that the latest 100,000. Two
-//! that arrive at the same moment are both the first. A consumer that must know compares digests.
+//! Best effort: only the latest 100,000 payloads that this process stored are remembered. Two
+//! that arrive at the same moment are both treated as the first. Consumers that need certainty compare digests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use crate::envelope::{EntryId, Sha256};
 use crate::policy::Name;
 
-/// How many deliveries are remembered: about 15 MiB when it is full.
+/// The number of deliveries that are remembered: about 15 MiB in total.
 const REMEMBERED_MAX: usize = 100_000;
 
-/// The same payload to the same endpoint is the same delivery.
+/// The same payload to the same endpoint is treated as the same delivery.
 type Key = (Name, Sha256);
 
 /// Remembers deliveries.

@@ -24,7 +24,7 @@ use crate::policy::Refusal;
 use crate::receive::intake::Intake;
 use crate::refusals::{Refusals, RefusedHandshake};
 
-/// How long to wait when the system has no descriptors or memory to give: long enough for a
+/// The pause when the system is out of descriptors or memory: long enough for a
 /// connection to end, short enough that no client's connect times out.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -40,8 +40,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that hands deliveries to `intake`. Its connections are tasks of `tasks`; it takes
-    /// no more of them once `drain` is cancelled.
+    /// Creates a server that passes deliveries to `intake`. Its connections run as tasks of `tasks`; it
+    /// accepts none once `drain` is cancelled.
     pub fn new(
         intake: Arc<Intake>,
         refusals: Arc<Refusals>,

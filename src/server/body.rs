@@ -1,7 +1,7 @@
 //! The body of a request, which is complete only when the stream has ended.
 //!
-//! Over HTTP/2 the HTTP library also ends a body when the client resets the stream with NO_ERROR. For a response that is
-//! an end (RFC 9113, section 8.1); a request that ends so is cut off, and must not be acknowledged.
+//! Over HTTP/2 the HTTP library also ends a body when the client resets the stream with NO_ERROR. A response may end
+//! in this way (RFC 9113, section 8.1); a request that does is truncated and must not be acknowledged.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::deadlines::InFlight;
 use super::frames::Streams;
 
-/// A request's body. The request is in flight as long as the body may be read: what is discarded after an early response is
+/// A request's body. The request is in flight as long as the body may be read: data discarded after an early response is
 /// not the head of another request.
 #[derive(Debug)]
 pub(super) struct InFlightBody<B> {

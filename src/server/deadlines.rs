@@ -9,7 +9,7 @@
 //!   idle_timeout         header_timeout                (the body has its own deadline)
 //! ```
 //!
-//! A head that arrives together with the request before it has the idle timeout.
+//! A head that arrives together with the previous request has the idle timeout.
 //!
 //! When a deadline passes, the stream reads as ended, and the connection closes as if the peer had
 //! closed it.
@@ -26,13 +26,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::request_line::RequestLine;
 
-/// How long a connection may take.
+/// The timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
     /// From a request's first byte to the end of its headers. On HTTP/2, where bytes need not
     /// belong to a request, `None`: there the idle time bounds the headers too.
     pub(super) head: Option<Duration>,
-    /// Without a request.
+    /// The time without a request.
     pub(super) idle: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Deadlines {
         self.lock().in_flight > 0
     }
 
-    /// A request's headers are complete; it is in flight until the guard is dropped.
+    /// Records that a request's headers are complete. It is in flight until the guard is dropped.
     pub(super) fn begin(&self) -> InFlight {
         let mut state = self.lock();
         state.in_flight += 1;
@@ -102,7 +102,7 @@ impl Deadlines {
 #[derive(Debug)]
 pub(super) struct InFlight {
     deadlines: Deadlines,
-    /// What was read of its request line.
+    /// The part of its request line that has been read.
     pub(super) request_line: RequestLine,
 }
 

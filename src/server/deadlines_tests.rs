@@ -1,4 +1,4 @@
-//! Deadlines, with the clock of the test.
+//! Tests of the deadlines, with a simulated clock.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 

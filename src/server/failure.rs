@@ -1,4 +1,4 @@
-//! Why a TLS handshake failed before the client's certificate was judged, in words for an operator.
+//! Why a TLS handshake failed before the client's certificate was evaluated, described for an operator.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::offer::{Offer, list};
 pub(super) struct HandshakeFailure {
     pub(super) reason: FailureReason,
     pub(super) detail: String,
-    /// What the peer offered of what was not in common.
+    /// The peer's values of the parameter that is not in common.
     pub(super) offered: Option<String>,
 }
 
@@ -26,7 +26,7 @@ pub(super) enum FailureReason {
     BadServerName,
     /// No protocol of the ALPN list is served (RFC 7301).
     NoApplicationProtocol,
-    /// What the peer sent is not TLS.
+    /// The peer sent data that is not TLS.
     NotTls,
     /// The peer closed the connection.
     Closed,
@@ -55,7 +55,7 @@ impl FailureReason {
 }
 
 impl HandshakeFailure {
-    /// The failure behind an error; `offer` is what the ClientHello offered, if one was read.
+    /// Describes an error; `offer` is that of the ClientHello, if one was read.
     pub(super) fn new(error: &io::Error, offer: Option<&Offer>) -> Self {
         match tls_error(error) {
             Some(error) => Self::of_tls(error, offer),
@@ -72,7 +72,7 @@ impl HandshakeFailure {
         )
     }
 
-    /// A failure that is not the peer's.
+    /// A failure that the peer did not cause.
     pub(super) fn own(detail: &str) -> Self {
         Self::plain(FailureReason::Other, detail.to_owned())
     }
@@ -107,11 +107,13 @@ impl HandshakeFailure {
                 Self::plain(FailureReason::Closed, "the peer closed the connection".to_owned())
             }
             Error::AlertReceived(alert) => Self::plain(FailureReason::Other, alert_words(*alert)),
-            other => Self::plain(FailureReason::Other, format!("the peer broke the TLS protocol: {other}")),
+            other => {
+                Self::plain(FailureReason::Other, format!("the peer violated the TLS protocol: {other}"))
+            }
         }
     }
 
-    /// What was read is no valid ClientHello. Only what is no TLS record at all is noise.
+    /// Describes data that is not a valid ClientHello. It is noise only if it is not a TLS record at all.
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's errors, which may grow")]
     fn invalid_hello(error: &InvalidMessage) -> Self {
         let (reason, detail) = match error {
@@ -193,10 +195,10 @@ impl HandshakeFailure {
             | PeerIncompatible::Tls12NotOfferedOrEnabled => {
                 (FailureReason::NoCommonProtocol, "no TLS version in common", None)
             }
-            // What TLS 1.1 and older do not send.
+            // TLS 1.1 and older do not send it.
             PeerIncompatible::SignatureAlgorithmsExtensionRequired => (
                 FailureReason::NoCommonProtocol,
-                "no TLS version in common: the peer sends no signature algorithms, as TLS 1.1 and older",
+                "no TLS version in common: the peer sends no signature algorithms, like TLS 1.1 and older",
                 None,
             ),
             PeerIncompatible::ExtendedMasterSecretExtensionRequired => (
@@ -204,7 +206,7 @@ impl HandshakeFailure {
                 "the peer offers TLS 1.2 without the extended master secret (RFC 7627)",
                 None,
             ),
-            _ => (FailureReason::Other, "the peer requires something of TLS that is not supported", None),
+            _ => (FailureReason::Other, "the peer requires a TLS feature that is not supported", None),
         };
         Self { reason, detail: detail.to_owned(), offered }
     }
@@ -212,14 +214,14 @@ impl HandshakeFailure {
 
 const NO_HELLO: &str = "the peer sent no TLS ClientHello";
 const BAD_SERVER_NAME: &str =
-    "the server name (SNI) that the peer asks for is not a DNS name; the peer must send a DNS name or none";
+    "the server name (SNI) that the peer requests is not a DNS name; the peer must send a DNS name or none";
 
-/// The TLS library's error behind an error of the stream.
+/// The TLS library's error inside an error of the stream.
 pub(super) fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// An alert of the peer (RFC 8446, 6.2): after the server's certificate, it is about that.
+/// Describes an alert of the peer (RFC 8446, 6.2), which usually concerns the server's certificate.
 #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's list, which may grow")]
 fn alert_words(alert: AlertDescription) -> String {
     let meaning = match alert {
@@ -234,7 +236,7 @@ fn alert_words(alert: AlertDescription) -> String {
         AlertDescription::CertificateRevoked => "this server's certificate has been revoked",
         AlertDescription::ProtocolVersion => "no TLS version in common",
         AlertDescription::InsufficientSecurity | AlertDescription::HandshakeFailure => {
-            "what was negotiated is not secure enough for it"
+            "the negotiated parameters are not secure enough for it"
         }
         _ => "it ended the handshake",
     };

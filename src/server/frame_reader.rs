@@ -4,7 +4,7 @@
 pub(super) const PREFACE_BYTES: usize = 24;
 /// The length of a frame's header.
 const HEADER_BYTES: usize = 9;
-/// How much of a payload is kept: padding, priority, two changes of the table's size and the beginning of a field.
+/// The bytes of a payload that are kept: padding, priority, two changes of the table's size and the start of a field.
 const PAYLOAD_BYTES: usize = 24;
 
 /// A frame, with the first bytes of its payload.
@@ -21,7 +21,7 @@ pub(super) struct Frame<'a> {
 pub(super) struct FrameReader {
     head: [u8; HEADER_BYTES + PAYLOAD_BYTES],
     have: usize,
-    /// Bytes to come that are not kept.
+    /// The number of following bytes that are not kept.
     skip: usize,
 }
 
@@ -56,7 +56,7 @@ impl FrameReader {
         }
     }
 
-    /// How many bytes of the current frame are kept, as far as that is known.
+    /// The number of bytes of the current frame to keep, as far as it is known.
     fn wanted(&self) -> usize {
         if self.have < HEADER_BYTES { HEADER_BYTES } else { HEADER_BYTES + self.length().min(PAYLOAD_BYTES) }
     }

@@ -1,10 +1,10 @@
 //! Counts the HTTP/2 requests that the library rejects.
 //!
-//! The library resets the stream of a malformed request, or answers 431, and reports it nowhere. So the frames of both
-//! directions are followed: a stream that the client opened is either served, refused because too many are open, or
-//! rejected. Nothing is changed. Whenever the library waits for the client, it has decided on each stream that was
-//! opened, and what was neither served nor refused by then was rejected. A request that was served has its own outcome,
-//! also if the library resets its stream later.
+//! The library resets the stream of a malformed request, or answers 431, without reporting it. So the frames of both
+//! directions are tracked: a stream that the client opened is either served, refused because too many are open, or
+//! rejected. No data is changed. Whenever the library waits for the client, it has decided on each stream that was
+//! opened, and a stream neither served nor refused by then was rejected. A request that was served has its own outcome,
+//! even if the library resets its stream later.
 
 use std::fmt;
 use std::io;
@@ -28,10 +28,10 @@ const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
 /// The status 204, compressed (RFC 7541, appendix A): the only response of the service without a body.
 const STATUS_204: u8 = 0x89;
 
-/// How many requests the library rejected since this was last asked.
+/// The number of requests that the library rejected since the last query.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct RejectedStreams {
-    /// All of them.
+    /// All rejected requests.
     pub(super) requests: u64,
     /// Those that were answered with 431.
     pub(super) too_large: u64,
@@ -63,7 +63,7 @@ struct Counts {
 }
 
 impl Streams {
-    /// A request reached the service.
+    /// Records that a request reached the service.
     pub(super) fn served(&self) {
         let mut counts = self.lock();
         counts.undecided = counts.undecided.saturating_sub(1);
@@ -71,7 +71,7 @@ impl Streams {
     }
 
     /// The requests rejected since the last call. It must be called only while the library waits for the client; `is_busy`
-    /// says whether requests are in flight.
+    /// returns whether requests are in flight.
     pub(super) fn take_rejected(&self, is_busy: impl FnOnce() -> bool) -> RejectedStreams {
         let mut counts = self.lock();
         if counts.is_blocked || counts.is_ended {
@@ -81,7 +81,7 @@ impl Streams {
         counts.take()
     }
 
-    /// How many requests a violation that ended the connection counts as: those that have no outcome of their own, and at
+    /// The number of requests to count for a violation that ended the connection: those without an outcome, and at
     /// least one if none was in flight.
     pub(super) fn take_violation(&self) -> u64 {
         let mut counts = self.lock();
@@ -139,7 +139,7 @@ impl Counts {
     }
 }
 
-/// A transport that passes everything on, and follows the frames in both directions.
+/// A transport that forwards all data, and tracks the frames in both directions.
 pub(super) struct FrameCountingStream<S> {
     stream: S,
     streams: Streams,

@@ -1,4 +1,4 @@
-//! From a TCP stream to a peer whose certificate was verified, under one deadline.
+//! The TLS handshake: from a TCP stream to a peer with a verified certificate, with one deadline.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,9 +19,9 @@ use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
 use crate::tls::verifier::{Admitted, Decision, with_decision};
 
-/// How long a refused peer may take to read its alert.
+/// The time that a refused peer has to read its alert.
 const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);
-/// How much of what it is already sending is read and discarded meanwhile.
+/// The number of bytes from that peer that are read and discarded meanwhile.
 const ALERT_DRAIN_BYTES_MAX: u64 = 64 << 10;
 
 /// A handshake that proved the peer's identity.
@@ -38,7 +38,7 @@ pub(super) struct Established {
 /// A handshake without a proven identity.
 #[derive(Debug)]
 pub(super) enum NotEstablished {
-    /// It ended before the peer's certificate was judged, or afterward without a reason to refuse.
+    /// It ended before the peer's certificate was evaluated, or afterward without a reason to refuse.
     Failed { failure: HandshakeFailure, sni: Option<String> },
     /// The peer's certificate was refused.
     Refused { refusal: Refusal, sni: Option<String> },
@@ -87,7 +87,7 @@ fn failed(failure: HandshakeFailure, sni: Option<String>) -> NotEstablished {
     NotEstablished::Failed { failure, sni }
 }
 
-/// The refusal behind an error, if it is about the peer's certificate.
+/// The refusal that caused an error, if it concerns the peer's certificate.
 fn refusal(error: &io::Error, decision: Option<Decision>) -> Option<Refusal> {
     match decision {
         Some(Err(refusal)) => Some(refusal),
@@ -97,7 +97,7 @@ fn refusal(error: &io::Error, decision: Option<Decision>) -> Option<Refusal> {
         }
         None if is_missing_certificate(error) => Some(Refusal::no_certificate()),
         None if is_too_large(error) => {
-            Some(Refusal::unreadable("what was presented takes more than 64 KiB", None))
+            Some(Refusal::unreadable("the presented certificates take more than 64 KiB", None))
         }
         None => None,
     }
@@ -145,13 +145,13 @@ fn is_too_large(error: &io::Error) -> bool {
     )
 }
 
-/// The peer's own alerts are not about its proof.
+/// Alerts from the peer do not concern its proof of possession.
 fn is_bad_proof(error: &io::Error) -> bool {
     !matches!(tls_error(error), None | Some(TlsError::AlertReceived(_)))
 }
 
-/// In TLS 1.3 a client may already be sending its request when it is refused. Closing on unread
-/// data would reset the connection and take the alert with it.
+/// In TLS 1.3 a client may already be sending its request when it is refused. Closing with unread
+/// data would reset the connection, and the alert would be lost.
 async fn drain_after_alert(mut stream: TcpStream) {
     let _ = timeout(ALERT_READ_TIMEOUT, async {
         stream.shutdown().await?;

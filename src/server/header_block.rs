@@ -1,4 +1,4 @@
-//! The first field of an HTTP/2 header block (RFC 7541), of which the beginning is known.
+//! The first field of an HTTP/2 header block (RFC 7541) whose beginning is known.
 
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;

@@ -27,23 +27,23 @@ use crate::clock::{Clock, Timestamp};
 use crate::live::Live;
 use crate::receive::authorization::{Authorization, Connection};
 
-/// The longest request head on HTTP/1.1, in bytes.
+/// The size limit of a request head on HTTP/1.1, in bytes.
 const HTTP1_HEAD_BYTES_MAX: usize = 64 << 10;
-/// The longest header list on HTTP/2, in bytes.
+/// The size limit of a header list on HTTP/2, in bytes.
 const HTTP2_HEADERS_BYTES_MAX: u32 = 64 << 10;
-/// Requests at once on one HTTP/2 connection.
+/// The maximum number of concurrent requests on one HTTP/2 connection.
 const HTTP2_STREAMS_MAX: u32 = 128;
-/// What one HTTP/2 request may send before it is read.
+/// The flow-control window of one HTTP/2 stream, in bytes.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 << 10;
-/// What all requests of one HTTP/2 connection may send before they are read.
+/// The flow-control window of one HTTP/2 connection, in bytes.
 const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
-/// How often a quiet HTTP/2 peer is asked whether it is still there, and how long it may take.
+/// The interval between pings to an HTTP/2 peer, and the timeout of its response.
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 
-/// How long after a change all idle connections have been evaluated.
+/// The time within which all idle connections are evaluated after a change.
 const EVALUATED_WITHIN: Duration = Duration::from_millis(500);
 
-/// What all connections of the server share.
+/// The state that all connections of the server share.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionContext {
     pub(super) live: Arc<Live>,
@@ -190,13 +190,13 @@ fn answer(
     }
 }
 
-/// When an idle connection is evaluated after a change, spread by its port number.
+/// The delay before an idle connection is evaluated after a change, spread by its port number.
 fn evaluation_delay(authorization: &Authorization) -> Duration {
     let spread = u64::try_from(EVALUATED_WITHIN.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(u64::from(authorization.peer.address.port()) % spread)
 }
 
-/// How long a certificate remains valid.
+/// The time for which a certificate remains valid.
 fn time_until(clock: &Clock, not_after: Timestamp) -> Duration {
     Duration::try_from(not_after.duration_since(clock.now())).unwrap_or(Duration::ZERO)
 }

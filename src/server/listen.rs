@@ -8,10 +8,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::settings::Listen;
 use crate::systemd::activation::{ActivationError, Inherited, InheritedSocket, SocketSelector};
 
-/// Connections that wait to be accepted. The kernel caps it at `net.core.somaxconn`.
+/// The number of connections that may wait to be accepted. The kernel limits it to `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
-/// The server cannot listen.
+/// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// An address cannot be bound.
@@ -19,24 +19,24 @@ pub enum BindError {
     Address {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Systemd did not pass it.
+    /// Systemd did not pass the socket.
     #[error("[server] listen")]
     Inherited(#[from] ActivationError),
-    /// Systemd passed a unix socket, and senders have addresses.
+    /// Systemd passed a Unix socket, but senders connect over TCP.
     #[error("[server] listen: `{0}` is a unix socket; write ListenStream= with a port in the socket unit")]
     NotTcp(SocketSelector),
-    /// The runtime does not take what systemd passed.
-    #[error("[server] listen: cannot use what systemd passes")]
+    /// The runtime cannot use the socket that systemd passed.
+    #[error("[server] listen: cannot use the socket that systemd passes")]
     Unusable(#[source] io::Error),
 }
 
 /// Listens on all addresses and inherited sockets, or on none.
 ///
 /// # Errors
-/// If one cannot be bound or was not passed; the first of them.
+/// If an address cannot be bound or a socket was not passed: the first such error.
 pub fn bind(settings: &[Listen], inherited: &mut Inherited) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for each in settings {
@@ -63,7 +63,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => {
             let socket = TcpSocket::new_v6()?;
-            // Each address means itself: [::] beside 0.0.0.0 must not clash.
+            // [::] covers only IPv6, so that it does not conflict with 0.0.0.0.
             rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
             socket
         }

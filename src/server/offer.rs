@@ -1,14 +1,14 @@
-//! What a ClientHello offered, for the log and the status.
+//! The offer in a ClientHello, for the log and the status.
 
 use rustls::server::ClientHello;
 use rustls::{CipherSuite, NamedGroup, SignatureScheme};
 
-/// The most values of one kind that are shown of a ClientHello.
+/// The maximum number of values of one kind that are shown.
 const OFFERED_MAX: usize = 24;
-/// The longest text of them, in bytes: the peer chooses it.
+/// The length limit of their text, in bytes, because the peer determines it.
 const OFFERED_BYTES_MAX: usize = 512;
 
-/// What a ClientHello offered, kept for the case that nothing of it is in common.
+/// The offer in a ClientHello, kept to report a handshake that fails because nothing is in common.
 #[derive(Debug, Default)]
 pub(super) struct Offer {
     pub(super) suites: Vec<CipherSuite>,
@@ -28,7 +28,7 @@ impl Offer {
     }
 }
 
-/// At most [`OFFERED_MAX`] values in [`OFFERED_BYTES_MAX`], separated by commas.
+/// At most [`OFFERED_MAX`] values in [`OFFERED_BYTES_MAX`] bytes, separated by commas.
 pub(super) fn list<T>(values: &[T], word: impl Fn(&T) -> String) -> String {
     let mut words: Vec<_> = values.iter().take(OFFERED_MAX).map(word).collect();
     if let more @ 1.. = values.len().saturating_sub(OFFERED_MAX) {

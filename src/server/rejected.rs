@@ -2,7 +2,7 @@
 //! counted here.
 //!
 //! On HTTP/1.1 the library answers 400, 414 or 431 with an empty body, and the connection ends with an error
-//! that says why. On HTTP/2 it resets the stream or answers 431 (counted by [`super::frames`]), or ends the connection
+//! that shows why. On HTTP/2 it resets the stream or answers 431 (counted by [`super::frames`]), or ends the connection
 //! with a GOAWAY frame. Connections that end for another reason, such as a client that disconnects, are neither
 //! logged nor counted.
 
@@ -23,7 +23,7 @@ use crate::receive::body::BodyFault;
 use crate::receive::outcome::Rejection;
 use crate::refusals::Refusals;
 
-/// Why the library rejected a request, for metrics and log. The text is fixed: it contains nothing of the
+/// Why the library rejected a request, for metrics and log. The text is fixed: it contains no part of the
 /// request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Cause {
@@ -48,8 +48,8 @@ pub(super) struct Rejections {
 }
 
 impl Rejections {
-    /// Counts the requests that were rejected, and logs the cause unless too many were logged lately. There may be none, if
-    /// only requests were affected that have their own outcomes.
+    /// Counts the requests that were rejected, and logs the cause unless too many were logged recently. There may be none, if
+    /// only requests with their own outcomes were affected.
     pub(super) fn record(&self, connection: &Connection, http: Http, cause: Cause, requests: u64) {
         let reason = cause.rejection.word();
         self.metrics.rejected(reason, requests);
@@ -76,7 +76,7 @@ impl Rejections {
 }
 
 impl Rejections {
-    /// Counts and logs the streams that the library rejected, each by itself.
+    /// Counts and logs the streams that the library rejected, each separately.
     pub(super) fn record_streams(&self, connection: &Connection, rejected: RejectedStreams) {
         let RejectedStreams { requests, too_large } = rejected;
         for number in 0..requests {

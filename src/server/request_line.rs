@@ -1,11 +1,11 @@
 //! Finds a fragment in the URL of an HTTP/1 request.
 //!
-//! The HTTP library removes a fragment without a trace, so the request line is searched for one as it is read. A client
-//! that sends a request before it has the response to the one before (pipelining) is not checked.
+//! The HTTP library removes a fragment silently, so the request line is searched for one as it is read. A client
+//! that sends a request before it has the response to the previous one (pipelining) is not checked.
 
 use http::{Method, Uri};
 
-/// The request line that is being read, as far as it is of interest.
+/// The request line that is being read, as far as it is needed.
 #[derive(Debug, Default)]
 pub(super) struct RequestLine {
     /// Empty if the line was read at once and contains no `#`.

@@ -1,4 +1,4 @@
-//! warp's part: one filter for all endpoints. The only file that names warp.
+//! The warp filter, one for all endpoints. The only file that uses warp.
 //!
 //! The table of endpoints is data, so 404, 403 and 405 are decided in one place, and a change of
 //! the table needs no new filter.
@@ -34,7 +34,7 @@ pub(super) type Routes = BoxedFilter<(Response,)>;
 /// The response that hyper sends.
 pub(super) type Response = warp::reply::Response;
 
-/// The filter that takes deliveries.
+/// The filter that receives deliveries.
 pub(super) fn routes(intake: Arc<Intake>) -> Routes {
     warp::ext::get::<Head>()
         .and(warp::method())

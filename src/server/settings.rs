@@ -1,11 +1,11 @@
-//! Where the server listens.
+//! The addresses on which the server listens.
 
 use std::fmt;
 use std::net::SocketAddr;
 
 use crate::systemd::activation::SocketSelector;
 
-/// Where to listen. The timeouts are in [`crate::live::Limits`].
+/// The addresses to listen on. The timeouts are in [`crate::live::Limits`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
     /// At least one.
@@ -13,7 +13,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether senders can connect from other machines. A socket of systemd's may be bound to any address.
+    /// Whether senders can connect from other machines. A socket from systemd may be bound to any address.
     pub fn is_beyond_loopback(&self) -> bool {
         self.listen.iter().any(|place| match place {
             Listen::Address(address) => !address.ip().is_loopback(),

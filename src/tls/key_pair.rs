@@ -42,7 +42,7 @@ pub enum KeyPairFault {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum UnusableKeyReason {
     /// Keys of this kind are not supported.
-    #[error("keys of the kind {0} are not supported")]
+    #[error("keys of type {0} are not supported")]
     Kind(String),
     /// The kind is supported, but the key is damaged or too short.
     #[error("this {0} key is damaged, or of a length or form that is not supported")]

@@ -160,7 +160,7 @@ fn findings_about_one_file_are_bounded() {
         ("damaged lists", damaged, "979 more findings are not shown"),
         ("other blocks", other, "29979 more findings are not shown"),
         ("ends without begin", bare, "480 more blocks cannot be read"),
-        ("too many lists", many, "the file holds more than 1024 revocation lists"),
+        ("too many lists", many, "the file contains more than 1024 revocation lists"),
     ] {
         fs::write(world.path("made/lists.pem"), text).unwrap();
         let found = findings(&world, "lists.pem");

@@ -74,7 +74,7 @@ const BAD_SETS: &[BadFiles] = &[
     (
         "CA that never issues",
         |world| drop(fs::copy(world.cert("second"), world.cert("root-ca"))),
-        "never issues",
+        "cannot issue certificates",
     ),
     ("expired CA", |world| expired_ca(world), "expired"),
     (
@@ -90,7 +90,7 @@ const BAD_SETS: &[BadFiles] = &[
     (
         "list out of date",
         |world| fs::write(world.path("certs/bank.crl"), root(world).list(&[], -1)).unwrap(),
-        "was to be replaced",
+        "became outdated",
     ),
     ("typo", |world| edit(world, "[tls]", "[tsl]"), "did you mean"),
     ("not TOML", |world| edit(world, "[spool]", "[spool"), "webhooks.toml"),

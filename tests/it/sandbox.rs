@@ -235,7 +235,7 @@ fn reload_with_files_outside_the_sandbox_requires_a_restart() {
     let output = fixture.world.run(&["reload"]);
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     let logged = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
-    let words = format!("certificate: `{}` lies outside of the folders", new.join("server.pem").display());
+    let words = format!("certificate: `{}` is outside the directories", new.join("server.pem").display());
     assert!(logged.contains(&words) && logged.contains("restart hookspool"), "{logged}");
     // The previous configuration stays in force.
     assert_eq!(

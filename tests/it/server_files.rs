@@ -68,15 +68,15 @@ const CHAINS: &[(&str, &[&str])] = &[
     (
         "leaf",
         &[
-            "the certificate `CN=leaf` is alone in the file, without the intermediate `CN=middle` that issued it",
+            "the certificate `CN=leaf` is the only one in the file, without the intermediate `CN=middle` that issued it",
         ],
     ),
-    ("plain", &["note: the certificate `CN=plain` is alone in the file"]),
+    ("plain", &["note: the certificate `CN=plain` is the only one in the file"]),
     ("leaf upper", &["`CN=leaf` was issued by `CN=middle`, but `CN=upper` follows it in the chain"]),
     ("leaf root", &["`CN=leaf` was issued by `CN=middle`, but `CN=root` follows it in the chain"]),
     (
         "leaf upper middle",
-        &["the chain is not in order: `CN=middle` issued `CN=leaf` and does not follow it directly"],
+        &["the chain is not in order: `CN=middle` issued `CN=leaf` but does not follow it directly"],
     ),
     ("leaf leaf", &["the certificate `CN=leaf` is in the chain twice"]),
     ("leaf leaf middle", &["the certificate `CN=leaf` is in the chain twice"]),
@@ -93,11 +93,11 @@ const CHAINS: &[(&str, &[&str])] = &[
     ),
     (
         "leaf renewed upper",
-        &["`CN=leaf` is followed by a certificate with the name of its issuer, `CN=middle`, and another key"],
+        &["`CN=leaf` is followed by a certificate with the name of its issuer, `CN=middle`, but another key"],
     ),
     (
         "leaf rsamiddle",
-        &["`CN=leaf` is followed by a certificate with the name of its issuer, `CN=middle`, and another key"],
+        &["`CN=leaf` is followed by a certificate with the name of its issuer, `CN=middle`, but another key"],
     ),
     // Two certificates of one CA by different issuers: no order is right for both paths.
     ("leaf middle middlecross", &[MIDDLE_TWICE]),
@@ -122,7 +122,7 @@ const CHAINS: &[(&str, &[&str])] = &[
     // The same name and key, but no CA of the chain: an old certificate of the server.
     (
         "leaf leafold middle upper",
-        &["the chain is not in order: `CN=middle` issued `CN=leaf` and does not follow it directly"],
+        &["the chain is not in order: `CN=middle` issued `CN=leaf` but does not follow it directly"],
     ),
     ("middle leaf upper", &["error: this key does not belong to the certificate (subject `CN=middle`)"]),
 ];
@@ -139,12 +139,12 @@ const KEYS: &[(&str, &str, &str)] = &[
         "leaf",
         "no key of this file belongs to the certificate (subject `CN=leaf`)",
     ),
-    ("cat pss.key", "leaf", "the private key cannot be used: keys of the kind rsassaPss are not supported"),
-    ("cat ed448.key", "leaf", "the private key cannot be used: keys of the kind ED448 are not supported"),
+    ("cat pss.key", "leaf", "the private key cannot be used: keys of type rsassaPss are not supported"),
+    ("cat ed448.key", "leaf", "the private key cannot be used: keys of type ED448 are not supported"),
     (
         "cat brainpool.key",
         "leaf",
-        "the private key cannot be used: keys of the kind brainpoolP256r1 are not supported",
+        "the private key cannot be used: keys of type brainpoolP256r1 are not supported",
     ),
     (
         "cat short.key",
@@ -153,17 +153,17 @@ const KEYS: &[(&str, &str, &str)] = &[
     ),
     ("cat leaf.enc", "leaf", "the private key is encrypted with a password"),
     ("tr '\\n' ' ' < leaf.key", "leaf", "line 1: the `PRIVATE KEY` block has lost its line breaks"),
-    ("cat leaf.pem", "leaf", "the file holds no private key, but a `CERTIFICATE` block"),
+    ("cat leaf.pem", "leaf", "the file contains no private key, but a `CERTIFICATE` block"),
     (
         "sed 's/PRIVATE/OPENSSH PRIVATE/' leaf.key",
         "leaf",
-        "the file holds no private key, but a `OPENSSH PRIVATE KEY` block",
+        "the file contains no private key, but a `OPENSSH PRIVATE KEY` block",
     ),
     ("base64 -w 0 leaf.key", "leaf", "the file is neither PEM nor DER"),
     (
         "sed 's/^MI/AA/' leaf.key",
         "leaf",
-        "the file holds no private key that can be read: PKCS#8, SEC1 or PKCS#1",
+        "the file contains no readable private key (PKCS#8, SEC1 or PKCS#1)",
     ),
 ];
 

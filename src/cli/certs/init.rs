@@ -1,4 +1,4 @@
-//! `hookspool certs init`: a throwaway PKI in a folder.
+//! `hookspool certs init`: creates a throwaway PKI in a directory.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use crate::cli::output::print;
 use crate::clock::Clock;
 use crate::devpki::{self, CreateError, KeyKind, Request, WriteError};
 
-/// Writes the files and says which.
+/// Writes the files and prints their paths.
 ///
 /// # Errors
-/// When a name does not fit, files are in the way, or on I/O.
+/// If a name is not valid, a file exists already, or a file cannot be written.
 pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let request = Request {
         clients: args.clients.clone(),
@@ -27,18 +27,18 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
         text.push_str(&format!("wrote {}\n", shown(path)));
     }
     text.push_str(
-        "\nFor development only: they carry `O=hookspool development`, and `check` warns of them.\n",
+        "\nFor development only: they contain `O=hookspool development`, and `check` warns about them.\n",
     );
-    text.push_str("Next: hookspool run, and from elsewhere\n");
+    text.push_str("Next: hookspool run, and in another terminal\n");
     text.push_str(&next(&args.dir));
     print(&text)?;
     Ok(Exit::Success)
 }
 
-/// Makes the PKI that webhooks.toml is written for, for a command that needs one.
+/// Creates the PKI that the distributed webhooks.toml names, for a command that needs one.
 ///
 /// # Errors
-/// When files are in the way, or on I/O.
+/// If a file exists already, or a file cannot be written.
 pub fn make_default(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let files = devpki::make(&Request::default(), Clock::System.now()).map_err(not_made)?;
     devpki::write(folder, &files, None, false).map_err(not_written)
@@ -62,7 +62,7 @@ fn not_made(error: CreateError) -> Failure {
         | CreateError::FileTaken(_)
         | CreateError::CommonName(_) => Failure::Usage(error.to_string()),
         CreateError::Library(why) => {
-            Failure::Io { what: "cannot make a certificate".to_owned(), why: std::io::Error::other(why) }
+            Failure::Io { what: "cannot create a certificate".to_owned(), why: std::io::Error::other(why) }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `hookspool certs`: certificates for development, and a look into any.
+//! `hookspool certs`: creates certificates for development, and shows the contents of any.
 
 pub mod owner;
 

@@ -1,4 +1,4 @@
-//! `USER[:GROUP]`, as chown(1) takes it, looked up in /etc/passwd and /etc/group.
+//! `USER[:GROUP]`, as chown(1) accepts it, looked up in /etc/passwd and /etc/group.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::devpki::Owner;
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
-/// Finds out who is meant: names, or numbers.
+/// Resolves the user and the group, which are names or numbers.
 ///
 /// # Errors
-/// When nobody is called that.
+/// If there is no such user or group.
 pub fn owner(text: &str) -> Result<Owner, Failure> {
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group)),
@@ -38,7 +38,7 @@ fn number(name: &str, lines: &str) -> Option<u32> {
         .lines()
         .map(|line| line.split(':'))
         .find_map(|mut fields| (fields.next()? == name).then(|| fields.nth(1)?.parse().ok()).flatten())
-        // -1 means "leave as it is" to chown(2), and is nobody's number.
+        // For chown(2), -1 means "unchanged"; no user or group has this number.
         .or_else(|| name.parse().ok().filter(|number| *number != u32::MAX))
 }
 

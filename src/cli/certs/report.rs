@@ -1,4 +1,4 @@
-//! What `certs show` says of one certificate, as data.
+//! The output of `certs show` about one certificate, as data.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,18 +8,18 @@ use crate::clock::distance;
 use crate::identity::{Identity, Purposes, Version};
 use crate::policy::{Name, presented};
 
-/// What one file holds.
+/// The contents of one file.
 #[derive(Debug, Serialize)]
 pub(super) struct FileReport {
-    /// Its path as it was named; `-` is standard input.
+    /// The path as it was named; `-` is standard input.
     pub(super) file: String,
     pub(super) certificates: Vec<CertificateReport>,
     pub(super) private_keys: Vec<&'static str>,
-    /// Blocks that are neither: their lines and labels.
+    /// The lines and labels of all other blocks.
     pub(super) other_blocks: Vec<String>,
 }
 
-/// What one certificate says, with stable names.
+/// The contents of one certificate. The names of the keys must not change.
 #[derive(Debug, Serialize)]
 pub(super) struct CertificateReport {
     pub(super) subject: String,
@@ -30,23 +30,23 @@ pub(super) struct CertificateReport {
     pub(super) validity: String,
     pub(super) version: &'static str,
     pub(super) key: String,
-    /// What it is marked for.
+    /// The purposes for which it is marked.
     pub(super) purposes: &'static str,
     pub(super) alternative_names: ShownNames,
     pub(super) sha256: String,
     pub(super) spki_sha256: String,
-    /// Null where a rule by CN can never hold.
+    /// Null if no rule with `cn` can match.
     pub(super) common_name: Option<String>,
-    /// Why it is null.
+    /// Why the common name is null.
     pub(super) common_name_fault: Option<String>,
     pub(super) can_issue: bool,
-    /// Why not.
+    /// Why it cannot issue certificates.
     pub(super) cannot_issue: Option<String>,
-    /// The `[[sender]]` that would match it; null for a CA, and where nothing would.
+    /// The `[[sender]]` that would match it; null for a root CA, and if none would.
     pub(super) sender: Option<SenderLines>,
 }
 
-/// The subject's alternative names that a rule can ask for.
+/// The subject's alternative names that a rule can require.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownNames {
     pub(super) dns: Vec<String>,
@@ -55,17 +55,17 @@ pub(super) struct ShownNames {
     pub(super) email: Vec<String>,
 }
 
-/// What to write into webhooks.toml.
+/// The lines to write into webhooks.toml.
 #[derive(Debug, Serialize)]
 pub(super) struct SenderLines {
     pub(super) name: String,
-    /// The first of the matchers, where the certificate has one common name.
+    /// The common name, if the certificate has exactly one.
     pub(super) cn: Option<String>,
-    /// Everything that a rule can ask of this certificate, what says most to people first.
+    /// Everything that a rule can require of this certificate, the most readable first.
     pub(super) matchers: Map<String, Value>,
 }
 
-/// Matchers, what says most to people first.
+/// The matchers, the most readable first.
 const BY_PREFERENCE: &[&str] =
     &["cn", "san_uri", "san_dns", "san_email", "san_ip", "subject", "spki_sha256", "sha256"];
 
@@ -100,7 +100,7 @@ fn purposes(purposes: Purposes) -> &'static str {
     match purposes {
         Purposes::Unmarked => "unmarked: any",
         Purposes::Clients => "TLS clients",
-        Purposes::Others => "other than TLS clients: asks for `eku = \"any\"`",
+        Purposes::Others => "other than TLS clients: requires `eku = \"any\"`",
     }
 }
 
@@ -119,7 +119,7 @@ fn validity(identity: &Identity, now: Timestamp) -> String {
     }
 }
 
-/// A CA's own root is no sender; any other certificate may be one's own.
+/// The lines for a sender. A root CA is not a sender; any other certificate may be that of one.
 fn sender_lines(identity: &Identity) -> Option<SenderLines> {
     if identity.issuing.never.is_none() && identity.is_self_issued() {
         return None;
@@ -140,7 +140,7 @@ fn sender_lines(identity: &Identity) -> Option<SenderLines> {
     })
 }
 
-/// A name for a sender out of what its certificate calls it.
+/// A name for a sender, derived from a name in its certificate.
 fn suggested_name(common_name: &str) -> String {
     let fitting: String = common_name
         .chars()

@@ -1,4 +1,4 @@
-//! `hookspool certs show`: what is in files of certificates.
+//! `hookspool certs show`: shows the contents of certificate files.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::escape::{Escaped, toml_string};
 use crate::identity::Identity;
 use crate::tls::pem::{FileUse, PemFault, certificates, private_keys, unused};
 
-/// What `--json` prints.
+/// The document that `--json` prints.
 #[derive(Serialize)]
 struct Document<'a> {
     files: &'a [FileReport],
@@ -26,7 +26,7 @@ struct Document<'a> {
 /// Shows every file. All are read before anything is printed, so a fault is never overlooked.
 ///
 /// # Errors
-/// When a file is missing, or holds neither a certificate nor a key.
+/// If a file is missing, or contains neither a certificate nor a key.
 pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     if args.files.iter().filter(|path| is_stdin(path)).count() > 1 {
         let why = "standard input (`-`) can be read only once, but is named more than once";
@@ -127,7 +127,7 @@ fn write_certificate(out: &mut String, it: &CertificateReport) {
     line("spki_sha256", &it.spki_sha256);
     match (&it.common_name, &it.common_name_fault) {
         (Some(name), _) => line("common name", name),
-        (None, Some(fault)) => line("common name", &format!("none that a rule can ask for: {fault}")),
+        (None, Some(fault)) => line("common name", &format!("none that a rule can require: {fault}")),
         (None, None) => {}
     }
     let names = &it.alternative_names;
@@ -147,7 +147,7 @@ fn write_certificate(out: &mut String, it: &CertificateReport) {
 fn write_sender(out: &mut String, sender: &SenderLines, ca: &str) {
     let _ = write!(out, "\n  [[sender]]\n  name = {}\n  ca = {ca}\n", toml_string(&sender.name));
     for (index, (matcher, values)) in sender.matchers.iter().enumerate() {
-        // One kind tells who it is; every further one narrows it.
+        // One kind identifies the sender; every further one narrows the match.
         let mark = if index == 0 { "" } else { "# " };
         let _ = writeln!(out, "  {mark}{matcher} = [{}]", values_of(values));
     }

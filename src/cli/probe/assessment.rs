@@ -51,9 +51,9 @@ impl Reaction {
 /// Whether a reaction is the expected one.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Assessment {
-    /// It is.
+    /// The reaction is the expected one.
     Passed(String),
-    /// It is not.
+    /// The reaction is not the expected one.
     Failed(String),
     /// The server does not support this version of TLS.
     NotSupported,
@@ -63,7 +63,7 @@ pub(super) enum Assessment {
 const REFUSALS: &[u16] = &[400, 401, 403, 495, 496];
 
 /// Assesses the reaction to a case. Only if the given certificate was accepted over this version (`is_given_accepted`)
-/// does a closed connection count as a refusal of another case.
+/// is a closed connection treated as a refusal of another case.
 pub(super) fn assess(case: ProbeCase, reaction: &Reaction, is_given_accepted: bool) -> Assessment {
     match (case, reaction) {
         (_, Reaction::NotSupported) => Assessment::NotSupported,

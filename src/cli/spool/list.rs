@@ -1,4 +1,4 @@
-//! `hookspool spool list`: lists the entries of a queue, the oldest first.
+//! `hookspool spool list`: lists the entries of a queue, oldest first.
 //!
 //! Each row is printed as soon as it is read, because a queue may contain millions of entries.
 

@@ -1,7 +1,7 @@
 //! Every key of webhooks.toml: the only list of them.
 //!
-//! The reader takes defaults and bounds from here, and so do the hints about unknown keys, webhooks.toml(5), the
-//! list of settings that take a restart, and the test of the distributed file.
+//! It is the source of defaults and bounds for the reader, the hints about unknown keys, webhooks.toml(5), the
+//! list of settings that require a restart, and the test of the distributed file.
 
 mod tables;
 
@@ -12,7 +12,7 @@ pub use tables::*;
 pub struct TableSchema {
     /// The name as it is written, `[server]`.
     pub name: &'static str,
-    /// The keys that work in this version.
+    /// The keys that this version supports.
     pub keys: &'static [Key],
     /// Keys of a later version, each with the reason why it is an error until then.
     pub later: &'static [(&'static str, &'static str)],
@@ -25,7 +25,7 @@ pub struct Key {
     pub name: &'static str,
     /// The kind of value, in words.
     pub kind: &'static str,
-    /// What applies if the key is missing.
+    /// The behavior if the key is missing.
     pub default: Fallback,
     /// The reason for the default, in a sentence.
     pub reason: &'static str,
@@ -33,13 +33,13 @@ pub struct Key {
     pub range: Option<(&'static str, &'static str)>,
     /// A value, as it is written.
     pub example: &'static str,
-    /// What the key does, in a sentence.
+    /// A description of the key, in a sentence.
     pub summary: &'static str,
     /// Whether a change takes effect only after a restart.
     pub needs_restart: bool,
 }
 
-/// What applies if a key is missing.
+/// The behavior if a key is missing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fallback {
     /// Nothing: the key is required.

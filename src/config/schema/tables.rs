@@ -12,7 +12,7 @@ const TEXT: &str = "string";
 const TEXTS: &str = "string or list of strings";
 const TIME: &str = "time";
 
-/// The longest time that a key takes. A longer timeout has the same effect as none.
+/// The maximum of a time. A longer timeout has the same effect as none.
 const TIME_MAX: &str = "1d";
 
 /// The tables of the top level.
@@ -37,14 +37,14 @@ pub const SERVER: TableSchema = TableSchema {
     name: "[server]",
     keys: &[
         key("listen", TEXTS, Value("[\"127.0.0.1:8443\"]"),
-            "The addresses that senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those of that FileDescriptorName=.")
+            "The addresses that senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those with that FileDescriptorName=.")
             .because("Loopback, so that a first run is not reachable from other hosts.")
             .needs_restart(),
-        key("max_connections", "number", Value("8192"), "The largest number of concurrent connections; further ones wait until one ends.")
+        key("max_connections", "number", Value("8192"), "The maximum number of concurrent connections; further ones wait until one ends.")
             .because("Far more than a few banks open, and within the memory of a small machine.")
             .range("1", "1000000"),
         key("handshake_timeout", TIME, Value("\"10s\""), "The time from accept to the end of the TLS handshake.")
-            .because("A handshake takes two round trips; a longer timeout only lets unknown peers hold connections.")
+            .because("A handshake takes two round trips; a longer timeout only allows unknown peers to occupy connections.")
             .range("0s", TIME_MAX),
         key("header_timeout", TIME, Value("\"15s\""), "The time from the first byte of a request to the end of its headers.")
             .because("Headers fill one or two packets, on a connection that is already open.")
@@ -62,7 +62,7 @@ pub const SERVER: TableSchema = TableSchema {
             "The time after which a connection accepts no further request.",
         )
         .because("A connection that is in use need not be closed; behind a load balancer, a limit spreads connections again."),
-        key("drain_timeout", TIME, Value("\"20s\""), "The time that a stop waits for requests in flight.")
+        key("drain_timeout", TIME, Value("\"20s\""), "The time that a shutdown waits for requests in flight.")
             .because("Far more than a request in flight usually takes; systemd waits 90 s by default.")
             .range("0s", TIME_MAX),
     ],
@@ -125,7 +125,7 @@ pub const SPOOL: TableSchema = TableSchema {
             Value("\"\""),
             "The group whose members may consume entries: the queues get mode 2770, files 0660.",
         )
-        .because("Payments are nobody else's business.")
+        .because("No other users need access to payments.")
         .example("\"hookspool\"")
         .needs_restart(),
         key(
@@ -136,14 +136,14 @@ pub const SPOOL: TableSchema = TableSchema {
         )
         .because("Leaves space for consumers and logs on the same disk."),
         key("keep_done", "time or \"forever\"", Value("\"7d\""), "Finished entries are removed after this.")
-            .because("Long enough to investigate a problem of last week."),
+            .because("Long enough to investigate a problem from last week."),
         key(
             "keep_failed",
             "time or \"forever\"",
             Value("\"forever\""),
             "Failed entries are removed after this.",
         )
-        .because("A failed entry is a payment that somebody has to follow up."),
+        .because("A failed entry is a payment that somebody has to follow up on."),
     ],
     later: &[],
 };
@@ -153,7 +153,7 @@ pub const ADMIN: TableSchema = TableSchema {
     name: "[admin]",
     keys: &[key("listen", TEXTS, Value("[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]"),
         "The listener for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.")
-        .because("9464 is a usual port of Prometheus exporters; the socket accepts reloads.")
+        .because("9464 is a common port for Prometheus exporters; the socket accepts reload requests.")
         .needs_restart()],
     later: &[],
 };
@@ -166,14 +166,14 @@ pub const RELOAD: TableSchema = TableSchema {
             "watch",
             BOOLEAN,
             Value("true"),
-            "Detect changes of the file, and of all files that it names, with inotify.",
+            "Detect changes to the file, and to all files that it names, with inotify.",
         )
         .because("A renewed certificate is used within a second."),
         key(
             "poll",
             "time or \"off\"",
             Value("\"30s\""),
-            "The interval at which the contents are compared in any case.",
+            "The interval at which the contents are compared, even without inotify events.",
         )
         .because("A change that inotify missed is applied within half a minute.")
         .range("0s", TIME_MAX),
@@ -197,15 +197,15 @@ pub const LOG: TableSchema = TableSchema {
             "format",
             "\"auto\", \"text\", \"json\" or \"journald\"",
             Value("\"auto\""),
-            "auto is text on a terminal, journald under systemd, else json.",
+            "auto is text on a terminal, journald under systemd, otherwise json.",
         )
-        .because("It fits wherever the log goes.")
+        .because("It suits every destination of the log.")
         .needs_restart(),
         key(
             "level",
             "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
             Value("\"info\""),
-            "The least important events that are written; RUST_LOG overrides it.",
+            "The lowest level that is logged; RUST_LOG overrides it.",
         )
         .because("One line for each delivery and each refusal."),
     ],
@@ -291,7 +291,7 @@ pub const SENDER: TableSchema = TableSchema {
             Value("\"strict\""),
             "`strict` requires a current list for every certificate; `soft` uses the lists that exist.",
         )
-        .because("A list that is missing by mistake must not accept a revoked certificate."),
+        .because("If a list is missing by mistake, no revoked certificate is accepted."),
     ],
     later: &[],
 };
@@ -308,14 +308,14 @@ pub const ENDPOINT: TableSchema = TableSchema {
             "senders",
             "list of strings",
             Required,
-            "The senders that may deliver; if a certificate matches several, the first counts.",
+            "The senders that may deliver; if a certificate matches several, the first is used.",
         )
         .example("[\"efi\"]"),
         key("suffixes", "list of strings", Value("[]"), "Suffixes that are accepted after the path.")
             .because("Only the Pix API appends them.")
             .example("[\"/pix\"]"),
         key("max_body", "size", Value("\"1 MiB\""), "The size limit of a body; a longer one gets 413.")
-            .because("A notification has a few KiB; this is enough for long lists.")
+            .because("A notification is a few KiB long; this is enough for long lists.")
             .range("1 B", "64 MiB"),
         key("response", TABLE, Value("{ status = 200 }"), "The response to a stored delivery.")
             .because("It is what every sender accepts."),
@@ -343,8 +343,8 @@ pub const RESPONSE: TableSchema = TableSchema {
     keys: &[
         key("status", "200, 201, 202 or 204", Value("200"), "The status of a success; 204 has no body.")
             .because("It is what every sender accepts."),
-        key("echo_headers", "list of strings", Value("[]"), "Headers of the request that are returned.")
-            .because("Only Open Finance asks for one.")
+        key("echo_headers", "list of strings", Value("[]"), "Request headers to return.")
+            .because("Only Open Finance requires one.")
             .example("[\"x-webhook-interaction-id\"]"),
     ],
     later: &[],

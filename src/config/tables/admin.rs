@@ -45,7 +45,7 @@ pub(crate) fn admin(
                 findings
                     .error(
                         text.span,
-                        format!("`{}` is the same address as another one of the list", text.text),
+                        format!("`{}` is the same address as another one in the list", text.text),
                     )
                     .hint("remove one of the two");
             }

@@ -1,4 +1,4 @@
-//! `ca` of a `[[sender]]`: the certificates that vouch for it.
+//! `ca` of a `[[sender]]`: the certificates that are trusted for it.
 
 use super::certificates::{Dates, FILE_FINDINGS_MAX, dates, fact, report_unreadable, report_unused};
 use crate::config::context::{Facts, ValidationContext};
@@ -13,17 +13,17 @@ use crate::tls::expiry::Role;
 use crate::tls::pem::{self, FileUse};
 use crate::tls::trust::Eku;
 
-/// What the certificates are for.
+/// The sender that the certificates are for, and its requirements.
 pub(crate) struct AnchorPurpose<'p> {
     /// As in "sender `efi`".
     pub(crate) shown: &'p str,
-    /// The sender's name; empty where it is missing.
+    /// The sender's name; empty if it is missing.
     pub(crate) name: &'p str,
     pub(crate) rule: Option<&'p Rule>,
     pub(crate) eku: Eku,
 }
 
-/// A certificate of `ca`, where it is named, and how it stands to the time.
+/// A certificate of `ca`, where it is named, and its dates.
 struct Candidate<'a> {
     at: Text<'a>,
     anchor: Anchor,
@@ -39,20 +39,20 @@ impl Candidate<'_> {
     }
 }
 
-/// What a certificate of `ca` is good for.
+/// The use of a certificate of `ca`.
 #[derive(Debug)]
 enum Use {
-    /// It vouches for what it issued.
+    /// It is a CA that can issue the sender's certificates.
     Issues,
-    /// It would, were it not marked for another purpose than the sender's.
+    /// It is a CA that is marked for a purpose other than the sender's.
     IssuesForOthers,
-    /// It is the sender's own.
+    /// It cannot issue, but may be the sender's own certificate.
     Presented(CannotIssue),
-    /// It can be neither.
+    /// It can be neither a CA nor the sender's own certificate.
     Nothing(CannotIssue),
 }
 
-/// All of them; `None` if nothing is left that could vouch, or something is wrong with a file.
+/// Reads all certificates; `None` if none of them can be used, or a file has an error.
 pub(crate) fn anchors(
     reader: &Reader<'_>,
     purpose: &AnchorPurpose<'_>,
@@ -67,8 +67,8 @@ pub(crate) fn anchors(
         Field::Bad => return None,
         Field::Missing => {
             findings
-                .missing(reader.span, format!("{shown} has no `ca`: nothing vouches for its certificate"))
-                .hint("add `ca = [\"…\"]`, the certificate of the CA that signed the sender's");
+                .missing(reader.span, format!("{shown} has no `ca`, so no certificate is trusted for it"))
+                .hint("add `ca = [\"…\"]`, the certificate of the CA that issued the sender's certificate");
             return None;
         }
     };
@@ -92,7 +92,7 @@ pub(crate) fn anchors(
     (sound && some).then(|| candidates.into_iter().map(|candidate| candidate.anchor).collect())
 }
 
-/// `false` when an error has been said.
+/// Returns `false` if an error has been reported.
 fn read<'a>(
     at: Text<'a>,
     purpose: &AnchorPurpose<'_>,
@@ -136,8 +136,8 @@ fn read<'a>(
     sound
 }
 
-/// A certificate that never issues may still be the one that the sender presents; then all that is
-/// asked of a sender's certificate is asked of it.
+/// A certificate that cannot issue may still be the one that the sender presents. It must then meet all
+/// requirements on a sender's certificate.
 fn use_of(anchor: &Anchor, purpose: &AnchorPurpose<'_>) -> Use {
     let identity = &anchor.identity;
     let fits_purpose = purpose.eku == Eku::Any || identity.purposes.include_clients();
@@ -157,30 +157,30 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, findings: 
         Use::Issues => {}
         Use::IssuesForOthers => {
             let message = format!(
-                "{what} is marked for another purpose than TLS clients, so nothing that it issued gets in"
+                "{what} is marked for a purpose other than TLS clients, so no certificate that it issued is accepted"
             );
-            let hint = "write `eku = \"any\"`, if this is how the sender's CA does it";
+            let hint = "write `eku = \"any\"` if the sender's CA issues such certificates";
             if some {
                 findings.warning(at.span, message).hint(hint);
             } else {
-                findings.error(at.span, format!("{message}; {shown} has nothing that can vouch")).hint(hint);
+                findings.error(at.span, format!("{message}; {shown} has no usable `ca`")).hint(hint);
             }
         }
         Use::Presented(why) => {
             findings
                 .note(
                     at.span,
-                    format!("{what} never issues: {why}; it counts as the sender's own certificate alone"),
+                    format!("{what} cannot issue certificates: {why}; it is used only as the sender's own certificate"),
                 )
-                .hint("right, if the sender presents this very certificate; else name the CA that signed it");
+                .hint("correct if the sender presents exactly this certificate; otherwise name the CA that issued it");
         }
-        // While another is left this is untidy; without one nobody gets in.
+        // If another certificate can be used, this is only a warning; otherwise no peer is accepted.
         Use::Nothing(why) if some => {
             findings
                 .warning(
                     at.span,
                     format!(
-                        "{what} never issues: {why}; and it is none that the sender could present itself"
+                        "{what} cannot issue certificates: {why}; nor can it be the sender's own certificate"
                     ),
                 )
                 .hint(HINT);
@@ -190,8 +190,8 @@ fn say_what_it_is(candidate: &Candidate<'_>, some: bool, shown: &str, findings: 
                 .error(
                     at.span,
                     format!(
-                        "{what} never issues: {why}; and it is none that the sender could present itself, \
-                         so {shown} has nothing that can vouch"
+                        "{what} cannot issue certificates: {why}; nor can it be the sender's own certificate, \
+                         so {shown} has no usable `ca`"
                     ),
                 )
                 .hint(HINT);
@@ -211,7 +211,7 @@ fn by_time(candidates: &[Candidate<'_>], shown: &str, findings: &mut Findings, f
             .hint(if left {
                 "remove it; the other CAs of this sender stay in force".to_owned()
             } else {
-                format!("{shown} is refused until it has a valid CA: ask it for its current one")
+                format!("{shown} is refused until it has a valid CA: ask the sender for its current one")
             });
         reasons.push(format!("`{}` {why}", candidate.anchor.identity.subject));
     }
@@ -233,11 +233,11 @@ fn development(
     let subject = &toy.anchor.identity.subject;
     if beyond_loopback {
         findings
-            .warning(span, format!("{shown} is vouched for by a DEVELOPMENT CA (`{subject}`) while `[server]` listens beyond loopback: anyone who has `root-ca.key` can deliver as this sender"))
-            .hint("name the sender's real CA before the world can reach this port");
+            .warning(span, format!("{shown} has a DEVELOPMENT CA (`{subject}`) while `[server]` listens beyond loopback: anyone who has `root-ca.key` can deliver as this sender"))
+            .hint("name the sender's real CA before other hosts can reach this port");
     } else {
         findings
-            .warning(span, format!("{shown} is vouched for by a development CA (`{subject}`)"))
-            .hint("fine for trying things out; name the sender's real CA for real deliveries");
+            .warning(span, format!("{shown} has a development CA (`{subject}`)"))
+            .hint("fine for testing; name the sender's real CA for real deliveries");
     }
 }

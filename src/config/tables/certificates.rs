@@ -1,4 +1,4 @@
-//! What is reported about any file of certificates, keys or lists: what in it cannot be read or is not used, and dates.
+//! Findings about any file of certificates, keys or lists: unreadable and unused blocks, and dates.
 
 use std::path::Path;
 
@@ -10,18 +10,18 @@ use crate::identity::Identity;
 use crate::tls::expiry::{CertificateFact, Role, expiring};
 use crate::tls::pem::{BLOCK_FAULTS_MAX, FileUse, PemFault, Wanted, unused};
 
-/// The most findings about one file; further ones are counted. A block's faults are bounded by themselves.
+/// The maximum number of findings about one file; further ones are counted. Faults of blocks have a separate limit.
 pub(crate) const FILE_FINDINGS_MAX: usize = BLOCK_FAULTS_MAX + 1;
 
-/// How a certificate stands to the time.
+/// Whether a certificate is valid at this time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Dates {
     Valid,
-    /// With the words for it: when it expired, or begins.
+    /// With a description: when it expired, or becomes valid.
     Invalid(String),
 }
 
-/// Judges the dates; a replacement that is due is a warning at `span`.
+/// Checks the dates. A certificate that expires soon causes a warning at `span`.
 pub(crate) fn dates(
     role: Role,
     identity: &Identity,
@@ -37,7 +37,7 @@ pub(crate) fn dates(
         return Dates::Invalid(format!("is not valid before {begins}, {}", distance(now, begins)));
     }
     let ends = identity.not_after;
-    // Certificates know whole seconds, and the last one counts to its end.
+    // Certificates have a resolution of one second, and the last second is included.
     if now.as_second() > ends.as_second() {
         return Dates::Invalid(format!("expired {ends}, {}", distance(now, ends)));
     }
@@ -65,7 +65,7 @@ pub(crate) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> 
     }
 }
 
-/// Reports why a file cannot be read as PEM or DER: one finding for each block at fault.
+/// Reports why a file cannot be read as PEM or DER: one finding for each faulty block.
 pub(crate) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, findings: &mut Findings) {
     let PemFault::Blocks(blocks) = fault else {
         findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
@@ -80,7 +80,7 @@ pub(crate) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, findi
     }
 }
 
-/// Reports the blocks of a readable file that nothing is done with.
+/// Reports the blocks of a readable file that are not used.
 pub(crate) fn report_unused(
     bytes: &[u8],
     file_use: FileUse,
@@ -92,7 +92,7 @@ pub(crate) fn report_unused(
         let hint = if label.is_private_key() {
             "remove the key: only the CA itself needs it, and anyone who can read it can issue certificates"
         } else {
-            label.conversion().unwrap_or("remove it, or name the file under the key that reads such blocks")
+            label.conversion().unwrap_or("remove it, or name the file in the setting that reads such blocks")
         };
         let message = format!("{what}: line {line}: the {label} is not used here");
         if file_use == FileUse::RevocationLists && !label.is_known() {
@@ -105,18 +105,16 @@ pub(crate) fn report_unused(
     }
 }
 
-/// What to do about a file that is not what it should be.
+/// A hint for a file with the wrong contents.
 fn pem_hint(fault: &PemFault) -> &'static str {
     match fault {
-        PemFault::Empty => {
-            "write the certificates or the key into it; a copy that was cut short looks like this"
-        }
+        PemFault::Empty => "write the certificates or the key to it; a copy may have been interrupted",
         PemFault::Utf16 => "save it as ASCII; in PowerShell, add `-Encoding ascii`",
         PemFault::NotPem { encoded_twice: true } => {
             "it is a PEM file encoded in base64 once more; decode it with `base64 -d OLD > NEW`"
         }
         PemFault::NotPem { encoded_twice: false } => {
-            "name a file with a `-----BEGIN …-----` line in it, or one in DER"
+            "name a PEM file, which has a `-----BEGIN …-----` line, or a DER file"
         }
         PemFault::Blocks(_) => "copy the file again",
         PemFault::Missing { wanted, found } => match (wanted, found.first()) {
@@ -128,13 +126,13 @@ fn pem_hint(fault: &PemFault) -> &'static str {
             (Wanted::Certificates, _) => "name the file of the certificate",
         },
         PemFault::TrailingBytes(_) => {
-            "copy the file again; a DER file holds one structure and nothing else, so convert files to PEM before you join them"
+            "copy the file again; a DER file contains one structure and nothing else, so convert files to PEM before you join them"
         }
         PemFault::UnreadableKey => {
-            "name the file of the private key; `openssl pkey -in FILE -noout` tells whether OpenSSL can read it"
+            "name the file of the private key; `openssl pkey -in FILE -noout` shows whether OpenSSL can read it"
         }
         PemFault::EncryptedKey => {
-            "remove the password, which a restart could not ask for: `openssl pkey -in OLD -out NEW`"
+            "remove the password, because the daemon cannot ask for it: `openssl pkey -in OLD -out NEW`"
         }
         PemFault::TooMany { wanted: Wanted::RevocationLists, .. } => {
             "keep the current lists of the CAs that issue this sender's certificates, and no others"

@@ -12,7 +12,7 @@ use crate::config::text::raw::{Span, Table};
 use crate::config::text::reader::{Field, Reader, Text, choices, nearest};
 use crate::policy::Endpoint;
 
-/// The longest path, in bytes: many proxies refuse longer request targets.
+/// The length limit of a path, in bytes: many proxies reject longer request targets.
 const PATH_BYTES_MAX: usize = 1024;
 
 /// An endpoint as configured, with or without errors.
@@ -140,8 +140,8 @@ fn senders<'a>(
         Field::Bad => return (Vec::new(), false),
         Field::Missing => {
             findings
-                .missing(reader.span, format!("{shown} has no `senders`, so no sender could deliver to it"))
-                .hint("add `senders = [\"…\"]` with the names of the senders that may");
+                .missing(reader.span, format!("{shown} has no `senders`, so no sender can deliver to it"))
+                .hint("add `senders = [\"…\"]` with the names of the senders that may deliver");
             return (Vec::new(), false);
         }
     };

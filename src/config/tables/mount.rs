@@ -1,10 +1,10 @@
-//! Hints how to prevent other users from reading a file, for files of the host and of containers.
+//! Hints on how to prevent other users from reading a file, on a host and in containers.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path};
 
-/// What created a file in its place, and so determines its mode.
+/// The mechanism that created a file, which determines its mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Mount {
     /// Docker, Docker Compose, Docker Swarm and Podman mount secrets at `/run/secrets`.

@@ -35,7 +35,7 @@ pub(crate) fn name<'a>(
         Err(fault) => {
             let hint = match fault {
                 NameError::Form(_) => {
-                    "names are used for directories and metric labels; write one as in `banco-do-brasil`"
+                    "names are used for directories and metric labels; write it as in `banco-do-brasil`"
                 }
                 NameError::Reserved(_) => "use another name",
             };

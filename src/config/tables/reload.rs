@@ -1,4 +1,4 @@
-//! `[reload]`: how changes of the files are detected.
+//! `[reload]`: how changes to the files are detected.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::config::text::raw::Node;
 use crate::config::text::reader::Reader;
 use crate::watch::Settings;
 
-/// The watch waits no longer than this for files to settle.
+/// The maximum time between a change and its application.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) fn reload(node: Option<&Node>, findings: &mut Findings) -> Settings {

@@ -1,4 +1,4 @@
-//! `crl` and `crl_policy` of a `[[sender]]`: which of its certificates have been revoked.
+//! `crl` and `crl_policy` of a `[[sender]]`: its revocation lists.
 
 use super::anchors::AnchorPurpose;
 use super::certificates::{FILE_FINDINGS_MAX, report_unreadable, report_unused};
@@ -15,9 +15,10 @@ use crate::tls::expiry::{CertificateFact, Role, expiring};
 use crate::tls::pem::{FileUse, LISTS_BYTES_MAX, revocation_lists};
 use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
 
-const FETCH: &str = "fetch the CA's current list, and have something fetch it before each next update";
+const FETCH: &str =
+    "fetch the CA's current list, and again before each next update, for example with a timer";
 
-/// An error has been said.
+/// An error has been reported.
 pub(crate) struct Unsound;
 
 /// The sender's lists; `None` if it has none.
@@ -63,12 +64,12 @@ fn without_lists(
 ) -> Result<Option<Revocation>, Unsound> {
     let Some(node) = reader.written("crl_policy") else { return Ok(None) };
     findings
-        .error(&node.span, format!("{shown} has a `crl_policy` and no `crl`: revocation is not looked at"))
+        .error(&node.span, format!("{shown} has a `crl_policy` but no `crl`: revocation is not checked"))
         .hint("add `crl = [\"…\"]` with the revocation lists of its CA, or remove `crl_policy`");
     Err(Unsound)
 }
 
-/// What all lists of one sender are held against.
+/// The facts against which all lists of one sender are checked.
 struct ListContext<'s> {
     shown: &'s str,
     name: &'s str,
@@ -78,7 +79,7 @@ struct ListContext<'s> {
 }
 
 impl ListContext<'_> {
-    /// `false` when an error has been said that time alone did not bring.
+    /// Returns `false` if an error that does not depend on the time has been reported.
     fn read(
         &self,
         at: Text<'_>,
@@ -152,8 +153,8 @@ impl ListContext<'_> {
         };
         if !signed.is_verified() {
             findings
-                .warning(span, format!("{what}: its issuer is not among the sender's CAs, so its signature is checked at each handshake"))
-                .hint("right for the list of an intermediate that the sender sends along; else name its issuer in `ca`");
+                .warning(span, format!("{what}: its issuer is not among the sender's CAs, so its signature is checked in each handshake"))
+                .hint("correct for the list of an intermediate that the sender sends; otherwise name its issuer in `ca`");
         }
         lists.push(signed);
         true
@@ -175,21 +176,21 @@ impl ListContext<'_> {
                 findings
                     .warning(
                         span,
-                        format!("{what} is out of date from {end}, {distance}; less than {share} of its lifetime is left"),
+                        format!("{what} becomes outdated at {end}, {distance}; less than {share} of its lifetime is left"),
                     )
                     .hint(FETCH);
             }
             return;
         }
         let why = if now < list.this_update {
-            format!("is of {}, {}", list.this_update, distance(now, list.this_update))
+            format!("is dated {}, {}", list.this_update, distance(now, list.this_update))
         } else {
-            format!("was to be replaced by {}, {}", list.next_update, distance(now, list.next_update))
+            format!("became outdated at {}, {}", list.next_update, distance(now, list.next_update))
         };
         let what_follows = match self.policy {
-            CrlPolicy::Strict => "certificates of that CA are refused until a current list is here",
+            CrlPolicy::Strict => "certificates of that CA are refused until a current list is available",
             CrlPolicy::Soft => {
-                "certificates that were revoked since are accepted until a current list is here"
+                "certificates revoked since then are accepted until a current list is available"
             }
         };
         findings.error(span, format!("{what} {why}; {what_follows}")).by_time(list.digest()).hint(FETCH);
@@ -198,24 +199,26 @@ impl ListContext<'_> {
             .push(format!("{}: the revocation list of `{}` {why}; {what_follows}", self.shown, list.issuer));
     }
 
-    /// CAs without a list that counts, whose certificates strict refuses all.
+    /// Reports CAs without a usable list. With `strict`, all of their certificates are refused.
     fn find_gaps(&self, lists: &[SignedList], span: &Span, findings: &mut Findings) {
         for anchor in self.anchors.iter().filter(|anchor| anchor.never_issues().is_none()) {
             let subject = &anchor.identity.subject;
             let (has_list, shown) = (lists.iter().any(|list| list.is_verified_by(anchor)), self.shown);
             let why = if !has_list {
-                format!("{shown} has no revocation list of its CA `{subject}`")
+                format!("{shown} has no revocation list from its CA `{subject}`")
             } else if !anchor.identity.issuing.signs_lists {
-                format!("{shown}: the keyUsage of its CA `{subject}` does not let it sign revocation lists")
+                format!(
+                    "{shown}: the keyUsage of its CA `{subject}` does not include signing of revocation lists"
+                )
             } else {
                 continue;
             };
             findings
                 .warning(
                     span,
-                    format!("{why}: `crl_policy` is strict, so whatever that CA issued is refused"),
+                    format!("{why}: `crl_policy` is strict, so every certificate of that CA is refused"),
                 )
-                .hint("add that CA's list, or write `crl_policy = \"soft\"` to use the lists that are there");
+                .hint("add that CA's list, or write `crl_policy = \"soft\"` to use the lists that exist");
         }
     }
 
@@ -228,11 +231,11 @@ impl ListContext<'_> {
     ) {
         for anchor in self.anchors.iter().filter(|anchor| revocation.revokes_anchor(&anchor.identity)) {
             let (subject, shown) = (&anchor.identity.subject, self.shown);
-            let why = format!("`{subject}`, which vouches for {shown}, has been revoked by its issuer");
+            let why = format!("`{subject}`, in `ca` of {shown}, has been revoked by its issuer");
             findings
                 .error(span, why.clone())
                 .by_time(anchor.identity.sha256.to_string())
-                .hint("remove it from `ca`, and ask the sender for the CA that took its place");
+                .hint("remove it from `ca`, and ask the sender for its replacement");
             facts.degraded.push(why);
         }
     }
@@ -241,18 +244,20 @@ impl ListContext<'_> {
 fn hint(fault: &ListFault) -> &'static str {
     match fault {
         ListFault::Damaged => {
-            "fetch the file again; it holds lists in PEM (`-----BEGIN X509 CRL-----`) or one in DER"
+            "fetch the file again; it must contain lists in PEM (`-----BEGIN X509 CRL-----`) or one in DER"
         }
         ListFault::TrailingBytes(_) => {
-            "fetch the file again; DER holds one list and nothing else, so convert lists to PEM to put several into one file"
+            "fetch the file again; a DER file contains one list and nothing else, so convert lists to PEM to put several into one file"
         }
         ListFault::VersionOne => {
-            "ask the CA for its version 2 list; with OpenSSL, `openssl ca -gencrl` makes one where `crl_extensions` is set"
+            "ask the CA for its version 2 list; with OpenSSL, `openssl ca -gencrl` creates one if `crl_extensions` is set"
         }
         ListFault::Delta => "name the CA's complete (base) list",
         ListFault::Indirect => "name the list that the sender's own CA issues",
         ListFault::Partial => "name the CA's complete list",
-        ListFault::NoNextUpdate => "ask the CA for a list with a nextUpdate, as RFC 5280 demands",
-        ListFault::UnknownCritical(_) => "ask the CA for a list after RFC 5280, without that extension",
+        ListFault::NoNextUpdate => "ask the CA for a list with a nextUpdate, as RFC 5280 requires",
+        ListFault::UnknownCritical(_) => {
+            "ask the CA for a list that conforms to RFC 5280, without that extension"
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `[sandbox]`: whether the process is restricted, and what it may read nevertheless.
+//! `[sandbox]`: whether the process is restricted, and what it may still read.
 
 use crate::config::context::{ValidationContext, section};
 use crate::config::schema;
@@ -23,7 +23,7 @@ pub(crate) fn sandbox(
             if !path.is_dir() {
                 findings
                     .warning(folder.span, format!("`read`: there is no directory `{}`", path.display()))
-                    .hint("create it before the start; a directory that is created later cannot be read");
+                    .hint("create it before startup; a directory that is created later cannot be read");
             }
             read.push(path);
         }
@@ -35,7 +35,7 @@ fn is_a_name(folder: Text<'_>, findings: &mut Findings) -> bool {
     let is_valid = !folder.text.is_empty() && !folder.text.contains('\0');
     if !is_valid {
         findings
-            .error(folder.span, "`read` contains a text that is not the path of a directory")
+            .error(folder.span, "`read` contains a string that is not the path of a directory")
             .hint("write a path, as in `read = [\"/etc/letsencrypt\"]`; relative ones start at the directory of this file");
     }
     is_valid

@@ -67,7 +67,7 @@ fn read(
         };
         findings
             .error(file.span, message)
-            .hint("`file` is the path of a file that contains the secret, not the secret; correct the path, and make the file readable for the user that runs hookspool");
+            .hint("`file` is the path of a file that contains the secret, not the secret; correct the path, and make the file readable by the user that runs hookspool");
     });
     let contents = contents.ok()?;
     let path = contents.path.display();

@@ -1,4 +1,4 @@
-//! `[server]`: where to listen, and how long to wait.
+//! `[server]`: the addresses, the timeouts and the limit of connections.
 
 use std::net::SocketAddr;
 
@@ -43,7 +43,7 @@ fn listen(reader: &Reader<'_>, findings: &mut Findings) -> Vec<Listen> {
                     findings
                         .error(
                             text.span,
-                            format!("`{}` is the same address as another one of the list", text.text),
+                            format!("`{}` is the same address as another one in the list", text.text),
                         )
                         .hint("remove one of the two");
                 }
@@ -54,10 +54,10 @@ fn listen(reader: &Reader<'_>, findings: &mut Findings) -> Vec<Listen> {
     }
 }
 
-/// `systemd` or `systemd:NAME`, if it is one of them; what is wrong with the name has been said.
+/// Parses `systemd` or `systemd:NAME`; `None` for any other text. An invalid name is reported.
 pub(crate) fn inherited(text: Text<'_>, findings: &mut Findings) -> Option<Option<SocketSelector>> {
     let which = SocketSelector::parse(text.text)?;
-    // What FileDescriptorName= takes (systemd.socket(5)).
+    // The names that FileDescriptorName= accepts (systemd.socket(5)).
     let sound = match &which {
         SocketSelector::Rest => true,
         SocketSelector::Named(name) => {

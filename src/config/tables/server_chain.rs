@@ -1,4 +1,4 @@
-//! What is reported about the chain of the server's certificate.
+//! Findings about the chain of the server's certificate.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ pub(crate) fn report_chain(
     }
 }
 
-/// Notes server certificates that are alone in their files, except where the issuer is a CA that a sender is known by.
+/// Reports a note for a server certificate without a chain, unless its issuer is a CA of a sender.
 pub(crate) fn report_no_chain(facts: &Facts, findings: &mut Findings) {
     for NoChain { span, message, hint, issuer } in &facts.no_chain {
         let mut anchors = facts.certificates.iter().filter(|fact| fact.role == Role::Anchor);
@@ -45,7 +45,7 @@ pub(crate) fn report_no_chain(facts: &Facts, findings: &mut Findings) {
     }
 }
 
-/// The fault and what to do about it.
+/// A description of the fault, and a hint.
 fn words(fault: &ChainFault) -> (String, String) {
     match fault {
         ChainFault::Repeated { subject } => {
@@ -53,7 +53,7 @@ fn words(fault: &ChainFault) -> (String, String) {
         }
         ChainFault::OutOfOrder { subject, issuer } => (
             format!(
-                "the chain is not in order: `{issuer}` issued `{subject}` and does not follow it directly"
+                "the chain is not in order: `{issuer}` issued `{subject}` but does not follow it directly"
             ),
             format!(
                 "move the certificate `{issuer}` directly below `{subject}`; the server's own comes first"
@@ -61,7 +61,7 @@ fn words(fault: &ChainFault) -> (String, String) {
         ),
         ChainFault::OtherKey { subject, issuer } => (
             format!(
-                "`{subject}` is followed by a certificate with the name of its issuer, `{issuer}`, and another key"
+                "`{subject}` is followed by a certificate with the name of its issuer, `{issuer}`, but another key"
             ),
             "ask the CA for the certificate of the key that signed this one".to_owned(),
         ),
@@ -74,7 +74,7 @@ fn words(fault: &ChainFault) -> (String, String) {
         ),
         ChainFault::CrossSigned { subject, first, second } => (
             format!(
-                "`{subject}` is in the chain with two certificates, issued by `{first}` and by `{second}`; clients with OpenSSL \
+                "`{subject}` is in the chain with two certificates, issued by `{first}` and by `{second}`; clients that use OpenSSL \
                  try only the first"
             ),
             "keep the one whose root all senders trust, or put it first".to_owned(),
@@ -85,13 +85,15 @@ fn words(fault: &ChainFault) -> (String, String) {
         ),
         ChainFault::Alone { subject, issuer, has_issuer_address: true } => (
             format!(
-                "the certificate `{subject}` is alone in the file, without the intermediate `{issuer}` that issued it"
+                "the certificate `{subject}` is the only one in the file, without the intermediate `{issuer}` that issued it"
             ),
             format!("append the certificate `{issuer}` to the file; most CAs offer a \"full chain\""),
         ),
         ChainFault::Alone { subject, issuer, has_issuer_address: false } => (
-            format!("the certificate `{subject}` is alone in the file"),
-            format!("fine if `{issuer}` is a root that the senders have; append it if it is an intermediate"),
+            format!("the certificate `{subject}` is the only one in the file"),
+            format!(
+                "fine if `{issuer}` is a root that the senders trust; append it if it is an intermediate"
+            ),
         ),
     }
 }

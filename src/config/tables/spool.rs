@@ -12,7 +12,7 @@ use crate::config::text::reader::{Field, Reader, Text};
 use crate::quantity::HumanDuration;
 use crate::spool::{Retention, Settings};
 
-/// The longest /etc/group, in bytes: some 50,000 groups.
+/// The size limit of /etc/group, in bytes: about 50,000 groups.
 const GROUP_BYTES_MAX: u64 = 4 << 20;
 /// The value of `keep_done` and `keep_failed` that keeps all entries.
 const FOREVER: &str = "forever";
@@ -60,10 +60,10 @@ fn retention(key: &str, reader: &Reader<'_>, findings: &mut Findings) -> Option<
             Ok(HumanDuration(time)) if time > Duration::ZERO => return Some(Some(time)),
             Ok(_) => findings
                 .error(found.span, format!("`{key}` is `{}`, so no entry would be kept", found.text))
-                .hint("let consumers delete entries instead of moving them, or write a longer time"),
+                .hint("write a longer time; entries in `done` cost only disk space"),
             Err(fault) => findings
                 .error(found.span, format!("`{key}` is neither a time nor `{FOREVER}`: {fault}"))
-                .hint(format!("write one of `{key} = \"7d\"` and `{key} = \"{FOREVER}\"`")),
+                .hint(format!("write `{key} = \"7d\"` or `{key} = \"{FOREVER}\"`")),
         };
         None
     })
@@ -79,7 +79,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext, findings: &mut Findin
         // chown(2) leaves the group unchanged for the largest number.
         if number.is_none_or(|number: u32| number == u32::MAX) {
             findings
-                .error(named.span, format!("`{}` is too large for the number of a group", named.text))
+                .error(named.span, format!("`{}` is too large for a group number", named.text))
                 .hint("write the name of the group, or its number from /etc/group");
         }
         return number;
@@ -92,7 +92,7 @@ fn group(named: Text<'_>, context: &mut ValidationContext, findings: &mut Findin
     if found.is_none() {
         findings.error(named.span, format!("there is no group `{}` in /etc/group", named.text)).hint(
             format!(
-                "create it with `groupadd --system {}`, or write the number of a group of another database",
+                "create it with `groupadd --system {}`, or write the number of a group from another database",
                 named.text
             ),
         );

@@ -1,4 +1,4 @@
-//! `[tls]`: our certificate, its key, and the oldest protocol that is spoken.
+//! `[tls]`: the server's certificate, its key, and the oldest accepted protocol version.
 
 use std::sync::Arc;
 
@@ -25,9 +25,9 @@ use crate::tls::pem::{self, FileUse};
 use crate::tls::server::{MinVersion, NamedPair};
 
 const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", MinVersion::Tls13)];
-const RENEW: &str = "renew it, and put the new one in the place of the old";
+const RENEW: &str = "renew it, and replace the old one";
 
-/// A file that could be read, and where it is named.
+/// The parsed contents of a file, and where it is named.
 struct Named<'a, T> {
     at: Text<'a>,
     contents: Arc<Contents>,
@@ -45,18 +45,18 @@ pub(crate) fn tls(
     let reader = Reader::new(table, span, &schema::TLS, findings);
     let min_version = reader.word("min_version", VERSIONS, findings);
     if node.is_none() {
-        findings
-            .missing(span, "there is no `[tls]`; a certificate and its key are needed")
-            .hint("write `[tls]` with `certificate` and `key`; `hookspool certs init` makes throwaway ones");
+        findings.missing(span, "there is no `[tls]`; a certificate and its key are needed").hint(
+            "write `[tls]` with `certificate` and `key`; `hookspool certs init` creates throwaway ones",
+        );
     }
-    // What is not a table has been said to be none.
+    // A value that is not a table has been reported.
     node?.value.as_table()?;
     let key_pair = key_pair(&reader, "[tls]", "server", context, findings, facts, beyond_loopback);
     let extra = extra(reader.written("extra"), context, findings, facts, beyond_loopback);
     Some(Tls { key_pair: key_pair?, extra: extra?, min_version })
 }
 
-/// `[[tls.extra]]`: more certificates, chosen by the name that a client asks for.
+/// `[[tls.extra]]`: additional certificates, selected by the server name that a client requests.
 fn extra(
     node: Option<&Node>,
     context: &mut ValidationContext,
@@ -90,7 +90,7 @@ fn extra(
     sound.then_some(pairs)
 }
 
-/// The names that are written down, or else those in the certificate.
+/// The configured names, or else those in the certificate.
 fn names(
     written: Field<(Vec<Text<'_>>, &Span)>,
     pair: &KeyPair,
@@ -106,9 +106,9 @@ fn names(
             findings
                 .error(
                     span,
-                    "the certificate of this `[[tls.extra]]` names no host, so nobody could ask for it",
+                    "the certificate of this `[[tls.extra]]` contains no DNS name, so no client can request it",
                 )
-                .hint("add `names = [\"…\"]`, the names that clients ask for");
+                .hint("add `names = [\"…\"]`, the names that clients request");
             return None;
         }
         Field::Missing => names.extend(in_certificate.iter().map(|name| host(name))),
@@ -118,12 +118,12 @@ fn names(
                 if let Some(ascii) = ascii_form(&name) {
                     findings
                         .error(text.span, format!("`{}` is an internationalized name", text.text))
-                        .hint(format!("write its ASCII form, which clients ask for: `{ascii}`"));
+                        .hint(format!("write its ASCII form, which clients request: `{ascii}`"));
                     return None;
                 }
                 if DnsName::try_from(name.strip_prefix("*.").unwrap_or(&name)).is_err() {
                     findings
-                        .error(text.span, format!("`{}` is not a name that a client can ask for", text.text))
+                        .error(text.span, format!("`{}` is not a name that a client can request", text.text))
                         .hint("write a DNS name, as in `hooks.example` or `*.example`");
                     return None;
                 }
@@ -133,14 +133,14 @@ fn names(
     }
     if let Some(twice) = names.iter().find(|name| others.iter().any(|other| other.names.contains(name))) {
         findings
-            .error(span, format!("`{twice}` belongs to another `[[tls.extra]]` already"))
-            .hint("write `names` so that each name is in one table only");
+            .error(span, format!("`{twice}` already belongs to another `[[tls.extra]]`"))
+            .hint("write `names` so that each name is in only one table");
         return None;
     }
     Some(names)
 }
 
-/// A name as clients ask for it: in lowercase, without the dot of the root.
+/// A name as clients request it: in lowercase, without the trailing dot.
 fn host(name: &str) -> String {
     without_root_dot(name).to_ascii_lowercase()
 }
@@ -216,7 +216,7 @@ fn keys<'a>(at: Text<'a>, contents: Arc<Contents>, findings: &mut Findings) -> O
     }
 }
 
-/// The group may read the key: that is how a daemon with a separate user reads it.
+/// Reports a private key that other users can access. The group may read it, for a daemon with a separate user.
 fn rights(at: Text<'_>, contents: &Contents, findings: &mut Findings) {
     if contents.mode & 0o007 == 0
         || credentials::is_credential(&contents.path)
@@ -274,17 +274,17 @@ fn refuse(
         KeyPairFault::UnusableKey(UnusableKeyReason::Form(_)) => (
             key.at,
             &key.contents.path,
-            "copy the file again; `openssl pkey -in FILE -check -noout -text` shows whether the key is whole, and its \
+            "copy the file again; `openssl pkey -in FILE -check -noout -text` shows whether the key is intact, and its \
              length: RSA keys need 2048 to 8192 bits",
         ),
         KeyPairFault::Certificate(_) => {
-            (chain.at, &chain.contents.path, "copy the file again, or have it issued again")
+            (chain.at, &chain.contents.path, "copy the file again, or have the certificate reissued")
         }
         KeyPairFault::Mismatch { .. } => {
             let later = chain.value.iter().skip(1);
             let misplaced = later.cloned().any(|other| KeyPair::new(vec![other], &key.value).is_ok());
             let hint = if misplaced {
-                "it belongs to a later certificate of that file: put the server's own one first"
+                "it belongs to a later certificate in that file: put the server's certificate first"
             } else {
                 "name the key that the certificate was requested with"
             };
@@ -294,7 +294,7 @@ fn refuse(
     findings.error(at.span, format!("`{}`: {fault}", path.display())).hint(hint);
 }
 
-/// What does not keep us from serving, and should be known.
+/// Reports faults that do not prevent serving.
 fn look_at(
     identity: &Identity,
     chain: &Named<'_, Vec<CertificateDer<'static>>>,
@@ -329,8 +329,8 @@ fn look_at(
         findings
             .warning(
                 span,
-                format!("{what} is a throwaway of `certs init`, and `[server]` listens beyond loopback"),
+                format!("{what} is a throwaway from `certs init`, but `[server]` listens beyond loopback"),
             )
-            .hint("use a certificate whose CA the senders trust");
+            .hint("use a certificate from a CA that the senders trust");
     }
 }

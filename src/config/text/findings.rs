@@ -59,12 +59,12 @@ impl Findings {
         self.file.line(span.start)
     }
 
-    /// How many there are.
+    /// The number of findings.
     pub(crate) fn len(&self) -> usize {
         self.found.len()
     }
 
-    /// Keeps at most so many of the findings after the first `from`, the worst, and reports how many more there were.
+    /// Keeps only the `most` worst findings after the first `from`, and reports the number of the others.
     pub(crate) fn limit(&mut self, from: usize, most: usize, what: &str) {
         if self.found.len().saturating_sub(from) <= most {
             return;

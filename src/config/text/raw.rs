@@ -152,7 +152,7 @@ fn describe(message: &str, at: &str) -> String {
     } else if message.starts_with(NOT_QUOTED) || is_bare_word(message) {
         "this is not a value: a string needs quotes".to_owned()
     } else if message.starts_with("invalid basic string, expected `\"`") {
-        "this string has no end".to_owned()
+        "this string is not terminated".to_owned()
     } else {
         message.to_owned()
     }

@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
             match schema.later.iter().find(|(name, _)| *name == entry.key) {
                 Some((name, reason)) => {
                     findings
-                        .error(&entry.key_span, format!("`{name}` is not in this version"))
+                        .error(&entry.key_span, format!("`{name}` is not supported in this version"))
                         .hint(format!("remove it: {reason}"));
                 }
                 None => unknown(schema, &entry.key, &entry.key_span, findings),
@@ -91,12 +91,12 @@ impl<'a> Reader<'a> {
         self.schema.key(key).map_or("…", |key| key.example)
     }
 
-    /// The value of a key as it is written, if it is.
+    /// The value of a key as it is written; `None` if it is missing.
     pub(crate) fn written(&self, key: &str) -> Option<&'a Node> {
         self.table.get(key)
     }
 
-    /// The value of a key: what is written, or else its default.
+    /// The value of a key as it is written, or else its default.
     fn node(&self, key: &str) -> Option<&'a Node> {
         self.written(key).or_else(|| default(self.schema, key))
     }
@@ -258,14 +258,14 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The bounds of a key, as the schema writes them.
+    /// The bounds of a key, from the schema.
     fn range<T: FromStr>(&self, key: &str) -> Option<(T, T)> {
         let (min, max) = self.schema.key(key)?.range?;
         min.parse().ok().zip(max.parse().ok())
     }
 
-    /// What `convert` makes of the text of a key, or else of its default: a wrong value is reported, and keeps the
-    /// settings from being used.
+    /// Converts the text of a key, or else of its default, with `convert`. A wrong value is reported, which prevents
+    /// the use of the settings.
     pub(crate) fn value<T>(
         &self,
         key: &str,

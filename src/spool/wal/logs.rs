@@ -254,7 +254,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
             closed = self.wait();
         }
         if let Err(error) = closed {
-            tracing::warn!(%error, "write-ahead log not emptied; the next start restores what it holds");
+            tracing::warn!(%error, "write-ahead log not emptied; the next start restores its entries");
         }
         self.checkpoints.close();
     }

@@ -1,6 +1,6 @@
-//! PEM text into blocks (RFC 7468, 3), so that everything in a file that may be a block is read or is a fault.
+//! Splits PEM text into blocks (RFC 7468, 3), so that everything that may be a block is read or is a fault.
 //!
-//! Libraries skip what they do not understand; a CA or a revocation list that is skipped changes who is accepted.
+//! Libraries skip text that they cannot parse; a skipped CA or revocation list changes which peers are accepted.
 
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
@@ -12,7 +12,7 @@ use super::marks::{
 };
 use super::stray::StrayText;
 
-/// How OpenSSL marks a key under a password inside of the block (RFC 1421, 4.6.1.1).
+/// The header with which OpenSSL marks an encrypted key inside a block (RFC 1421, 4.6.1.1).
 const ENCRYPTED_HEADER: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 
 /// A block that was read.
@@ -21,7 +21,7 @@ pub(super) struct Block {
     pub(super) label: Label,
     /// The line of its `-----BEGIN`, from 1.
     pub(super) line: usize,
-    /// Its contents, wiped when they are dropped. For a key under a password, what is encrypted.
+    /// Its contents, wiped when they are dropped. For an encrypted key, the ciphertext.
     pub(super) der: Zeroizing<Vec<u8>>,
 }
 
@@ -32,13 +32,13 @@ pub(super) struct Blocks {
     pub(super) faults: BlockFaults,
 }
 
-/// A block whose END has not come yet.
+/// A block whose END has not been read yet.
 struct Open {
     label: Label,
     name: Vec<u8>,
     line: usize,
     fault: Option<BlockFaultKind>,
-    /// Where its base64 text begins.
+    /// The position at which its base64 text begins.
     from: usize,
     encrypted: bool,
     has_text: bool,
@@ -46,7 +46,7 @@ struct Open {
 }
 
 /// Reads all blocks of a text. Lines end with LF, CRLF or CR; white space around a line and a byte order mark before it
-/// do not matter, and a block may begin directly after the dashes of the one before.
+/// are ignored, and a block may begin directly after the dashes of the previous one.
 pub(super) fn scan(bytes: &[u8]) -> Blocks {
     let mut scan = Scan { bytes, blocks: Blocks::default(), open: None, stray: StrayText::default() };
     let (mut at, mut number) = (0, 1);
@@ -68,12 +68,12 @@ struct Scan<'a> {
     bytes: &'a [u8],
     blocks: Blocks,
     open: Option<Open>,
-    /// What precedes the next block.
+    /// The text before the next block.
     stray: StrayText,
 }
 
 impl Scan<'_> {
-    /// One line, from `at` to `end`. There can be the end of one block and the beginning of the next in it.
+    /// Reads a line, from `at` to `end`. It may contain the end of one block and the beginning of the next.
     fn line(&mut self, mut at: usize, end: usize, number: usize) {
         loop {
             let rest = &self.bytes[at..end];
@@ -90,7 +90,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Outside of a block: the place after a BEGIN in this line, if something follows it there.
+    /// Reads outside of a block. Returns the position after a BEGIN in this line, if something follows it.
     fn outside(&mut self, rest: &[u8], at: usize, number: usize) -> Option<usize> {
         let Some((begin, fault)) = begin(self.bytes, at..at + rest.len()) else {
             self.between(rest, number);
@@ -117,7 +117,7 @@ impl Scan<'_> {
         has_more.then_some(at + after)
     }
 
-    /// A line between blocks.
+    /// Reads a line between blocks.
     fn between(&mut self, line: &[u8], number: usize) {
         let stray = self.stray.line(line, number);
         if let Some((line, kind)) = stray {
@@ -129,7 +129,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Inside of a block: the place after its END in this line, if something follows it there.
+    /// Reads inside a block. Returns the position after its END in this line, if something follows it.
     fn inside(&mut self, mut open: Open, rest: &[u8], at: usize, number: usize) -> Option<usize> {
         // Only the text up to the next BEGIN is searched for END: a line may contain very many of either.
         let begin = find(rest, BEGIN);
@@ -172,7 +172,7 @@ impl Scan<'_> {
         next.map(|next| at + next)
     }
 
-    /// A block from BEGIN to END.
+    /// Decodes a block from BEGIN to END.
     fn read(&mut self, open: &Open, until: usize) {
         let kind = if let Some(fault) = open.fault {
             fault
@@ -194,7 +194,7 @@ impl Scan<'_> {
         self.fault(open, kind);
     }
 
-    /// The first fault of a block is the one that counts.
+    /// Reports a fault, or the first fault of the block if it already has one.
     fn fault(&mut self, open: &Open, kind: BlockFaultKind) {
         let kind = open.fault.unwrap_or(kind);
         self.blocks.faults.push(BlockFault { line: open.line, label: open.label, kind });
@@ -215,7 +215,7 @@ impl Open {
         }
     }
 
-    /// A line of its text. Headers (RFC 1421, 4.6) have a colon, which base64 has not.
+    /// Reads a line of its text. Headers (RFC 1421, 4.6) contain a colon, which base64 does not.
     fn text(&mut self, line: &[u8], end: usize, number: usize) {
         if line.contains(&b':') && !self.has_text {
             self.encrypted |= line.trim_ascii() == ENCRYPTED_HEADER;
@@ -234,9 +234,9 @@ impl Open {
     }
 }
 
-/// Base64 with padding (RFC 4648, 4), white space anywhere, in memory that is wiped.
+/// Decodes base64 with padding (RFC 4648, 4) and any white space, in memory that is wiped.
 fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    // All of it from the start: a vector that grows leaves its old place as it was.
+    // Full capacity from the start: a vector that grows leaves a copy that is not wiped.
     let mut buffer = Zeroizing::new(Vec::with_capacity(text.len()));
     buffer.extend(text.iter().filter(|byte| !byte.is_ascii_whitespace()));
     let length = Base64::decode_in_place(&mut buffer).ok()?.len();

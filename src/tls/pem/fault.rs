@@ -1,29 +1,29 @@
-//! What is wrong with a block of a PEM file. A fault never contains bytes of the file: they may be a private key's.
+//! The faults of a block of a PEM file. A fault never contains bytes of the file, which may be a private key.
 
 use std::fmt;
 
 use super::label::Label;
 
-/// The most faults of one file that are named; further ones are counted.
+/// The maximum number of faults of one file that are named; further ones are counted.
 pub const BLOCK_FAULTS_MAX: usize = 20;
 
-/// A block that a person sees in the file and that cannot be read.
+/// A block that a person would see in the file, but that cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BlockFault {
     /// The line where the block begins, from 1.
     pub line: usize,
-    /// What the block would be.
+    /// The label of the block.
     pub label: Label,
-    /// What is wrong with it.
+    /// The kind of fault.
     pub kind: BlockFaultKind,
 }
 
-/// What is wrong with a block.
+/// The kind of fault of a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BlockFaultKind {
-    /// The BEGIN line is not in capitals, has no closing dashes, or something else than one blank before its label.
+    /// The BEGIN line is not in uppercase, has no closing dashes, or has anything but one space before its label.
     BeginDamaged,
-    /// There is something else than five ASCII hyphens before BEGIN.
+    /// The text before BEGIN is not five ASCII hyphens.
     DashesDamaged,
     /// Text precedes `-----BEGIN` on its line, as in a comment.
     TextBefore,
@@ -35,7 +35,7 @@ pub enum BlockFaultKind {
     NoEnd,
     /// There is an END without a BEGIN.
     NoBegin,
-    /// The END line has no closing dashes, or something else than one blank before its label.
+    /// The END line has no closing dashes, or has anything but one space before its label.
     EndDamaged,
     /// The END line has another label.
     OtherEnd,
@@ -48,11 +48,11 @@ pub enum BlockFaultKind {
     },
     /// The base64 text is not complete.
     Incomplete,
-    /// It is whole, and of a form that is not read.
+    /// It is intact, but its form is not supported.
     NotSupported,
     /// It is a revocation list under another label.
     ListLabel,
-    /// Text outside of blocks is base64 of DER, or much base64.
+    /// Text outside of blocks is base64 of DER, or a large amount of base64.
     Unmarked,
     /// Text outside of blocks is base64 of PEM.
     EncodedTwice,
@@ -65,7 +65,7 @@ pub enum BlockFaultKind {
 pub struct BlockFaults {
     /// The first [`BLOCK_FAULTS_MAX`].
     pub named: Vec<BlockFault>,
-    /// How many follow.
+    /// The number of further faults.
     pub more: usize,
 }
 
@@ -79,7 +79,7 @@ impl BlockFaults {
     }
 }
 
-/// How many faults a message on one line names.
+/// The maximum number of faults that a message on one line names.
 const SHOWN_FAULTS_MAX: usize = 3;
 
 impl fmt::Display for BlockFaults {
@@ -108,13 +108,15 @@ impl fmt::Display for BlockFault {
             BlockFaultKind::NoEnd => write!(f, "the {label} that begins here has no `-----END` line"),
             BlockFaultKind::NoBegin => f.write_str("an `-----END` line has no `-----BEGIN` line"),
             BlockFaultKind::EndDamaged => write!(f, "the `-----END` line of the {label} is damaged"),
-            BlockFaultKind::OtherEnd => write!(f, "the {label} ends with another label than it begins with"),
+            BlockFaultKind::OtherEnd => {
+                write!(f, "the {label} ends with a different label than it begins with")
+            }
             BlockFaultKind::Hollow => write!(f, "the {label} is empty"),
             BlockFaultKind::NotBase64 { line } => {
                 write!(f, "the {label} that begins here is not base64 in line {line}")
             }
             BlockFaultKind::Incomplete => write!(f, "characters are missing in the {label} that begins here"),
-            BlockFaultKind::NotSupported => write!(f, "a {label} is not read"),
+            BlockFaultKind::NotSupported => write!(f, "a {label} is not supported"),
             BlockFaultKind::ListLabel => write!(f, "the {label} is a revocation list under the wrong label"),
             BlockFaultKind::Unmarked => {
                 f.write_str("text that may be a block: base64 without a `-----BEGIN` line")
@@ -130,7 +132,7 @@ impl fmt::Display for BlockFault {
 }
 
 impl BlockFault {
-    /// What to do about it.
+    /// A hint for correcting it.
     pub fn hint(&self) -> &'static str {
         match self.kind {
             BlockFaultKind::NoLineBreaks => {
@@ -138,7 +140,7 @@ impl BlockFault {
                  an unquoted shell variable or a one-line field of a secrets editor removes the line breaks"
             }
             BlockFaultKind::TextBefore => {
-                "begin the line with `-----BEGIN`; remove a block that should not count, also from comments"
+                "begin the line with `-----BEGIN`; remove a block that should be ignored, also from comments"
             }
             BlockFaultKind::TextAfter => "put a line break after the dashes of the `-----END` line",
             BlockFaultKind::DashesDamaged => {

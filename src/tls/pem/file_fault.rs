@@ -1,10 +1,10 @@
-//! What is wrong with a file of certificates, keys or revocation lists as a whole.
+//! Faults of a file of certificates, keys or revocation lists as a whole.
 
 use super::fault::BlockFaults;
 use super::label::{Kind, Label};
 use crate::identity::following;
 
-/// What is looked for in a file.
+/// The kind of data that is expected in a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wanted {
     /// Certificates.
@@ -25,47 +25,47 @@ impl Wanted {
     }
 }
 
-/// What is wrong with a file of certificates, keys or revocation lists.
+/// A fault of a file of certificates, keys or revocation lists.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PemFault {
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
     /// It is text in UTF-16, as Windows PowerShell writes it.
     #[error("the file is UTF-16 text")]
     Utf16,
-    /// There is neither a PEM block in it nor DER.
+    /// The file contains neither a PEM block nor DER.
     #[error("the file is neither PEM nor DER")]
     NotPem {
-        /// Whether it is PEM once more in base64.
+        /// Whether it is PEM that is encoded in base64 once more.
         encoded_twice: bool,
     },
-    /// Blocks of it cannot be read: at least one.
+    /// At least one block cannot be read.
     #[error("{0}")]
     Blocks(BlockFaults),
-    /// There is nothing in it of what it is read for.
-    #[error("the file holds no {}{}", noun(*.wanted), instead(.found))]
+    /// The file does not contain the expected kind of data.
+    #[error("the file contains no {}{}", noun(*.wanted), instead(.found))]
     Missing {
-        /// What it is read for.
+        /// The expected kind of data.
         wanted: Wanted,
-        /// What it holds instead.
+        /// The labels of the blocks that it contains instead.
         found: Vec<Label>,
     },
-    /// The key is encrypted, and a restart could not ask for its password.
+    /// The key is encrypted, and the daemon cannot ask for its password.
     #[error("the private key is encrypted with a password")]
     EncryptedKey,
-    /// More than one structure in DER, or something else behind the first.
+    /// The first structure in DER is followed by this number of bytes.
     #[error("{} the DER structure at the start of the file", following(*.0))]
     TrailingBytes(usize),
     /// DER that is not a private key.
-    #[error("the file holds no private key that can be read: PKCS#8, SEC1 or PKCS#1")]
+    #[error("the file contains no readable private key (PKCS#8, SEC1 or PKCS#1)")]
     UnreadableKey,
     /// More than [`CERTIFICATES_MAX`](super::CERTIFICATES_MAX) or [`REVOCATION_LISTS_MAX`](super::REVOCATION_LISTS_MAX).
-    #[error("the file holds more than {most} {}s", noun(*.wanted))]
+    #[error("the file contains more than {most} {}s", noun(*.wanted))]
     TooMany {
-        /// Of what.
+        /// The kind of data.
         wanted: Wanted,
-        /// The bound.
+        /// The limit.
         most: usize,
     },
 }

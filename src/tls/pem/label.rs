@@ -1,8 +1,8 @@
-//! The labels of PEM blocks (RFC 7468) and what each means here.
+//! The labels of PEM blocks (RFC 7468) and the meaning of each.
 
 use std::fmt;
 
-/// The label of a PEM block. Only labels of a closed table are printed: in a damaged file, the text at the place of a label can
+/// The label of a PEM block. Only labels of a closed table are printed: in a damaged file, the text instead of a label can
 /// be part of a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Label {
@@ -10,20 +10,20 @@ pub struct Label {
     pub(super) kind: Kind,
 }
 
-/// What a block with a label holds.
+/// The contents of a block with a label.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     /// An X.509 certificate.
     Certificate,
     /// An X.509 revocation list.
     RevocationList,
-    /// A private key without a password: PKCS#8, SEC1 or PKCS#1.
+    /// An unencrypted private key: PKCS#8, SEC1 or PKCS#1.
     PrivateKey,
-    /// A PKCS#8 key under a password.
+    /// An encrypted PKCS#8 key.
     EncryptedKey,
     /// The parameters that OpenSSL writes before an EC key; the key repeats them.
     Parameters,
-    /// Certificates in a form that is not read.
+    /// Certificates in a form that is not supported.
     WrappedCertificates,
     /// Anything else.
     Other,
@@ -73,7 +73,7 @@ impl Label {
         self.name.is_some_and(|name| name.ends_with("PRIVATE KEY"))
     }
 
-    /// The command that converts the block into a form that is read, if there is one.
+    /// The command that converts the block into a supported form, if there is one.
     pub fn conversion(self) -> Option<&'static str> {
         match self.name? {
             "TRUSTED CERTIFICATE" => Some("convert it with `openssl x509 -in OLD -out NEW`"),

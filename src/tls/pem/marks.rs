@@ -12,8 +12,8 @@ pub(super) const END: &[u8] = b"-----END";
 pub(super) const DASHES: &[u8] = b"-----";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Where a block begins in a line that is outside of one, and what is wrong with that beginning. A BEGIN at another place
-/// than the line's start, or in another writing, is only one if data follows it: comments mention BEGIN, too.
+/// The position at which a block begins in a line outside of blocks, and the fault of that beginning. A BEGIN elsewhere
+/// than at the start of the line, or spelled differently, is one only if data follows it: comments mention BEGIN, too.
 pub(super) fn begin(text: &[u8], line: Range<usize>) -> Option<(usize, Option<BlockFaultKind>)> {
     let follows = |from: usize| data_follows(&text[line.start + from..], BEGIN);
     let rest = &text[line.clone()];
@@ -45,25 +45,25 @@ pub(super) fn has_text(text: &[u8]) -> bool {
     !text[first..].starts_with(BYTE_ORDER_MARK) || text[first + BYTE_ORDER_MARK.len()..].iter().any(is_text)
 }
 
-/// The label up to the closing dashes; none if there are none, or they open the next block.
+/// The label up to the closing dashes; `None` if there are none, or they begin the next block.
 pub(super) fn name(text: &[u8]) -> Option<&[u8]> {
     let end = find(text, DASHES)?;
     let opens_another = [BEGIN, END].iter().any(|mark| text[end..].starts_with(mark));
     (!opens_another).then(|| &text[..end])
 }
 
-/// Where the next block begins in a line, after the dashes that end at `after`. The two can share dashes.
+/// The position of the next block in a line, after the dashes that end at `after`. The two blocks can share dashes.
 pub(super) fn next_block(line: &[u8], after: usize) -> Option<usize> {
     let from = after - DASHES.len() + 1;
     find(&line[from..], BEGIN).map(|begin| from + begin)
 }
 
-/// Whether what follows BEGIN or END is one blank and a label that neither begins nor ends with another (RFC 7468, 3).
+/// Whether the text after BEGIN or END is one space and a label without spaces at its ends (RFC 7468, 3).
 pub(super) fn is_label(name: &[u8]) -> bool {
     name.strip_prefix(b" ").is_some_and(|label| label.trim_ascii() == label)
 }
 
-/// Whether a line is the END of a block, with no more than a piece of its base64 text before it. Prose mentions END, too.
+/// Whether a line is the END of a block, preceded by nothing but base64 text. Prose mentions END, too.
 pub(super) fn is_lone_end(line: &[u8]) -> bool {
     let Some(end) = find(line, END) else { return false };
     let is_piece = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-".contains(byte);

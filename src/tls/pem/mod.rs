@@ -1,6 +1,6 @@
-//! Certificates, keys and revocation lists out of the bytes of a file, PEM or DER.
+//! Reads certificates, keys and revocation lists from the bytes of a PEM or DER file.
 //!
-//! A file is read once, elsewhere, and only its bytes come here: what is judged is what is used. Every block of a file is
+//! A file is read once, elsewhere: the bytes that are validated here are those that are used. Every block of a file is
 //! read or is a fault, and no fault contains bytes of the file.
 
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -22,34 +22,34 @@ pub use label::Label;
 use blocks::{Block, scan};
 use label::Kind;
 
-/// The most certificates that one file may hold.
+/// The maximum number of certificates in one file.
 pub const CERTIFICATES_MAX: usize = 256;
-/// The most revocation lists that one file may hold; large CAs divide theirs into more than a hundred.
+/// The maximum number of revocation lists in one file; large CAs divide theirs into more than a hundred.
 pub const REVOCATION_LISTS_MAX: usize = 1024;
-/// The largest certificate or key file that is read, in bytes.
+/// The size limit of a certificate or key file, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The largest file of revocation lists that is read, in bytes. A large public CA's is a few MiB.
+/// The size limit of a file of revocation lists, in bytes. That of a large public CA has a few MiB.
 pub const LISTS_BYTES_MAX: u64 = 16 << 20;
 
-/// How UTF-16 begins, and what `BEGIN` looks like in it without such a mark.
+/// The byte order marks of UTF-16, and `BEGIN` in UTF-16 without a mark.
 const UTF_16_MARKS: &[&[u8]] = &[b"\xff\xfe", b"\xfe\xff"];
 const UTF_16_BEGIN: &[u8] = b"B\0E\0G\0I\0N";
 
-/// What a file is for, which decides the blocks that belong into it.
+/// The use of a file, which determines the blocks that it may contain.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FileUse {
-    /// Certificates alone: CAs.
+    /// Only certificates: CAs.
     Anchors,
-    /// The server's or a client's chain, with whose key it may share a file.
+    /// The chain of the server or of a client; its key may be in the same file.
     Chain,
-    /// A private key, with whose chain it may share a file.
+    /// A private key; its chain may be in the same file.
     Key,
     /// Revocation lists.
     RevocationLists,
 }
 
 impl FileUse {
-    /// Whether a block belongs into such a file.
+    /// Whether such a file may contain a block.
     fn expects(self, label: Label) -> bool {
         match self {
             Self::Anchors => label.kind == Kind::Certificate,
@@ -63,7 +63,7 @@ impl FileUse {
     }
 }
 
-/// Every certificate of a file: PEM with any number of them, or one in DER.
+/// Reads every certificate in a file: any number in PEM, or one in DER.
 ///
 /// # Errors
 /// If there is none, or a block of the file cannot be read.
@@ -73,7 +73,7 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFau
     Ok(found.into_iter().map(|mut der| CertificateDer::from(std::mem::take(&mut *der))).collect())
 }
 
-/// Every revocation list of a file, in DER: PEM with any number of them, or one in DER.
+/// Reads every revocation list in a file, and returns them in DER: any number in PEM, or one in DER.
 ///
 /// # Errors
 /// If there is none, or a block of the file cannot be read.
@@ -83,8 +83,8 @@ pub fn revocation_lists(bytes: &[u8]) -> Result<Vec<Vec<u8>>, PemFault> {
     Ok(found.into_iter().map(|mut der| std::mem::take(&mut *der)).collect())
 }
 
-/// Every private key of a file, at least one: PKCS#8, SEC1 or PKCS#1, in PEM or one of them in DER. The bytes decide which
-/// form it is, as for OpenSSL. Keys are wiped when they are dropped, and no copy stays behind.
+/// Reads every private key in a file, at least one: PKCS#8, SEC1 or PKCS#1, in PEM, or one in DER. The bytes determine
+/// the form, as in OpenSSL. Keys are wiped when they are dropped, and no copy remains.
 ///
 /// # Errors
 /// If there is none, one is encrypted, or a block of the file cannot be read.
@@ -93,7 +93,7 @@ pub fn private_keys(bytes: &[u8]) -> Result<Vec<Zeroizing<PrivateKeyDer<'static>
     found.into_iter().map(|der| key(der).ok_or(PemFault::UnreadableKey)).collect()
 }
 
-/// The blocks of a file, with their lines, that were read and are not used for what the file is read for.
+/// The blocks of a file, with their lines, that were read but are not used for the purpose of the file.
 pub fn unused(bytes: &[u8], file_use: FileUse) -> Vec<(usize, Label)> {
     if looks_like_der(bytes) {
         return Vec::new();
@@ -102,7 +102,7 @@ pub fn unused(bytes: &[u8], file_use: FileUse) -> Vec<(usize, Label)> {
     read.map(|block| (block.line, block.label)).collect()
 }
 
-/// Whether a private key is in a file, readable or not, so that its permissions matter.
+/// Whether a file contains a private key, readable or not, so that its permissions matter.
 pub fn holds_private_key(bytes: &[u8]) -> bool {
     const MARK: &[u8] = b"PRIVATE KEY-----";
     bytes.windows(MARK.len()).any(|window| window == MARK)
@@ -160,7 +160,7 @@ fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFa
     Ok(taken.into_iter().map(|block| block.der).collect())
 }
 
-/// Why a block that was read may hold what is wanted and is not used: in a form or under a label that hides it.
+/// Why a block that may contain the wanted data is not used: because of its form or its label.
 fn hidden(block: &Block, wanted: Wanted) -> Option<BlockFaultKind> {
     let is_wrapped = block.label.kind == Kind::WrappedCertificates;
     let is_list = || !matches!(RevocationList::from_der(&block.der), Err(ListFault::Damaged));
@@ -175,14 +175,14 @@ fn at_most(most: usize, found: usize, wanted: Wanted) -> Result<(), PemFault> {
     if found > most { Err(PemFault::TooMany { wanted, most }) } else { Ok(()) }
 }
 
-/// A key in whatever form its bytes have. The form's name in the label is often wrong.
+/// Parses a key in the form that its bytes have. The form in the label is often wrong.
 fn key(mut der: Zeroizing<Vec<u8>>) -> Option<Zeroizing<PrivateKeyDer<'static>>> {
-    // What is not a key is not moved out of the memory that is wiped.
+    // Data that is not a key stays in the memory that is wiped.
     PrivateKeyDer::try_from(der.as_slice()).ok()?;
     PrivateKeyDer::try_from(std::mem::take(&mut *der)).ok().map(Zeroizing::new)
 }
 
-/// DER begins with a SEQUENCE, whose length is that of the file or has a long form, or with a SEQUENCE and a small INTEGER;
+/// Whether a file is DER: a SEQUENCE of the file's length, in long form, or that begins with a small INTEGER;
 /// PEM begins with text.
 fn looks_like_der(bytes: &[u8]) -> bool {
     match bytes {
@@ -192,7 +192,7 @@ fn looks_like_der(bytes: &[u8]) -> bool {
     }
 }
 
-/// How many bytes a structure in DER has by its header (X.690, 8.1.3); none if its length is indefinite or absurd.
+/// The size of a DER structure according to its header (X.690, 8.1.3); `None` if it is indefinite or too large.
 fn der_bytes(bytes: &[u8]) -> Option<usize> {
     const HEADER: usize = 2;
     let length = usize::from(*bytes.get(1)?);

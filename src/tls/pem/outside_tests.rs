@@ -1,4 +1,4 @@
-//! Text outside of blocks: what may be a block is a fault with its line, and everything else is ignored, as by OpenSSL.
+//! Tests of text outside of blocks: a possible block is a fault with its line; other text is ignored, as by OpenSSL.
 
 use base64ct::{Base64, Encoding as _};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn bare() -> String {
     list_block().lines().filter(|line| !line.starts_with('-')).map(|line| format!("{line}\n")).collect()
 }
 
-/// How many blocks of a text are read, and the lines of the faults.
+/// The number of blocks that are read from a text, and the lines of the faults.
 fn lines(text: &[u8]) -> (usize, Vec<usize>) {
     let blocks = scan(text);
     (blocks.read.len(), blocks.faults.named.iter().map(|fault| fault.line).collect())
@@ -132,7 +132,7 @@ fn text_that_mentions_blocks_is_ignored() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// A list of any bytes, in lines of any length, after and before any text.
+    /// A list of any bytes, in lines of any length, before and after any text.
     #[test]
     fn bare_base64_of_a_list_is_never_skipped(
         noise in prop::collection::vec(any::<u8>(), 120..700),

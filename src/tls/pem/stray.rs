@@ -1,18 +1,18 @@
-//! Text outside of blocks, which OpenSSL skips: what in it may be a certificate, a list or a key in another writing.
+//! Finds text outside of blocks, which OpenSSL skips, that may be a certificate, a list or a key in another form.
 //!
-//! Comments, names, hexadecimal numbers and paths are no data; base64 that decodes to the beginning of DER or of PEM is, as
-//! is much base64 of any kind.
+//! Comments, names, hexadecimal numbers and paths are not data; base64 that decodes to the beginning of DER or PEM is, as
+//! is a large amount of any base64.
 
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
 use super::fault::BlockFaultKind;
 
-/// `-----BEGIN` in base64, as far as it is the same whatever surrounds it, at each of three offsets.
+/// `-----BEGIN` in base64 at each of three offsets, without the characters that depend on the surrounding text.
 const ENCODED_BEGIN: [&[u8]; 3] = [b"LS0tLS1CRUdJT", b"0tLS0tQkVHSU", b"tLS0tLUJFR0lO"];
-/// Characters of base64 that begin like DER and are too many for chance.
+/// The number of base64 characters that do not begin like DER by chance.
 const DER_CHARS: usize = 64;
-/// Characters of base64 that show the beginning of DER.
+/// The number of base64 characters that identify the beginning of DER.
 const DER_HEAD_CHARS: usize = 12;
 /// A word of this length is a line of base64 if it looks like one.
 const DENSE_CHARS: usize = 48;
@@ -20,10 +20,10 @@ const DENSE_CHARS: usize = 48;
 const LONG_CHARS: usize = 128;
 /// A word of this length at the start of the line after a BEGIN is data.
 const DATA_CHARS: usize = 32;
-/// How far behind a BEGIN data is looked for, in bytes: further than its label and the header of an encrypted key reach.
+/// The number of bytes after a BEGIN that are searched for data: more than its label and an encrypted key's header.
 const DATA_WITHIN: usize = 512;
 
-/// The text between two blocks so far. At most one fault is found in it.
+/// The text between two blocks so far. At most one fault is reported in it.
 #[derive(Debug, Default)]
 pub(super) struct StrayText {
     /// The beginning of what may be DER in base64.
@@ -35,7 +35,7 @@ pub(super) struct StrayText {
 }
 
 impl StrayText {
-    /// Adds a line; the line and kind of a fault that it completes.
+    /// Adds a line. Returns the line and kind of a fault that it completes.
     pub(super) fn line(&mut self, line: &[u8], number: usize) -> Option<(usize, BlockFaultKind)> {
         if self.is_reported {
             return None;
@@ -67,7 +67,7 @@ impl StrayText {
         Some((before, BlockFaultKind::Unmarked))
     }
 
-    /// Joins words to what may be DER, as base64 in short lines or groups; the line where it begins once it is long enough.
+    /// Joins words that may be DER in base64, in short lines or groups. Returns its first line once it is long enough.
     fn join(&mut self, word: &[u8], number: usize) -> Option<usize> {
         if begins_like_der(word) {
             self.head.clear();
@@ -89,7 +89,7 @@ impl StrayText {
     }
 }
 
-/// Whether data follows a BEGIN: further on in its line, or in the next line that is neither empty nor a header.
+/// Whether data follows a BEGIN: later in its line, or in the next line that is neither empty nor a header.
 pub(super) fn data_follows(text: &[u8], begin: &[u8]) -> bool {
     let text = &text[..text.len().min(DATA_WITHIN)];
     let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
@@ -102,7 +102,7 @@ pub(super) fn data_follows(text: &[u8], begin: &[u8]) -> bool {
     next.and_then(|line| words(line).next()).is_some_and(|word| word.len() >= DATA_CHARS && is_data(word))
 }
 
-/// Stretches of characters of base64, also of its URL alphabet, without line breaks that are written as escapes.
+/// Sequences of base64 characters, including the URL alphabet, without escaped line breaks.
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = line;
     std::iter::from_fn(move || {
@@ -121,7 +121,7 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     .filter(|word| !word.is_empty())
 }
 
-/// The word of a line that has no other.
+/// The word of a line that contains only one.
 fn only_word(line: &[u8]) -> Option<&[u8]> {
     let mut words = words(line);
     words.next().filter(|_| words.next().is_none())
@@ -131,7 +131,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
 }
 
-/// Control characters that no text has; DER has many.
+/// Whether a byte is a control character that text does not contain; DER contains many.
 fn is_control(byte: u8) -> bool {
     const END_OF_FILE: u8 = 0x1a;
     const VERTICAL_TAB: u8 = 0x0b;
@@ -146,7 +146,7 @@ fn is_data(word: &[u8]) -> bool {
     word.iter().any(|byte| !byte.is_ascii_hexdigit()) && slashes * 8 <= word.len()
 }
 
-/// Whether capital letters, small letters and digits alternate as by chance, which words and numbers do not.
+/// Whether uppercase letters, lowercase letters and digits alternate randomly, unlike in words and numbers.
 fn looks_like_base64(word: &[u8]) -> bool {
     let class = |byte: u8| match byte {
         b'A'..=b'Z' => 0,
@@ -160,7 +160,7 @@ fn looks_like_base64(word: &[u8]) -> bool {
 }
 
 /// Whether base64 begins like a certificate, a list, a key or a message in DER: a SEQUENCE of at least 128 bytes, in which
-/// there is another, a small INTEGER or an object identifier.
+/// the first element is another SEQUENCE, a small INTEGER or an object identifier.
 fn begins_like_der(text: &[u8]) -> bool {
     let Some(head) = text.first_chunk::<DER_HEAD_CHARS>() else { return false };
     let standard = head.map(|byte| match byte {

@@ -1,4 +1,4 @@
-//! Every block of a file is read or is a fault, and no fault contains what is in the file.
+//! Tests that every block of a file is read or is a fault, and that no fault contains bytes of the file.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ pub(super) fn block(label: &str, der: &[u8]) -> String {
     )
 }
 
-/// How many blocks a person sees: as often as `-----BEGIN` occurs.
+/// The number of blocks that a person would see: one for each `-----BEGIN`.
 fn seen(text: &[u8]) -> usize {
     text.windows(10).filter(|window| window == b"-----BEGIN").count()
 }
@@ -90,7 +90,7 @@ fn a_damaged_block_does_not_hide_the_next() {
 fn a_file_without_what_is_wanted_says_what_it_holds() {
     let key = block("PRIVATE KEY", KEY);
     let missing = certificates(key.as_bytes()).expect_err("a key");
-    assert_eq!(missing.to_string(), "the file holds no certificate, but a `PRIVATE KEY` block");
+    assert_eq!(missing.to_string(), "the file contains no certificate, but a `PRIVATE KEY` block");
     let both = block("CERTIFICATE", &[1; 9]) + &key;
     assert_eq!(private_keys(both.as_bytes()).expect("a key").len(), 1);
     assert_eq!(unused(both.as_bytes(), FileUse::Chain), []);
@@ -139,7 +139,7 @@ fn only_keys_are_encrypted_and_no_file_takes_long() {
     }
 }
 
-/// A file of blocks, each damaged in one of many ways or whole, joined in one of many ways.
+/// A file of blocks, each intact or damaged in one of many ways, joined in one of many ways.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let labels = prop::sample::select(vec!["CERTIFICATE", "X509 CRL", "PRIVATE KEY", "ODD THING"]);
     let piece =
@@ -189,7 +189,7 @@ proptest! {
         prop_assert_eq!(&*blocks.read[0].der, &der);
     }
 
-    /// Twelve characters of a damaged key, anywhere in a message, are too many.
+    /// No message contains twelve consecutive characters of a damaged key.
     #[test]
     fn no_message_contains_a_piece_of_the_file(
         der in prop::collection::vec(any::<u8>(), 30..90),

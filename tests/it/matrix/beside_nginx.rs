@@ -83,7 +83,7 @@ fn server(world: &World, sender: &Sender, port: u16) -> String {
 fn explained() -> BTreeMap<String, (String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/identity.md");
     let text = fs::read_to_string(path).unwrap();
-    let section = text.split("## Beside nginx").nth(1).expect("the section");
+    let section = text.split("## Comparison with nginx").nth(1).expect("the section");
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
     rows.map(|row| {
