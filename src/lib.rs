@@ -7,9 +7,9 @@
 //!
 //! Start reading at [`receive::intake`], which handles one delivery from start to end.
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!(
-    "hookspool runs on Linux (x86_64 and aarch64): it relies on Linux's rules for fsync and rename"
+    "hookspool runs on Linux on x86_64 and aarch64: it relies on Linux's rules for fsync and rename"
 );
 
 // 0 Ground: no I/O

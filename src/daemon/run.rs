@@ -173,11 +173,15 @@ async fn stop(daemon: Daemon, signals: &mut Signals) {
     });
     let closed = tokio::select! {
         never = reporter.extend_stop_timeout() => match never {},
-        closed = timeout(CLOSE_MAX, closing) => closed.is_ok(),
-        _ = signals.stop() => false,
+        closed = timeout(CLOSE_MAX, closing) => Some(closed.is_ok()),
+        _ = signals.stop() => None,
     };
-    if !closed {
-        tracing::warn!("spool disk not responding; pending deliveries were not acknowledged");
+    match closed {
+        Some(true) => {}
+        Some(false) => {
+            tracing::warn!("spool disk not responding; pending deliveries were not acknowledged");
+        }
+        None => tracing::warn!("stopped by a second signal; pending deliveries were not acknowledged"),
     }
     drop(daemon.lock);
     tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");

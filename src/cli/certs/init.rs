@@ -101,7 +101,7 @@ mod tests {
             };
             let verifier = SenderVerifier::new(vec![trusted], Clock::fixed_at(now));
             let verify = |issued: devpki::Issued| verifier.verify(&issued.certificate, &[]);
-            let admitted = verify(root.client("client").expect("a client")).expect("let in");
+            let admitted = verify(root.client("client").expect("a client")).expect("accepted");
             assert_eq!(admitted.identity.subject.as_str(), "CN=client,O=hookspool development");
             assert!(verify(root.client("other").expect("a client")).is_err());
             let server = verify(root.server(&[]).expect("a server")).expect_err("a server is no sender");
