@@ -83,7 +83,10 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // This also ends the first process of the machine and removes the mounts with their namespace.
+        // The first process of the machine would outlive systemd-nspawn. The mounts end with their namespace.
+        if !self.leader.is_empty() {
+            let _ = Command::new("kill").args(["-KILL", &self.leader]).status();
+        }
         let _ = self.nspawn.kill();
         let _ = self.nspawn.wait();
     }
