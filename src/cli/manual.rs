@@ -77,6 +77,7 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
             ("69", "The daemon or the URL cannot be reached."),
             ("73", "The spool is locked by another daemon, or an address or socket cannot be bound."),
             ("74", "Input or output failed."),
+            ("75", "spool take --all or --batch: some entries have to wait."),
             ("78", "The configuration has errors, or a reload was rejected."),
         ],
     ),

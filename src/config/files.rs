@@ -238,7 +238,7 @@ fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &m
         FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
         FileFault::TooLarge { .. } => (
             format!("{what}: `{path}` {fault}"),
-            "name the right file: certificates and keys have a few KiB, revocation lists a few MiB".to_owned(),
+            "name the right file: certificates and keys are a few KiB long, revocation lists a few MiB".to_owned(),
         ),
         FileFault::Io(_) => (format!("{what}: `{path}` {fault}"), "check the disk and the file system".to_owned()),
     };

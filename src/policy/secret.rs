@@ -37,7 +37,7 @@ pub enum SecretFault {
         at: CharacterAt,
     },
     /// Some editors and PowerShell write files in this encoding.
-    #[error("it is UTF-16 text; it must be UTF-8, and of ASCII characters only")]
+    #[error("it is UTF-16 text; it must be UTF-8 and contain only ASCII characters")]
     Utf16,
     /// The file is not valid UTF-8.
     #[error("it is not UTF-8 text")]
@@ -55,7 +55,7 @@ pub enum CharacterAt {
     End,
 }
 
-/// A shorter secret could be guessed, in bytes.
+/// The length, in bytes, below which a secret could be guessed.
 const SAFE_SECRET_BYTES_MIN: usize = 12;
 /// The longest secret, in bytes.
 pub const SECRET_BYTES_MAX: usize = 512;

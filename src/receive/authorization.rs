@@ -18,7 +18,7 @@ pub struct Connection {
     chain: Vec<CertificateDer<'static>>,
     session: Session,
     authorization: Mutex<Authorization>,
-    /// Cancelled when the connection accepts no further requests.
+    /// Canceled when the connection accepts no further requests.
     stop_accepting: CancellationToken,
 }
 
@@ -40,7 +40,7 @@ pub struct Authorization {
 pub struct Revoked;
 
 impl Connection {
-    /// A connection after its handshake. `stop_accepting` is cancelled when it accepts no further requests.
+    /// A connection after its handshake. `stop_accepting` is canceled when it accepts no further requests.
     pub fn new(
         peer: Peer,
         snapshot: Arc<Snapshot>,

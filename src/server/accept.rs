@@ -41,7 +41,7 @@ pub struct Server {
 
 impl Server {
     /// Creates a server that passes deliveries to `intake`. Its connections run as tasks of `tasks`; it
-    /// accepts none once `drain` is cancelled.
+    /// accepts none once `drain` is canceled.
     pub fn new(
         intake: Arc<Intake>,
         refusals: Arc<Refusals>,

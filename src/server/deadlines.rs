@@ -11,7 +11,7 @@
 //!
 //! A head that arrives together with the previous request has the idle timeout.
 //!
-//! When a deadline passes, the stream reads as ended, and the connection closes as if the peer had
+//! When a deadline passes, reads from the stream return end of file, and the connection closes as if the peer had
 //! closed it.
 
 use std::io;

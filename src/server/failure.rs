@@ -124,7 +124,7 @@ impl HandshakeFailure {
             InvalidMessage::InvalidServerName | InvalidMessage::IllegalEmptyList("ServerNames") => {
                 (FailureReason::BadServerName, BAD_SERVER_NAME)
             }
-            // The library does not say which of the two.
+            // The library does not report which of the two is empty.
             InvalidMessage::IllegalEmptyValue => (
                 FailureReason::BadServerName,
                 "the ClientHello contains an empty server name (SNI) or application protocol (ALPN)",

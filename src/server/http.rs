@@ -1,4 +1,4 @@
-//! HTTP on one TLS stream, drive_until it is closed or drained.
+//! HTTP on one TLS stream, until it is closed or drained.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -52,7 +52,7 @@ pub(super) struct ConnectionContext {
     pub(super) rejections: Rejections,
     /// Every task of the server: connections, and the requests of HTTP/2.
     pub(super) tasks: TaskTracker,
-    /// Cancelled when no further requests are accepted.
+    /// Canceled when no further requests are accepted.
     pub(super) drain: CancellationToken,
 }
 
@@ -137,7 +137,7 @@ where
     poll_fn(|cx| poll(http.as_mut(), cx)).await
 }
 
-/// Waits drive_until the connection accepts no further requests: the server drains, the peer's certificate expires, or a reload
+/// Waits until the connection accepts no further requests: the server drains, the peer's certificate expires, or a reload
 /// revokes the peer's authorization.
 async fn authorization_ends(
     connection: Arc<Connection>,
@@ -163,7 +163,7 @@ async fn authorization_ends(
     }
 }
 
-/// Waits for the largest age of a connection, or forever if there is none.
+/// Waits until a connection reaches its maximum age, or forever if there is none.
 async fn age_is_reached(max: Option<Duration>) {
     match max {
         Some(max) => sleep(max).await,

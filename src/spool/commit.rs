@@ -22,11 +22,11 @@ use super::writer::{Pending, Receipt, Writer};
 use crate::metrics::Metrics;
 use crate::policy::Name;
 
-/// The most entries of one batch. With more, the first of them would wait too long.
+/// The maximum number of entries in one batch. With more, the first of them would wait too long.
 const BATCH_ENTRIES_MAX: usize = 256;
 /// No entry is added to a batch that has this many bytes.
 const BATCH_BYTES_MAX: usize = 1 << 20;
-/// The most drafts that wait for the commit thread. The limit of body memory bounds their bytes.
+/// The maximum number of drafts that wait for the commit thread. The limit of body memory bounds their bytes.
 const WAITING_ENTRIES_MAX: usize = 4096;
 /// The interval at which free space and the queues are checked, a failing spool is probed, and checkpoints start.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);

@@ -22,11 +22,11 @@ use super::volume::{Displaced, FileFacts, UnexpectedFile, Volume};
 use super::walk::{RootDirectory, open_file};
 use crate::clock::Timestamp;
 
-/// The most pieces that one pwritev(2) accepts (IOV_MAX).
+/// The maximum number of pieces that one pwritev(2) accepts (IOV_MAX).
 const PIECES_MAX: usize = 1024;
 /// The permission bits of a mode, including setuid, setgid and sticky.
 const PERMISSIONS: u32 = 0o7777;
-/// Permissions that a spool without a group must not give: writing for the group, anything for others.
+/// Permissions that a spool without a group must not grant: writing for the group, anything for others.
 const FORBIDDEN: u32 = 0o027;
 const SETGID: u32 = 0o2000;
 

@@ -80,7 +80,7 @@ pub(super) struct State {
     unsynced: BTreeSet<Inode>,
     /// Files that lost data, which their own sync has not reported yet.
     tainted: BTreeSet<Inode>,
-    /// How often data was lost. Each descriptor reports each loss once.
+    /// How many times data was lost. Each descriptor reports each loss once.
     losses: usize,
     pending: Vec<(EntryId, oneshot::Receiver<Result<Receipt, CommitError>>)>,
     /// The receipts, each with the length of the log when it was sent.
@@ -92,7 +92,7 @@ pub(super) struct State {
 pub(super) enum Fault {
     /// The call with this name fails, after this many successful ones.
     Named(&'static str, usize),
-    /// The calls from this number on fail, as many as the second number.
+    /// Consecutive calls fail: the number of the first one, and how many fail.
     Numbered(usize, usize),
     /// No call fails, but before the call with this number all unsynced data is lost.
     WriteBack(usize),

@@ -1,4 +1,4 @@
-//! Searches a path from a sender's anchors to a certificate, and finds a useful reason if there is none.
+//! Searches for a path from a sender's anchors to a certificate, and finds a useful reason if there is none.
 
 use webpki::{EndEntityCert, Error};
 
@@ -11,7 +11,7 @@ use crate::policy::{TrustError, TrustErrorKind, Trusted};
 /// Verifies a version 3 certificate: there must be a valid path from one of the anchors to it.
 ///
 /// One search covers all anchors, because the certificates that a client sends determine its duration. The library
-/// checks dates and purpose before it searches an issuer. Those errors are reported only if the path is valid
+/// checks dates and purpose before it searches for an issuer. Those errors are reported only if the path is valid
 /// otherwise; an expired certificate of an unknown CA is reported as one of an unknown CA.
 pub(super) fn verify_path(
     trust: &SenderTrust,

@@ -33,7 +33,7 @@ pub struct Revocation {
 pub struct SignedList {
     /// The parsed list.
     pub list: RevocationList,
-    /// Of the list, which may be large.
+    /// The digest of the list, compared instead of the list, which may be large.
     digest: String,
     signers: Vec<SpkiPin>,
     /// Whether the keys of intermediates signed the list. Cached, because hashing a large list takes milliseconds.
@@ -113,7 +113,7 @@ impl SignedList {
     }
 }
 
-/// Lists are the same if they have the same contents. The anchors decide which keys signed them.
+/// Lists are the same if they have the same contents. Which keys signed them depends on the anchors.
 impl PartialEq for SignedList {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest

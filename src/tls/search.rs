@@ -14,7 +14,7 @@ use super::trust::{Eku, Moment, dates, for_another_purpose};
 use crate::identity::Identity;
 use crate::policy::{TrustError, Trusted, TrustedBy};
 
-/// The search of a path from an anchor to one certificate.
+/// The search for a path from an anchor to one certificate.
 pub(super) struct Search<'a> {
     pub(super) end_entity: &'a EndEntityCert<'a>,
     pub(super) chain: &'a Chain<'a>,

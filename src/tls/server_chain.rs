@@ -25,14 +25,14 @@ pub enum ChainFault {
         /// The subject of its issuer, elsewhere in the chain.
         issuer: String,
     },
-    /// What follows has the name of the issuer, and another key.
+    /// What follows has the name of the issuer, but a different key.
     OtherKey {
         /// The subject of the certificate.
         subject: String,
         /// The name of the issuer and of what follows.
         issuer: String,
     },
-    /// What follows is another certificate than the issuer's, which is not in the chain.
+    /// What follows is not the issuer's certificate, which is not in the chain at all.
     NotIssuer {
         /// The subject of the certificate.
         subject: String,
@@ -41,7 +41,7 @@ pub enum ChainFault {
         /// The subject of what follows instead.
         next: String,
     },
-    /// A CA is in the chain with two certificates, by different issuers. OpenSSL tries the path over the first only.
+    /// A CA is in the chain with two certificates, by different issuers. OpenSSL tries only the path through the first.
     CrossSigned {
         /// Its subject.
         subject: String,
@@ -57,18 +57,18 @@ pub enum ChainFault {
         /// The subject of what follows.
         next: String,
     },
-    /// The server's certificate is there alone, and is not self-signed.
+    /// The chain contains only the server's certificate, which is not self-signed.
     Alone {
         /// Its subject.
         subject: String,
         /// Its issuer.
         issuer: String,
-        /// Whether it says where its issuer's certificate is (RFC 5280, 4.2.2.1), as certificates below an intermediate do.
+        /// Whether it has the address of its issuer's certificate (RFC 5280, 4.2.2.1), as those below an intermediate do.
         has_issuer_address: bool,
     },
 }
 
-/// Every fault of a chain, from the server's certificate upward. Certificates that cannot be read are not judged.
+/// Every fault of a chain, from the server's certificate upward. Certificates that cannot be parsed are not checked.
 pub fn chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ChainFault> {
     let read: Vec<_> = chain.iter().filter_map(|der| Some((der, Identity::from_der(der).ok()?))).collect();
     let algorithms = algorithms();
@@ -121,7 +121,7 @@ pub fn chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ChainFault> {
 type Certificate<'a> = (&'a CertificateDer<'a>, Identity);
 
 /// Whether a certificate belongs to a second path, which no order can put below the first: it is the same CA as an earlier
-/// one (same subject and key, cross-signed by another issuer), which is a fault, or issued one of such a pair.
+/// one (same subject and key, cross-signed by another issuer), which is a fault, or it issued one of such a pair.
 fn second_path(
     chain: &[Certificate<'_>],
     index: usize,

@@ -220,7 +220,7 @@ pub const SANDBOX: TableSchema = TableSchema {
             "Restrict the daemon with Landlock to the files of the configuration, the spool and the admin sockets.")
             .because("It costs nothing and needs no permissions.")
             .needs_restart(),
-        key("read", "list of paths", Value("[]"), "Additional directories in which a later reload may name files.")
+        key("read", "list of paths", Value("[]"), "Additional directories whose files a later reload may use.")
             .because("The directories of the named files can be read anyway.")
             .example("[\"/etc/letsencrypt\"]")
             .needs_restart(),

@@ -103,7 +103,7 @@ fn indistinguishable(endpoint: &EndpointDraft<'_>, senders: &[SenderDraft<'_>], 
                 let (first, second) = (&first.sender.name, &second.sender.name);
                 findings
                     .warning(span, format!("a certificate with {value} matches `{first}` and `{second}`; this endpoint attributes it to `{first}`, which comes first"))
-                    .hint("give the two different names or different CAs, or list one of them");
+                    .hint("give the two senders different names or different CAs, or list only one of them");
             }
         }
     }

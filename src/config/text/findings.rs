@@ -64,7 +64,7 @@ impl Findings {
         self.found.len()
     }
 
-    /// Keeps only the `most` worst findings after the first `from`, and reports the number of the others.
+    /// Keeps only the worst findings after the first `from`, at most `most`, and reports the number of the others.
     pub(crate) fn limit(&mut self, from: usize, most: usize, what: &str) {
         if self.found.len().saturating_sub(from) <= most {
             return;

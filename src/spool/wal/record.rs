@@ -84,7 +84,7 @@ pub(super) struct Record<'a> {
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Records<'a> {
     pub(super) intact: Vec<Record<'a>>,
-    /// The least number of damaged records in batches that are followed by another one. They were acknowledged.
+    /// The minimum number of damaged records in batches that are followed by another one. They were acknowledged.
     pub(super) damaged: u32,
     /// The records missing from the last batch, which may have been torn before it was acknowledged.
     pub(super) incomplete: u32,

@@ -16,7 +16,7 @@ use crate::spool::folders::make_queues;
 use crate::spool::layout::{Access, Layout, Queue};
 use crate::spool::volume::{Volume, is_unexpected_file};
 
-/// How often all queues are searched for an entry that consumers may be moving.
+/// How many times all queues are searched for an entry that consumers may be moving.
 const SEARCHES_MAX: usize = 3;
 /// The order in which entries move: an entry that is moved during the search is found in a later queue.
 const SEARCH_ORDER: [Queue; 4] = [Queue::New, Queue::Taken, Queue::Done, Queue::Failed];

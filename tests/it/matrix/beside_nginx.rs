@@ -29,8 +29,8 @@ fn every_difference_from_nginx_is_explained() {
         let ours = word(case.expected == "admitted");
         let theirs = match by_version {
             [both, same] if both == same => word(both),
-            [false, _] => "in over 1.3 alone",
-            [true, _] => "in over 1.2 alone",
+            [false, _] => "in over TLS 1.3 only",
+            [true, _] => "in over TLS 1.2 only",
         };
         if theirs != ours {
             differences.insert(case.name.to_owned(), (ours, theirs));

@@ -81,7 +81,7 @@ impl Catalogue {
         let any = Party::root(&Certificate::ca(Name::cn("Any Root")));
         self.sender("any", &[&any], "cn = [\"x\"]\neku = \"any\"");
         self.case(
-            "EKU serverAuth where any is taken",
+            "EKU serverAuth where any is accepted",
             "any",
             "admitted",
             &any.issue(&marked(&[SERVER_AUTH])),

@@ -87,7 +87,7 @@ impl Catalogue {
         let hidden = Party::root(&Certificate::ca(Name::cn("Listing Hidden Root")));
         let (kept, struck) = (issue(&hidden, 1), issue(&hidden, 2));
         self.revoking("struck", &[&kept, &struck], &[hidden.list(&[&serial(2)], 20)], "cn = [\"x\"]");
-        self.case("listed, and strict asks no list for it", "struck", "admitted", &kept, &[]);
+        self.case("listed, and strict requires no list for it", "struck", "admitted", &kept, &[]);
         self.case("listed and revoked", "struck", "revoked", &struck, &[]);
         let root = Party::root(&Certificate::ca(Name::cn("Above Root")));
         let middle = root.issue(&ca("Struck Anchor", 7));
