@@ -38,7 +38,7 @@ pub mod systemd;
 pub mod tls;
 pub mod watch;
 
-// 4 Assemblies
+// 4 Shared parts
 pub mod client;
 pub mod live;
 pub mod refusals;

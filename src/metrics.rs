@@ -28,7 +28,7 @@ pub const OUTCOMES: &[&str] = &[
 /// The outcomes of a handshake, as labels.
 pub const HANDSHAKES: &[&str] = &["accepted", "failed", "refused", "timeout"];
 
-/// The reasons why a handshake fails before a certificate is evaluated, as labels.
+/// The reasons why a handshake fails, other than the client's certificate, as labels.
 pub const HANDSHAKE_FAILURES: &[&str] = &[
     "bad_server_name",
     "closed",

@@ -23,7 +23,7 @@ pub struct Settings {
     pub reload: watch::Settings,
     /// The server's certificates and protocol versions.
     pub tls: Tls,
-    /// The senders with their anchors, in the order of the policy's table.
+    /// The senders with their anchors, in the order of the configuration.
     pub senders: Vec<TrustedSender>,
     /// The senders, endpoints and paths.
     pub policy: Policy,

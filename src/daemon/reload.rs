@@ -1,4 +1,4 @@
-//! Reloads the configuration: validates changed files and publishes the next snapshot.
+//! Reloads the configuration: validates changed files and replaces the snapshot in force.
 
 use std::path::PathBuf;
 use std::sync::Arc;

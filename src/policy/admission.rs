@@ -60,7 +60,7 @@ impl Admission {
         self.senders().map(Name::as_str).collect::<Vec<_>>().join(",")
     }
 
-    /// The last moment at which the certificate is valid for any sender. Later requests are rejected.
+    /// The last moment at which the certificate is valid for any sender. Later requests are refused.
     pub fn not_after(&self) -> Timestamp {
         self.senders.iter().map(|(_, not_after)| *not_after).max().unwrap_or(Timestamp::MIN)
     }

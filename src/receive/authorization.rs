@@ -57,9 +57,9 @@ impl Connection {
         self.stop_accepting.cancel();
     }
 
-    /// The authorization under the snapshot in force. It is evaluated again if that has changed, exactly as in a handshake. Once
-    /// revoked, it stays revoked, and the connection accepts no further requests.
-    pub fn authorize_under_current(&self, live: &Live) -> Authorization {
+    /// The peer under the snapshot in force, evaluated again as in a handshake if the snapshot has changed. Check
+    /// `revoked`: once set, it stays set, and the connection accepts no further requests.
+    pub fn reevaluate(&self, live: &Live) -> Authorization {
         let mut authorization = self.authorization.lock().unwrap_or_else(PoisonError::into_inner);
         let current = live.current();
         if !authorization.revoked && authorization.snapshot.generation != current.generation {

@@ -1,7 +1,7 @@
 //! Processes one delivery; read this first.
 //!
-//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order; each result is an [`Outcome`]. It is
-//! independent of TLS; the status of a refusal is the outcome's.
+//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order; each result is an [`Outcome`]. It
+//! does not use TLS. The outcome determines the status of the response.
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub struct RequestHead {
 pub struct Intake {
     /// The spool that entries are written to.
     pub spool: Spool,
-    /// The snapshot in force.
+    /// The snapshot in force, and whether the daemon is shutting down.
     pub live: Arc<Live>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
@@ -69,18 +69,18 @@ pub struct Intake {
 
 impl Intake {
     /// Processes one delivery, from its head to the response.
-    pub async fn deliver<S, B>(self: Arc<Self>, arrival: RequestHead, mut body: S) -> Answer
+    pub async fn deliver<S, B>(self: Arc<Self>, request: RequestHead, mut body: S) -> Answer
     where
         S: Stream<Item = Result<B, BodyFault>> + Send + Unpin + 'static,
         B: Buf + Send + 'static,
     {
-        let arrived = ArrivalTime { at: self.clock.now(), instant: Instant::now() };
-        let route = arrival.policy().route(arrival.uri.path());
-        let guard = AbortGuard { intake: &self, arrival: &arrival, arrived, route, armed: true };
+        let arrival = ArrivalTime { at: self.clock.now(), instant: Instant::now() };
+        let route = request.policy().route(request.uri.path());
+        let guard = AbortGuard { intake: &self, request: &request, arrival, route, armed: true };
 
-        let checked = self.check_before_body(&arrival, route);
+        let checked = self.check_before_body(&request, route);
         let reading_began = checked.is_ok();
-        let deadline = arrived.instant + arrival.authorization.snapshot.limits.body_timeout;
+        let deadline = arrival.instant + request.authorization.snapshot.limits.body_timeout;
         let received = match checked {
             Ok(permit) => {
                 body::read(&permit, &mut body, deadline, &self.budget).await.map(|payload| (permit, payload))
@@ -92,7 +92,7 @@ impl Intake {
             Err(outcome) => {
                 guard.finish(&outcome);
                 // A client that sent `Expect: 100-continue` sends no body before the server continues.
-                let may_be_coming = reading_began || !arrival.headers.contains_key(EXPECT);
+                let may_be_coming = reading_began || !request.headers.contains_key(EXPECT);
                 if outcome.leaves_body_unread() && may_be_coming {
                     self.tasks.spawn(body::discard_rest(body));
                 }
@@ -103,21 +103,21 @@ impl Intake {
         // disconnects loses only the response.
         guard.disarm();
         let intake = Arc::clone(&self);
-        let stored = self.tasks.spawn(async move { intake.store(arrival, arrived, permit, payload).await });
+        let stored = self.tasks.spawn(async move { intake.store(request, arrival, permit, payload).await });
         stored.await.unwrap_or_else(|_| {
             let lost = Outcome::Unavailable(Unavailable::Commit(CommitError::Closed));
             lost.answer(StatusCode::OK, HeaderMap::new())
         })
     }
 
-    /// Checks that do not need the body, in the order 400, 501, 404, 403, 405, 503, 413. The connection's authorization is
-    /// checked after 501, because without it there is no policy to apply.
-    fn check_before_body(&self, arrival: &RequestHead, route: Option<&Route>) -> Result<Permit, Outcome> {
-        arrival.check_head()?;
-        let Authorization { peer, revoked, .. } = &arrival.authorization;
+    /// Checks that do not need the body, in the order 400, 501, 503 (revoked or expired), 404, 403, 405, 503 (draining or
+    /// spool fault), 413.
+    fn check_before_body(&self, request: &RequestHead, route: Option<&Route>) -> Result<Permit, Outcome> {
+        request.check_head()?;
+        let Authorization { peer, revoked, .. } = &request.authorization;
         let now = self.clock.now();
         let expired = || {
-            arrival.connection.stop_accepting();
+            request.connection.stop_accepting();
             Outcome::Unavailable(Unavailable::Expired)
         };
         if *revoked {
@@ -127,15 +127,15 @@ impl Intake {
             return Err(expired());
         }
         let route = route.ok_or(Outcome::NotFound(NotFoundReason::Path))?;
-        if !route.endpoint.has_secret_in(arrival.uri.query()) {
+        if !route.endpoint.has_secret_in(request.uri.query()) {
             return Err(Outcome::NotFound(NotFoundReason::Secret));
         }
         let permit =
-            arrival.policy().authorize(peer, &route.endpoint, now).map_err(|denial| match denial {
+            request.policy().authorize(peer, &route.endpoint, now).map_err(|denial| match denial {
                 Denial::Expired => expired(),
                 Denial::NotListed { .. } | Denial::Network { .. } => Outcome::Forbidden(denial),
             })?;
-        if arrival.method != Method::POST {
+        if request.method != Method::POST {
             return Err(Outcome::MethodNotAllowed);
         }
         if self.live.is_draining() {
@@ -147,7 +147,7 @@ impl Intake {
         if let Some(fault) = self.spool.health().fault_of(&permit.endpoint().name) {
             return Err(Outcome::Unavailable(Unavailable::Commit(CommitError::Endpoint(fault))));
         }
-        if arrival.declared_length().is_some_and(|declared| declared > permit.endpoint().max_body) {
+        if request.declared_length().is_some_and(|declared| declared > permit.endpoint().max_body) {
             return Err(Outcome::TooLarge);
         }
         Ok(permit)
@@ -155,37 +155,37 @@ impl Intake {
 
     async fn store(
         &self,
-        mut arrival: RequestHead,
-        arrived: ArrivalTime,
+        mut request: RequestHead,
+        arrival: ArrivalTime,
         mut permit: Permit,
         payload: Payload,
     ) -> Answer {
         let bytes = payload.bytes.len();
         // Held until the entry is on disk: the bytes in the commit queue are bounded by it too.
         let memory = payload.memory;
-        let stored = match self.reauthorize(&mut arrival, &permit) {
+        let stored = match self.reauthorize(&mut request, &permit) {
             Ok(again) => {
                 permit = again;
-                self.commit(&arrival, arrived, &permit, payload.bytes, payload.sha256).await
+                self.commit(&request, arrival, &permit, payload.bytes, payload.sha256).await
             }
             Err(revoked) => Err(revoked.into()),
         };
         let outcome = match stored {
             Ok(receipt) => {
-                log_stored(&arrival, &permit, &receipt, bytes, arrived);
+                log_stored(&request, &permit, &receipt, bytes, arrival);
                 Outcome::Stored(receipt)
             }
             Err(why) => {
                 let outcome = Outcome::Unavailable(why);
-                log_refused(&arrival, Some(permit.endpoint().name.as_str()), &outcome, arrived);
+                log_refused(&request, Some(permit.endpoint().name.as_str()), &outcome, arrival);
                 outcome
             }
         };
         drop(memory);
-        self.count(permit.endpoint().name.as_str(), &outcome, arrived);
+        self.count(permit.endpoint().name.as_str(), &outcome, arrival);
         let rule = &permit.endpoint().response;
         let echo =
-            arrival.headers.iter().filter(|(name, _)| rule.echo_headers.iter().any(|e| e == name.as_str()));
+            request.headers.iter().filter(|(name, _)| rule.echo_headers.iter().any(|e| e == name.as_str()));
         outcome.answer(
             StatusCode::from_u16(rule.status).unwrap_or(StatusCode::OK),
             echo.map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -193,45 +193,45 @@ impl Intake {
     }
 
     /// The permit under the snapshot in force, which may have changed while the body was received.
-    fn reauthorize(&self, arrival: &mut RequestHead, permit: &Permit) -> Result<Permit, Revoked> {
-        let authorization = arrival.connection.authorize_under_current(&self.live);
+    fn reauthorize(&self, request: &mut RequestHead, permit: &Permit) -> Result<Permit, Revoked> {
+        let authorization = request.connection.reevaluate(&self.live);
         if authorization.revoked {
             return Err(Revoked);
         }
-        if authorization.snapshot.generation == arrival.authorization.snapshot.generation {
+        if authorization.snapshot.generation == request.authorization.snapshot.generation {
             return Ok(permit.clone());
         }
-        let route = authorization.snapshot.policy.route(arrival.uri.path());
-        let addressed = route.filter(|route| route.endpoint.has_secret_in(arrival.uri.query()));
+        let route = authorization.snapshot.policy.route(request.uri.path());
+        let addressed = route.filter(|route| route.endpoint.has_secret_in(request.uri.query()));
         let endpoint = &addressed.ok_or(Revoked)?.endpoint;
         let again = authorization.snapshot.policy.authorize(&authorization.peer, endpoint, self.clock.now());
         let again = again.map_err(|_| Revoked)?;
-        arrival.authorization = authorization;
+        request.authorization = authorization;
         Ok(again)
     }
 
     async fn commit(
         &self,
-        arrival: &RequestHead,
-        arrived: ArrivalTime,
+        request: &RequestHead,
+        arrival: ArrivalTime,
         permit: &Permit,
         payload: Vec<u8>,
         sha256: Sha256,
     ) -> Result<Receipt, Unavailable> {
-        let content_type = arrival.headers.get(CONTENT_TYPE).map(|value| latin1(value.as_bytes()));
+        let content_type = request.headers.get(CONTENT_TYPE).map(|value| latin1(value.as_bytes()));
         let facts = PayloadFacts { length: payload.len(), sha256, content_type: content_type.as_deref() };
         let endpoint = &permit.endpoint().name;
         let duplicate_of = self.recent.first(endpoint, sha256);
         let id = self.ids.next(self.clock.now());
-        let envelope = arrival.envelope(id, arrived.at, permit, facts, duplicate_of);
+        let envelope = request.envelope(id, arrival.at, permit, facts, duplicate_of);
         let draft = Draft::new(endpoint.clone(), &envelope, payload);
         let receipt = self.spool.commit(draft).await?;
         self.recent.stored(endpoint, sha256, receipt.id());
         Ok(receipt)
     }
 
-    fn count(&self, endpoint: &str, outcome: &Outcome, arrived: ArrivalTime) {
-        self.metrics.delivery(endpoint, outcome.word(), arrived.instant.elapsed().as_secs_f64());
+    fn count(&self, endpoint: &str, outcome: &Outcome, arrival: ArrivalTime) {
+        self.metrics.delivery(endpoint, outcome.word(), arrival.instant.elapsed().as_secs_f64());
     }
 }
 
@@ -307,8 +307,8 @@ struct ArrivalTime {
 /// Counts and logs a delivery even if its sender disconnects in the middle, which drops the future that reads it.
 struct AbortGuard<'a> {
     intake: &'a Intake,
-    arrival: &'a RequestHead,
-    arrived: ArrivalTime,
+    request: &'a RequestHead,
+    arrival: ArrivalTime,
     route: Option<&'a Route>,
     armed: bool,
 }
@@ -326,8 +326,8 @@ impl AbortGuard<'_> {
 
     fn record(&self, outcome: &Outcome) {
         let endpoint = self.route.map(|route| route.endpoint.name.as_str());
-        log_refused(self.arrival, endpoint, outcome, self.arrived);
-        self.intake.count(endpoint.unwrap_or(NO_ENDPOINT), outcome, self.arrived);
+        log_refused(self.request, endpoint, outcome, self.arrival);
+        self.intake.count(endpoint.unwrap_or(NO_ENDPOINT), outcome, self.arrival);
     }
 }
 
@@ -339,39 +339,39 @@ impl Drop for AbortGuard<'_> {
     }
 }
 
-fn log_stored(arrival: &RequestHead, permit: &Permit, receipt: &Receipt, bytes: usize, arrived: ArrivalTime) {
-    let peer = &arrival.authorization.peer;
+fn log_stored(request: &RequestHead, permit: &Permit, receipt: &Receipt, bytes: usize, arrival: ArrivalTime) {
+    let peer = &request.authorization.peer;
     tracing::info!(
         id = %receipt.id(),
         endpoint = %permit.endpoint().name,
         sender = %permit.sender(),
         peer = %peer.address,
         bytes,
-        milliseconds = milliseconds(arrived),
+        milliseconds = milliseconds(arrival),
         "delivery stored"
     );
 }
 
-fn log_refused(arrival: &RequestHead, endpoint: Option<&str>, outcome: &Outcome, arrived: ArrivalTime) {
-    let peer = &arrival.authorization.peer;
+fn log_refused(request: &RequestHead, endpoint: Option<&str>, outcome: &Outcome, arrival: ArrivalTime) {
+    let peer = &request.authorization.peer;
     tracing::warn!(
         stage = "request",
         reason = outcome.word(),
         detail = outcome.reason(),
         endpoint,
-        path = %Escaped(arrival.uri.path()),
-        method = %Escaped(arrival.method.as_str()),
-        senders = arrival.authorization.peer.admission.joined_names(),
+        path = %Escaped(request.uri.path()),
+        method = %Escaped(request.method.as_str()),
+        senders = request.authorization.peer.admission.joined_names(),
         peer = %peer.address,
         subject = %Escaped(peer.identity.subject.as_str()),
         issuer = %Escaped(peer.identity.issuer.as_str()),
         serial = %peer.identity.serial,
         sha256 = %peer.identity.sha256,
-        milliseconds = milliseconds(arrived),
+        milliseconds = milliseconds(arrival),
         "delivery refused"
     );
 }
 
-fn milliseconds(arrived: ArrivalTime) -> f64 {
-    (arrived.instant.elapsed().as_secs_f64() * 1e6).round() / 1e3
+fn milliseconds(arrival: ArrivalTime) -> f64 {
+    (arrival.instant.elapsed().as_secs_f64() * 1e6).round() / 1e3
 }

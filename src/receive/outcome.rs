@@ -35,7 +35,7 @@ pub enum Outcome {
     Unavailable(Unavailable),
 }
 
-/// Why the HTTP library rejected a request by itself, before it was a delivery.
+/// Why the HTTP library rejected a request by itself, before it reached the intake.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Rejection {
     /// The request is not valid HTTP, or uses a form that the library does not accept.
@@ -121,7 +121,7 @@ impl Outcome {
         match self {
             Self::BadRequest(why) => Some((*why).to_owned()),
             Self::Forbidden(denial) => Some(denial.to_string()),
-            Self::NotFound(nowhere) => Some(nowhere.to_string()),
+            Self::NotFound(reason) => Some(reason.to_string()),
             Self::Unavailable(why) => Some(why.to_string()),
             Self::NotImplemented => Some("the request has a transfer coding other than chunked".to_owned()),
             Self::Aborted | Self::MethodNotAllowed | Self::Stored(_) | Self::Timeout | Self::TooLarge => None,
@@ -133,7 +133,7 @@ impl Outcome {
         !matches!(self, Self::Aborted | Self::Stored(_) | Self::Timeout)
     }
 
-    /// The response. Success has the endpoint's own status and headers.
+    /// The response. `success` and `echo` are used only for [`Outcome::Stored`]; every other outcome has its own status.
     pub fn answer(&self, success: StatusCode, echo: HeaderMap) -> Answer {
         match self {
             Self::Stored(receipt) => stored(receipt, success, echo),

@@ -1,4 +1,4 @@
-//! Why a TLS handshake failed before the client's certificate was evaluated, described for an operator.
+//! Why a TLS handshake failed for a reason other than the client's certificate, described for an operator.
 
 use std::io;
 

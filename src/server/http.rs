@@ -65,10 +65,11 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
     let head = (!is_http2).then_some(limits.header_timeout);
     let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout });
     let stream = TimedStream::new(stream, deadlines.clone());
-    let authorized = authorization_ends(Arc::clone(&connection), context.live, context.clock, stop_accepting);
+    let not_accepting =
+        wait_until_not_accepting(Arc::clone(&connection), context.live, context.clock, stop_accepting);
     let end = async move {
         tokio::select! {
-            () = authorized => {}
+            () = not_accepting => {}
             () = age_is_reached(limits.max_connection_age) => {}
         }
     };
@@ -91,11 +92,11 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
     let rejections = context.rejections;
     if is_http2 {
         let io = TokioIo::new(FrameCountingStream::new(stream, streams.clone()));
-        let on_idle = || {
+        let on_pending = || {
             rejections.record_streams(&connection, streams.take_rejected(|| deadlines_of_streams.is_busy()))
         };
         let ended =
-            drive_until(end, http2_builder(context.tasks).serve_connection(io, service), on_idle).await;
+            drive_until(end, http2_builder(context.tasks).serve_connection(io, service), on_pending).await;
         if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
             rejections.record(&connection, Http::Two, cause, streams.take_violation());
         }
@@ -109,14 +110,15 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
 }
 
 /// Drives a connection. When it accepts no further requests, those in flight are completed, and the peer gets close_notify or
-/// GOAWAY. `on_idle` is called whenever the connection waits for the client.
+/// GOAWAY. `on_pending` is called whenever polling the connection returns `Pending`,
+/// also while requests are in flight.
 ///
 /// # Errors
 /// The error with which the HTTP library ended the connection.
 async fn drive_until<C>(
     end: impl Future<Output = ()>,
     http: C,
-    mut on_idle: impl FnMut(),
+    mut on_pending: impl FnMut(),
 ) -> Result<(), C::Error>
 where
     C: GracefulConnection,
@@ -125,7 +127,7 @@ where
     let mut poll = |http: Pin<&mut C>, cx: &mut Context<'_>| {
         let polled = http.poll(cx);
         if polled.is_pending() {
-            on_idle();
+            on_pending();
         }
         polled
     };
@@ -139,7 +141,7 @@ where
 
 /// Waits until the connection accepts no further requests: the server drains, the peer's certificate expires, or a reload
 /// revokes the peer's authorization.
-async fn authorization_ends(
+async fn wait_until_not_accepting(
     connection: Arc<Connection>,
     live: Arc<Live>,
     clock: Clock,
@@ -147,7 +149,7 @@ async fn authorization_ends(
 ) {
     let mut changes = live.subscribe();
     loop {
-        let authorization = connection.authorize_under_current(&live);
+        let authorization = connection.reevaluate(&live);
         let expires = time_until(&clock, authorization.peer.admission.not_after());
         tokio::select! {
             () = stop_accepting.cancelled() => return,

@@ -56,7 +56,7 @@ impl Rejections {
         if !self.refusals.may_log(reason, true, Instant::now()) {
             return;
         }
-        let authorization = connection.authorize_under_current(&self.live);
+        let authorization = connection.reevaluate(&self.live);
         let peer = &authorization.peer;
         tracing::warn!(
             stage = "request",

@@ -20,9 +20,9 @@ use crate::receive::authorization::Connection;
 use crate::receive::intake::{Intake, RequestHead};
 use crate::receive::outcome::Answer;
 
-/// The authorized connection and the request line, passed through the filter. Without them warp rejects the request.
+/// The connection, and the parts of the request that warp has no filter for. Without them warp rejects the request.
 #[derive(Clone, Debug)]
-struct Head {
+struct RequestContext {
     connection: Arc<Connection>,
     uri: Uri,
     has_fragment: bool,
@@ -36,7 +36,7 @@ pub(super) type Response = warp::reply::Response;
 
 /// The filter that receives deliveries.
 pub(super) fn routes(intake: Arc<Intake>) -> Routes {
-    warp::ext::get::<Head>()
+    warp::ext::get::<RequestContext>()
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
@@ -51,14 +51,15 @@ pub(super) fn answer(
     mut request: Request<InFlightBody<Incoming>>,
     has_fragment: bool,
 ) -> impl Future<Output = Result<Response, Infallible>> {
-    let head = Head { connection, uri: request.uri().clone(), has_fragment, version: request.version() };
+    let head =
+        RequestContext { connection, uri: request.uri().clone(), has_fragment, version: request.version() };
     request.extensions_mut().insert(head);
     warp::service(routes).call(request)
 }
 
 async fn deliver<S, B, E>(
     intake: Arc<Intake>,
-    head: Head,
+    head: RequestContext,
     method: Method,
     headers: HeaderMap,
     body: S,
@@ -68,11 +69,11 @@ where
     B: Buf + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    let Head { connection, uri, has_fragment, version } = head;
-    let authorization = connection.authorize_under_current(&intake.live);
-    let arrival = RequestHead { connection, authorization, method, uri, has_fragment, version, headers };
+    let RequestContext { connection, uri, has_fragment, version } = head;
+    let authorization = connection.reevaluate(&intake.live);
+    let request = RequestHead { connection, authorization, method, uri, has_fragment, version, headers };
     let Answer { status, headers, body } =
-        intake.deliver(arrival, body.map_err(|error| body_fault(&error))).await;
+        intake.deliver(request, body.map_err(|error| body_fault(&error))).await;
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

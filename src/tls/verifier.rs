@@ -88,12 +88,12 @@ pub struct SenderVerifier {
 pub struct Evaluations {
     /// The contents of the certificate.
     pub identity: Identity,
-    /// The evaluations, in the order of the policy's table.
+    /// The evaluations, in the order of the configuration.
     pub evaluations: Vec<Evaluation>,
 }
 
 impl SenderVerifier {
-    /// Creates a verifier for these senders, in the order of the policy's table.
+    /// Creates a verifier for these senders, in the order of the configuration.
     pub fn new(senders: Vec<TrustedSender>, clock: Clock) -> Self {
         let hints = hints(&senders);
         Self { senders, hints, algorithms: algorithms(), clock }
