@@ -1,8 +1,8 @@
 //! Removes private keys and shared secrets from messages. A message may quote a path, a line of webhooks.toml or an
 //! argument, and people paste keys in the wrong places.
 //!
-//! A key is recognized by its randomness: in base64 and in hex, upper case, lower case and digits alternate far
-//! more often than in names, paths and sentences.
+//! A key is recognized by its randomness: within the words of base64 and hex, upper case, lower case and digits
+//! alternate far more often than in names, paths and sentences.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -11,32 +11,47 @@ pub const NOT_SHOWN: &str = "(not shown: this may be a private key or another se
 
 /// The number of characters in a window: half of the shortest key, Ed25519 in PKCS#8 (64 characters of base64).
 const WINDOW: usize = 32;
-/// A window with at least this number of changes of class is random. Base64 has 19 on average, hex 14, a list of
-/// cipher suites 9, a sentence 3.
-const CHANGES_MIN: usize = 12;
+/// A window with at least this number of changes of class within words is random. Base64 has 19 on average, 13 in
+/// groups of four; hex has 14, a path with dates and versions up to 9, a sentence none.
+const CHANGES_MIN: usize = 10;
 /// This number of consecutive hex digits may be a key. Some keys have fewer changes than [`CHANGES_MIN`].
 const HEX_MIN: usize = 32;
 /// This number of consecutive numbers below 256 may be the bytes of a key.
 const BYTES_MIN: usize = 12;
+/// This number of consecutive words of equal length may be the groups of a key.
+const GROUPS_MIN: usize = 6;
 /// The length of an entry's ID, which is a UUID.
 const ID_CHARS: usize = 36;
 /// A longer BEGIN line contains a part of the block.
 const BEGIN_LINE_MAX: usize = 48;
 const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
-/// The key of webhooks.toml that may contain a secret instead of the path of its file.
-const SECRET_KEY: &str = "query_secret";
+/// A name of a directory in lower case and digits that is at least this long is not a key: a digest of a release, an
+/// image or a package.
+const DIRECTORY_MIN: usize = 16;
+/// The table of webhooks.toml that may contain a secret instead of the path of its file.
+const SECRET_TABLE: &str = "query_secret";
+/// Parts of the names of keys whose values may be secrets, also if webhooks.toml has no such key.
+const SECRET_KEYS: [&str; 8] =
+    ["query_sec", "secret", "passw", "passphrase", "token", "hmac", "credentials", "signature"];
 /// The keys whose values are digests, which look like keys in hex.
 const DIGEST_KEYS: [&str; 2] = ["sha256", "spki_sha256"];
 
-/// The text up to its first quotation mark if it may contain a private key, up to the query if it contains one, and
-/// otherwise all of it.
+/// The text without secrets. Quoted parts that may be a private key are replaced, and a query is cut off. If the rest
+/// may contain a key, it is cut at the first quotation mark.
 pub fn without_secrets(text: &str) -> String {
-    let end = match query(text) {
-        _ if is_secret(text) => text.find(['`', '"', '\'']).map_or(0, |mark| mark + 1),
-        Some(query) => query,
-        None => return text.to_owned(),
+    let parts: Vec<_> = text.split('`').collect();
+    let is_quoted = |index: usize| index % 2 == 1 && parts.len() % 2 == 1;
+    let shown = |(index, part): (usize, &&str)| match query(part) {
+        _ if is_quoted(index) && is_secret(part) => NOT_SHOWN.to_owned(),
+        Some(query) => format!("{}{NOT_SHOWN}", part.get(..query).unwrap_or_default()),
+        None => (*part).to_owned(),
     };
+    let text = parts.iter().enumerate().map(shown).collect::<Vec<_>>().join("`");
+    if !is_secret(&text) {
+        return text;
+    }
+    let end = text.find(['`', '"', '\'']).map_or(0, |mark| mark + 1);
     format!("{}{NOT_SHOWN}", text.get(..end).unwrap_or_default())
 }
 
@@ -53,6 +68,8 @@ impl SecretLines {
     pub fn of(text: &str) -> Self {
         let mut found = Self::default();
         let (mut in_block, mut in_secret, mut group) = (false, false, Group::default());
+        // Braces of a `query_secret` that are open.
+        let mut depth = 0;
         for (number, line) in (1..).zip(text.lines()) {
             let begin = line.rfind(BEGIN).map(|at| &line[at..]);
             let is_comment = line.trim_start().starts_with('#');
@@ -60,9 +77,16 @@ impl SecretLines {
                 found.first.get_or_insert(number);
             }
             let is_more_than_begin = begin.is_some_and(|begin| begin.len() > BEGIN_LINE_MAX);
-            in_secret =
-                if line.trim_start().starts_with('[') { line.contains(SECRET_KEY) } else { in_secret };
-            let is_shared_secret = in_secret || line.contains(SECRET_KEY) || query(line).is_some();
+            if line.trim_start().starts_with('[') {
+                in_secret = line.contains(SECRET_TABLE);
+            }
+            let was_open = depth > 0;
+            if was_open || line.contains(SECRET_TABLE) && !is_comment {
+                depth += line.matches('{').count();
+                depth = depth.saturating_sub(line.matches('}').count());
+            }
+            let is_shared_secret =
+                in_secret || was_open || depth > 0 || has_secret_key(line) || query(line).is_some();
             if in_block || is_more_than_begin || is_shared_secret || is_secret(line) && !is_digest(line) {
                 found.lines.insert(number);
             }
@@ -81,14 +105,28 @@ impl SecretLines {
     }
 }
 
-/// The position of a query such as `?hmac=…` in a URL or path, which may be a secret.
+/// The position of the part of a URL or path that may be a secret: a query such as `?hmac=…`, or `user:password@`.
 fn query(text: &str) -> Option<usize> {
     let is_query = |at: usize| {
         let rest = text.get(at + 1..).unwrap_or_default();
         let name = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-._~".contains(c));
         name.len() < rest.len() && name.starts_with('=')
     };
-    text.match_indices('?').map(|(at, _)| at).find(|at| is_query(*at))
+    let credentials = |at: usize| {
+        let start = at + "://".len();
+        let authority = text.get(start..)?.split(['/', '"', ' ']).next()?;
+        authority.split_once('@').filter(|(user, _)| user.contains(':')).map(|_| start)
+    };
+    let query = text.match_indices('?').map(|(at, _)| at).find(|at| is_query(*at));
+    query.or_else(|| text.match_indices("://").find_map(|(at, _)| credentials(at)))
+}
+
+/// Whether a line assigns to a key that may be that of a secret.
+fn has_secret_key(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let keys = line.split('=').take(line.matches('=').count());
+    let mut names = keys.filter_map(|key| key.trim_end().rsplit([' ', '{', ',']).next());
+    names.any(|name| SECRET_KEYS.iter().any(|part| name.contains(part)))
 }
 
 fn is_digest(line: &str) -> bool {
@@ -134,31 +172,30 @@ impl Group {
 fn is_secret(text: &str) -> bool {
     // Line breaks in a quoted string are escaped.
     let text = text.replace("\\n", " ").replace("\\r", " ");
-    is_random(&text) || is_list_of_bytes(&text)
+    is_random(&text) || is_grouped(&text) || is_list_of_bytes(&text)
 }
 
 /// Whether a text contains a window with many changes of class, or a long sequence of hex digits. Separators do not
-/// count, and the ID of an entry is not a secret.
+/// count. The ID of an entry and a directory named after a digest are not secret.
 fn is_random(text: &str) -> bool {
     let mut sequence = Sequence::default();
-    let (mut rest, mut word) = (text, 0);
+    let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        if word == 0 && starts_with_id(rest) {
+        let known = if sequence.word > 0 { 0 } else { id_or_directory(rest) };
+        if known > 0 {
             sequence = Sequence::default();
-            rest = rest.get(ID_CHARS..).unwrap_or_default();
+            rest = rest.get(known..).unwrap_or_default();
             continue;
         }
-        let class = Class::of(c);
-        match class {
+        match Class::of(c) {
             Some(class) => sequence.push(class, c),
             // A colon separates the bytes of a dump, but it also occurs in addresses.
-            None if is_separator(c) && (c != ':' || word == 2) => {}
+            None if is_separator(c) && (c != ':' || sequence.word == 2) => sequence.word = 0,
             None => sequence = Sequence::default(),
         }
         if sequence.is_random() {
             return true;
         }
-        word = if class.is_some() { word + 1 } else { 0 };
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     false
@@ -167,7 +204,11 @@ fn is_random(text: &str) -> bool {
 /// The latest letters and digits of a text, without separators.
 #[derive(Debug, Default)]
 struct Sequence {
-    window: VecDeque<Class>,
+    /// For each character, whether its class differs from the one before it in its word.
+    changes: VecDeque<bool>,
+    last: Option<Class>,
+    /// The number of characters of the last word so far.
+    word: usize,
     /// The number of consecutive hex digits at the end, and whether they include letters.
     hex: usize,
     has_letters: bool,
@@ -175,17 +216,20 @@ struct Sequence {
 
 impl Sequence {
     fn push(&mut self, class: Class, c: char) {
-        self.window.push_back(class);
-        if self.window.len() > WINDOW {
-            self.window.pop_front();
+        // A capital letter at the beginning of a word is not a change.
+        let is_capitalized = self.word == 1 && self.last == Some(Class::Upper) && class == Class::Lower;
+        self.changes.push_back(self.word > 0 && self.last != Some(class) && !is_capitalized);
+        if self.changes.len() > WINDOW {
+            self.changes.pop_front();
         }
+        (self.last, self.word) = (Some(class), self.word + 1);
         let is_hex = c.is_ascii_hexdigit();
         self.hex = if is_hex { self.hex + 1 } else { 0 };
         self.has_letters = is_hex && (self.has_letters || class != Class::Digit);
     }
 
     fn is_random(&self) -> bool {
-        let changes = self.window.iter().zip(self.window.iter().skip(1)).filter(|(a, b)| a != b).count();
+        let changes = self.changes.iter().filter(|change| **change).count();
         changes >= CHANGES_MIN || self.hex >= HEX_MIN && self.has_letters
     }
 }
@@ -208,18 +252,44 @@ impl Class {
     }
 }
 
+/// Whether a text contains consecutive words of equal length that are random together.
+fn is_grouped(text: &str) -> bool {
+    let parts: [fn(char) -> bool; 2] = [is_base64, |c| c.is_ascii_alphanumeric()];
+    parts.into_iter().any(|is_part| {
+        let words: Vec<_> = text.split(|c| !is_part(c)).filter(|word| !word.is_empty()).collect();
+        let mut groups = words.chunk_by(|one, other| one.len() == other.len());
+        groups.any(|group| group.len() >= GROUPS_MIN && is_random_word(&group.concat()))
+    })
+}
+
+fn is_random_word(text: &str) -> bool {
+    let mut sequence = Sequence::default();
+    let letters = text.chars().filter_map(|c| Some((Class::of(c)?, c)));
+    letters.fold(false, |found, (class, c)| {
+        sequence.push(class, c);
+        found || sequence.is_random()
+    })
+}
+
 /// Whether a text contains a list of bytes in the notation of debuggers or JSON: `48, 46, 2` or `0x30, 0x2e`.
 fn is_list_of_bytes(text: &str) -> bool {
     let mut row = 0;
-    text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).any(|word| {
+    text.split([',', ' ', '\n', '\t']).filter(|word| !word.is_empty()).any(|word| {
+        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let byte = word.strip_prefix("0x").map_or_else(|| word.parse(), |hex| u8::from_str_radix(hex, 16));
         row = if byte.is_ok() { row + 1 } else { 0 };
         row >= BYTES_MIN
     })
 }
 
-fn starts_with_id(text: &str) -> bool {
-    text.get(..ID_CHARS).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
+/// The length of an entry's ID, or of the name of a directory that is a digest, at the beginning of a text; otherwise 0.
+fn id_or_directory(text: &str) -> usize {
+    if text.get(..ID_CHARS).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()) {
+        return ID_CHARS;
+    }
+    let is_in_digest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._+".contains(c);
+    let length = text.find(|c| !is_in_digest(c)).unwrap_or(text.len());
+    if length >= DIRECTORY_MIN && text[length..].starts_with('/') { length } else { 0 }
 }
 
 fn is_base64(c: char) -> bool {
@@ -245,9 +315,10 @@ mod tests {
     #[test]
     fn a_message_is_cut_before_a_key() {
         let message = format!("there is no file `/etc/{KEY}`, nor `x`");
-        assert_eq!(without_secrets(&message), format!("there is no file `{NOT_SHOWN}"));
+        assert_eq!(without_secrets(&message), format!("there is no file `{NOT_SHOWN}`, nor `x`"));
         assert_eq!(without_secrets(KEY), NOT_SHOWN);
-        assert_eq!(without_secrets("`/x?hmac=y` is twice"), format!("`/x{NOT_SHOWN}"));
+        assert_eq!(without_secrets("`/x?hmac=y` is twice"), format!("`/x{NOT_SHOWN}` is twice"));
+        assert_eq!(without_secrets("no `https://u:p@h/`"), format!("no `https://{NOT_SHOWN}`"));
     }
 
     #[test]
@@ -261,6 +332,12 @@ mod tests {
             "valid from 2026-11-25T13:16:57.935343Z to 2027-11-25T13:16:57.935420Z",
             "from = [\"2001:db8:85a3::8a2e:370:7334/128\", \"2001:db8:1::/48\", \"203.0.113.0/24\"]",
             "UID=4c4c4544-0051-4e10-8038-b7c04f4e5931,CN=Banco S.A. 12345678000195,O=ICP-Brasil,C=BR",
+            "`/srv/pix/releases/3f786850e387550fdab836ed7e6dc881de23001b/certs/efi-ca.pem`",
+            "`/nix/store/9krlzvny65gdc8s7kpb6lkx8cd02c25b-hookspool-1.0/etc/QuoVadis_Root_CA_1_G3/DigiCert_TLS_RSA4096_Root_G5`",
+            "`/mnt/c/Users/JoaoSilva/Documents/Projetos/PixAPI/v2/Certs/HML/Efi_Producao_2026.pem`",
+            "`/home/user/Downloads/C6Bank-Pix-mTLS-PRD-2026-11-25T13h05m.pem`",
+            "`/etc/hookspool/certs/Itau-API-Pix-V2-PROD-2026Q4-R2/CA1.pem`",
+            "from = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.1.0/33\"]",
             "the algorithms RSASSA-PSS with SHA-224, brainpoolP256r1, ED448 and ecdsa_secp256r1_sha256",
         ] {
             assert_eq!(without_secrets(plain), plain);
@@ -285,11 +362,12 @@ mod tests {
         let digest = "5f0c9f3aa1b2c3d4e5f60718293a4b5c".repeat(2);
         let text = format!(
             "query_secret = \"x\"\nname = \"y\"\n[endpoint.query_secret]\nfile = \"z\"\n[[sender]]\n\
-             sha256 = [\"{digest}\"]\ncn = [\"{digest}\"]\npath = \"/pix?hmac=x\"\n"
+             sha256 = [\"{digest}\"]\ncn = [\"{digest}\"]\npath = \"/pix?hmac=x\"\nquery_secret = {{\nname = \"y\",\n\
+             file =\n\"z\" }}\nci = 1\nkey_password = \"x\"\nurl = \"https://u:p@h/\"\n"
         );
         let found = SecretLines::of(&text);
         let lines: Vec<_> = (1..20).filter(|line| found.contains(*line)).collect();
-        assert_eq!(lines, [1, 3, 4, 7, 8]);
+        assert_eq!(lines, [1, 3, 4, 7, 8, 9, 10, 11, 12, 14, 15]);
     }
 
     fn grouped(text: &str, group: usize, separator: &str) -> String {
@@ -312,12 +390,15 @@ mod tests {
                 vec![base64.clone(), url, hex.clone(), hex.to_uppercase(), hex[..64].to_owned()];
             notations.extend([numbers.join(", "), numbers.join(" "), grouped(&hex, 2, ":")]);
             for separator in [" ", ", ", "\\n", "\\\\n", "\n", "\" \"", "/", "%0A", "<br>", "\\r\\n"] {
-                notations.push(grouped(&base64, 4, separator));
-                notations.push(grouped(&hex, 16, separator));
+                // The letters of a separator dilute short groups.
+                let size = if ["%0A", "<br>"].contains(&separator) { 16 } else { 4 };
+                notations.push(grouped(&base64, size, separator));
+                // Directories are often named after digests.
+                notations.extend((separator != "/").then(|| grouped(&hex, 16, separator)));
             }
             for text in notations {
                 let shown = without_secrets(&format!("no file `/etc/{text}`"));
-                assert_eq!(shown, format!("no file `{NOT_SHOWN}"));
+                assert_eq!(shown, format!("no file `{NOT_SHOWN}`"));
             }
         }
     }

@@ -244,6 +244,12 @@ impl RequestHead {
         self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
+    /// The path without the secrets of all endpoints: a sender may have put one into it by mistake.
+    fn redacted_path(&self) -> String {
+        let secrets = self.policy().endpoints().iter().filter_map(|endpoint| endpoint.secret.as_ref());
+        secrets.fold(self.uri.path().to_owned(), |path, secret| secret.redact(&path))
+    }
+
     fn check_head(&self) -> Result<(), Outcome> {
         if self.has_fragment {
             return Err(Outcome::BadRequest("the URL contains a fragment (#)"));
@@ -359,7 +365,7 @@ fn log_refused(request: &RequestHead, endpoint: Option<&str>, outcome: &Outcome,
         reason = outcome.word(),
         detail = outcome.reason(),
         endpoint,
-        path = %Escaped(request.uri.path()),
+        path = %Escaped(&request.redacted_path()),
         method = %Escaped(request.method.as_str()),
         senders = request.authorization.peer.admission.joined_names(),
         peer = %peer.address,

@@ -60,6 +60,10 @@ fn the_secret_is_neither_stored_nor_logged() {
     wire.send(head).unwrap();
     assert_eq!(wire.answer().unwrap().status, 200);
     assert_eq!(wire.post(&format!("/guarded?hmac={SECRET}x"), b"{}").unwrap().status, 404);
+    for mistake in ["/guarded%3Fhmac=", "/guarded&hmac=", "/guarded/"] {
+        assert_eq!(wire.post(&format!("{mistake}{SECRET}"), b"{}").unwrap().status, 404, "{mistake}");
+        daemon.logged("delivery refused", |line| line["path"] == format!("{mistake}***"));
+    }
     let entries = world.entries("guarded");
     let envelope = &entries.values().next().unwrap().envelope;
     assert_eq!(envelope["request"]["query"], "hmac=***/pix");
