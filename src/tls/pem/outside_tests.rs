@@ -103,6 +103,7 @@ fn text_that_mentions_blocks_is_ignored() {
         "# what is between -----BEGIN X509 CRL----- and -----END X509 CRL----- is the list",
         "# a list begins with -----BEGIN X509 CRL-----",
         "the lists END here",
+        "# Begin certificate list of the bank\nHellenic_Academic_and_Research_Institutions_RootCA_2015",
         "-- BEGIN CERTIFICATES OF THE BANK --",
         "#----- BEGIN KEY AND CRL MATERIAL -----",
         "#----- END KEY AND CRL MATERIAL -----",

@@ -99,7 +99,10 @@ pub(super) fn data_follows(text: &[u8], begin: &[u8]) -> bool {
         return true;
     }
     let next = lines.find(|line| !line.trim_ascii().is_empty() && !line.contains(&b':'));
-    next.and_then(|line| words(line).next()).is_some_and(|word| word.len() >= DATA_CHARS && is_data(word))
+    let first = next.and_then(|line| words(line).next());
+    // Names of certificates contain underscores.
+    let is_name = |word: &[u8]| word.contains(&b'_') && !looks_like_base64(word);
+    first.is_some_and(|word| word.len() >= DATA_CHARS && is_data(word) && !is_name(word))
 }
 
 /// Sequences of base64 characters, including the URL alphabet, without escaped line breaks.
