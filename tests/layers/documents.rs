@@ -60,3 +60,49 @@ fn every_dependency_has_a_reason_and_every_reason_a_dependency() {
     let named: BTreeSet<_> = named.map(str::to_owned).filter(|name| name != "crate").collect();
     assert_eq!(used, named);
 }
+
+#[test]
+fn every_exit_code_is_documented() {
+    let code = read("src/cli/exit.rs");
+    let (_, table) = code.split_once("Self::from(match exit {").unwrap();
+    let codes = table.split("})").next().unwrap().lines().filter_map(|line| line.split("=> ").nth(1));
+    let codes: BTreeSet<_> = codes.map(|code| code.trim_end_matches(',').to_owned()).collect();
+    let operating = read("docs/operating.md");
+    let listed = section(&operating, "## Exit codes").split("\n\n").find(|text| text.contains('·')).unwrap();
+    let listed = listed.split('·').filter_map(|part| part.split_whitespace().next());
+    assert_eq!(listed.map(str::to_owned).collect::<BTreeSet<_>>(), codes);
+    let manual = read("docs/man/hookspool.1");
+    let (_, section) = manual.split_once(".SH \"EXIT STATUS\"").unwrap();
+    let section = section.split(".SH").next().unwrap();
+    let shown = section.lines().filter_map(|line| line.strip_prefix("\\fB")?.strip_suffix("\\fR"));
+    assert_eq!(shown.map(str::to_owned).collect::<BTreeSet<_>>(), codes);
+}
+
+/// Limits of docs/operating.md: the text, the file of the constant, and the constant with its value.
+const LIMITS: &[(&str, &str, &str)] = &[
+    ("256 MiB in total", "receive/body.rs", "IN_FLIGHT_BYTES_MAX: usize = 256 << 20"),
+    ("4096; further ones get 503", "spool/commit.rs", "WAITING_ENTRIES_MAX: usize = 4096"),
+    ("256 entries, 1 MiB", "spool/commit.rs", "BATCH_ENTRIES_MAX: usize = 256"),
+    ("256 entries, 1 MiB", "spool/commit.rs", "BATCH_BYTES_MAX: usize = 1 << 20"),
+    ("the last 100,000", "receive/recent.rs", "REMEMBERED_MAX: usize = 100_000"),
+    ("64 KiB, and 100 headers", "server/http.rs", "HTTP1_HEAD_BYTES_MAX: usize = 64 << 10"),
+    ("64 KiB, and 100 headers", "server/http.rs", "HTTP2_HEADERS_BYTES_MAX: u32 = 64 << 10"),
+    ("| 128 |", "server/http.rs", "HTTP2_STREAMS_MAX: u32 = 128"),
+    ("5; together", "tls/verifier.rs", "INTERMEDIATES_MAX: usize = 5"),
+    ("at most 64000 bytes", "tls/verifier.rs", "CHAIN_BYTES_MAX: usize = 64_000"),
+    ("256; 1 MiB; 16 MiB", "tls/pem/mod.rs", "CERTIFICATES_MAX: usize = 256"),
+    ("256; 1 MiB; 16 MiB", "tls/pem/mod.rs", "FILE_BYTES_MAX: u64 = 1 << 20"),
+    ("256; 1 MiB; 16 MiB", "tls/pem/mod.rs", "LISTS_BYTES_MAX: u64 = 16 << 20"),
+    ("a burst of 50 per reason", "refusals/rate_limiter.rs", "BURST: u32 = 50"),
+];
+
+#[test]
+fn documented_limits_are_those_of_the_code() {
+    let operating = read("docs/operating.md");
+    let limits = section(&operating, "## Numeric limits");
+    let tree = tree();
+    for (text, file, constant) in LIMITS {
+        assert!(limits.contains(text), "{text} is not documented");
+        assert!(tree[*file].contains(&format!("const {constant};")), "{file}: not `{constant}`");
+    }
+}
