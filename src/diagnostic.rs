@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::escape::Escaped;
@@ -38,7 +38,7 @@ pub struct Place {
 }
 
 /// How severe a finding is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The configuration cannot be used.
@@ -46,6 +46,7 @@ pub enum Severity {
     /// The configuration can be used, but is probably not intended.
     Warning,
     /// Information.
+    #[default]
     Note,
 }
 
@@ -72,7 +73,8 @@ pub struct Report {
 }
 
 /// A finding in the form for programs. The keys are part of the contract.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Finding {
     /// `error`, `warning` or `note`.
     pub severity: Severity,
@@ -223,7 +225,8 @@ impl Diagnostic {
 }
 
 impl Severity {
-    fn word(self) -> &'static str {
+    /// The severity as a word.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Timestamp;
@@ -55,7 +55,7 @@ pub struct Snapshot {
 }
 
 /// The outcome of a reload.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReloadOutcome {
     /// A new snapshot is in force.
@@ -63,6 +63,7 @@ pub enum ReloadOutcome {
     /// The configuration or a file is not valid; the previous snapshot stays in force.
     Rejected,
     /// The configuration and the files are those in force.
+    #[default]
     Unchanged,
 }
 
@@ -78,7 +79,8 @@ impl ReloadOutcome {
 }
 
 /// The last reload, as `/status` and `POST /reload` show it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Reload {
     /// The outcome.
     pub outcome: ReloadOutcome,

@@ -10,6 +10,8 @@ mod sockets;
 mod listener;
 
 pub use context::AdminContext;
+pub use health::NotReady;
 pub use listener::{AdminListener, AdminListenerError};
 pub use settings::{Address, Settings};
 pub use sockets::{AdminBindError, Socket, bind, socket_folders};
+pub use status::{EndpointStatus, SpoolStatus, Status};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::context::AdminContext;
 use super::health::{NotReady, not_ready};
@@ -12,40 +12,67 @@ use crate::policy::Policy;
 use crate::refusals::RefusedHandshake;
 use crate::tls::expiry::ShownCertificate;
 
-/// The status of the daemon. Keys may be added, but not renamed or removed.
-#[derive(Debug, Serialize)]
-pub(super) struct Status {
-    version: &'static str,
-    generation: u64,
-    loaded_at: String,
-    listen: Vec<String>,
-    ready: bool,
-    not_ready: Vec<NotReady>,
-    certificates: Vec<ShownCertificate>,
-    endpoints: Vec<EndpointStatus>,
-    spool: SpoolStatus,
-    connections: i64,
-    last_reload: Option<Reload>,
-    degraded: Vec<String>,
-    refusals: Vec<RefusedHandshake>,
+/// The status of the daemon. Keys may be added, but not renamed or removed. A key that is missing, because the daemon is
+/// of another version, has its default.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Status {
+    /// The version of the daemon.
+    pub version: String,
+    /// The number of the configuration in force.
+    pub generation: u64,
+    /// When it was loaded, RFC 3339.
+    pub loaded_at: String,
+    /// The addresses for senders.
+    pub listen: Vec<String>,
+    /// Whether the daemon is ready for deliveries.
+    pub ready: bool,
+    /// Why it is not.
+    pub not_ready: Vec<NotReady>,
+    /// The certificates and lists in use.
+    pub certificates: Vec<ShownCertificate>,
+    /// The endpoints, in the order of the configuration.
+    pub endpoints: Vec<EndpointStatus>,
+    /// The spool.
+    pub spool: SpoolStatus,
+    /// The number of open connections.
+    pub connections: i64,
+    /// The last reload, if there was one.
+    pub last_reload: Option<Reload>,
+    /// Messages about functions that are degraded.
+    pub degraded: Vec<String>,
+    /// The latest refused and failed handshakes.
+    pub refusals: Vec<RefusedHandshake>,
 }
 
-#[derive(Debug, Serialize)]
-struct EndpointStatus {
-    name: String,
-    path: String,
-    suffixes: Vec<String>,
-    senders: Vec<String>,
-    max_body: u64,
+/// An endpoint, and the entries in its queues.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct EndpointStatus {
+    /// The name.
+    pub name: String,
+    /// The path.
+    pub path: String,
+    /// The suffixes.
+    pub suffixes: Vec<String>,
+    /// The senders that may deliver.
+    pub senders: Vec<String>,
+    /// The size limit of a body, in bytes.
+    pub max_body: u64,
     /// The entries in each queue, as of the last count.
-    entries: BTreeMap<&'static str, i64>,
-    oldest_new_seconds: i64,
+    pub entries: BTreeMap<String, i64>,
+    /// How long the oldest entry in `new/` has waited, in seconds, as of the last count.
+    pub oldest_new_seconds: i64,
 }
 
-#[derive(Debug, Serialize)]
-struct SpoolStatus {
-    directory: String,
-    free_bytes: u64,
+/// The spool's directory.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct SpoolStatus {
+    /// The path.
+    pub directory: String,
+    /// The free space of its file system, in bytes.
+    pub free_bytes: u64,
 }
 
 impl Status {
@@ -53,7 +80,7 @@ impl Status {
         let snapshot = context.live.current();
         let not_ready = not_ready(&context.live, context.spool.health());
         Self {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             generation: snapshot.generation,
             loaded_at: snapshot.loaded_at.to_string(),
             listen: context.listen.iter().map(ToString::to_string).collect(),
@@ -94,7 +121,7 @@ fn endpoints(policy: &Policy, metrics: &Metrics) -> Vec<EndpointStatus> {
             max_body: endpoint.max_body,
             entries: QUEUES
                 .iter()
-                .map(|queue| (*queue, metrics.counted(endpoint.name.as_str(), queue)))
+                .map(|queue| ((*queue).to_owned(), metrics.counted(endpoint.name.as_str(), queue)))
                 .collect(),
             oldest_new_seconds: metrics.oldest_new(endpoint.name.as_str()),
         })

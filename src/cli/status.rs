@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::StatusCode;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::exit::{Exit, Failure};
-use super::output::{escaped_lines, print, print_json};
+use super::output::{print, print_json};
 use super::runtime::block_on;
-use crate::admin::Address;
+use crate::admin::{Address, EndpointStatus, SpoolStatus, Status};
 use crate::client::{ClientFault, get_tcp, get_unix};
 use crate::clock::{Clock, Timestamp, distance};
 use crate::escape::Escaped;
+use crate::refusals::RefusedHandshake;
+use crate::tls::expiry::ShownCertificate;
 
 /// Requests the status from each address until one answers. Unix sockets come first, because another program may have
 /// bound a port.
@@ -43,7 +46,11 @@ pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
     if json {
         print_json(&document)?
     } else {
-        print(&page(&document, Clock::System.now()))?
+        let status = Status::deserialize(&document).map_err(|why| Failure::Unreachable {
+            what: "the response is not a status, so it is not from the daemon".to_owned(),
+            why: why.into(),
+        })?;
+        print(&page(&status, Clock::System.now()))?
     }
     Ok(Exit::Success)
 }
@@ -72,97 +79,80 @@ fn with_cause(fault: &ClientFault) -> String {
     }
 }
 
-/// The document as text. Missing keys are omitted, because the daemon may be of another version.
-fn page(document: &Value, now: Timestamp) -> String {
-    let mut out =
-        format!("hookspool {}, generation {}", text(&document["version"]), text(&document["generation"]));
-    if let Some(loaded) = document["loaded_at"].as_str() {
-        let _ = write!(out, ", loaded {}", dated(loaded, now));
-    }
-    out.push('\n');
-    let reload = &document["last_reload"];
-    if reload.is_object() {
-        let at = reload["at"].as_str().map(|at| format!(" {}", dated(at, now))).unwrap_or_default();
-        let _ = writeln!(out, "last reload   {}{at}", text(&reload["outcome"]));
-        for it in list(&reload["findings"]) {
-            let place = if it["file"].is_string() {
-                format!("{}:{}:{}: ", text(&it["file"]), text(&it["line"]), text(&it["column"]))
-            } else {
-                String::new()
-            };
-            let _ = writeln!(out, "  {place}{}: {}", text(&it["severity"]), text(&it["message"]));
+/// The status for people.
+fn page(status: &Status, now: Timestamp) -> String {
+    let loaded = dated(&status.loaded_at, now);
+    let mut out = format!(
+        "hookspool {}, generation {}, loaded {loaded}\n",
+        Escaped(&status.version),
+        status.generation
+    );
+    if let Some(reload) = &status.last_reload {
+        let _ = writeln!(out, "last reload   {} {}", reload.outcome.word(), dated(&reload.at, now));
+        for finding in &reload.findings {
+            let place = finding.place().map(|place| format!("{}: ", Escaped(&place))).unwrap_or_default();
+            let _ = writeln!(out, "  {place}{}: {}", finding.severity.word(), Escaped(&finding.message));
         }
     }
-    for degraded in list(&document["degraded"]) {
-        let _ = writeln!(out, "\x1b[1;33mdegraded\x1b[0m      {}", text(degraded));
+    for degraded in &status.degraded {
+        let _ = writeln!(out, "\x1b[1;33mdegraded\x1b[0m      {}", Escaped(degraded));
     }
-    if !document["connections"].is_null() {
-        let _ = writeln!(out, "connections   {}", text(&document["connections"]));
-    }
-    if !document["spool"].is_null() {
-        let _ = writeln!(out, "spool         {}", text(&document["spool"]));
-    }
-    certificates(&mut out, &document["certificates"], now);
-    endpoints(&mut out, &document["endpoints"]);
-    refusals(&mut out, &document["refusals"], now);
+    let _ = writeln!(out, "connections   {}", status.connections);
+    let SpoolStatus { directory, free_bytes } = &status.spool;
+    let _ = writeln!(out, "spool         directory: {}, free_bytes: {free_bytes}", Escaped(directory));
+    certificates(&mut out, &status.certificates, now);
+    endpoints(&mut out, &status.endpoints);
+    refusals(&mut out, &status.refusals, now);
     out
 }
 
-fn certificates(out: &mut String, certificates: &Value, now: Timestamp) {
-    if list(certificates).next().is_some() {
+fn certificates(out: &mut String, certificates: &[ShownCertificate], now: Timestamp) {
+    if !certificates.is_empty() {
         out.push_str("\ncertificates\n");
     }
-    for it in list(certificates) {
-        let ends = it["not_after"].as_str().map(|at| dated(at, now)).unwrap_or_default();
-        let _ = writeln!(
-            out,
-            "  {:<7} {:<16} {}  ends {ends}",
-            text(&it["role"]),
-            text(&it["name"]),
-            text(&it["subject"])
-        );
+    for ShownCertificate { role, name, subject, not_after, .. } in certificates {
+        let ends = dated(not_after, now);
+        let (role, name) = (Escaped(role).to_string(), Escaped(name).to_string());
+        let _ = writeln!(out, "  {role:<7} {name:<16} {}  ends {ends}", Escaped(subject));
     }
 }
 
-fn endpoints(out: &mut String, endpoints: &Value) {
-    if list(endpoints).next().is_some() {
+fn endpoints(out: &mut String, endpoints: &[EndpointStatus]) {
+    if !endpoints.is_empty() {
         out.push_str("\nendpoints\n");
     }
-    for it in list(endpoints) {
-        let senders: Vec<_> = list(&it["senders"]).map(text).collect();
-        let _ =
-            writeln!(out, "  {:<16} {}  from {}", text(&it["name"]), text(&it["path"]), senders.join(", "));
-        let Some(queues) = it["entries"].as_object() else { continue };
+    for EndpointStatus { name, path, senders, entries, oldest_new_seconds, .. } in endpoints {
+        let name = Escaped(name).to_string();
+        let senders: Vec<_> = senders.iter().map(|sender| Escaped(sender).to_string()).collect();
+        let _ = writeln!(out, "  {name:<16} {}  from {}", Escaped(path), senders.join(", "));
         let counts: Vec<_> =
-            queues.iter().map(|(queue, count)| format!("{} {}", text(count), Escaped(queue))).collect();
-        let oldest = it["oldest_new_seconds"].as_u64().filter(|seconds| *seconds > 0);
-        let oldest = oldest.map(|seconds| format!("; the oldest is {seconds} s old")).unwrap_or_default();
+            entries.iter().map(|(queue, count)| format!("{count} {}", Escaped(queue))).collect();
+        let oldest = match oldest_new_seconds {
+            1.. => format!("; the oldest waits for {oldest_new_seconds} s"),
+            _ => String::new(),
+        };
         let _ = writeln!(out, "  {:<16} {}{oldest}", "", counts.join(", "));
     }
 }
 
-/// The latest refusals: a line to find each in the log, and lines with the reason and with what would admit it.
-fn refusals(out: &mut String, refusals: &Value, now: Timestamp) {
-    if list(refusals).next().is_some() {
+/// The latest refusals: a line to find each in the log, and lines with the cause and the lines that would accept it.
+fn refusals(out: &mut String, refusals: &[RefusedHandshake], now: Timestamp) {
+    if !refusals.is_empty() {
         out.push_str("\nrefused and failed handshakes\n");
     }
-    for it in list(refusals) {
-        let at = it["at"].as_str().map(|at| dated(at, now)).unwrap_or_default();
-        let _ = writeln!(out, "  {at}  {}  from {}", text(&it["reason"]), text(&it["address"]));
+    for refusal in refusals {
+        let at = dated(&refusal.at, now);
+        let _ = writeln!(out, "  {at}  {}  from {}", Escaped(&refusal.reason), Escaped(&refusal.address));
         let lines = [
-            ("", &it["claimed"]["subject"]),
-            ("", &it["detail"]),
-            ("offered: ", &it["offered"]),
-            ("to admit it: ", &it["admit"]),
+            ("", refusal.claimed.as_ref().map(|claimed| claimed.subject.as_str())),
+            ("", Some(refusal.detail.as_str())),
+            ("offered: ", refusal.offered.as_deref()),
+            ("to admit it: ", refusal.admit.as_deref()),
         ];
-        for (title, value) in lines.into_iter().filter(|(_, value)| value.is_string()) {
-            let _ = writeln!(out, "    {title}{}", text(value));
+        for (title, text) in lines.into_iter().filter_map(|(title, text)| Some((title, text?))) {
+            let _ = writeln!(out, "    {title}{}", Escaped(text));
         }
     }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 fn dated(at: &str, now: Timestamp) -> String {
@@ -172,33 +162,20 @@ fn dated(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// Formats any value on one line.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => "?".to_owned(),
-        Value::String(text) => Escaped(text).to_string(),
-        Value::Object(map) => {
-            map.iter().map(|(key, value)| format!("{key}: {}", text(value))).collect::<Vec<_>>().join(", ")
-        }
-        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join("; "),
-        Value::Bool(_) | Value::Number(_) => escaped_lines(&value.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn missing_keys_are_omitted() {
+    fn missing_keys_have_their_defaults() {
         let now: Timestamp = "2026-11-23T00:00:00Z".parse().expect("a timestamp");
-        assert_eq!(page(&Value::Null, now), "hookspool ?, generation ?\n");
         let document = serde_json::json!({
             "version": "0.1.0", "generation": 3, "loaded_at": "2026-11-22T00:00:00Z",
             "certificates": [{"role": "server", "name": "server", "subject": "CN=a\u{1b}", "not_after": "2026-11-26T00:00:00Z"}],
             "degraded": ["sender `efi` is refused"],
         });
-        let page = page(&document, now);
+        let status = Status::deserialize(document).expect("a status");
+        let page = page(&status, now);
         assert!(
             page.starts_with("hookspool 0.1.0, generation 3, loaded 2026-11-22T00:00:00Z (24 hours ago)\n"),
             "{page}"

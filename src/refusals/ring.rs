@@ -23,8 +23,8 @@ pub struct Refusals {
 impl Refusals {
     /// Stores a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to
     /// log it: an unknown peer must not be able to fill the log.
-    pub fn record_refusal(&self, refused: RefusedHandshake, now: Instant) -> bool {
-        let may_log = self.may_log(refused.reason, !refused.vouched.is_empty(), now);
+    pub fn record_refusal(&self, reason: &'static str, refused: RefusedHandshake, now: Instant) -> bool {
+        let may_log = self.may_log(reason, !refused.vouched.is_empty(), now);
         let mut ring = lock(&self.refused);
         if ring.len() == REFUSALS_MAX {
             // A port scanner must not displace a bank.
@@ -36,8 +36,8 @@ impl Refusals {
     }
 
     /// Stores a handshake that failed before a certificate was evaluated. Returns whether to log it.
-    pub fn record_failure(&self, failed: RefusedHandshake, now: Instant) -> bool {
-        let may_log = self.may_log(failed.reason, false, now);
+    pub fn record_failure(&self, reason: &'static str, failed: RefusedHandshake, now: Instant) -> bool {
+        let may_log = self.may_log(reason, false, now);
         let mut ring = lock(&self.failed);
         if ring.len() == REFUSALS_MAX {
             ring.pop_front();

@@ -1,8 +1,9 @@
 //! A refused or failed handshake as text, for the log, `/status` and `explain`.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timestamp, rfc3339_micros};
 use crate::escape::Escaped;
@@ -10,7 +11,8 @@ use crate::identity::Identity;
 use crate::policy::{Mismatch, Name, Refusal};
 
 /// A refused or failed handshake. The contents of the certificate are *claimed*, and escaped.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub struct RefusedHandshake {
     /// The time, RFC 3339.
     pub at: String,
@@ -19,9 +21,9 @@ pub struct RefusedHandshake {
     /// The server name that the client requested (SNI).
     pub sni: Option<String>,
     /// Always `handshake`.
-    pub stage: &'static str,
+    pub stage: Cow<'static, str>,
     /// One of the words of `hookspool_refusals_total` or `hookspool_handshake_failures_total`.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// The reason as a sentence.
     pub detail: String,
     /// What the peer offered in its ClientHello, if none of it is supported.
@@ -39,7 +41,8 @@ pub struct RefusedHandshake {
 }
 
 /// The contents of a refused certificate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ClaimedCertificate {
     /// The subject, RFC 4514.
     pub subject: String,
@@ -64,8 +67,8 @@ impl RefusedHandshake {
             at: rfc3339_micros(at),
             address: address.to_string(),
             sni: sni.map(|name| Escaped(name).to_string()),
-            stage: "handshake",
-            reason: refusal.reason.word(),
+            stage: "handshake".into(),
+            reason: refusal.reason.word().into(),
             detail: refusal.detail(),
             offered: None,
             vouched: refusal.vouched().into_iter().map(ToString::to_string).collect(),
@@ -91,8 +94,8 @@ impl RefusedHandshake {
             at: rfc3339_micros(at),
             address: address.to_string(),
             sni: sni.map(|name| Escaped(name).to_string()),
-            stage: "handshake",
-            reason,
+            stage: "handshake".into(),
+            reason: reason.into(),
             detail: detail.to_owned(),
             offered,
             vouched: Vec::new(),

@@ -158,7 +158,7 @@ impl Server {
             (reason.word(), detail),
             offered.clone(),
         );
-        if self.refusals.record_failure(failed, Instant::now()) {
+        if self.refusals.record_failure(reason.word(), failed, Instant::now()) {
             tracing::warn!(
                 stage = "handshake",
                 reason = reason.word(),
@@ -174,9 +174,9 @@ impl Server {
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
         let refused = RefusedHandshake::new(self.clock.now(), address, sni, refusal);
         // The reason is counted before the handshake, and both before the log line.
-        self.metrics.refusal(refused.reason);
+        self.metrics.refusal(refusal.reason.word());
         self.metrics.handshake("refused");
-        if self.refusals.record_refusal(refused.clone(), Instant::now()) {
+        if self.refusals.record_refusal(refusal.reason.word(), refused.clone(), Instant::now()) {
             log(&refused);
         }
     }
@@ -185,8 +185,8 @@ impl Server {
 fn log(refused: &RefusedHandshake) {
     let claimed = refused.claimed.as_ref();
     tracing::warn!(
-        stage = refused.stage,
-        reason = refused.reason,
+        stage = &*refused.stage,
+        reason = &*refused.reason,
         detail = refused.detail,
         peer = refused.address,
         sni = refused.sni,

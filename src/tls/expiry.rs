@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
@@ -122,20 +122,27 @@ impl CertificateFact {
 }
 
 /// A certificate in use, in the JSON of `/status` and `check --json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ShownCertificate {
-    role: &'static str,
-    name: String,
-    file: String,
-    subject: String,
-    not_before: String,
-    not_after: String,
+    /// `server`, `anchor`, `crl` or `client`.
+    pub role: String,
+    /// The name of the sender, or of the server's certificate.
+    pub name: String,
+    /// The path of the file.
+    pub file: String,
+    /// The subject, or the issuer of a list (RFC 4514).
+    pub subject: String,
+    /// The first moment at which it is valid, RFC 3339.
+    pub not_before: String,
+    /// The last moment at which it is valid, RFC 3339.
+    pub not_after: String,
 }
 
 impl From<&CertificateFact> for ShownCertificate {
     fn from(fact: &CertificateFact) -> Self {
         Self {
-            role: fact.role.word(),
+            role: fact.role.word().to_owned(),
             name: fact.name.clone(),
             file: fact.file.display().to_string(),
             subject: fact.subject.clone(),
