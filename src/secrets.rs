@@ -26,7 +26,7 @@ const ID_CHARS: usize = 36;
 const BEGIN_LINE_MAX: usize = 48;
 const BEGIN: &str = "-----BEGIN";
 const END: &str = "-----END";
-/// A name of a directory in lower case and digits that is at least this long is not a key: a digest of a release, an
+/// A directory name of lowercase letters and digits, at least this long, is not a key but a digest of a release, an
 /// image or a package.
 const DIRECTORY_MIN: usize = 16;
 /// The table of webhooks.toml that may contain a secret instead of the path of its file.

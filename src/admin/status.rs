@@ -9,7 +9,7 @@ use super::health::{NotReady, not_ready};
 use crate::live::Reload;
 use crate::metrics::{Metrics, QUEUES};
 use crate::policy::Policy;
-use crate::refusals::RefusedHandshake;
+use crate::refusals::HandshakeRecord;
 use crate::tls::expiry::ShownCertificate;
 
 /// The status of the daemon. Keys may be added, but not renamed or removed. A key that is missing, because the daemon is
@@ -42,7 +42,7 @@ pub struct Status {
     /// Messages about functions that are degraded.
     pub degraded: Vec<String>,
     /// The latest refused and failed handshakes.
-    pub refusals: Vec<RefusedHandshake>,
+    pub refusals: Vec<HandshakeRecord>,
 }
 
 /// An endpoint, and the entries in its queues.

@@ -14,7 +14,7 @@ use crate::admin::{Address, EndpointStatus, SpoolStatus, Status};
 use crate::client::{ClientFault, get_tcp, get_unix};
 use crate::clock::{Clock, Timestamp, distance};
 use crate::escape::Escaped;
-use crate::refusals::RefusedHandshake;
+use crate::refusals::HandshakeRecord;
 use crate::tls::expiry::ShownCertificate;
 
 /// Requests the status from each address until one answers. Unix sockets come first, because another program may have
@@ -136,7 +136,7 @@ fn endpoints(out: &mut String, endpoints: &[EndpointStatus]) {
 }
 
 /// The latest refusals: a line to find each in the log, and lines with the cause and the lines that would accept it.
-fn refusals(out: &mut String, refusals: &[RefusedHandshake], now: Timestamp) {
+fn refusals(out: &mut String, refusals: &[HandshakeRecord], now: Timestamp) {
     if !refusals.is_empty() {
         out.push_str("\nrefused and failed handshakes\n");
     }

@@ -23,7 +23,7 @@ const CONFIG_BYTES_MAX: u64 = 4 << 20;
 /// A configuration that has been read and validated.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The settings; `None` if there are errors other than dates of certificates.
+    /// The settings; `None` if there are errors other than those about the dates of certificates.
     pub settings: Option<Settings>,
     /// All findings, in the order of the text.
     pub report: Report,

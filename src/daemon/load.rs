@@ -55,7 +55,7 @@ pub(super) async fn load(
     }
 }
 
-/// Reads all files until two consecutive readings are equal. Files that change in between could be a mix of two valid
+/// Reads all files until two consecutive reads agree. Files that change in between could be a mix of two valid
 /// sets.
 fn read(config: &Path, now: Timestamp, read_scope: &ReadScope) -> Result<Loaded, LoadError> {
     let mut loaded = config::load_within(config, now, read_scope.clone())?;

@@ -19,7 +19,7 @@ impl Admission {
     ///
     /// # Errors
     /// If no sender trusts the certificate and has a rule that matches. The reason is taken from the closest sender:
-    /// one whose CA is known and whose rule matches, else one that trusts the certificate, else any.
+    /// one whose CA issued the certificate and whose rule matches, else one that trusts it, else the one with the latest kind of error.
     pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
         let admitted = evaluations.iter().filter_map(|evaluation| match &evaluation.trust {
             Ok(trusted) if evaluation.mismatches.is_empty() => {

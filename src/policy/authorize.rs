@@ -52,7 +52,7 @@ pub enum Denial {
     #[error("the endpoint lists none of the senders that this certificate is accepted for")]
     NotListed {
         /// The senders that the certificate is accepted for.
-        presented: Vec<Name>,
+        accepted_for: Vec<Name>,
     },
     /// The certificate is no longer valid for a sender that the endpoint lists.
     #[error("the certificate, its CA or a revocation list is no longer valid")]
@@ -99,7 +99,7 @@ impl Policy {
     /// If the certificate is valid at `now` for none of the endpoint's senders, or the peer's address is in none of
     /// the endpoint's networks.
     pub fn authorize(&self, peer: &Peer, endpoint: &Arc<Endpoint>, now: Timestamp) -> Result<Permit, Denial> {
-        let sender = sender_at(endpoint, &peer.admission, now)?.clone();
+        let sender = valid_sender(endpoint, &peer.admission, now)?.clone();
         if !endpoint.allows_address(peer.address.ip()) {
             return Err(Denial::Network { address: peer.address.ip() });
         }
@@ -121,7 +121,7 @@ impl Policy {
 ///
 /// # Errors
 /// If the certificate is valid at `now` for none of the endpoint's senders.
-pub fn sender_at<'a>(
+pub fn valid_sender<'a>(
     endpoint: &'a Endpoint,
     admission: &Admission,
     now: Timestamp,
@@ -129,7 +129,7 @@ pub fn sender_at<'a>(
     let listed = endpoint.senders.iter();
     let mut accepted = listed.filter_map(|sender| Some((sender, admission.until(sender)?))).peekable();
     if accepted.peek().is_none() {
-        return Err(Denial::NotListed { presented: admission.senders().cloned().collect() });
+        return Err(Denial::NotListed { accepted_for: admission.senders().cloned().collect() });
     }
     let valid = accepted.find(|(_, not_after)| now <= *not_after);
     valid.map(|(sender, _)| sender).ok_or(Denial::Expired)

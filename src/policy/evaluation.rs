@@ -40,13 +40,13 @@ pub enum TrustedBy {
 /// Why a certificate is not trusted for a sender.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TrustError {
-    /// How much of the verification succeeded; the order is that of [`TrustErrorKind`].
+    /// The check that failed.
     pub kind: TrustErrorKind,
     /// The reason as text. It may contain unescaped data from an unknown peer.
     pub detail: String,
 }
 
-/// Why a certificate is not trusted. The later the kind, the more has been verified. From
+/// Why a certificate is not trusted. Of several errors, the one with the latest kind is reported. From
 /// [`TrustErrorKind::Purpose`] on, a CA of the sender issued the certificate, and only this check failed.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum TrustErrorKind {

@@ -17,7 +17,7 @@ mod endpoint;
 mod authorize;
 
 pub use admission::Admission;
-pub use authorize::{Denial, PathConflict, Permit, Policy, Route, sender_at};
+pub use authorize::{Denial, PathConflict, Permit, Policy, Route, valid_sender};
 pub use endpoint::{Endpoint, ResponseRule};
 pub use evaluation::{Evaluation, TrustError, TrustErrorKind, Trusted, TrustedBy};
 pub use matcher::{MATCHERS, Matcher, Mismatch, presented};

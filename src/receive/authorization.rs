@@ -14,7 +14,7 @@ use crate::tls::verifier::Admitted;
 #[derive(Debug)]
 pub struct Connection {
     address: SocketAddr,
-    /// The certificates that the peer proved to be its own in the handshake, end-entity certificate first.
+    /// The certificate that the peer proved to be its own in the handshake, then the intermediates that it sent.
     chain: Vec<CertificateDer<'static>>,
     session: Session,
     authorization: Mutex<Authorization>,
@@ -30,14 +30,14 @@ pub struct Authorization {
     pub peer: Arc<Peer>,
     /// The snapshot under which the peer was evaluated.
     pub snapshot: Arc<Snapshot>,
-    /// Whether a reload has revoked it. The other fields then keep their last values.
+    /// Whether a reload has revoked the authorization. The other fields then keep their last values.
     pub revoked: bool,
 }
 
 /// A reload has revoked the authorization of this connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a reload has revoked the authorization of this sender")]
-pub struct Revoked;
+pub struct AuthorizationRevoked;
 
 impl Connection {
     /// A connection after its handshake. `stop_accepting` is canceled when it accepts no further requests.

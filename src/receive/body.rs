@@ -57,7 +57,7 @@ pub struct Payload {
     pub memory: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads a body to its end. It requires a permit, so the body of an unauthorized sender is not read.
+/// Reads a body to its end. It requires a permit, so the body of an unauthorized sender is never kept.
 ///
 /// # Errors
 /// The outcome, if it is too long, too slow, truncated or malformed, or there is no memory for it.

@@ -27,7 +27,7 @@ fn check_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), &'
     let is_required = if is_http2 { authority.is_none() } else { version == Version::HTTP_11 };
     if hosts.next().is_some() || is_required && host.is_none() {
         return Err(if is_http2 {
-            "there is neither :authority nor exactly one Host header field"
+            "there is neither :authority nor exactly one Host header field, or there is more than one"
         } else {
             "there is not exactly one Host header field"
         });

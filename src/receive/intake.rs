@@ -12,7 +12,7 @@ use http::{Method, StatusCode, Uri, Version};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::authorization::{Authorization, Connection, Revoked};
+use super::authorization::{Authorization, AuthorizationRevoked, Connection};
 use super::body::{self, BodyFault, Budget, Payload};
 use super::head;
 use super::outcome::{Answer, NotFoundReason, Outcome, Unavailable};
@@ -110,7 +110,7 @@ impl Intake {
         })
     }
 
-    /// Checks that do not need the body, in the order 400, 501, 503 (revoked or expired), 404, 403, 405, 503 (draining or
+    /// Checks that do not need the body, in the order 400, 501, 503 (authorization revoked, certificate expired), 404, 403, 405, 503 (draining or
     /// spool fault), 413.
     fn check_before_body(&self, request: &RequestHead, route: Option<&Route>) -> Result<Permit, Outcome> {
         request.check_head()?;
@@ -121,7 +121,7 @@ impl Intake {
             Outcome::Unavailable(Unavailable::Expired)
         };
         if *revoked {
-            return Err(Outcome::Unavailable(Revoked.into()));
+            return Err(Outcome::Unavailable(AuthorizationRevoked.into()));
         }
         if now > peer.admission.not_after() {
             return Err(expired());
@@ -193,19 +193,23 @@ impl Intake {
     }
 
     /// The permit under the snapshot in force, which may have changed while the body was received.
-    fn reauthorize(&self, request: &mut RequestHead, permit: &Permit) -> Result<Permit, Revoked> {
+    fn reauthorize(
+        &self,
+        request: &mut RequestHead,
+        permit: &Permit,
+    ) -> Result<Permit, AuthorizationRevoked> {
         let authorization = request.connection.reevaluate(&self.live);
         if authorization.revoked {
-            return Err(Revoked);
+            return Err(AuthorizationRevoked);
         }
         if authorization.snapshot.generation == request.authorization.snapshot.generation {
             return Ok(permit.clone());
         }
         let route = authorization.snapshot.policy.route(request.uri.path());
         let addressed = route.filter(|route| route.endpoint.has_secret_in(request.uri.query()));
-        let endpoint = &addressed.ok_or(Revoked)?.endpoint;
+        let endpoint = &addressed.ok_or(AuthorizationRevoked)?.endpoint;
         let again = authorization.snapshot.policy.authorize(&authorization.peer, endpoint, self.clock.now());
-        let again = again.map_err(|_| Revoked)?;
+        let again = again.map_err(|_| AuthorizationRevoked)?;
         request.authorization = authorization;
         Ok(again)
     }

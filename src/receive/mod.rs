@@ -4,7 +4,7 @@
 //! handshake -> Peer      authorize -> Permit      read -> Payload      commit -> Receipt -> 200
 //! ```
 //!
-//! A body can be read only with a permit, and a success response requires a receipt.
+//! A payload can be read only with a permit, and a success response requires a receipt.
 
 pub mod authorization;
 pub mod outcome;

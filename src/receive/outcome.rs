@@ -3,7 +3,7 @@
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use super::authorization::Revoked;
+use super::authorization::AuthorizationRevoked;
 use crate::policy::Denial;
 use crate::spool::{CommitError, HealthFault, Receipt};
 
@@ -17,7 +17,7 @@ pub enum Outcome {
     Aborted,
     /// The request is not valid HTTP; the text states the cause, and contains no part of it.
     BadRequest(&'static str),
-    /// The endpoint does not list this sender.
+    /// The endpoint lists none of the peer's senders, or not its address.
     Forbidden(Denial),
     /// The method is not POST.
     MethodNotAllowed,
@@ -74,12 +74,12 @@ pub enum Unavailable {
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Draining,
-    /// The certificate expired while the connection was open.
-    #[error("the certificate has expired since the handshake")]
+    /// The certificate, its CA or a required revocation list expired while the connection was open.
+    #[error("the certificate, its CA or a revocation list has expired since the handshake")]
     Expired,
     /// A reload has revoked the sender's authorization.
     #[error(transparent)]
-    Revoked(#[from] Revoked),
+    AuthorizationRevoked(#[from] AuthorizationRevoked),
     /// The spool could not make the entry durable.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -128,7 +128,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the request's body may not have been received completely.
+    /// Whether the rest of the request's body, if there is one, is worth discarding so that the sender gets the response.
     pub fn leaves_body_unread(&self) -> bool {
         !matches!(self, Self::Aborted | Self::Stored(_) | Self::Timeout)
     }
@@ -147,11 +147,12 @@ impl Outcome {
             Self::NotFound(_) => self.refuse(StatusCode::NOT_FOUND, &[]),
             Self::Timeout => self.refuse(StatusCode::REQUEST_TIMEOUT, &[(CONNECTION, CLOSE)]),
             Self::TooLarge => self.refuse(StatusCode::PAYLOAD_TOO_LARGE, &[]),
-            Self::Unavailable(Unavailable::Draining | Unavailable::Expired | Unavailable::Revoked(_)) => self
-                .refuse(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)],
-                ),
+            Self::Unavailable(
+                Unavailable::Draining | Unavailable::Expired | Unavailable::AuthorizationRevoked(_),
+            ) => self.refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)],
+            ),
             Self::Unavailable(
                 Unavailable::BodyMemoryFull | Unavailable::Commit(_) | Unavailable::Spool(_),
             ) => self.refuse(StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)]),
@@ -188,7 +189,7 @@ mod tests {
             Outcome::Aborted,
             Outcome::BadRequest("twice"),
             Outcome::NotImplemented,
-            Outcome::Forbidden(Denial::NotListed { presented: Vec::new() }),
+            Outcome::Forbidden(Denial::NotListed { accepted_for: Vec::new() }),
             Outcome::MethodNotAllowed,
             Outcome::NotFound(NotFoundReason::Path),
             Outcome::NotFound(NotFoundReason::Secret),
@@ -197,7 +198,7 @@ mod tests {
             Outcome::Unavailable(Unavailable::BodyMemoryFull),
             Outcome::Unavailable(Unavailable::Draining),
             Outcome::Unavailable(Unavailable::Expired),
-            Outcome::Unavailable(Unavailable::Revoked(Revoked)),
+            Outcome::Unavailable(Unavailable::AuthorizationRevoked(AuthorizationRevoked)),
             Outcome::Unavailable(Unavailable::Commit(CommitError::Busy)),
             Outcome::Unavailable(Unavailable::Spool(HealthFault::Failing)),
         ]

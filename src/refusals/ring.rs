@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::rate_limiter::RateLimiter;
-use super::shown::RefusedHandshake;
+use super::shown::HandshakeRecord;
 
 /// The number of refusals that are kept, and of failures.
 pub const REFUSALS_MAX: usize = 100;
@@ -15,15 +15,15 @@ pub const REFUSALS_MAX: usize = 100;
 /// without a certificate can cause failures, and must not displace refusals.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    refused: Mutex<VecDeque<RefusedHandshake>>,
-    failed: Mutex<VecDeque<RefusedHandshake>>,
+    refused: Mutex<VecDeque<HandshakeRecord>>,
+    failed: Mutex<VecDeque<HandshakeRecord>>,
     rate_limiter: Mutex<RateLimiter>,
 }
 
 impl Refusals {
     /// Stores a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to
     /// log it: an unknown peer must not be able to fill the log.
-    pub fn record_refusal(&self, reason: &'static str, refused: RefusedHandshake, now: Instant) -> bool {
+    pub fn record_refusal(&self, reason: &'static str, refused: HandshakeRecord, now: Instant) -> bool {
         let may_log = self.may_log(reason, !refused.vouched.is_empty(), now);
         let mut ring = lock(&self.refused);
         if ring.len() == REFUSALS_MAX {
@@ -36,7 +36,7 @@ impl Refusals {
     }
 
     /// Stores a handshake that failed before a certificate was evaluated. Returns whether to log it.
-    pub fn record_failure(&self, reason: &'static str, failed: RefusedHandshake, now: Instant) -> bool {
+    pub fn record_failure(&self, reason: &'static str, failed: HandshakeRecord, now: Instant) -> bool {
         let may_log = self.may_log(reason, false, now);
         let mut ring = lock(&self.failed);
         if ring.len() == REFUSALS_MAX {
@@ -52,7 +52,7 @@ impl Refusals {
     }
 
     /// All stored refusals and failures, the oldest first.
-    pub fn all(&self) -> Vec<RefusedHandshake> {
+    pub fn all(&self) -> Vec<HandshakeRecord> {
         let mut all: Vec<_> = lock(&self.refused).iter().cloned().collect();
         all.extend(lock(&self.failed).iter().cloned());
         // RFC 3339 in UTC with a fixed precision sorts chronologically.

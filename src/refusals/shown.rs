@@ -13,7 +13,7 @@ use crate::policy::{Mismatch, Name, Refusal};
 /// A refused or failed handshake. The contents of the certificate are *claimed*, and escaped.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
-pub struct RefusedHandshake {
+pub struct HandshakeRecord {
     /// The time, RFC 3339.
     pub at: String,
     /// The peer's address and port.
@@ -60,7 +60,7 @@ pub struct ClaimedCertificate {
     pub spki_sha256: String,
 }
 
-impl RefusedHandshake {
+impl HandshakeRecord {
     /// Creates the description of a refusal.
     pub fn new(at: Timestamp, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl RefusedHandshake {
     }
 }
 
-impl RefusedHandshake {
+impl HandshakeRecord {
     /// Creates the description of a handshake that failed before a certificate was evaluated, from the label and the
     /// sentence of the reason and what the peer offered.
     pub fn failed(

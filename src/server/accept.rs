@@ -15,14 +15,14 @@ use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, handshake};
 use super::http::{ConnectionContext, serve};
 use super::rejected::Rejections;
-use super::routes::routes;
+use super::routes::delivery_filter;
 use crate::clock::Clock;
 use crate::escape::Escaped;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::policy::Refusal;
 use crate::receive::intake::Intake;
-use crate::refusals::{Refusals, RefusedHandshake};
+use crate::refusals::{HandshakeRecord, Refusals};
 
 /// The pause when the system is out of descriptors or memory: long enough for a
 /// connection to end, short enough that no client's connect times out.
@@ -56,11 +56,11 @@ impl Server {
             metrics: Arc::clone(&metrics),
             refusals: Arc::clone(&refusals),
         };
-        let routes = routes(intake);
+        let filter = delivery_filter(intake);
         let context = ConnectionContext {
             live: Arc::clone(&live),
             clock: clock.clone(),
-            routes,
+            filter,
             rejections,
             tasks,
             drain,
@@ -68,7 +68,7 @@ impl Server {
         Self { live, metrics, clock, refusals, context, connection_limit }
     }
 
-    /// Applies changed limits after each reload.
+    /// Applies a changed `max_connections` after each reload. The other limits are read for each connection.
     pub async fn follow_limits(self) {
         let mut changes = self.live.subscribe();
         while changes.changed().await.is_ok() {
@@ -134,7 +134,7 @@ impl Server {
         drop(slot);
     }
 
-    /// Publishes when the sender's certificate expires.
+    /// Sets the metrics of the validity of the peer's certificate, for each sender it is accepted for.
     fn record_expiry(&self, established: &Established) {
         let peer = &established.peer;
         for sender in peer.admission.senders() {
@@ -151,13 +151,8 @@ impl Server {
             tracing::debug!(stage = "handshake", reason = reason.word(), detail, peer = %address, "handshake failed");
             return;
         }
-        let failed = RefusedHandshake::failed(
-            self.clock.now(),
-            address,
-            sni,
-            (reason.word(), detail),
-            offered.clone(),
-        );
+        let failed =
+            HandshakeRecord::failed(self.clock.now(), address, sni, (reason.word(), detail), offered.clone());
         if self.refusals.record_failure(reason.word(), failed, Instant::now()) {
             tracing::warn!(
                 stage = "handshake",
@@ -172,8 +167,8 @@ impl Server {
     }
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
-        let refused = RefusedHandshake::new(self.clock.now(), address, sni, refusal);
-        // The reason is counted before the handshake, and both before the log line.
+        let refused = HandshakeRecord::new(self.clock.now(), address, sni, refusal);
+        // The counter of the reason is incremented before that of refused handshakes, and both before the log line.
         self.metrics.refusal(refusal.reason.word());
         self.metrics.handshake("refused");
         if self.refusals.record_refusal(refusal.reason.word(), refused.clone(), Instant::now()) {
@@ -182,7 +177,7 @@ impl Server {
     }
 }
 
-fn log(refused: &RefusedHandshake) {
+fn log(refused: &HandshakeRecord) {
     let claimed = refused.claimed.as_ref();
     tracing::warn!(
         stage = &*refused.stage,

@@ -12,8 +12,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::deadlines::InFlight;
 use super::frames::Streams;
 
-/// A request's body. The request is in flight as long as the body may be read: data discarded after an early response is
-/// not the head of another request.
+/// A request's body. The request counts as in flight until the body is dropped: the rest that is discarded after an early response
+/// must be neither taken for the head of the next request nor start its deadline.
 #[derive(Debug)]
 pub(super) struct InFlightBody<B> {
     body: B,
@@ -51,7 +51,7 @@ impl<B: Body + Unpin> Body for InFlightBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // Over HTTP/1.1 the library reports a body that is cut off, and does not know the end of a chunked one.
+        // Not checked over HTTP/1.1: the library itself reports a truncated body, and `is_end_stream` stays false after a chunked one.
         let fault = match (&frame, &self.streams) {
             (None, Some(_)) if !self.body.is_end_stream() => Some(BodyError::Reset),
             (Some(Ok(frame)), Some(streams)) if frame.is_trailers() && streams.has_pseudo_trailers() => {

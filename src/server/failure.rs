@@ -73,7 +73,7 @@ impl HandshakeFailure {
     }
 
     /// A failure that the peer did not cause.
-    pub(super) fn own(detail: &str) -> Self {
+    pub(super) fn internal(detail: &str) -> Self {
         Self::plain(FailureReason::Other, detail.to_owned())
     }
 

@@ -21,8 +21,8 @@ use crate::tls::verifier::{Admitted, Decision, with_decision};
 
 /// The time that a refused peer has to read its alert.
 const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);
-/// The number of bytes from that peer that are read and discarded meanwhile.
-const ALERT_DRAIN_BYTES_MAX: u64 = 64 << 10;
+/// The maximum number of bytes from that peer that are read and discarded meanwhile.
+const ALERT_DISCARD_BYTES_MAX: u64 = 64 << 10;
 
 /// A handshake that proved the peer's identity.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) enum NotEstablished {
     TimedOutAfterHello { sni: Option<String> },
 }
 
-/// Performs the TLS handshake. The snapshot is read once, after the ClientHello: the server's certificate, the verifier and
+/// Performs the TLS handshake. Except for the deadline, the snapshot is read once, after the ClientHello: the server's certificate, the verifier and
 /// the policy for requests belong to the same generation.
 pub(super) async fn handshake(
     stream: TcpStream,
@@ -70,11 +70,11 @@ pub(super) async fn handshake(
     let refusal = match (accepted, decision) {
         (Ok(stream), Some(Ok(admitted))) => return established(stream, address, admitted, snapshot),
         (Ok(_), Some(Err(_)) | None) => {
-            return Err(failed(HandshakeFailure::own("the handshake ended without a decision"), sni));
+            return Err(failed(HandshakeFailure::internal("the handshake ended without a decision"), sni));
         }
         (Err((error, stream)), decision) => match refusal(&error, decision) {
             Some(refusal) => {
-                drain_after_alert(stream).await;
+                discard_after_alert(stream).await;
                 refusal
             }
             None => return Err(failed(HandshakeFailure::new(&error, Some(&offer)), sni)),
@@ -112,7 +112,7 @@ fn established(
     let (_, tls) = stream.get_ref();
     // A resumed session would reuse an earlier decision. The configuration allows none; this asserts it.
     if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
-        return Err(failed(HandshakeFailure::own("the session was resumed"), None));
+        return Err(failed(HandshakeFailure::internal("the session was resumed"), None));
     }
     let session = Session {
         tls_version: match tls.protocol_version() {
@@ -152,10 +152,10 @@ fn is_bad_proof(error: &io::Error) -> bool {
 
 /// In TLS 1.3 a client may already be sending its request when it is refused. Closing with unread
 /// data would reset the connection, and the alert would be lost.
-async fn drain_after_alert(mut stream: TcpStream) {
+async fn discard_after_alert(mut stream: TcpStream) {
     let _ = timeout(ALERT_READ_TIMEOUT, async {
         stream.shutdown().await?;
-        let mut rest = stream.take(ALERT_DRAIN_BYTES_MAX);
+        let mut rest = stream.take(ALERT_DISCARD_BYTES_MAX);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     })
     .await;

@@ -1,4 +1,4 @@
-//! HTTP on one TLS stream, until it is closed or drained.
+//! HTTP on one TLS stream, until the connection ends.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -22,7 +22,7 @@ use super::deadlines::{Deadlines, TimedStream, Timeouts};
 use super::frames::{FrameCountingStream, Streams};
 use super::handshake::Established;
 use super::rejected::{Http, Rejections, http1_cause, http2_cause};
-use super::routes::{self, Response, Routes};
+use super::routes::{self, DeliveryFilter, Response};
 use crate::clock::{Clock, Timestamp};
 use crate::live::Live;
 use crate::receive::authorization::{Authorization, Connection};
@@ -48,7 +48,7 @@ const EVALUATED_WITHIN: Duration = Duration::from_millis(500);
 pub(super) struct ConnectionContext {
     pub(super) live: Arc<Live>,
     pub(super) clock: Clock,
-    pub(super) routes: Routes,
+    pub(super) filter: DeliveryFilter,
     pub(super) rejections: Rejections,
     /// Every task of the server: connections, and the requests of HTTP/2.
     pub(super) tasks: TaskTracker,
@@ -67,13 +67,13 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
     let stream = TimedStream::new(stream, deadlines.clone());
     let not_accepting =
         wait_until_not_accepting(Arc::clone(&connection), context.live, context.clock, stop_accepting);
-    let end = async move {
+    let no_more_requests = async move {
         tokio::select! {
             () = not_accepting => {}
             () = age_is_reached(limits.max_connection_age) => {}
         }
     };
-    let (routes, connection_of_requests) = (context.routes, Arc::clone(&connection));
+    let (filter, connection_of_requests) = (context.filter, Arc::clone(&connection));
     let streams = Streams::default();
     let (streams_of_requests, deadlines_of_streams) = (streams.clone(), deadlines.clone());
     let service = service_fn(move |request| {
@@ -81,7 +81,7 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
             streams_of_requests.served();
         }
         answer(
-            routes.clone(),
+            filter.clone(),
             &connection_of_requests,
             &deadlines,
             is_http2.then(|| streams_of_requests.clone()),
@@ -95,28 +95,36 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
         let on_pending = || {
             rejections.record_streams(&connection, streams.take_rejected(|| deadlines_of_streams.is_busy()))
         };
-        let ended =
-            drive_until(end, http2_builder(context.tasks).serve_connection(io, service), on_pending).await;
+        let ended = drive_until(
+            no_more_requests,
+            http2_builder(context.tasks).serve_connection(io, service),
+            on_pending,
+        )
+        .await;
         if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
             rejections.record(&connection, Http::Two, cause, streams.take_violation());
         }
     } else {
-        let ended =
-            drive_until(end, http1_builder().serve_connection(TokioIo::new(stream), service), || {}).await;
+        let ended = drive_until(
+            no_more_requests,
+            http1_builder().serve_connection(TokioIo::new(stream), service),
+            || {},
+        )
+        .await;
         if let Some(cause) = ended.err().as_ref().and_then(http1_cause) {
             rejections.record(&connection, Http::One, cause, 1);
         }
     }
 }
 
-/// Drives a connection. When it accepts no further requests, those in flight are completed, and the peer gets close_notify or
+/// Drives a connection to its end. Once `no_more_requests` resolves, the requests in flight are completed, and the peer gets close_notify or
 /// GOAWAY. `on_pending` is called whenever polling the connection returns `Pending`,
 /// also while requests are in flight.
 ///
 /// # Errors
 /// The error with which the HTTP library ended the connection.
 async fn drive_until<C>(
-    end: impl Future<Output = ()>,
+    no_more_requests: impl Future<Output = ()>,
     http: C,
     mut on_pending: impl FnMut(),
 ) -> Result<(), C::Error>
@@ -133,7 +141,7 @@ where
     };
     tokio::select! {
         ended = poll_fn(|cx| poll(http.as_mut(), cx)) => return ended,
-        () = end => {}
+        () = no_more_requests => {}
     }
     http.as_mut().graceful_shutdown();
     poll_fn(|cx| poll(http.as_mut(), cx)).await
@@ -156,7 +164,7 @@ async fn wait_until_not_accepting(
             () = sleep(expires) => return,
             changed = changes.changed() => if changed.is_err() { return },
         }
-        // An active connection is evaluated with its next request. Idle ones are evaluated one after another, so that
+        // An active connection is evaluated with its next request. Idle ones are evaluated after different delays, so that
         // thousands of them do not delay requests.
         tokio::select! {
             () = stop_accepting.cancelled() => return,
@@ -175,7 +183,7 @@ async fn age_is_reached(max: Option<Duration>) {
 
 /// Passes a request to the filter; the connection's idle deadline is suspended while it is in flight.
 fn answer(
-    routes: Routes,
+    filter: DeliveryFilter,
     connection: &Arc<Connection>,
     deadlines: &Deadlines,
     streams: Option<Streams>,
@@ -184,7 +192,7 @@ fn answer(
     let in_flight = Arc::new(deadlines.begin());
     let has_fragment = in_flight.request_line.has_fragment(request.method(), request.uri());
     let request = request.map(|body| InFlightBody::new(body, streams, Arc::clone(&in_flight)));
-    let answered = routes::answer(routes, Arc::clone(connection), request, has_fragment);
+    let answered = routes::answer(filter, Arc::clone(connection), request, has_fragment);
     async move {
         let response = answered.await;
         drop(in_flight);
@@ -205,7 +213,7 @@ fn time_until(clock: &Clock, not_after: Timestamp) -> Duration {
 
 fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
-    // hyper's own timers are off: `TimedStream` enforces the deadlines.
+    // hyper's own header timeout is off: `TimedStream` enforces the deadlines.
     // A client that has sent its request and closes its side still gets its answer.
     builder.half_close(true);
     builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HTTP1_HEAD_BYTES_MAX);

@@ -20,7 +20,7 @@ use crate::receive::authorization::Connection;
 use crate::receive::intake::{Intake, RequestHead};
 use crate::receive::outcome::Answer;
 
-/// The connection, and the parts of the request that warp has no filter for. Without them warp rejects the request.
+/// The connection, and the parts of the request that warp has no filter for. Warp rejects a request that does not carry them.
 #[derive(Clone, Debug)]
 struct RequestContext {
     connection: Arc<Connection>,
@@ -29,37 +29,39 @@ struct RequestContext {
     version: Version,
 }
 
-/// Answers requests.
-pub(super) type Routes = BoxedFilter<(Response,)>;
+/// The filter that answers every request. It does not match paths: `Policy::route` does.
+pub(super) type DeliveryFilter = BoxedFilter<(Response,)>;
 /// The response that hyper sends.
 pub(super) type Response = warp::reply::Response;
 
 /// The filter that receives deliveries.
-pub(super) fn routes(intake: Arc<Intake>) -> Routes {
+pub(super) fn delivery_filter(intake: Arc<Intake>) -> DeliveryFilter {
     warp::ext::get::<RequestContext>()
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |head, method, headers, body| deliver(Arc::clone(&intake), head, method, headers, body))
+        .then(move |context, method, headers, body| {
+            deliver(Arc::clone(&intake), context, method, headers, body)
+        })
         .boxed()
 }
 
 /// Answers one request of an authenticated connection.
 pub(super) fn answer(
-    routes: Routes,
+    filter: DeliveryFilter,
     connection: Arc<Connection>,
     mut request: Request<InFlightBody<Incoming>>,
     has_fragment: bool,
 ) -> impl Future<Output = Result<Response, Infallible>> {
-    let head =
+    let context =
         RequestContext { connection, uri: request.uri().clone(), has_fragment, version: request.version() };
-    request.extensions_mut().insert(head);
-    warp::service(routes).call(request)
+    request.extensions_mut().insert(context);
+    warp::service(filter).call(request)
 }
 
 async fn deliver<S, B, E>(
     intake: Arc<Intake>,
-    head: RequestContext,
+    context: RequestContext,
     method: Method,
     headers: HeaderMap,
     body: S,
@@ -69,7 +71,7 @@ where
     B: Buf + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    let RequestContext { connection, uri, has_fragment, version } = head;
+    let RequestContext { connection, uri, has_fragment, version } = context;
     let authorization = connection.reevaluate(&intake.live);
     let request = RequestHead { connection, authorization, method, uri, has_fragment, version, headers };
     let Answer { status, headers, body } =

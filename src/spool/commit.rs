@@ -1,4 +1,4 @@
-//! Group commit: one thread does all writing.
+//! Group commit: one thread writes the entries of all deliveries.
 //!
 //! It writes all drafts that are waiting as one batch. Batches form while it is busy: if it is idle, a draft is
 //! written at once and does not wait for a second one.
@@ -44,7 +44,7 @@ impl Spool {
     /// If this future is dropped, the draft may still become an entry.
     ///
     /// # Errors
-    /// If the entry is not in the spool.
+    /// If there is no proof that the entry is durable. It may be in the spool all the same.
     pub async fn commit(&self, draft: Draft) -> Result<Receipt, CommitError> {
         let (reply, receiver) = oneshot::channel();
         let work = Work::Commit(Pending { item: draft, reply });

@@ -12,7 +12,7 @@ pub(super) const PUBLISH: &str = "publish";
 pub(super) const RENAME: &str = "rename";
 pub(super) const SYNC_DIRECTORY: &str = "sync the directory";
 
-/// The entry is not in the spool, and its sender must deliver it again.
+/// The entry may not be in the spool, and its sender must deliver it again.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError {
     /// The commit thread's queue is full.

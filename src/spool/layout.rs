@@ -113,8 +113,8 @@ impl Layout {
         self.endpoint(endpoint).join(queue.folder())
     }
 
-    /// The path of a draft while it is being written.
-    pub fn draft(&self, id: EntryId) -> PathBuf {
+    /// The path of a file while it is being written.
+    pub fn temporary(&self, id: EntryId) -> PathBuf {
         self.tmp().join(file_name(id))
     }
 

@@ -5,7 +5,7 @@
 //! `new`; then `new` is synced. Receipts are created only at the end of these two paths.
 //!
 //! After a failed sync, the file is never relied on again: the kernel may have dropped the pages, and a second sync
-//! would succeed without them. The draft is removed, the sender gets 503 and delivers again, and the spool accepts
+//! would succeed without them. The file is removed (a log is rewritten), the sender gets 503 and delivers again, and the spool accepts
 //! nothing until the same operations succeed for a probe file.
 //!
 //! The guarantee does not hold on a disk that reports a sync as complete although it is not: see `docs/durability.md`.
@@ -94,7 +94,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
     pub(super) fn write_batch(&mut self, batch: Vec<Pending<Draft>>) {
         self.probe_if_failing();
         self.check_root();
-        if let Some(error) = self.refusal() {
+        if let Some(error) = self.blocking_error() {
             for Pending { reply, .. } in batch {
                 let _ = reply.send(Err(error.clone()));
             }
@@ -109,8 +109,8 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         self.update_free_space();
     }
 
-    /// Why no entry can be written; none if entries can be written.
-    fn refusal(&self) -> Option<CommitError> {
+    /// Why no entry can be written; `None` if entries can be written.
+    fn blocking_error(&self) -> Option<CommitError> {
         if self.health.displaced().is_some() {
             Some(CommitError::Displaced)
         } else {
@@ -159,16 +159,16 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         self.sync_directories(renamed);
     }
 
-    /// Applies a step to each item. Items that fail get their reply and are dropped.
+    /// Applies an operation to each item. Items that fail get their reply and are dropped.
     fn each<A, B>(
         &mut self,
         items: Vec<Pending<A>>,
-        mut step: impl FnMut(&mut Self, A) -> Result<B, CommitError>,
+        mut operation: impl FnMut(&mut Self, A) -> Result<B, CommitError>,
     ) -> Vec<Pending<B>> {
         let mut succeeded = Vec::with_capacity(items.len());
         for Pending { item, reply } in items {
             self.health.step();
-            match step(self, item) {
+            match operation(self, item) {
                 Ok(item) => succeeded.push(Pending { item, reply }),
                 Err(error) => self.fail(reply, error),
             }
@@ -186,7 +186,7 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
     }
 
     fn write(&mut self, draft: Draft) -> Result<(Draft, V::File), CommitError> {
-        let path = self.layout.draft(draft.id());
+        let path = self.layout.temporary(draft.id());
         let file = self.volume.create(&path, Access::Shared).map_err(io_error("create", &path))?;
         match self.volume.write(&file, 0, &draft.pieces()) {
             Ok(()) => Ok((draft, file)),
@@ -197,12 +197,12 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
     fn sync(&mut self, draft: Draft, file: &V::File) -> Result<Draft, CommitError> {
         match self.volume.sync(file) {
             Ok(()) => Ok(draft),
-            Err(error) => Err(self.discard("sync", &self.layout.draft(draft.id()), error)),
+            Err(error) => Err(self.discard("sync", &self.layout.temporary(draft.id()), error)),
         }
     }
 
     fn rename_into_queue(&mut self, draft: Draft) -> Result<Renamed, CommitError> {
-        let from = self.layout.draft(draft.id());
+        let from = self.layout.temporary(draft.id());
         let to = self.layout.entry(draft.endpoint(), Queue::New, draft.id());
         match self.volume.rename(&from, &to) {
             Ok(()) => Ok(Renamed {
@@ -311,8 +311,8 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
         }
     }
 
-    /// Rewrites the entries of damaged logs, retries the directory syncs that failed, and probes every operation that
-    /// an entry needs.
+    /// Rewrites the entries of unrestored logs, retries the directory syncs that failed, and probes the operations that
+    /// an entry that is synced by itself needs.
     fn probe_if_failing(&mut self) {
         if !self.health.is_failing() {
             return;
@@ -332,7 +332,8 @@ impl<V: Volume, C: Checkpoints<V>> Writer<V, C> {
     }
 
     fn probe(&self) -> io::Result<()> {
-        let (path, renamed) = (self.layout.draft(EntryId::fresh()), self.layout.draft(EntryId::fresh()));
+        let (path, renamed) =
+            (self.layout.temporary(EntryId::fresh()), self.layout.temporary(EntryId::fresh()));
         let passed = self.volume.create(&path, Access::Private).and_then(|file| {
             self.volume.write(&file, 0, &[b"probe"])?;
             self.volume.sync(&file)?;

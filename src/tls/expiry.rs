@@ -33,7 +33,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// How much of a lifetime is left when a replacement is due. The rules in `docs/monitoring/alerts.yml` are the same.
 struct Thresholds {
-    /// [`Urgency::Due`] with less than one part in this many left.
+    /// [`Urgency::Due`] if less than the lifetime divided by this number is left.
     due: i64,
     /// [`Urgency::Overdue`] likewise, if there is such a level.
     overdue: Option<i64>,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::escape::Escaped;
 use crate::identity::Identity;
 use crate::policy::{
-    Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy, sender_at,
+    Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy, valid_sender,
 };
 use crate::refusals::{ClaimedCertificate, advice_line};
 use crate::tls::verifier::Evaluations;
@@ -123,7 +123,7 @@ impl Explanation {
 
 impl EndpointDecision {
     fn new(endpoint: &Endpoint, admission: &Admission, now: Timestamp) -> Self {
-        let answer = sender_at(endpoint, admission, now);
+        let answer = valid_sender(endpoint, admission, now);
         Self {
             name: endpoint.name.to_string(),
             allowed: answer.is_ok(),

@@ -207,7 +207,7 @@ pub const LOG: TableSchema = TableSchema {
             Value("\"info\""),
             "The lowest level that is logged; RUST_LOG overrides it.",
         )
-        .because("One line for each delivery and each refusal."),
+        .because("At `info`, each delivery and each refusal is one line."),
     ],
     later: &[],
 };
@@ -291,7 +291,7 @@ pub const SENDER: TableSchema = TableSchema {
             Value("\"strict\""),
             "`strict` requires a current list for every certificate; `soft` uses the lists that exist.",
         )
-        .because("If a list is missing by mistake, no revoked certificate is accepted."),
+        .because("With `strict`, a list missing by mistake does not cause a revoked certificate to be accepted."),
     ],
     later: &[],
 };
@@ -318,7 +318,7 @@ pub const ENDPOINT: TableSchema = TableSchema {
             .because("A notification is a few KiB long; this is enough for long lists.")
             .range("1 B", "64 MiB"),
         key("response", TABLE, Value("{ status = 200 }"), "The response to a stored delivery.")
-            .because("It is what every sender accepts."),
+            .because("The default is what every sender accepts."),
         key(
             "query_secret",
             TABLE,
@@ -342,7 +342,7 @@ pub const RESPONSE: TableSchema = TableSchema {
     name: "`response`",
     keys: &[
         key("status", "200, 201, 202 or 204", Value("200"), "The status of a success; 204 has no body.")
-            .because("It is what every sender accepts."),
+            .because("The default is what every sender accepts."),
         key("echo_headers", "list of strings", Value("[]"), "Request headers to return.")
             .because("Only Open Finance requires one.")
             .example("[\"x-webhook-interaction-id\"]"),

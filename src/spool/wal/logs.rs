@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::checkpoint::{CheckpointThread, Checkpointer, Checkpoints, Damage, Finished, Job};
 use super::record;
-use super::restore::{Damaged, Handover, IfAbsent, restore};
+use super::restore::{Handover, IfAbsent, Unrestored, restore};
 use super::segment::{LogError, Segment, SegmentContents};
 use crate::envelope::EntryId;
 use crate::spool::draft::Draft;
@@ -33,12 +33,14 @@ pub(in crate::spool) struct Wal<V: Volume, C = CheckpointThread<V>> {
     volume: V,
     layout: Layout,
     active: Option<Segment<V>>,
+    /// When the first batch of the active log was appended.
     since: Instant,
     free: Vec<Segment<V>>,
     /// Logs whose entries must be rewritten before the next append.
-    damaged: Vec<Damaged>,
+    unrestored: Vec<Unrestored>,
     damage: Damage,
     checkpoints: C,
+    /// The number of logs whose checkpoint has not been reclaimed yet.
     in_background: usize,
     /// The leases on entries whose files a repair has replaced.
     handovers: Vec<Handover<V>>,
@@ -82,7 +84,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
             active: None,
             since: Instant::now(),
             free: Vec::new(),
-            damaged: (0..LOGS).map(|number| Damaged { number, if_absent: IfAbsent::Restore }).collect(),
+            unrestored: (0..LOGS).map(|number| Unrestored { number, if_absent: IfAbsent::Restore }).collect(),
             damage,
             checkpoints: checkpoints(checkpointer).map_err(io)?,
             in_background: 0,
@@ -92,7 +94,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
 
     /// Whether a file can be written before it has a name. This fails without /proc, for example.
     fn can_publish(volume: &V, layout: &Layout) -> bool {
-        let probe = layout.draft(EntryId::fresh());
+        let probe = layout.temporary(EntryId::fresh());
         let published = volume
             .open_queue(&layout.tmp())
             .and_then(|tmp| volume.create_linked(&tmp, &probe, &[b"probe"]))
@@ -105,7 +107,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
     fn restore_and_remove(volume: &V, layout: &Layout) -> io::Result<()> {
         let found: Vec<_> = (0..LOGS)
             .filter(|number| volume.facts(&layout.wal(*number)).is_ok())
-            .map(|number| Damaged { number, if_absent: IfAbsent::Restore })
+            .map(|number| Unrestored { number, if_absent: IfAbsent::Restore })
             .collect();
         restore(volume, layout, &found)?;
         found.iter().try_for_each(|log| volume.remove(&layout.wal(log.number)))
@@ -140,7 +142,7 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
                 Ok(())
             }
             Err(error) => {
-                self.add_damaged(segment.number);
+                self.add_unrestored(segment.number);
                 Err(error)
             }
         }
@@ -162,8 +164,8 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
 
     /// Submits the active log for a checkpoint and makes the other one active.
     fn switch(&mut self) -> io::Result<()> {
-        if let Some(full) = self.active.take() {
-            self.checkpoints.submit(Job(full));
+        if let Some(segment) = self.active.take() {
+            self.checkpoints.submit(Job(segment));
             self.in_background += 1;
         }
         while self.free.is_empty() && self.in_background > 0 {
@@ -188,17 +190,17 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
                 Ok(())
             }
             Err(error) => {
-                self.add_damaged(segment.number);
+                self.add_unrestored(segment.number);
                 Err(error)
             }
         }
     }
 
-    /// Marks the log as damaged, and the active one too: the lost write may belong to either, and is not reported
+    /// Marks the log as unrestored, and the active one too: the lost write may belong to either, and is not reported
     /// again.
-    fn add_damaged(&mut self, number: usize) {
+    fn add_unrestored(&mut self, number: usize) {
         self.damage.set();
-        let mut add = |number| self.damaged.push(Damaged { number, if_absent: IfAbsent::Skip });
+        let mut add = |number| self.unrestored.push(Unrestored { number, if_absent: IfAbsent::Skip });
         add(number);
         match self.active.take() {
             Some(unused) if unused.is_void() => self.free.push(unused),
@@ -207,39 +209,39 @@ impl<V: Volume, C: Checkpoints<V>> Wal<V, C> {
         }
     }
 
-    /// Rewrites the entries of damaged logs and replaces the logs. Returns the number of entries.
+    /// Rewrites the entries of unrestored logs and replaces the logs. Returns the number of entries.
     ///
     /// # Errors
     /// If an entry cannot be rewritten, or no log can be used yet. All logs are kept until the files of all entries in
     /// them are durable.
     pub(in crate::spool) fn repair(&mut self) -> io::Result<usize> {
         while let Some(done) = self.checkpoints.finished() {
-            // After an error the log is damaged; it is repaired below.
+            // After an error the log is unrestored; it is repaired below.
             let _ = self.reclaim(done);
         }
         let mut restored = 0;
-        if !self.damaged.is_empty() {
+        if !self.unrestored.is_empty() {
             if self.in_background > 0 {
                 // The log in the background may contain lost entries too.
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            let done = restore(&self.volume, &self.layout, &self.damaged)?;
+            let done = restore(&self.volume, &self.layout, &self.unrestored)?;
             restored = done.entries;
             self.handovers.extend(done.handovers);
-            self.replace_damaged()?;
+            self.replace_unrestored()?;
         }
-        let has_room = self.active.is_some() || !self.free.is_empty();
-        if has_room { Ok(restored) } else { Err(io::ErrorKind::TimedOut.into()) }
+        let has_usable_log = self.active.is_some() || !self.free.is_empty();
+        if has_usable_log { Ok(restored) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
-    fn replace_damaged(&mut self) -> io::Result<()> {
-        while let Some(Damaged { number, if_absent }) = self.damaged.last().copied() {
+    fn replace_unrestored(&mut self) -> io::Result<()> {
+        while let Some(Unrestored { number, if_absent }) = self.unrestored.last().copied() {
             let segment = match if_absent {
                 IfAbsent::Restore => Segment::reopen(&self.volume, &self.layout, number),
                 IfAbsent::Skip => Err(io::ErrorKind::InvalidData.into()),
             };
             let segment = segment.or_else(|_| Segment::create(&self.volume, &self.layout, number))?;
-            self.damaged.pop();
+            self.unrestored.pop();
             self.free.push(segment);
         }
         self.damage.clear();

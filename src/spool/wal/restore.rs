@@ -33,12 +33,12 @@ pub(super) enum IfAbsent {
 
 /// A log that still contains needed entries and must not be appended to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Damaged {
+pub(super) struct Unrestored {
     pub(super) number: usize,
     pub(super) if_absent: IfAbsent,
 }
 
-/// The lock on a new file whose old one has a consumer's lease. It is kept for as long as that lease, because the old
+/// The lock on a new file that replaced one with a consumer's lease. It is kept for as long as that lease: the old
 /// file no longer has a name.
 #[derive(Debug)]
 pub(super) struct Handover<V: Volume> {
@@ -64,7 +64,11 @@ pub(super) struct Restored<V: Volume> {
 ///
 /// # Errors
 /// If a log cannot be read, or an entry cannot be written or synced. All logs are needed until this succeeds.
-pub(super) fn restore<V: Volume>(volume: &V, layout: &Layout, logs: &[Damaged]) -> io::Result<Restored<V>> {
+pub(super) fn restore<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    logs: &[Unrestored],
+) -> io::Result<Restored<V>> {
     // Opened before the first write, so that `syncfs` reports every lost write.
     let root = volume.open_dir(layout.root())?;
     let syncs_everything = volume.reports_every_loss()?;
@@ -196,7 +200,7 @@ impl<V: Volume> Rewriter<'_, V> {
     }
 
     fn write_draft(&self, record: &Record<'_>) -> io::Result<(PathBuf, V::File)> {
-        let draft = self.layout.draft(record.id);
+        let draft = self.layout.temporary(record.id);
         match self.volume.remove(&draft) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}

@@ -1,4 +1,5 @@
-//! One log file, which is created once, filled, declared void, and filled again.
+//! A segment is one of the two files of the write-ahead log; "log" below means that file. It is created once, filled,
+//! declared void, and filled again.
 //!
 //! ```text
 //! block 0           the state of the log
@@ -39,13 +40,13 @@ impl<V: Volume> Segment<V> {
     /// Creates a void log, replacing an existing file. All its blocks are written, so that later appends do not change
     /// the metadata of the file system.
     pub(super) fn create(volume: &V, layout: &Layout, number: usize) -> io::Result<Self> {
-        let draft = layout.draft(EntryId::fresh());
-        let made = Self::write_zeros(volume, &draft)
-            .and_then(|()| volume.rename(&draft, &layout.wal(number)))
+        let temporary = layout.temporary(EntryId::fresh());
+        let made = Self::write_zeros(volume, &temporary)
+            .and_then(|()| volume.rename(&temporary, &layout.wal(number)))
             .and_then(|()| volume.sync_dir(layout.root()));
         if let Err(error) = made {
-            // The draft may not exist. The next start empties tmp.
-            let _ = volume.remove(&draft);
+            // The file may not exist. The next start empties tmp.
+            let _ = volume.remove(&temporary);
             return Err(error);
         }
         Self::open(volume, layout, number)
@@ -141,7 +142,7 @@ impl<V: Volume> Segment<V> {
 pub enum LogError {
     /// It was written by a later release, or both copies of its state are damaged.
     #[error(
-        "the write-ahead log `{}` has a version that this release does not support, so it may hold entries that are nowhere else; \
+        "the write-ahead log `{}` has a version that this release does not support, or is damaged, so it may hold entries that are nowhere else; \
         start the release that wrote it, or move the file away if you are sure that it is not needed", .0.display()
     )]
     Unknown(PathBuf),

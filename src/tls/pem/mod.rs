@@ -182,7 +182,7 @@ fn key(mut der: Zeroizing<Vec<u8>>) -> Option<Zeroizing<PrivateKeyDer<'static>>>
     PrivateKeyDer::try_from(std::mem::take(&mut *der)).ok().map(Zeroizing::new)
 }
 
-/// Whether a file is DER: a SEQUENCE of the file's length, in long form, or that begins with a small INTEGER;
+/// Whether a file is DER: a SEQUENCE that has its length in long form, begins with a small INTEGER, or fills the file;
 /// PEM begins with text.
 fn looks_like_der(bytes: &[u8]) -> bool {
     match bytes {

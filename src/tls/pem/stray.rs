@@ -10,7 +10,7 @@ use super::fault::BlockFaultKind;
 
 /// `-----BEGIN` in base64 at each of three offsets, without the characters that depend on the surrounding text.
 const ENCODED_BEGIN: [&[u8]; 3] = [b"LS0tLS1CRUdJT", b"0tLS0tQkVHSU", b"tLS0tLUJFR0lO"];
-/// The number of base64 characters that are not expected to begin like DER by chance.
+/// Base64 of this length is not expected to begin like DER by chance.
 const DER_CHARS: usize = 64;
 /// The number of base64 characters that identify the beginning of DER.
 const DER_HEAD_CHARS: usize = 12;
