@@ -29,6 +29,8 @@ const END: &str = "-----END";
 /// A directory name of lowercase letters and digits, at least this long, is not a key but a digest of a release, an
 /// image or a package.
 const DIRECTORY_MIN: usize = 16;
+/// The longest name of a directory, in bytes (NAME_MAX). No more is searched at each position of a text.
+const DIRECTORY_MAX: usize = 255;
 /// The table of webhooks.toml that may contain a secret instead of the path of its file.
 const SECRET_TABLE: &str = "query_secret";
 /// Parts of the names of keys whose values may be secrets, also if webhooks.toml has no such key.
@@ -287,9 +289,10 @@ fn id_or_directory(text: &str) -> usize {
     if text.get(..ID_CHARS).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok()) {
         return ID_CHARS;
     }
-    let is_in_digest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._+".contains(c);
-    let length = text.find(|c| !is_in_digest(c)).unwrap_or(text.len());
-    if length >= DIRECTORY_MIN && text[length..].starts_with('/') { length } else { 0 }
+    let is_in_digest =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._+".contains(&byte);
+    let end = text.bytes().take(DIRECTORY_MAX + 1).position(|byte| !is_in_digest(byte)).unwrap_or(0);
+    if end >= DIRECTORY_MIN && text[end..].starts_with('/') { end } else { 0 }
 }
 
 fn is_base64(c: char) -> bool {
@@ -341,6 +344,15 @@ mod tests {
             "the algorithms RSASSA-PSS with SHA-224, brainpoolP256r1, ED448 and ecdsa_secp256r1_sha256",
         ] {
             assert_eq!(without_secrets(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_searched_in_linear_time() {
+        for line in ["-", "a-", ".b/", "?", "? a=", "://", "`", "{\"", "A1 "] {
+            let text = line.repeat(200_000);
+            assert_eq!(SecretLines::of(&text).first, None);
+            let _ = without_secrets(&text);
         }
     }
 

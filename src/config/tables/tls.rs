@@ -21,7 +21,7 @@ use crate::identity::{Identity, Version};
 use crate::systemd::credentials;
 use crate::tls::expiry::Role;
 use crate::tls::key_pair::{KeyPair, KeyPairFault, UnusableKeyReason};
-use crate::tls::pem::{self, FileUse};
+use crate::tls::pem::{self, FileUse, PemFault};
 use crate::tls::server::{MinVersion, NamedPair};
 
 const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", MinVersion::Tls13)];
@@ -155,9 +155,9 @@ fn key_pair(
     beyond_loopback: bool,
 ) -> Option<KeyPair> {
     let chain = named(reader, table, "certificate", context, findings)
-        .and_then(|(at, contents)| chain(at, contents, findings));
+        .and_then(|file| parsed(file, FileUse::Chain, pem::certificates, findings));
     let keys = named(reader, table, "key", context, findings)
-        .and_then(|(at, contents)| keys(at, contents, findings));
+        .and_then(|file| parsed(file, FileUse::Key, pem::private_keys, findings));
     pair(chain?, &keys?, label, context, findings, facts, beyond_loopback)
 }
 
@@ -180,33 +180,20 @@ fn named<'a>(
     }
 }
 
-fn chain<'a>(
-    at: Text<'a>,
-    contents: Arc<Contents>,
-    findings: &mut Findings,
-) -> Option<Named<'a, Vec<CertificateDer<'static>>>> {
-    let what = format!("`{}`", contents.path.display());
-    rights(at, &contents, findings);
-    match pem::certificates(&contents.bytes) {
-        Ok(value) => {
-            report_unused(&contents.bytes, FileUse::Chain, &what, at.span, findings);
-            Some(Named { at, contents, value })
-        }
-        Err(fault) => {
-            report_unreadable(&fault, &what, at.span, findings);
-            None
-        }
-    }
-}
-
 type Keys = Vec<Zeroizing<PrivateKeyDer<'static>>>;
 
-fn keys<'a>(at: Text<'a>, contents: Arc<Contents>, findings: &mut Findings) -> Option<Named<'a, Keys>> {
+/// The parsed contents of a file, with findings about its mode and about blocks that are not used.
+fn parsed<'a, T>(
+    (at, contents): (Text<'a>, Arc<Contents>),
+    file_use: FileUse,
+    parse: impl FnOnce(&[u8]) -> Result<T, PemFault>,
+    findings: &mut Findings,
+) -> Option<Named<'a, T>> {
     let what = format!("`{}`", contents.path.display());
     rights(at, &contents, findings);
-    match pem::private_keys(&contents.bytes) {
+    match parse(&contents.bytes) {
         Ok(value) => {
-            report_unused(&contents.bytes, FileUse::Key, &what, at.span, findings);
+            report_unused(&contents.bytes, file_use, &what, at.span, findings);
             Some(Named { at, contents, value })
         }
         Err(fault) => {
