@@ -17,10 +17,10 @@ impl Machine {
     fn boot() -> Self {
         let console = tempfile::tempdir().unwrap();
         let (package, root) = (console.path().join("hookspool.deb"), console.path().join("machine"));
-        let built = Command::new("cargo")
-            .args(["deb", "--quiet", "--no-build", "--profile", "dev", "--output"])
+        let built = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/deb/build"))
+            .args(["dev", "--output"])
             .arg(&package)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("PROGRAM", env!("CARGO_BIN_EXE_hookspool"))
             .output()
             .unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));

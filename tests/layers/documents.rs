@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use super::source::{modules, tree};
 
@@ -71,7 +72,10 @@ fn every_exit_code_is_documented() {
     let listed = section(&operating, "## Exit codes").split("\n\n").find(|text| text.contains('·')).unwrap();
     let listed = listed.split('·').filter_map(|part| part.split_whitespace().next());
     assert_eq!(listed.map(str::to_owned).collect::<BTreeSet<_>>(), codes);
-    let manual = read("docs/man/hookspool.1");
+    let pages = tempfile::tempdir().unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_hookspool")).arg("man").arg(pages.path()).status().unwrap();
+    assert!(made.success());
+    let manual = fs::read_to_string(pages.path().join("hookspool.1")).unwrap();
     let (_, section) = manual.split_once(".SH \"EXIT STATUS\"").unwrap();
     let section = section.split(".SH").next().unwrap();
     let shown = section.lines().filter_map(|line| line.strip_prefix("\\fB")?.strip_suffix("\\fR"));
