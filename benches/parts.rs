@@ -12,12 +12,10 @@ use futures_util::future::join_all;
 use hookspool::clock::Clock;
 use hookspool::config::{self, Settings};
 use hookspool::devpki::{KeyKind, Root};
-use hookspool::envelope::{
-    ENVELOPE_VERSION, EntryId, Envelope, PayloadDigest, PayloadFacts, PeerFacts, RequestFacts,
-};
+use hookspool::envelope::{ENVELOPE_VERSION, EntryId, Envelope, PeerFacts, RequestFacts};
 use hookspool::identity::Identity;
 use hookspool::metrics::Metrics;
-use hookspool::policy::{Peer, Session};
+use hookspool::policy::{PartialPayload, Payload, Peer, Permit, Policy, Session};
 use hookspool::spool::{self, Committer, Draft};
 use hookspool::tls::verifier::SenderVerifier;
 use rustls_pki_types::CertificateDer;
@@ -59,9 +57,14 @@ fn facts() -> PeerFacts {
     }
 }
 
-fn draft(peer: &PeerFacts) -> Draft {
-    let mut digest = PayloadDigest::default();
-    digest.update(PAYLOAD);
+fn payload(permit: &Permit) -> Payload {
+    let mut partial = PartialPayload::new(permit.clone());
+    partial.append(PAYLOAD).unwrap();
+    partial.finish()
+}
+
+fn draft(peer: &PeerFacts, permit: &Permit) -> Draft {
+    let payload = payload(permit);
     let envelope = Envelope {
         version: ENVELOPE_VERSION,
         id: EntryId::fresh(),
@@ -78,32 +81,33 @@ fn draft(peer: &PeerFacts) -> Draft {
         },
         peer,
         generation: 1,
-        payload: PayloadFacts {
-            length: PAYLOAD.len(),
-            sha256: digest.finish(),
-            content_type: Some("application/json"),
-        },
+        payload: payload.facts(Some("application/json")),
         duplicate_of: None,
     };
-    Draft::new("pix".parse().unwrap(), &envelope, PAYLOAD.to_vec())
+    Draft::new(&envelope, payload)
 }
 
-fn judging(c: &mut Criterion) {
-    let folder = tempfile::tempdir().unwrap();
-    let (settings, client) = world(folder.path());
-    let policy = settings.policy;
+/// A verified peer, with what verified it.
+fn verified(folder: &Path) -> (Policy, SenderVerifier, CertificateDer<'static>, Peer) {
+    let (settings, client) = world(folder);
     let verifier = SenderVerifier::new(settings.senders, Clock::System);
     let admitted = verifier.verify(&client, &[]).unwrap();
     let session = Session { tls_version: "TLSv1.3", cipher_suite: String::new() };
     let peer = Peer::new(([127, 0, 0, 1], 1).into(), admitted.identity, admitted.admission, session);
+    (settings.policy, verifier, client, peer)
+}
+
+fn permit(policy: &Policy, peer: &Peer) -> Permit {
+    let route = policy.route(black_box("/webhooks/pix/pix")).unwrap();
+    policy.authorize(peer, &route.endpoint, Clock::System.now()).unwrap()
+}
+
+fn judging(c: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, verifier, client, peer) = verified(folder.path());
     c.bench_function("a certificate is read", |b| b.iter(|| Identity::from_der(black_box(&client))));
     c.bench_function("verify a certificate", |b| b.iter(|| verifier.verify(black_box(&client), &[])));
-    c.bench_function("a request is routed and permitted", |b| {
-        b.iter(|| {
-            let route = policy.route(black_box("/webhooks/pix/pix")).unwrap();
-            policy.authorize(&peer, &route.endpoint, Clock::System.now())
-        });
-    });
+    c.bench_function("a request is routed and permitted", |b| b.iter(|| permit(&policy, &peer)));
     let file = folder.path().join("webhooks.toml");
     c.bench_function("a configuration is loaded", |b| {
         b.iter(|| config::load(&file, Clock::System.now()).unwrap());
@@ -111,10 +115,11 @@ fn judging(c: &mut Criterion) {
 }
 
 fn writing(c: &mut Criterion) {
-    let peer = facts();
-    c.bench_function("a draft is put together", |b| b.iter(|| draft(black_box(&peer))));
-
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (policy, _, _, sender) = verified(folder.path());
+    let (permit, peer) = (permit(&policy, &sender), facts());
+    c.bench_function("a draft is put together", |b| b.iter(|| draft(black_box(&peer), &permit)));
+
     let metrics = Arc::new(Metrics::new(["pix"]));
     let opened = {
         let root = folder.path().join("spool");
@@ -131,7 +136,7 @@ fn writing(c: &mut Criterion) {
         group.throughput(Throughput::Elements(u64::try_from(count).unwrap()));
         group.bench_function(count.to_string(), |b| {
             b.iter_batched(
-                || (0..count).map(|_| draft(&peer)).collect::<Vec<_>>(),
+                || (0..count).map(|_| draft(&peer, &permit)).collect::<Vec<_>>(),
                 |drafts| {
                     let commits = join_all(drafts.into_iter().map(|draft| spool.commit(draft)));
                     runtime.block_on(commits).into_iter().for_each(|receipt| drop(receipt.unwrap()));

@@ -43,18 +43,21 @@ pub mod client;
 pub mod live;
 pub mod refusals;
 
-// 5 Work
+// 5 Shared state
+pub mod shared;
+
+// 6 Work
 pub mod receive;
 
-// 6 Listeners
+// 7 Listeners
 pub mod admin;
 pub mod server;
 
-// 7 Configuration
+// 8 Configuration
 pub mod config;
 
-// 8 Program
+// 9 Program
 pub mod daemon;
 
-// 9 Command line
+// 10 Command line
 pub mod cli;

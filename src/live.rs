@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::clock::Timestamp;
 use crate::diagnostic::{Finding, Severity};
+use crate::metrics::ReloadOutcome;
 use crate::policy::Policy;
 use crate::tls::expiry::CertificateFact;
 use crate::tls::verifier::SenderVerifier;
@@ -52,30 +53,6 @@ pub struct Snapshot {
     pub certificates: Vec<CertificateFact>,
     /// Messages for the operator about functions that are degraded.
     pub degraded: Vec<String>,
-}
-
-/// The outcome of a reload.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ReloadOutcome {
-    /// A new snapshot is in force.
-    Applied,
-    /// The configuration or a file is not valid; the previous snapshot stays in force.
-    Rejected,
-    /// The configuration and the files are those in force.
-    #[default]
-    Unchanged,
-}
-
-impl ReloadOutcome {
-    /// The outcome as a metric's label.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Rejected => "rejected",
-            Self::Unchanged => "unchanged",
-        }
-    }
 }
 
 /// The last reload, as `/status` and `POST /reload` show it.

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::context::AdminContext;
 use super::health::not_ready;
 use super::status::Status;
-use crate::live::ReloadOutcome;
+use crate::metrics::ReloadOutcome;
 
 /// The kind of socket that a client is connected to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,13 +85,13 @@ fn read_only(context: &AdminContext, method: &Method, path: &str) -> Response<St
 }
 
 fn readyz(context: &AdminContext) -> Response<String> {
-    let reasons = not_ready(&context.live, context.spool.health());
+    let reasons = not_ready(&context.shared.live, context.shared.spool.health());
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &reasons)
 }
 
 fn metrics(context: &AdminContext) -> Response<String> {
-    let mut response = text(StatusCode::OK, &context.metrics.text());
+    let mut response = text(StatusCode::OK, &context.shared.metrics.text());
     let version = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, version);
     response

@@ -6,22 +6,17 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::live::{Live, ReloadReply};
-use crate::metrics::Metrics;
-use crate::refusals::Refusals;
-use crate::spool::{FileSystem, Spool};
+use crate::live::ReloadReply;
+use crate::shared::Shared;
+use crate::spool::{EntryCounts, FileSystem};
 
 /// The state that the admin listener reads. The only change that it can request is a reload.
 #[derive(Clone, Debug)]
 pub struct AdminContext {
-    /// The snapshot in force.
-    pub live: Arc<Live>,
-    /// All metrics.
-    pub metrics: Arc<Metrics>,
-    /// The latest refusals.
-    pub refusals: Arc<Refusals>,
-    /// The spool and its health.
-    pub spool: Spool,
+    /// The snapshot in force, the metrics, the latest refusals and the spool.
+    pub shared: Arc<Shared>,
+    /// The entries in each queue.
+    pub entry_counts: EntryCounts,
     /// The spool's directory.
     pub spool_directory: PathBuf,
     /// The spool's file system.

@@ -1,15 +1,18 @@
 //! The document of `GET /status`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 
 use super::context::AdminContext;
 use super::health::{NotReady, not_ready};
 use crate::live::Reload;
-use crate::metrics::{Metrics, QUEUES};
-use crate::policy::Policy;
+use crate::metrics::Queue;
+use crate::policy::{Endpoint, Policy};
 use crate::refusals::HandshakeRecord;
+use crate::spool::EntryCounts;
 use crate::tls::expiry::ShownCertificate;
 
 /// The status of the daemon. Keys may be added, but not renamed or removed. A key that is missing, because the daemon is
@@ -77,8 +80,9 @@ pub struct SpoolStatus {
 
 impl Status {
     pub(super) fn of(context: &AdminContext) -> Self {
-        let snapshot = context.live.current();
-        let not_ready = not_ready(&context.live, context.spool.health());
+        let shared = &context.shared;
+        let snapshot = shared.live.current();
+        let not_ready = not_ready(&shared.live, shared.spool.health());
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             generation: snapshot.generation,
@@ -87,43 +91,43 @@ impl Status {
             ready: not_ready.is_empty(),
             not_ready,
             certificates: snapshot.certificates.iter().map(ShownCertificate::from).collect(),
-            endpoints: endpoints(&snapshot.policy, &context.metrics),
+            endpoints: endpoints(&snapshot.policy, &context.entry_counts),
             spool: SpoolStatus {
                 directory: context.spool_directory.display().to_string(),
-                free_bytes: context.spool.health().free(),
+                free_bytes: shared.spool.health().free(),
             },
-            connections: context.metrics.connections.get(),
-            last_reload: context.live.last_reload(),
+            connections: shared.connections.load(Ordering::Relaxed),
+            last_reload: shared.live.last_reload(),
             degraded: degraded(context),
-            refusals: context.refusals.all(),
+            refusals: shared.refusals.all(),
         }
     }
 }
 
 /// The spool's faults come first, because deliveries fail.
 fn degraded(context: &AdminContext) -> Vec<String> {
-    let of_endpoints = context.spool.health().endpoint_faults();
+    let of_endpoints = context.shared.spool.health().endpoint_faults();
     let of_endpoints = of_endpoints.iter().map(|(name, fault)| format!("endpoint `{name}`: {fault}"));
     let directory = context.spool_directory.display();
     let risk = context.file_system.risk().map(|risk| format!("[spool] directory `{directory}` is on {risk}"));
-    of_endpoints.chain(risk).chain(context.live.degraded()).collect()
+    of_endpoints.chain(risk).chain(context.shared.live.degraded()).collect()
 }
 
-fn endpoints(policy: &Policy, metrics: &Metrics) -> Vec<EndpointStatus> {
-    policy
-        .endpoints()
-        .iter()
-        .map(|endpoint| EndpointStatus {
+fn endpoints(policy: &Policy, counts: &EntryCounts) -> Vec<EndpointStatus> {
+    let status = |endpoint: &Arc<Endpoint>| {
+        let count = |queue| counts.get(&endpoint.name, queue);
+        EndpointStatus {
             name: endpoint.name.to_string(),
             path: endpoint.path.clone(),
             suffixes: endpoint.suffixes.clone(),
             senders: endpoint.senders.iter().map(ToString::to_string).collect(),
             max_body: endpoint.max_body,
-            entries: QUEUES
+            entries: Queue::ALL
                 .iter()
-                .map(|queue| ((*queue).to_owned(), metrics.counted(endpoint.name.as_str(), queue)))
+                .map(|queue| (queue.word().to_owned(), count(*queue).entries))
                 .collect(),
-            oldest_new_seconds: metrics.oldest_new(endpoint.name.as_str()),
-        })
-        .collect()
+            oldest_new_seconds: count(Queue::New).oldest_seconds,
+        }
+    };
+    policy.endpoints().iter().map(status).collect()
 }

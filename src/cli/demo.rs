@@ -20,9 +20,10 @@ use crate::config::Settings;
 use crate::daemon::{Signals, StartError, serve, serve_while, unconfined};
 use crate::devpki::is_development;
 use crate::logging::Logging;
+use crate::metrics::CertificateRole;
+use crate::metrics::Queue;
 use crate::policy::Endpoint;
-use crate::spool::{Layout, Queue};
-use crate::tls::expiry::Role;
+use crate::spool::Layout;
 
 /// The notification of a received Pix, with fictitious data.
 const SAMPLE: &[u8] = include_bytes!("../../tests/samples/01-pix-recebido.json");
@@ -81,7 +82,7 @@ impl Plan {
             )));
         }
         let first = settings.policy.endpoints().first();
-        let root = settings.certificates.iter().find(|fact| fact.role == Role::Anchor);
+        let root = settings.certificates.iter().find(|fact| fact.role == CertificateRole::Anchor);
         let (Some(endpoint), Some(root)) = (first, root) else {
             return Err(Failure::Configuration("there is no endpoint to deliver to".to_owned()));
         };

@@ -5,9 +5,9 @@ use std::ffi::OsString;
 
 use clap::Subcommand;
 
+use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::quantity::HumanDuration;
-use crate::spool::Queue;
 
 /// The subcommands of `spool`.
 #[derive(Debug, Subcommand)]
@@ -184,7 +184,7 @@ fn one_of(
     move |text| match Queue::named(text) {
         Some(queue) if queues.contains(&queue) => Ok(AnyQueue(queue)),
         Some(_) | None => {
-            let names: Vec<_> = queues.iter().map(|queue| queue.folder()).collect();
+            let names: Vec<_> = queues.iter().map(|queue| queue.word()).collect();
             Err(format!("expected {}", names.join(" or ")))
         }
     }

@@ -28,9 +28,9 @@ use crate::quantity::HumanDuration;
 use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
 use crate::receive::recent::Recent;
-use crate::refusals::Refusals;
 use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
+use crate::shared::Shared;
 use crate::spool::{
     self, Committer, Disk, FileSystem, Greatest, Layout, Maintenance, OpenError, Opened, SpoolLock, greatest,
 };
@@ -49,7 +49,7 @@ const ID_AHEAD_REPORTED: Duration = Duration::from_secs(1);
 /// The running daemon.
 #[derive(Debug)]
 pub struct Daemon {
-    pub(super) live: Arc<Live>,
+    pub(super) shared: Arc<Shared>,
     pub(super) drain: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) triggers: mpsc::Sender<Trigger>,
@@ -121,13 +121,10 @@ impl Daemon {
         let snapshot = SnapshotDraft::from(settings).into_snapshot(1, &clock);
         update_certificate_metrics(&snapshot, None, &metrics);
         metrics.loaded(clock.now().as_second());
-        let live = Arc::new(Live::new(snapshot));
-        let refusals = Arc::new(Refusals::default());
+        let shared = Arc::new(Shared::new(Live::new(snapshot), metrics, committer.spool(), clock));
         let context = AdminContext {
-            live: Arc::clone(&live),
-            metrics: Arc::clone(&metrics),
-            refusals: Arc::clone(&refusals),
-            spool: committer.spool(),
+            shared: Arc::clone(&shared),
+            entry_counts: maintenance.entry_counts(),
             spool_directory,
             file_system,
             listen: addresses.clone(),
@@ -135,30 +132,24 @@ impl Daemon {
         };
         let admin = AdminListener::start(admin_sockets, context)?;
 
-        let reporter = Reporter::new(Arc::clone(&live), Arc::clone(&metrics), committer.spool());
+        let reporter = Reporter::new(Arc::clone(&shared));
         let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
         let targets = ReloadTargets {
-            live: Arc::clone(&live),
-            metrics: Arc::clone(&metrics),
-            clock: clock.clone(),
+            shared: Arc::clone(&shared),
             logging: Arc::clone(&logging),
-            spool: committer.spool(),
             retention: maintenance.retention(),
             disk,
             layout,
             reporter: reporter.clone(),
         };
         let intake = Arc::new(Intake {
-            spool: committer.spool(),
-            live: Arc::clone(&live),
-            metrics: Arc::clone(&metrics),
-            clock: clock.clone(),
+            shared: Arc::clone(&shared),
             ids,
             budget: Budget::default(),
             recent: Recent::default(),
             tasks: tasks.clone(),
         });
-        let accepting = Server::new(intake, Arc::clone(&refusals), tasks.clone(), drain.clone());
+        let accepting = Server::new(intake, tasks.clone(), drain.clone());
         for listener in listeners {
             tasks.spawn(accepting.clone().accept(listener));
         }
@@ -167,12 +158,12 @@ impl Daemon {
             tasks.spawn(drain.clone().run_until_cancelled_owned(task));
         };
         spawn_until_drain(Box::pin(accepting.follow_limits()));
-        spawn_until_drain(Box::pin(notice::unlogged(logging, metrics, refusals)));
-        spawn_until_drain(Box::pin(notice::expiries(Arc::clone(&live), clock)));
+        spawn_until_drain(Box::pin(notice::unlogged(logging, Arc::clone(&shared))));
+        spawn_until_drain(Box::pin(notice::expiries(Arc::clone(&shared))));
         spawn_until_drain(Box::pin(reporter.clone().keep_status()));
         spawn_until_drain(Box::pin(reporter.clone().ping_watchdog()));
         spawn_until_drain(Box::pin(Reloader::new(loaded, targets, watch).run(triggered, reload_receiver)));
-        Ok(Self { live, drain, tasks, triggers, admin, committer, maintenance, lock, reporter, addresses })
+        Ok(Self { shared, drain, tasks, triggers, admin, committer, maintenance, lock, reporter, addresses })
     }
 
     /// The addresses that senders can connect to, with the ports that the system chose.

@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clock::{Clock, Timestamp, distance};
+use crate::clock::{Timestamp, distance};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::escape::Escaped;
-use crate::live::Live;
 use crate::logging::Logging;
-use crate::metrics::Metrics;
-use crate::refusals::Refusals;
+use crate::shared::Shared;
 use crate::spool::FileSystem;
 use crate::tls::expiry::{CertificateFact, Expiring, Urgency};
 
@@ -49,17 +47,17 @@ pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
 
 /// Logs each certificate and list that must be replaced: once a day, and immediately when it becomes more urgent.
 /// Runs until it is canceled.
-pub(super) async fn expiries(live: Arc<Live>, clock: Clock) {
+pub(super) async fn expiries(shared: Arc<Shared>) {
     let mut logged = BTreeMap::new();
     let mut tick = interval(DATES_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut changes = live.subscribe();
+    let mut changes = shared.live.subscribe();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             changed = changes.changed() => if changed.is_err() { return },
         }
-        let (snapshot, now) = (live.current(), clock.now());
+        let (snapshot, now) = (shared.live.current(), shared.clock.now());
         for (fact, expiring) in due(&snapshot.certificates, &mut logged, now) {
             log_expiring(fact, expiring, now);
         }
@@ -105,17 +103,19 @@ fn log_expiring(fact: &CertificateFact, expiring: Expiring, now: Timestamp) {
 }
 
 /// Logs the number of dropped log lines, and of refusals that the rate limit suppressed. Runs until it is canceled.
-pub(super) async fn unlogged(logging: Arc<Logging>, metrics: Arc<Metrics>, refusals: Arc<Refusals>) {
+pub(super) async fn unlogged(logging: Arc<Logging>, shared: Arc<Shared>) {
+    let mut reported = 0;
     let mut tick = interval(DROPPED_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tick.tick().await;
-        let lost = logging.lines_lost().saturating_sub(metrics.log_lines_dropped.get());
+        let lost = logging.lines_lost().saturating_sub(reported);
         if lost > 0 {
-            metrics.log_lines_dropped.inc_by(lost);
+            reported += lost;
+            shared.metrics.log_lines_dropped.inc_by(lost);
             tracing::warn!(count = lost, "log lines dropped; the log reader is too slow");
         }
-        for (reason, count) in refusals.take_unlogged() {
+        for (reason, count) in shared.refusals.take_unlogged() {
             tracing::warn!(reason, count, "refusals not logged; rate limit exceeded");
         }
     }
@@ -124,9 +124,9 @@ pub(super) async fn unlogged(logging: Arc<Logging>, metrics: Arc<Metrics>, refus
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::expiry::Role;
+    use crate::metrics::CertificateRole;
 
-    fn fact(digest: &str, role: Role, days: u32) -> CertificateFact {
+    fn fact(digest: &str, role: CertificateRole, days: u32) -> CertificateFact {
         CertificateFact {
             role,
             name: "server".to_owned(),
@@ -156,17 +156,20 @@ mod tests {
     #[test]
     fn a_certificate_is_logged_daily_when_a_third_of_its_lifetime_is_left() {
         use Urgency::{Due, Overdue};
-        let six_days = log(&[fact("a", Role::Server, 6)], 0..24 * 8);
+        let six_days = log(&[fact("a", CertificateRole::Server, 6)], 0..24 * 8);
         assert_eq!(six_days, [(97, Due), (121, Overdue)]);
         // It becomes more urgent within a day and is logged again.
-        assert_eq!(log(&[fact("a", Role::Server, 1)], 0..48), [(17, Due), (21, Overdue)]);
-        let ninety_days = log(&[fact("a", Role::Anchor, 90), fact("b", Role::Server, 1000)], 0..24 * 100);
+        assert_eq!(log(&[fact("a", CertificateRole::Server, 1)], 0..48), [(17, Due), (21, Overdue)]);
+        let ninety_days = log(
+            &[fact("a", CertificateRole::Anchor, 90), fact("b", CertificateRole::Server, 1000)],
+            0..24 * 100,
+        );
         let days = |urgency| ninety_days.iter().filter(|(_, logged)| *logged == urgency).count();
         assert_eq!((ninety_days.first(), days(Due), days(Overdue)), (Some(&(24 * 60 + 1, Due)), 15, 15));
     }
 
     #[test]
     fn a_list_is_logged_when_a_twelfth_of_its_lifetime_is_left_and_not_after_its_end() {
-        assert_eq!(log(&[fact("list", Role::Crl, 2)], 0..96), [(45, Urgency::Due)]);
+        assert_eq!(log(&[fact("list", CertificateRole::Crl, 2)], 0..96), [(45, Urgency::Due)]);
     }
 }

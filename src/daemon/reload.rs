@@ -11,14 +11,14 @@ use super::load::{LoadOutcome, RejectedInput, load, report_of, with_causes};
 use super::notice::log_findings;
 use super::report::Reporter;
 use super::snapshot::{SnapshotDraft, update_certificate_metrics};
-use crate::clock::Clock;
 use crate::config::{Digest, ReadScope, RestartSettings, Settings};
 use crate::diagnostic::{Diagnostic, Report};
-use crate::live::{Live, Reload, ReloadOutcome, ReloadReply, Snapshot};
+use crate::live::{Reload, ReloadReply, Snapshot};
 use crate::logging::Logging;
-use crate::metrics::Metrics;
+use crate::metrics::ReloadOutcome;
 use crate::sandbox::Readable;
-use crate::spool::{Disk, Layout, RetentionSetting, Spool, make_queues};
+use crate::shared::Shared;
+use crate::spool::{Disk, Layout, RetentionSetting, make_queues};
 use crate::watch::{self, FileWatch};
 
 /// A changed configuration with errors is rejected only after this time, because its files may be incomplete.
@@ -36,11 +36,8 @@ pub(super) enum Trigger {
 /// The parts of the daemon that a reload changes.
 #[derive(Debug)]
 pub(super) struct ReloadTargets {
-    pub(super) live: Arc<Live>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) clock: Clock,
+    pub(super) shared: Arc<Shared>,
     pub(super) logging: Arc<Logging>,
-    pub(super) spool: Spool,
     pub(super) retention: RetentionSetting,
     pub(super) disk: Disk,
     pub(super) layout: Layout,
@@ -166,8 +163,8 @@ impl Reloader {
             config.clone(),
             read_scope.clone(),
             *digest,
-            &self.targets.live.current(),
-            self.targets.clock.now(),
+            &self.targets.shared.live.current(),
+            self.targets.shared.clock.now(),
         )
         .await
     }
@@ -217,9 +214,10 @@ impl Reloader {
         let changed = self.loaded.restart.changed(&restart);
         self.waiting_for_restart =
             changed.map(|key| format!("`{key}` has changed, which requires a restart")).collect();
-        let ReloadTargets { live, metrics, clock, logging, spool: open_spool, retention, .. } = &self.targets;
+        let ReloadTargets { shared, logging, retention, .. } = &self.targets;
+        let Shared { live, metrics, .. } = &**shared;
         logging.set_level(log.level);
-        let health = open_spool.health();
+        let health = shared.spool.health();
         health.set_min_free(spool.min_free.0);
         retention.set(spool.retention);
         for endpoint in policy.endpoints() {
@@ -234,7 +232,7 @@ impl Reloader {
         self.rejected = None;
         let before = live.current();
         let next = SnapshotDraft { tls, senders, policy, limits, certificates, degraded };
-        let next = next.into_snapshot(before.generation + 1, clock);
+        let next = next.into_snapshot(before.generation + 1, &shared.clock);
         update_certificate_metrics(&next, Some(&before), metrics);
         live.replace(next);
         log_findings(report);
@@ -267,16 +265,17 @@ impl Reloader {
     fn outcome(&self, outcome: ReloadOutcome, report: &Report) -> Reload {
         Reload {
             outcome,
-            at: self.targets.clock.now().to_string(),
-            generation: self.targets.live.current().generation,
+            at: self.targets.shared.clock.now().to_string(),
+            generation: self.targets.shared.live.current().generation,
             findings: report.findings().iter().map(Diagnostic::to_finding).collect(),
             waits_for_restart: self.waiting_for_restart.clone(),
         }
     }
 
     fn record(&self, reload: &Reload) {
-        self.targets.metrics.reload(reload.outcome.word(), self.targets.clock.now().as_second());
-        self.targets.live.record_reload(reload.clone());
+        let Shared { live, metrics, clock, .. } = &*self.targets.shared;
+        metrics.reload(reload.outcome, clock.now().as_second());
+        live.record_reload(reload.clone());
     }
 }
 

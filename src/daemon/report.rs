@@ -2,13 +2,12 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::live::Live;
-use crate::metrics::Metrics;
-use crate::spool::Spool;
+use crate::shared::Shared;
 use crate::systemd::manager::Manager;
 
 /// The interval at which the status line is computed; it is sent if it has changed.
@@ -26,15 +25,13 @@ const STOP_EXTENSION: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(super) struct Reporter {
     pub(super) manager: Manager,
-    live: Arc<Live>,
-    metrics: Arc<Metrics>,
-    spool: Spool,
+    shared: Arc<Shared>,
 }
 
 impl Reporter {
     /// Creates a reporter for the service manager in the environment; without one, it does nothing.
-    pub(super) fn new(live: Arc<Live>, metrics: Arc<Metrics>, spool: Spool) -> Self {
-        Self { manager: Manager::from_environment(), live, metrics, spool }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { manager: Manager::from_environment(), shared }
     }
 
     /// Keeps the status line up to date. Runs until it is canceled.
@@ -45,7 +42,7 @@ impl Reporter {
         let mut sent = String::new();
         let mut tick = interval(STATUS_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut changes = self.live.subscribe();
+        let mut changes = self.shared.live.subscribe();
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
@@ -65,11 +62,12 @@ impl Reporter {
         let Some(timeout) = self.manager.watchdog() else { return };
         let mut tick = interval(timeout / PINGS_PER_TIMEOUT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut commit_thread = Heartbeat::new(self.spool.health().steps(), timeout.max(STUCK_AFTER_MIN));
+        let mut commit_thread =
+            Heartbeat::new(self.shared.spool.health().steps(), timeout.max(STUCK_AFTER_MIN));
         let mut was_reported = false;
         loop {
             tick.tick().await;
-            let is_alive = commit_thread.is_alive(self.spool.health().steps());
+            let is_alive = commit_thread.is_alive(self.shared.spool.health().steps());
             if is_alive {
                 self.manager.ping_watchdog().await;
             } else if !was_reported {
@@ -94,22 +92,22 @@ impl Reporter {
     /// The status line: the faults, or else the generation, the next expiry and the number of deliveries.
     pub(super) fn status(&self) -> String {
         let faults: Vec<_> =
-            self.spool.health().faults().map(|fault| format!("{}: {fault}", fault.code())).collect();
+            self.shared.spool.health().faults().map(|fault| format!("{}: {fault}", fault.code())).collect();
         if !faults.is_empty() {
             return format!("every delivery gets 503: {}", faults.join("; "));
         }
-        let snapshot = self.live.current();
+        let snapshot = self.shared.live.current();
         let faults = self
+            .shared
             .spool
             .health()
             .endpoint_faults()
             .into_iter()
             .map(|(name, why)| format!("endpoint `{name}`: {why}"));
-        if let Some(why) = faults.chain(self.live.degraded()).next() {
+        if let Some(why) = faults.chain(self.shared.live.degraded()).next() {
             return format!("generation {}, degraded: {why}", snapshot.generation);
         }
-        let stored: u64 =
-            snapshot.policy.endpoints().iter().map(|e| self.metrics.stored(e.name.as_str())).sum();
+        let stored = self.shared.stored.load(Ordering::Relaxed);
         let soonest = snapshot.certificates.iter().min_by_key(|fact| fact.not_after);
         let until = soonest.map_or_else(String::new, |fact| {
             format!(", first to expire {} at {}", fact.file.display(), fact.not_after)

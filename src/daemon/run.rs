@@ -127,7 +127,7 @@ async fn reload(daemon: &Daemon) {
 }
 
 async fn announce(daemon: &Daemon) {
-    let snapshot = daemon.live.current();
+    let snapshot = daemon.shared.live.current();
     for why in &snapshot.degraded {
         tracing::error!(why, "degraded");
     }
@@ -151,13 +151,13 @@ async fn announce(daemon: &Daemon) {
 /// wait.
 async fn stop(daemon: Daemon, signals: &mut Signals) {
     let started = Instant::now();
-    daemon.live.begin_draining();
+    daemon.shared.live.begin_draining();
     daemon.drain.cancel();
     daemon.tasks.close();
     let reporter = daemon.reporter;
     let finished = tokio::select! {
         never = reporter.extend_stop_timeout() => match never {},
-        finished = timeout(daemon.live.current().limits.drain_timeout, daemon.tasks.wait()) => finished.is_ok(),
+        finished = timeout(daemon.shared.live.current().limits.drain_timeout, daemon.tasks.wait()) => finished.is_ok(),
         _ = signals.stop() => false,
     };
     if !finished {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Settings, Tls};
 use crate::live::{Limits, Snapshot};
-use crate::metrics::Metrics;
+use crate::metrics::{CertificateRole, Metrics};
 use crate::policy::Policy;
 use crate::tls::expiry::CertificateFact;
 use crate::tls::server::server_config;
@@ -61,11 +61,11 @@ pub(super) fn update_certificate_metrics(snapshot: &Snapshot, before: Option<&Sn
     let ends = ends(snapshot);
     if let Some(before) = before {
         for (role, name) in self::ends(before).keys().filter(|key| !ends.contains_key(*key)) {
-            metrics.forget_certificate(role, name);
+            metrics.forget_certificate(*role, name);
         }
         let known = |name| snapshot.policy.senders().iter().any(|sender| sender.name == name);
         for removed in before.policy.senders().iter().filter(|sender| !known(sender.name.clone())) {
-            metrics.forget_certificate("client", removed.name.as_str());
+            metrics.forget_certificate(CertificateRole::Client, removed.name.as_str());
         }
     }
     for ((role, name), fact) in ends {
@@ -74,10 +74,10 @@ pub(super) fn update_certificate_metrics(snapshot: &Snapshot, before: Option<&Sn
 }
 
 /// The certificate of each role and name that expires first.
-fn ends(snapshot: &Snapshot) -> BTreeMap<(&'static str, &str), &CertificateFact> {
+fn ends(snapshot: &Snapshot) -> BTreeMap<(CertificateRole, &str), &CertificateFact> {
     let mut soonest = BTreeMap::new();
     for fact in &snapshot.certificates {
-        let first = soonest.entry((fact.role.word(), fact.name.as_str())).or_insert(fact);
+        let first = soonest.entry((fact.role, fact.name.as_str())).or_insert(fact);
         if fact.not_after < first.not_after {
             *first = fact;
         }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::evaluation::{Evaluation, TrustError};
 use super::name::Name;
-use super::refusal::RefusalReason;
+use crate::metrics::RefusalReason;
 
 /// The senders that a certificate is accepted for, and until when.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -145,6 +145,13 @@ impl Permit {
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
     }
+
+    /// A permit of sender `efi` for an endpoint with this name and size limit.
+    #[cfg(test)]
+    pub(crate) fn for_tests(endpoint: &str, max_body: u64) -> Self {
+        let endpoint = Endpoint { max_body, ..tests::endpoint(endpoint, "/", &[]) };
+        Self { sender: tests::sender("efi").name, endpoint: Arc::new(endpoint) }
+    }
 }
 
 #[cfg(test)]
@@ -152,12 +159,12 @@ mod tests {
     use super::*;
     use crate::policy::{Matcher, ResponseRule, Rule};
 
-    fn sender(name: &str) -> Sender {
+    pub(super) fn sender(name: &str) -> Sender {
         let rule = Rule::new(vec![Matcher::Cn(vec![name.to_owned()])]).expect("a rule");
         Sender { name: name.parse().expect("a name"), rule }
     }
 
-    fn endpoint(name: &str, path: &str, suffixes: &[&str]) -> Endpoint {
+    pub(super) fn endpoint(name: &str, path: &str, suffixes: &[&str]) -> Endpoint {
         Endpoint {
             name: name.parse().expect("a name"),
             path: path.to_owned(),

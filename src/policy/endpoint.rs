@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use http::StatusCode;
 use ipnet::IpNet;
 
 use super::name::Name;
@@ -32,14 +33,14 @@ pub struct Endpoint {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ResponseRule {
     /// 200, 201, 202 or 204.
-    pub status: u16,
+    pub status: StatusCode,
     /// Request headers that are copied to the response, in lower case.
     pub echo_headers: Vec<String>,
 }
 
 impl Default for ResponseRule {
     fn default() -> Self {
-        Self { status: 200, echo_headers: Vec::new() }
+        Self { status: StatusCode::OK, echo_headers: Vec::new() }
     }
 }
 

@@ -15,6 +15,7 @@ mod peer;
 mod secret;
 mod endpoint;
 mod authorize;
+mod payload;
 
 pub use admission::Admission;
 pub use authorize::{Denial, PathConflict, Permit, Policy, Route, valid_sender};
@@ -22,8 +23,9 @@ pub use endpoint::{Endpoint, ResponseRule};
 pub use evaluation::{Evaluation, TrustError, TrustErrorKind, Trusted, TrustedBy};
 pub use matcher::{MATCHERS, Matcher, Mismatch, presented};
 pub use name::{Name, NameError};
+pub use payload::{PartialPayload, Payload, TooLong};
 pub use peer::{Peer, Session};
-pub use refusal::{Advice, Refusal, RefusalReason};
+pub use refusal::{Advice, Refusal};
 pub use rule::Rule;
 pub use secret::{QuerySecret, REDACTED, SECRET_BYTES_MAX, SecretFault};
 pub use sender::Sender;

@@ -5,6 +5,7 @@ use super::matcher::Mismatch;
 use super::name::Name;
 use crate::escape::{Escaped, SHOWN_CHARS_MAX, toml_string};
 use crate::identity::Identity;
+use crate::metrics::RefusalReason;
 
 /// A refused handshake. The certificate is only *claimed*: it is evaluated before the peer proves possession of
 /// its key.
@@ -18,52 +19,6 @@ pub struct Refusal {
     pub claimed: Option<Box<Identity>>,
     /// The evaluation for each sender, in the policy's order.
     pub evaluations: Vec<Evaluation>,
-}
-
-/// Why a handshake was refused. The labels of `hookspool_refusals_total`.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum RefusalReason {
-    /// The certificate, or one above it, has expired.
-    Expired,
-    /// No certificate was presented.
-    NoCertificate,
-    /// The certificate, or one above it, is not valid yet.
-    NotYetValid,
-    /// The extended key usage does not include TLS clients.
-    Purpose,
-    /// A sender requires a current revocation list, and there is none.
-    RevocationUnknown,
-    /// A revocation list of the sender contains the certificate, or one above it.
-    Revoked,
-    /// The certificate is trusted for a sender, but does not match the sender's rule.
-    Rule,
-    /// No anchor of any sender issued the certificate.
-    UnknownCa,
-    /// The peer did not prove possession of the certificate's key.
-    Unproven,
-    /// The certificate cannot be parsed, or the chain is too large.
-    Unreadable,
-    /// The algorithm of a signature or key is not supported.
-    Unsupported,
-}
-
-impl RefusalReason {
-    /// The reason as a metric label.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::NoCertificate => "no_certificate",
-            Self::NotYetValid => "not_yet_valid",
-            Self::Purpose => "purpose",
-            Self::RevocationUnknown => "revocation_unknown",
-            Self::Revoked => "revoked",
-            Self::Rule => "rule",
-            Self::UnknownCa => "unknown_ca",
-            Self::Unproven => "unproven",
-            Self::Unreadable => "unreadable",
-            Self::Unsupported => "unsupported",
-        }
-    }
 }
 
 impl From<TrustErrorKind> for RefusalReason {

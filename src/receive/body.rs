@@ -8,9 +8,8 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use super::outcome::{Outcome, Unavailable};
-use crate::envelope::{PayloadDigest, Sha256};
-use crate::policy::Permit;
+use super::error::{DeliveryError, Unavailable};
+use crate::policy::{PartialPayload, Payload, Permit};
 
 /// The bytes of a refused request's body that are read and discarded, so that its sender receives the response.
 const DISCARD_BYTES_MAX: usize = 1 << 20;
@@ -30,10 +29,9 @@ impl Default for Budget {
 }
 
 impl Budget {
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Outcome> {
-        let memory_full = || Outcome::Unavailable(Unavailable::BodyMemoryFull);
-        let bytes = u32::try_from(bytes).map_err(|_| memory_full())?;
-        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| memory_full())
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unavailable> {
+        let bytes = u32::try_from(bytes).map_err(|_| Unavailable::BodyMemoryFull)?;
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| Unavailable::BodyMemoryFull)
     }
 }
 
@@ -48,11 +46,9 @@ pub enum BodyFault {
 
 /// A body that has been received completely.
 #[derive(Debug)]
-pub struct Payload {
-    /// The bytes as received, in one buffer: one-byte chunks must not cause a buffer for each.
-    pub bytes: Vec<u8>,
-    /// The digest of the bytes, which consumers check.
-    pub sha256: Sha256,
+pub struct ReceivedBody {
+    /// The body.
+    pub payload: Payload,
     /// Its share of the memory, kept until it is on disk.
     pub memory: Option<OwnedSemaphorePermit>,
 }
@@ -60,50 +56,36 @@ pub struct Payload {
 /// Reads a body to its end. It requires a permit, so the body of an unauthorized sender is never kept.
 ///
 /// # Errors
-/// The outcome, if it is too long, too slow, truncated or malformed, or there is no memory for it.
+/// If the body is too long, too slow, truncated or malformed, or there is no memory for it.
 pub async fn read<S, B>(
-    permit: &Permit,
+    permit: Permit,
     body: &mut S,
     deadline: Instant,
     budget: &Budget,
-) -> Result<Payload, Outcome>
+) -> Result<ReceivedBody, DeliveryError>
 where
     S: Stream<Item = Result<B, BodyFault>> + Unpin,
     B: Buf,
 {
-    let max = permit.endpoint().max_body;
-    let mut bytes = Vec::new();
-    let mut digest = PayloadDigest::default();
+    let mut partial = PartialPayload::new(permit);
     let mut memory: Option<OwnedSemaphorePermit> = None;
     loop {
-        let mut piece = match timeout_at(deadline, body.next()).await {
+        let piece = match timeout_at(deadline, body.next()).await {
             Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(BodyFault::CutOff))) => return Err(Outcome::Aborted),
-            Ok(Some(Err(BodyFault::Malformed(detail)))) => return Err(Outcome::BadRequest(detail)),
+            Ok(Some(Err(BodyFault::CutOff))) => return Err(DeliveryError::Aborted),
+            Ok(Some(Err(BodyFault::Malformed(detail)))) => return Err(DeliveryError::BadRequest(detail)),
             Ok(None) => break,
-            Err(_) => return Err(Outcome::Timeout),
+            Err(_) => return Err(DeliveryError::Timeout),
         };
-        if exceeds(bytes.len().saturating_add(piece.remaining()), max) {
-            return Err(Outcome::TooLarge);
-        }
+        partial.check_fits(piece.remaining())?;
         let share = budget.take(piece.remaining())?;
         match &mut memory {
             Some(all) => all.merge(share),
             none => *none = Some(share),
         }
-        while piece.has_remaining() {
-            let chunk = piece.chunk();
-            digest.update(chunk);
-            bytes.extend_from_slice(chunk);
-            let taken = chunk.len();
-            piece.advance(taken);
-        }
+        partial.append(piece)?;
     }
-    Ok(Payload { bytes, sha256: digest.finish(), memory })
-}
-
-fn exceeds(length: usize, max: u64) -> bool {
-    u64::try_from(length).is_ok_and(|length| length > max)
+    Ok(ReceivedBody { payload: partial.finish(), memory })
 }
 
 /// Reads and discards the rest of a refused request's body: a sender that is still writing when

@@ -4,17 +4,17 @@ use http::header::{HOST, HeaderMap, TRANSFER_ENCODING};
 use http::uri::Scheme;
 use http::{Uri, Version};
 
-use super::outcome::Outcome;
+use super::error::DeliveryError;
 
 /// Checks the scheme, the authority and the transfer codings, and nothing else, because it runs for every request.
 ///
 /// # Errors
 /// 400 if the head is invalid, otherwise 501 if a transfer coding is not supported.
-pub(super) fn check(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Outcome> {
+pub(super) fn check(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), DeliveryError> {
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS) {
-        return Err(Outcome::BadRequest("the scheme of the URL is not https"));
+        return Err(DeliveryError::BadRequest("the scheme of the URL is not https"));
     }
-    check_host(uri, version, headers).map_err(Outcome::BadRequest)?;
+    check_host(uri, version, headers).map_err(DeliveryError::BadRequest)?;
     check_transfer_codings(headers)
 }
 
@@ -54,7 +54,7 @@ fn without_port(authority: &[u8]) -> &[u8] {
 }
 
 /// The library decodes `chunked` if it is the last coding, and nothing else (RFC 9112, section 6.1).
-fn check_transfer_codings(headers: &HeaderMap) -> Result<(), Outcome> {
+fn check_transfer_codings(headers: &HeaderMap) -> Result<(), DeliveryError> {
     let (mut chunked, mut others) = (0, 0);
     for value in headers.get_all(TRANSFER_ENCODING) {
         for coding in value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
@@ -66,8 +66,8 @@ fn check_transfer_codings(headers: &HeaderMap) -> Result<(), Outcome> {
         }
     }
     match (chunked, others) {
-        (2.., _) => Err(Outcome::BadRequest("the transfer coding chunked is applied twice")),
-        (_, 1..) => Err(Outcome::NotImplemented),
+        (2.., _) => Err(DeliveryError::BadRequest("the transfer coding chunked is applied twice")),
+        (_, 1..) => Err(DeliveryError::NotImplemented),
         _ => Ok(()),
     }
 }

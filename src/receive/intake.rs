@@ -1,31 +1,31 @@
 //! Processes one delivery; read this first.
 //!
-//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order; each result is an [`Outcome`]. It
-//! does not use TLS. The outcome determines the status of the response.
+//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order, and answers with the receipt or
+//! with a [`DeliveryError`]. It does not use TLS.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Buf;
 use futures_util::Stream;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap};
-use http::{Method, StatusCode, Uri, Version};
+use http::{Method, Uri, Version};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::answer::Answer;
 use super::authorization::{Authorization, AuthorizationRevoked, Connection};
-use super::body::{self, BodyFault, Budget, Payload};
+use super::body::{self, BodyFault, Budget, ReceivedBody};
+use super::error::{DeliveryError, NotFoundReason, Unavailable};
 use super::head;
-use super::outcome::{Answer, NotFoundReason, Outcome, Unavailable};
 use super::recent::Recent;
-use crate::clock::{Clock, Timestamp, rfc3339_micros};
-use crate::envelope::{
-    ENVELOPE_VERSION, EntryId, EntryIds, Envelope, PayloadFacts, RequestFacts, Sha256, latin1,
-};
+use crate::clock::{Timestamp, rfc3339_micros};
+use crate::envelope::{ENVELOPE_VERSION, EntryId, EntryIds, Envelope, PayloadFacts, RequestFacts, latin1};
 use crate::escape::Escaped;
-use crate::live::Live;
-use crate::metrics::{Metrics, NO_ENDPOINT};
-use crate::policy::{Denial, Permit, Policy, Route};
-use crate::spool::{CommitError, Draft, Receipt, Spool};
+use crate::metrics::{DeliveryOutcome, NO_ENDPOINT};
+use crate::policy::{Denial, Payload, Permit, Policy, Route};
+use crate::shared::Shared;
+use crate::spool::{CommitError, Draft, Receipt};
 
 /// The head of one request.
 #[derive(Clone, Debug)]
@@ -49,14 +49,8 @@ pub struct RequestHead {
 /// Receives deliveries. There is one, shared by all connections.
 #[derive(Debug)]
 pub struct Intake {
-    /// The spool that entries are written to.
-    pub spool: Spool,
-    /// The snapshot in force, and whether the daemon is shutting down.
-    pub live: Arc<Live>,
-    /// All metrics.
-    pub metrics: Arc<Metrics>,
-    /// The clock.
-    pub clock: Clock,
+    /// The snapshot in force, the spool, the metrics and the clock.
+    pub shared: Arc<Shared>,
     /// The source of entry IDs.
     pub ids: EntryIds,
     /// The memory for bodies.
@@ -74,7 +68,7 @@ impl Intake {
         S: Stream<Item = Result<B, BodyFault>> + Send + Unpin + 'static,
         B: Buf + Send + 'static,
     {
-        let arrival = ArrivalTime { at: self.clock.now(), instant: Instant::now() };
+        let arrival = ArrivalTime { at: self.shared.clock.now(), instant: Instant::now() };
         let route = request.policy().route(request.uri.path());
         let guard = AbortGuard { intake: &self, request: &request, arrival, route, armed: true };
 
@@ -82,114 +76,99 @@ impl Intake {
         let reading_began = checked.is_ok();
         let deadline = arrival.instant + request.authorization.snapshot.limits.body_timeout;
         let received = match checked {
-            Ok(permit) => {
-                body::read(&permit, &mut body, deadline, &self.budget).await.map(|payload| (permit, payload))
-            }
-            Err(outcome) => Err(outcome),
+            Ok(permit) => body::read(permit, &mut body, deadline, &self.budget).await,
+            Err(error) => Err(error),
         };
-        let (permit, payload) = match received {
+        let received = match received {
             Ok(received) => received,
-            Err(outcome) => {
-                guard.finish(&outcome);
+            Err(error) => {
+                guard.finish(&error);
                 // A client that sent `Expect: 100-continue` sends no body before the server continues.
                 let may_be_coming = reading_began || !request.headers.contains_key(EXPECT);
-                if outcome.leaves_body_unread() && may_be_coming {
+                if error.leaves_body_unread() && may_be_coming {
                     self.tasks.spawn(body::discard_rest(body));
                 }
-                return outcome.answer(StatusCode::OK, HeaderMap::new());
+                return Answer::error(&error);
             }
         };
         // From here on the entry may be stored whatever the sender does, so a separate task completes it. A sender that
         // disconnects loses only the response.
         guard.disarm();
         let intake = Arc::clone(&self);
-        let stored = self.tasks.spawn(async move { intake.store(request, arrival, permit, payload).await });
-        stored.await.unwrap_or_else(|_| {
-            let lost = Outcome::Unavailable(Unavailable::Commit(CommitError::Closed));
-            lost.answer(StatusCode::OK, HeaderMap::new())
-        })
+        let stored = self.tasks.spawn(async move { intake.store(request, arrival, received).await });
+        stored.await.unwrap_or_else(|_| Answer::error(&Unavailable::Commit(CommitError::Closed).into()))
     }
 
     /// Checks that do not need the body, in the order 400, 501, 503 (authorization revoked, certificate expired), 404, 403, 405, 503 (draining or
     /// spool fault), 413.
-    fn check_before_body(&self, request: &RequestHead, route: Option<&Route>) -> Result<Permit, Outcome> {
+    fn check_before_body(
+        &self,
+        request: &RequestHead,
+        route: Option<&Route>,
+    ) -> Result<Permit, DeliveryError> {
         request.check_head()?;
         let Authorization { peer, revoked, .. } = &request.authorization;
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let expired = || {
             request.connection.stop_accepting();
-            Outcome::Unavailable(Unavailable::Expired)
+            DeliveryError::Unavailable(Unavailable::Expired)
         };
         if *revoked {
-            return Err(Outcome::Unavailable(AuthorizationRevoked.into()));
+            return Err(DeliveryError::Unavailable(AuthorizationRevoked.into()));
         }
         if now > peer.admission.not_after() {
             return Err(expired());
         }
-        let route = route.ok_or(Outcome::NotFound(NotFoundReason::Path))?;
+        let route = route.ok_or(DeliveryError::NotFound(NotFoundReason::Path))?;
         if !route.endpoint.has_secret_in(request.uri.query()) {
-            return Err(Outcome::NotFound(NotFoundReason::Secret));
+            return Err(DeliveryError::NotFound(NotFoundReason::Secret));
         }
         let permit =
             request.policy().authorize(peer, &route.endpoint, now).map_err(|denial| match denial {
                 Denial::Expired => expired(),
-                Denial::NotListed { .. } | Denial::Network { .. } => Outcome::Forbidden(denial),
+                Denial::NotListed { .. } | Denial::Network { .. } => DeliveryError::Forbidden(denial),
             })?;
         if request.method != Method::POST {
-            return Err(Outcome::MethodNotAllowed);
+            return Err(DeliveryError::MethodNotAllowed);
         }
-        if self.live.is_draining() {
-            return Err(Outcome::Unavailable(Unavailable::Draining));
+        if self.shared.live.is_draining() {
+            return Err(DeliveryError::Unavailable(Unavailable::Draining));
         }
-        if let Some(fault) = self.spool.health().faults().next() {
-            return Err(Outcome::Unavailable(Unavailable::Spool(fault)));
+        if let Some(fault) = self.shared.spool.health().faults().next() {
+            return Err(DeliveryError::Unavailable(Unavailable::Spool(fault)));
         }
-        if let Some(fault) = self.spool.health().fault_of(&permit.endpoint().name) {
-            return Err(Outcome::Unavailable(Unavailable::Commit(CommitError::Endpoint(fault))));
+        if let Some(fault) = self.shared.spool.health().fault_of(&permit.endpoint().name) {
+            return Err(DeliveryError::Unavailable(Unavailable::Commit(CommitError::Endpoint(fault))));
         }
         if request.declared_length().is_some_and(|declared| declared > permit.endpoint().max_body) {
-            return Err(Outcome::TooLarge);
+            return Err(DeliveryError::TooLarge);
         }
         Ok(permit)
     }
 
-    async fn store(
-        &self,
-        mut request: RequestHead,
-        arrival: ArrivalTime,
-        mut permit: Permit,
-        payload: Payload,
-    ) -> Answer {
-        let bytes = payload.bytes.len();
-        // Held until the entry is on disk: the bytes in the commit queue are bounded by it too.
-        let memory = payload.memory;
-        let stored = match self.reauthorize(&mut request, &permit) {
-            Ok(again) => {
-                permit = again;
-                self.commit(&request, arrival, &permit, payload.bytes, payload.sha256).await
-            }
+    async fn store(&self, mut request: RequestHead, arrival: ArrivalTime, received: ReceivedBody) -> Answer {
+        // The share of memory is held until the entry is on disk: the bytes in the commit queue are bounded by it too.
+        let ReceivedBody { payload, memory } = received;
+        let permit = self.reauthorize(&mut request, payload.permit());
+        let endpoint = Arc::clone(permit.as_ref().unwrap_or(payload.permit()).endpoint());
+        let stored = match permit {
+            Ok(permit) => self.commit(&request, arrival, payload.with_permit(permit)).await,
             Err(revoked) => Err(revoked.into()),
         };
-        let outcome = match stored {
+        drop(memory);
+        match stored {
             Ok(receipt) => {
-                log_stored(&request, &permit, &receipt, bytes, arrival);
-                Outcome::Stored(receipt)
+                self.shared.stored.fetch_add(1, Ordering::Relaxed);
+                self.count(endpoint.name.as_str(), DeliveryOutcome::Stored, arrival);
+                Answer::stored(&receipt, &endpoint.response, &request.headers)
             }
             Err(why) => {
-                let outcome = Outcome::Unavailable(why);
-                log_refused(&request, Some(permit.endpoint().name.as_str()), &outcome, arrival);
-                outcome
+                let error = DeliveryError::Unavailable(why);
+                log_refused(&request, Some(endpoint.name.as_str()), &error, arrival);
+                self.count(endpoint.name.as_str(), error.outcome(), arrival);
+                Answer::error(&error)
             }
-        };
-        drop(memory);
-        self.count(permit.endpoint().name.as_str(), &outcome, arrival);
-        let rule = &permit.endpoint().response;
-        let echo =
-            request.headers.iter().filter(|(name, _)| rule.echo_headers.iter().any(|e| e == name.as_str()));
-        outcome.answer(
-            StatusCode::from_u16(rule.status).unwrap_or(StatusCode::OK),
-            echo.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        )
+        }
     }
 
     /// The permit under the snapshot in force, which may have changed while the body was received.
@@ -198,7 +177,7 @@ impl Intake {
         request: &mut RequestHead,
         permit: &Permit,
     ) -> Result<Permit, AuthorizationRevoked> {
-        let authorization = request.connection.reevaluate(&self.live);
+        let authorization = request.connection.reevaluate(&self.shared.live);
         if authorization.revoked {
             return Err(AuthorizationRevoked);
         }
@@ -208,7 +187,8 @@ impl Intake {
         let route = authorization.snapshot.policy.route(request.uri.path());
         let addressed = route.filter(|route| route.endpoint.has_secret_in(request.uri.query()));
         let endpoint = &addressed.ok_or(AuthorizationRevoked)?.endpoint;
-        let again = authorization.snapshot.policy.authorize(&authorization.peer, endpoint, self.clock.now());
+        let again =
+            authorization.snapshot.policy.authorize(&authorization.peer, endpoint, self.shared.clock.now());
         let again = again.map_err(|_| AuthorizationRevoked)?;
         request.authorization = authorization;
         Ok(again)
@@ -218,24 +198,25 @@ impl Intake {
         &self,
         request: &RequestHead,
         arrival: ArrivalTime,
-        permit: &Permit,
-        payload: Vec<u8>,
-        sha256: Sha256,
+        payload: Payload,
     ) -> Result<Receipt, Unavailable> {
         let content_type = request.headers.get(CONTENT_TYPE).map(|value| latin1(value.as_bytes()));
-        let facts = PayloadFacts { length: payload.len(), sha256, content_type: content_type.as_deref() };
+        let facts = payload.facts(content_type.as_deref());
+        let (bytes, sha256) = (facts.length, facts.sha256);
+        let permit = payload.permit().clone();
         let endpoint = &permit.endpoint().name;
         let duplicate_of = self.recent.first(endpoint, sha256);
-        let id = self.ids.next(self.clock.now());
-        let envelope = request.envelope(id, arrival.at, permit, facts, duplicate_of);
-        let draft = Draft::new(endpoint.clone(), &envelope, payload);
-        let receipt = self.spool.commit(draft).await?;
+        let id = self.ids.next(self.shared.clock.now());
+        let envelope = request.envelope(id, arrival.at, &permit, facts, duplicate_of);
+        let draft = Draft::new(&envelope, payload);
+        let receipt = self.shared.spool.commit(draft).await?;
         self.recent.stored(endpoint, sha256, receipt.id());
+        log_stored(request, &permit, &receipt, bytes, arrival);
         Ok(receipt)
     }
 
-    fn count(&self, endpoint: &str, outcome: &Outcome, arrival: ArrivalTime) {
-        self.metrics.delivery(endpoint, outcome.word(), arrival.instant.elapsed().as_secs_f64());
+    fn count(&self, endpoint: &str, outcome: DeliveryOutcome, arrival: ArrivalTime) {
+        self.shared.metrics.delivery(endpoint, outcome, arrival.instant.elapsed().as_secs_f64());
     }
 }
 
@@ -254,9 +235,9 @@ impl RequestHead {
         secrets.fold(self.uri.path().to_owned(), |path, secret| secret.redact(&path))
     }
 
-    fn check_head(&self) -> Result<(), Outcome> {
+    fn check_head(&self) -> Result<(), DeliveryError> {
         if self.has_fragment {
-            return Err(Outcome::BadRequest("the URL contains a fragment (#)"));
+            return Err(DeliveryError::BadRequest("the URL contains a fragment (#)"));
         }
         head::check(&self.uri, self.version, &self.headers)
     }
@@ -324,8 +305,8 @@ struct AbortGuard<'a> {
 }
 
 impl AbortGuard<'_> {
-    fn finish(mut self, outcome: &Outcome) {
-        self.record(outcome);
+    fn finish(mut self, error: &DeliveryError) {
+        self.record(error);
         self.armed = false;
     }
 
@@ -334,17 +315,17 @@ impl AbortGuard<'_> {
         self.armed = false;
     }
 
-    fn record(&self, outcome: &Outcome) {
+    fn record(&self, error: &DeliveryError) {
         let endpoint = self.route.map(|route| route.endpoint.name.as_str());
-        log_refused(self.request, endpoint, outcome, self.arrival);
-        self.intake.count(endpoint.unwrap_or(NO_ENDPOINT), outcome, self.arrival);
+        log_refused(self.request, endpoint, error, self.arrival);
+        self.intake.count(endpoint.unwrap_or(NO_ENDPOINT), error.outcome(), self.arrival);
     }
 }
 
 impl Drop for AbortGuard<'_> {
     fn drop(&mut self) {
         if self.armed {
-            self.record(&Outcome::Aborted);
+            self.record(&DeliveryError::Aborted);
         }
     }
 }
@@ -362,12 +343,12 @@ fn log_stored(request: &RequestHead, permit: &Permit, receipt: &Receipt, bytes: 
     );
 }
 
-fn log_refused(request: &RequestHead, endpoint: Option<&str>, outcome: &Outcome, arrival: ArrivalTime) {
+fn log_refused(request: &RequestHead, endpoint: Option<&str>, error: &DeliveryError, arrival: ArrivalTime) {
     let peer = &request.authorization.peer;
     tracing::warn!(
         stage = "request",
-        reason = outcome.word(),
-        detail = outcome.reason(),
+        reason = error.outcome().word(),
+        detail = error.reason(),
         endpoint,
         path = %Escaped(&request.redacted_path()),
         method = %Escaped(request.method.as_str()),

@@ -1,13 +1,15 @@
 //! From a request to a receipt.
 //!
 //! ```text
-//! handshake -> Peer      authorize -> Permit      read -> Payload      commit -> Receipt -> 200
+//! handshake -> Peer    authorize -> Permit    read -> Payload    Draft    commit -> Receipt -> Answer
 //! ```
 //!
-//! A payload can be read only with a permit, and a success response requires a receipt.
+//! Each step consumes the result of the one before: a payload keeps its permit, a draft is made from a payload, and a
+//! successful answer from a receipt.
 
 pub mod authorization;
-pub mod outcome;
+pub mod error;
+pub mod answer;
 mod head;
 pub mod body;
 pub mod recent;

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -14,15 +15,13 @@ use super::connection_limit::{ConnectionLimit, ConnectionSlot};
 use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, handshake};
 use super::http::{ConnectionContext, serve};
-use super::rejected::Rejections;
 use super::routes::delivery_filter;
-use crate::clock::Clock;
 use crate::escape::Escaped;
-use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::metrics::{CertificateRole, HandshakeOutcome};
 use crate::policy::Refusal;
 use crate::receive::intake::Intake;
-use crate::refusals::{HandshakeRecord, Refusals};
+use crate::refusals::HandshakeRecord;
+use crate::shared::Shared;
 
 /// The pause when the system is out of descriptors or memory: long enough for a
 /// connection to end, short enough that no client's connect times out.
@@ -31,10 +30,7 @@ const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 /// The listener for senders.
 #[derive(Clone, Debug)]
 pub struct Server {
-    live: Arc<Live>,
-    metrics: Arc<Metrics>,
-    clock: Clock,
-    refusals: Arc<Refusals>,
+    shared: Arc<Shared>,
     context: ConnectionContext,
     connection_limit: ConnectionLimit,
 }
@@ -42,37 +38,19 @@ pub struct Server {
 impl Server {
     /// Creates a server that passes deliveries to `intake`. Its connections run as tasks of `tasks`; it
     /// accepts none once `drain` is canceled.
-    pub fn new(
-        intake: Arc<Intake>,
-        refusals: Arc<Refusals>,
-        tasks: TaskTracker,
-        drain: CancellationToken,
-    ) -> Self {
-        let (live, metrics) = (Arc::clone(&intake.live), Arc::clone(&intake.metrics));
-        let clock = intake.clock.clone();
-        let connection_limit = ConnectionLimit::new(live.current().limits.max_connections);
-        let rejections = Rejections {
-            live: Arc::clone(&live),
-            metrics: Arc::clone(&metrics),
-            refusals: Arc::clone(&refusals),
-        };
+    pub fn new(intake: Arc<Intake>, tasks: TaskTracker, drain: CancellationToken) -> Self {
+        let shared = Arc::clone(&intake.shared);
+        let connection_limit = ConnectionLimit::new(shared.live.current().limits.max_connections);
         let filter = delivery_filter(intake);
-        let context = ConnectionContext {
-            live: Arc::clone(&live),
-            clock: clock.clone(),
-            filter,
-            rejections,
-            tasks,
-            drain,
-        };
-        Self { live, metrics, clock, refusals, context, connection_limit }
+        let context = ConnectionContext { shared: Arc::clone(&shared), filter, tasks, drain };
+        Self { shared, context, connection_limit }
     }
 
     /// Applies a changed `max_connections` after each reload. The other limits are read for each connection.
     pub async fn follow_limits(self) {
-        let mut changes = self.live.subscribe();
+        let mut changes = self.shared.live.subscribe();
         while changes.changed().await.is_ok() {
-            let resized = self.connection_limit.resize(self.live.current().limits.max_connections);
+            let resized = self.connection_limit.resize(self.shared.live.current().limits.max_connections);
             self.context.tasks.spawn(self.context.drain.clone().run_until_cancelled_owned(resized));
         }
     }
@@ -106,28 +84,29 @@ impl Server {
     async fn connection(self, stream: TcpStream, address: SocketAddr, slot: ConnectionSlot) {
         // Responses are short: none should wait for a delayed acknowledgment.
         let _ = stream.set_nodelay(true);
-        let _open = Open::count(&self.metrics);
+        let _open = Open::count(&self.shared);
         // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
-        let handshake = Box::pin(handshake(stream, address, &self.live));
+        let handshake = Box::pin(handshake(stream, address, &self.shared.live));
         // A connection without a completed handshake has nothing in flight when the daemon stops.
         let Some(outcome) = self.context.drain.clone().run_until_cancelled_owned(handshake).await else {
             return;
         };
         match outcome {
             Ok(established) => {
-                self.metrics.handshake("accepted");
+                self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Accepted);
                 self.record_expiry(&established);
                 serve(established, self.context).await;
             }
             Err(NotEstablished::Failed { failure, sni }) => {
-                self.failed(address, sni.as_deref(), &failure, "failed");
+                self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Failed);
             }
             Err(NotEstablished::TimedOutAfterHello { sni }) => {
-                self.failed(address, sni.as_deref(), &HandshakeFailure::stalled_after_hello(), "timeout");
+                let failure = HandshakeFailure::stalled_after_hello();
+                self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Timeout);
             }
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
             Err(NotEstablished::TimedOutBeforeHello) => {
-                self.metrics.handshake("timeout");
+                self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Timeout);
                 tracing::debug!(stage = "handshake", peer = %address, "handshake timed out");
             }
         }
@@ -139,24 +118,31 @@ impl Server {
         let peer = &established.peer;
         for sender in peer.admission.senders() {
             let (begin, end) = (peer.identity.not_before.as_second(), peer.identity.not_after.as_second());
-            self.metrics.certificate("client", sender.as_str(), begin, end);
+            self.shared.metrics.certificate(CertificateRole::Client, sender.as_str(), begin, end);
         }
     }
 
-    fn failed(&self, address: SocketAddr, sni: Option<&str>, failure: &HandshakeFailure, outcome: &str) {
+    fn failed(
+        &self,
+        address: SocketAddr,
+        sni: Option<&str>,
+        failure: &HandshakeFailure,
+        outcome: HandshakeOutcome,
+    ) {
         let HandshakeFailure { reason, detail, offered } = failure;
-        self.metrics.handshake_failure(reason.word());
-        self.metrics.handshake(outcome);
-        if reason.is_noise() {
-            tracing::debug!(stage = "handshake", reason = reason.word(), detail, peer = %address, "handshake failed");
+        self.shared.metrics.handshakes.failures.inc(*reason);
+        self.shared.metrics.handshakes.outcomes.inc(outcome);
+        let reason = reason.word();
+        if failure.is_noise() {
+            tracing::debug!(stage = "handshake", reason, detail, peer = %address, "handshake failed");
             return;
         }
         let failed =
-            HandshakeRecord::failed(self.clock.now(), address, sni, (reason.word(), detail), offered.clone());
-        if self.refusals.record_failure(reason.word(), failed, Instant::now()) {
+            HandshakeRecord::failed(self.shared.clock.now(), address, sni, (reason, detail), offered.clone());
+        if self.shared.refusals.record_failure(reason, failed, Instant::now()) {
             tracing::warn!(
                 stage = "handshake",
-                reason = reason.word(),
+                reason,
                 detail,
                 peer = %address,
                 sni = sni.map(|sni| Escaped(sni).to_string()),
@@ -167,11 +153,11 @@ impl Server {
     }
 
     fn refused(&self, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) {
-        let refused = HandshakeRecord::new(self.clock.now(), address, sni, refusal);
+        let refused = HandshakeRecord::new(self.shared.clock.now(), address, sni, refusal);
         // The counter of the reason is incremented before that of refused handshakes, and both before the log line.
-        self.metrics.refusal(refusal.reason.word());
-        self.metrics.handshake("refused");
-        if self.refusals.record_refusal(refusal.reason.word(), refused.clone(), Instant::now()) {
+        self.shared.metrics.handshakes.refusals.inc(refusal.reason);
+        self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Refused);
+        if self.shared.refusals.record_refusal(refusal.reason.word(), refused.clone(), Instant::now()) {
             log(&refused);
         }
     }
@@ -201,18 +187,20 @@ fn log(refused: &HandshakeRecord) {
 }
 
 /// Counts a connection while it is open.
-struct Open<'a>(&'a Metrics);
+struct Open<'a>(&'a Shared);
 
 impl<'a> Open<'a> {
-    fn count(metrics: &'a Metrics) -> Self {
-        metrics.connections.inc();
-        Self(metrics)
+    fn count(shared: &'a Shared) -> Self {
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        shared.metrics.connections.inc();
+        Self(shared)
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.connections.dec();
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.connections.dec();
     }
 }
 

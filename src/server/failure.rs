@@ -5,68 +5,37 @@ use std::io;
 use rustls::{AlertDescription, ContentType, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 use super::offer::{Offer, list};
+use crate::metrics::HandshakeFailureReason;
 
 /// A handshake that failed, with what the peer offered.
 #[derive(Debug)]
 pub(super) struct HandshakeFailure {
-    pub(super) reason: FailureReason,
+    pub(super) reason: HandshakeFailureReason,
     pub(super) detail: String,
     /// The peer's values of the parameter that is not in common.
     pub(super) offered: Option<String>,
 }
 
-/// The reasons: a closed set, and the labels of `hookspool_handshake_failures_total`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum FailureReason {
-    /// No cipher suite, group or signature scheme is in common.
-    NoCommonCipher,
-    /// No version of TLS is in common.
-    NoCommonProtocol,
-    /// The name in the server_name extension is not a DNS name (RFC 6066, 3).
-    BadServerName,
-    /// No protocol of the ALPN list is served (RFC 7301).
-    NoApplicationProtocol,
-    /// The peer sent data that is not TLS.
-    NotTls,
-    /// The peer closed the connection.
-    Closed,
-    /// Anything else.
-    Other,
-}
-
-impl FailureReason {
-    /// The reason as a metric's label.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::NoCommonCipher => "no_common_cipher",
-            Self::NoCommonProtocol => "no_common_protocol",
-            Self::BadServerName => "bad_server_name",
-            Self::NoApplicationProtocol => "no_application_protocol",
-            Self::NotTls => "not_tls",
-            Self::Closed => "closed",
-            Self::Other => "other",
-        }
-    }
-
-    /// Whether it is counted and not logged, because port scanners and clients that disconnect cause it.
-    pub(super) fn is_noise(self) -> bool {
-        matches!(self, Self::NotTls | Self::Closed)
-    }
-}
-
 impl HandshakeFailure {
+    /// Whether it is counted and not logged, because port scanners and clients that disconnect cause it.
+    pub(super) fn is_noise(&self) -> bool {
+        matches!(self.reason, HandshakeFailureReason::NotTls | HandshakeFailureReason::Closed)
+    }
+
     /// Describes an error; `offer` is that of the ClientHello, if one was read.
     pub(super) fn new(error: &io::Error, offer: Option<&Offer>) -> Self {
         match tls_error(error) {
             Some(error) => Self::of_tls(error, offer),
-            None => Self::plain(FailureReason::Closed, format!("the connection ended: {}", error.kind())),
+            None => {
+                Self::plain(HandshakeFailureReason::Closed, format!("the connection ended: {}", error.kind()))
+            }
         }
     }
 
     /// The peer stalled after its ClientHello. Its first large packets may be lost on the way.
     pub(super) fn stalled_after_hello() -> Self {
         Self::plain(
-            FailureReason::Other,
+            HandshakeFailureReason::Other,
             "timeout: the peer stalled after its ClientHello; the network path may drop large packets"
                 .to_owned(),
         )
@@ -74,10 +43,10 @@ impl HandshakeFailure {
 
     /// A failure that the peer did not cause.
     pub(super) fn internal(detail: &str) -> Self {
-        Self::plain(FailureReason::Other, detail.to_owned())
+        Self::plain(HandshakeFailureReason::Other, detail.to_owned())
     }
 
-    fn plain(reason: FailureReason, detail: String) -> Self {
+    fn plain(reason: HandshakeFailureReason, detail: String) -> Self {
         Self { reason, detail, offered: None }
     }
 
@@ -87,29 +56,33 @@ impl HandshakeFailure {
             Error::PeerIncompatible(incompatible) => Self::incompatible(incompatible, offer),
             Error::InvalidMessage(invalid) if offer.is_none() => Self::invalid_hello(invalid),
             Error::NoApplicationProtocol => Self {
-                reason: FailureReason::NoApplicationProtocol,
+                reason: HandshakeFailureReason::NoApplicationProtocol,
                 detail: "the peer offers no application protocol (ALPN) of h2, http/1.1 and http/1.0"
                     .to_owned(),
                 offered: offer.map(|offer| list(&offer.protocols, |name| name.escape_ascii().to_string())),
             },
             Error::PeerMisbehaved(
                 PeerMisbehaved::ServerNameMustContainOneHostName | PeerMisbehaved::ServerNameDifferedOnRetry,
-            ) => Self::plain(FailureReason::BadServerName, BAD_SERVER_NAME.to_owned()),
+            ) => Self::plain(HandshakeFailureReason::BadServerName, BAD_SERVER_NAME.to_owned()),
             Error::InappropriateMessage { got_type: ContentType::Alert, .. } if offer.is_none() => {
-                Self::plain(FailureReason::Closed, "the peer sent an alert and no ClientHello".to_owned())
+                Self::plain(
+                    HandshakeFailureReason::Closed,
+                    "the peer sent an alert and no ClientHello".to_owned(),
+                )
             }
             Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. }
                 if offer.is_none() =>
             {
-                Self::plain(FailureReason::NotTls, NO_HELLO.to_owned())
+                Self::plain(HandshakeFailureReason::NotTls, NO_HELLO.to_owned())
             }
             Error::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled) => {
-                Self::plain(FailureReason::Closed, "the peer closed the connection".to_owned())
+                Self::plain(HandshakeFailureReason::Closed, "the peer closed the connection".to_owned())
             }
-            Error::AlertReceived(alert) => Self::plain(FailureReason::Other, alert_words(*alert)),
-            other => {
-                Self::plain(FailureReason::Other, format!("the peer violated the TLS protocol: {other}"))
-            }
+            Error::AlertReceived(alert) => Self::plain(HandshakeFailureReason::Other, alert_words(*alert)),
+            other => Self::plain(
+                HandshakeFailureReason::Other,
+                format!("the peer violated the TLS protocol: {other}"),
+            ),
         }
     }
 
@@ -120,36 +93,39 @@ impl HandshakeFailure {
             InvalidMessage::InvalidContentType
             | InvalidMessage::UnknownProtocolVersion
             | InvalidMessage::InvalidEmptyPayload
-            | InvalidMessage::MessageTooLarge => (FailureReason::NotTls, NO_HELLO),
+            | InvalidMessage::MessageTooLarge => (HandshakeFailureReason::NotTls, NO_HELLO),
             InvalidMessage::InvalidServerName | InvalidMessage::IllegalEmptyList("ServerNames") => {
-                (FailureReason::BadServerName, BAD_SERVER_NAME)
+                (HandshakeFailureReason::BadServerName, BAD_SERVER_NAME)
             }
             // The library does not report which of the two is empty.
             InvalidMessage::IllegalEmptyValue => (
-                FailureReason::BadServerName,
+                HandshakeFailureReason::BadServerName,
                 "the ClientHello contains an empty server name (SNI) or application protocol (ALPN)",
             ),
             InvalidMessage::IllegalEmptyList("CipherSuites") => {
-                (FailureReason::NoCommonCipher, "the peer offers no cipher suite")
+                (HandshakeFailureReason::NoCommonCipher, "the peer offers no cipher suite")
             }
             InvalidMessage::IllegalEmptyList("NamedGroups" | "ECPointFormats") => {
-                (FailureReason::NoCommonCipher, "the peer offers no key exchange group")
+                (HandshakeFailureReason::NoCommonCipher, "the peer offers no key exchange group")
             }
             InvalidMessage::NoSignatureSchemes => {
-                (FailureReason::NoCommonCipher, "the peer offers no signature scheme")
+                (HandshakeFailureReason::NoCommonCipher, "the peer offers no signature scheme")
             }
             InvalidMessage::IllegalEmptyList("ProtocolVersions") => {
-                (FailureReason::NoCommonProtocol, "the peer offers no TLS version")
+                (HandshakeFailureReason::NoCommonProtocol, "the peer offers no TLS version")
             }
             InvalidMessage::IllegalEmptyList("ProtocolNames") => (
-                FailureReason::NoApplicationProtocol,
+                HandshakeFailureReason::NoApplicationProtocol,
                 "the peer offers an empty list of application protocols (ALPN)",
             ),
             InvalidMessage::HandshakePayloadTooLarge => {
-                (FailureReason::Other, "the ClientHello is larger than 64 KiB")
+                (HandshakeFailureReason::Other, "the ClientHello is larger than 64 KiB")
             }
             other => {
-                return Self::plain(FailureReason::Other, format!("the ClientHello is malformed: {other:?}"));
+                return Self::plain(
+                    HandshakeFailureReason::Other,
+                    format!("the ClientHello is malformed: {other:?}"),
+                );
             }
         };
         Self::plain(reason, detail.to_owned())
@@ -160,7 +136,7 @@ impl HandshakeFailure {
         let offered = |list: fn(&Offer) -> String| offer.map(list);
         let (reason, detail, offered) = match error {
             PeerIncompatible::NoCipherSuitesInCommon => (
-                FailureReason::NoCommonCipher,
+                HandshakeFailureReason::NoCommonCipher,
                 "no cipher suite in common (in TLS 1.2 this also depends on the kind of key of the server's certificate)",
                 offered(|offer| list(&offer.suites, |suite| format!("{suite:?}"))),
             ),
@@ -170,7 +146,7 @@ impl HandshakeFailure {
             | PeerIncompatible::NoEcPointFormatsInCommon
             | PeerIncompatible::UncompressedEcPointsRequired
             | PeerIncompatible::EcPointsExtensionRequired => (
-                FailureReason::NoCommonCipher,
+                HandshakeFailureReason::NoCommonCipher,
                 "no key exchange group in common",
                 // Suites without ECDHE need no group, and are not supported.
                 offered(|offer| {
@@ -184,7 +160,7 @@ impl HandshakeFailure {
             ),
             PeerIncompatible::NoSignatureSchemesInCommon
             | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => (
-                FailureReason::NoCommonCipher,
+                HandshakeFailureReason::NoCommonCipher,
                 "no signature scheme in common for the kind of key of the server's certificate",
                 offered(|offer| list(&offer.schemes, |scheme| format!("{scheme:?}"))),
             ),
@@ -193,20 +169,22 @@ impl HandshakeFailure {
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled => {
-                (FailureReason::NoCommonProtocol, "no TLS version in common", None)
+                (HandshakeFailureReason::NoCommonProtocol, "no TLS version in common", None)
             }
             // TLS 1.1 and older do not send it.
             PeerIncompatible::SignatureAlgorithmsExtensionRequired => (
-                FailureReason::NoCommonProtocol,
+                HandshakeFailureReason::NoCommonProtocol,
                 "no TLS version in common: the peer sends no signature algorithms, like TLS 1.1 and older",
                 None,
             ),
             PeerIncompatible::ExtendedMasterSecretExtensionRequired => (
-                FailureReason::Other,
+                HandshakeFailureReason::Other,
                 "the peer offers TLS 1.2 without the extended master secret (RFC 7627)",
                 None,
             ),
-            _ => (FailureReason::Other, "the peer requires a TLS feature that is not supported", None),
+            _ => {
+                (HandshakeFailureReason::Other, "the peer requires a TLS feature that is not supported", None)
+            }
         };
         Self { reason, detail: detail.to_owned(), offered }
     }

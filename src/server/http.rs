@@ -21,11 +21,11 @@ use super::body::InFlightBody;
 use super::deadlines::{Deadlines, TimedStream, Timeouts};
 use super::frames::{FrameCountingStream, Streams};
 use super::handshake::Established;
-use super::rejected::{Http, Rejections, http1_cause, http2_cause};
+use super::rejected::{Http, http1_cause, http2_cause, record, record_streams};
 use super::routes::{self, DeliveryFilter, Response};
 use crate::clock::{Clock, Timestamp};
-use crate::live::Live;
 use crate::receive::authorization::{Authorization, Connection};
+use crate::shared::Shared;
 
 /// The size limit of a request head on HTTP/1.1, in bytes.
 const HTTP1_HEAD_BYTES_MAX: usize = 64 << 10;
@@ -46,10 +46,8 @@ const EVALUATED_WITHIN: Duration = Duration::from_millis(500);
 /// The state that all connections of the server share.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionContext {
-    pub(super) live: Arc<Live>,
-    pub(super) clock: Clock,
+    pub(super) shared: Arc<Shared>,
     pub(super) filter: DeliveryFilter,
-    pub(super) rejections: Rejections,
     /// Every task of the server: connections, and the requests of HTTP/2.
     pub(super) tasks: TaskTracker,
     /// Canceled when no further requests are accepted.
@@ -66,7 +64,7 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
     let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout });
     let stream = TimedStream::new(stream, deadlines.clone());
     let not_accepting =
-        wait_until_not_accepting(Arc::clone(&connection), context.live, context.clock, stop_accepting);
+        wait_until_not_accepting(Arc::clone(&connection), Arc::clone(&context.shared), stop_accepting);
     let no_more_requests = async move {
         tokio::select! {
             () = not_accepting => {}
@@ -89,11 +87,12 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
         )
     });
 
-    let rejections = context.rejections;
+    let shared = context.shared;
     if is_http2 {
         let io = TokioIo::new(FrameCountingStream::new(stream, streams.clone()));
         let on_pending = || {
-            rejections.record_streams(&connection, streams.take_rejected(|| deadlines_of_streams.is_busy()))
+            let rejected = streams.take_rejected(|| deadlines_of_streams.is_busy());
+            record_streams(&shared, &connection, rejected);
         };
         let ended = drive_until(
             no_more_requests,
@@ -102,7 +101,7 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
         )
         .await;
         if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
-            rejections.record(&connection, Http::Two, cause, streams.take_violation());
+            record(&shared, &connection, Http::Two, cause, streams.take_violation());
         }
     } else {
         let ended = drive_until(
@@ -112,7 +111,7 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
         )
         .await;
         if let Some(cause) = ended.err().as_ref().and_then(http1_cause) {
-            rejections.record(&connection, Http::One, cause, 1);
+            record(&shared, &connection, Http::One, cause, 1);
         }
     }
 }
@@ -151,14 +150,13 @@ where
 /// revokes the peer's authorization.
 async fn wait_until_not_accepting(
     connection: Arc<Connection>,
-    live: Arc<Live>,
-    clock: Clock,
+    shared: Arc<Shared>,
     stop_accepting: CancellationToken,
 ) {
-    let mut changes = live.subscribe();
+    let mut changes = shared.live.subscribe();
     loop {
-        let authorization = connection.reevaluate(&live);
-        let expires = time_until(&clock, authorization.peer.admission.not_after());
+        let authorization = connection.reevaluate(&shared.live);
+        let expires = time_until(&shared.clock, authorization.peer.admission.not_after());
         tokio::select! {
             () = stop_accepting.cancelled() => return,
             () = sleep(expires) => return,

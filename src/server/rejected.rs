@@ -8,7 +8,6 @@
 
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
 
 use h2::Reason;
 use tokio::time::Instant;
@@ -16,18 +15,17 @@ use tokio::time::Instant;
 use super::body::BodyError;
 use super::frames::RejectedStreams;
 use crate::escape::Escaped;
-use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::metrics::DeliveryOutcome;
 use crate::receive::authorization::Connection;
 use crate::receive::body::BodyFault;
-use crate::receive::outcome::Rejection;
-use crate::refusals::Refusals;
+use crate::shared::Shared;
 
 /// Why the library rejected a request, for metrics and log. The text is fixed: it contains no part of the
 /// request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Cause {
-    pub(super) rejection: Rejection,
+    /// `bad_request` or `headers_too_large`.
+    pub(super) outcome: DeliveryOutcome,
     pub(super) detail: &'static str,
 }
 
@@ -39,50 +37,38 @@ pub(super) enum Http {
     Two,
 }
 
-/// Logs and counts the rejected requests of all connections.
-#[derive(Clone, Debug)]
-pub(super) struct Rejections {
-    pub(super) live: Arc<Live>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) refusals: Arc<Refusals>,
-}
-
-impl Rejections {
-    /// Counts the requests that were rejected, and logs the cause unless too many were logged recently. There may be none, if
-    /// only requests with their own outcomes were affected.
-    pub(super) fn record(&self, connection: &Connection, http: Http, cause: Cause, requests: u64) {
-        let reason = cause.rejection.word();
-        self.metrics.rejected(reason, requests);
-        if !self.refusals.may_log(reason, true, Instant::now()) {
-            return;
-        }
-        let authorization = connection.reevaluate(&self.live);
-        let peer = &authorization.peer;
-        tracing::warn!(
-            stage = "request",
-            reason,
-            detail = cause.detail,
-            senders = peer.admission.joined_names(),
-            peer = %peer.address,
-            http_version = match http {
-                Http::One => "HTTP/1",
-                Http::Two => "HTTP/2",
-            },
-            subject = %Escaped(peer.identity.subject.as_str()),
-            sha256 = %peer.identity.sha256,
-            "request rejected by the HTTP library"
-        );
+/// Counts the requests that the library rejected, and logs the cause unless too many were logged recently. There may be
+/// none, if only requests with their own outcomes were affected.
+pub(super) fn record(shared: &Shared, connection: &Connection, http: Http, cause: Cause, requests: u64) {
+    shared.metrics.rejected(cause.outcome, requests);
+    let reason = cause.outcome.word();
+    if !shared.refusals.may_log(reason, true, Instant::now()) {
+        return;
     }
+    let authorization = connection.reevaluate(&shared.live);
+    let peer = &authorization.peer;
+    tracing::warn!(
+        stage = "request",
+        reason,
+        detail = cause.detail,
+        senders = peer.admission.joined_names(),
+        peer = %peer.address,
+        http_version = match http {
+            Http::One => "HTTP/1",
+            Http::Two => "HTTP/2",
+        },
+        subject = %Escaped(peer.identity.subject.as_str()),
+        sha256 = %peer.identity.sha256,
+        "request rejected by the HTTP library"
+    );
 }
 
-impl Rejections {
-    /// Counts and logs the streams that the library rejected, each separately.
-    pub(super) fn record_streams(&self, connection: &Connection, rejected: RejectedStreams) {
-        let RejectedStreams { requests, too_large } = rejected;
-        for number in 0..requests {
-            let cause = if number < too_large { STREAM_HEADERS_TOO_LARGE } else { STREAM_RESET };
-            self.record(connection, Http::Two, cause, 1);
-        }
+/// Counts and logs the streams that the library rejected, each separately.
+pub(super) fn record_streams(shared: &Shared, connection: &Connection, rejected: RejectedStreams) {
+    let RejectedStreams { requests, too_large } = rejected;
+    for number in 0..requests {
+        let cause = if number < too_large { STREAM_HEADERS_TOO_LARGE } else { STREAM_RESET };
+        record(shared, connection, Http::Two, cause, 1);
     }
 }
 
@@ -94,7 +80,7 @@ pub(super) fn http1_cause(error: &hyper::Error) -> Option<Cause> {
     }
     if error.is_parse_too_large() {
         return Some(Cause {
-            rejection: Rejection::HeadersTooLarge,
+            outcome: DeliveryOutcome::HeadersTooLarge,
             detail: "the request line and the headers are larger than 64 KiB, or there are more than 100 header fields",
         });
     }
@@ -128,7 +114,7 @@ pub(super) fn http2_cause(error: &hyper::Error) -> Option<Cause> {
     if !error.is_go_away() || !is_violation(error) {
         return None;
     }
-    let too_large = |detail| Cause { rejection: Rejection::HeadersTooLarge, detail };
+    let too_large = |detail| Cause { outcome: DeliveryOutcome::HeadersTooLarge, detail };
     Some(match error.reason()? {
         Reason::PROTOCOL_ERROR => bad(
             "connection closed with PROTOCOL_ERROR: the URL contains a byte that is not UTF-8, the headers cannot be \
@@ -193,8 +179,8 @@ const STREAM_RESET: Cause = bad(
 
 /// The library answered 431 on a stream.
 const STREAM_HEADERS_TOO_LARGE: Cause =
-    Cause { rejection: Rejection::HeadersTooLarge, detail: "the header list is larger than 64 KiB" };
+    Cause { outcome: DeliveryOutcome::HeadersTooLarge, detail: "the header list is larger than 64 KiB" };
 
 const fn bad(detail: &'static str) -> Cause {
-    Cause { rejection: Rejection::BadRequest, detail }
+    Cause { outcome: DeliveryOutcome::BadRequest, detail }
 }

@@ -18,7 +18,6 @@ use super::body::InFlightBody;
 use super::rejected::body_fault;
 use crate::receive::authorization::Connection;
 use crate::receive::intake::{Intake, RequestHead};
-use crate::receive::outcome::Answer;
 
 /// The connection, and the parts of the request that warp has no filter for. Warp rejects a request that does not carry them.
 #[derive(Clone, Debug)]
@@ -72,10 +71,10 @@ where
     E: std::error::Error + Send + 'static,
 {
     let RequestContext { connection, uri, has_fragment, version } = context;
-    let authorization = connection.reevaluate(&intake.live);
+    let authorization = connection.reevaluate(&intake.shared.live);
     let request = RequestHead { connection, authorization, method, uri, has_fragment, version, headers };
-    let Answer { status, headers, body } =
-        intake.deliver(request, body.map_err(|error| body_fault(&error))).await;
+    let answer = intake.deliver(request, body.map_err(|error| body_fault(&error))).await;
+    let (status, headers, body) = answer.into_parts();
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     *response.headers_mut() = headers;

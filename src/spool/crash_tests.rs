@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::draft::tests::draft;
 use super::health::Health;
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::open::sweep;
 use super::power::{Fate, Model, Platter};
 use super::schedule::{Schedule, Scheduled};
@@ -17,6 +17,7 @@ use super::volume::Volume as _;
 use super::wal::Checkpoints;
 use super::writer::{Pending, Writer};
 use crate::envelope::EntryId;
+use crate::metrics::Queue;
 
 const ENDPOINTS: [&str; 3] = ["pix", "boleto", "cobr"];
 /// The deliveries of a workload; ten times as many in `tests/long`.

@@ -1,7 +1,7 @@
 //! An entry that is complete in memory and not on disk yet.
 
 use crate::envelope::{EntryId, Envelope};
-use crate::policy::Name;
+use crate::policy::{Name, Payload};
 
 /// The bytes of one entry: the envelope, which is one line of JSON, then the payload, byte for byte.
 ///
@@ -20,12 +20,13 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Serializes the envelope. JSON escapes every control character, so the result is one line.
-    pub fn new(endpoint: Name, envelope: &Envelope<'_>, payload: Vec<u8>) -> Self {
+    /// Serializes the envelope of a payload. JSON escapes every control character, so the result is one line.
+    pub fn new(envelope: &Envelope<'_>, payload: Payload) -> Self {
         #[expect(clippy::expect_used, reason = "an envelope's keys are text and its numbers whole")]
         let mut line = serde_json::to_vec(envelope).expect("an envelope is JSON");
         line.push(b'\n');
-        Self { endpoint, id: envelope.id, envelope: line, payload }
+        let endpoint = payload.permit().endpoint().name.clone();
+        Self { endpoint, id: envelope.id, envelope: line, payload: payload.into_bytes() }
     }
 
     /// The endpoint it was delivered to.
@@ -52,7 +53,8 @@ impl Draft {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::envelope::{ENVELOPE_VERSION, PayloadDigest, PayloadFacts, PeerFacts, RequestFacts};
+    use crate::envelope::{ENVELOPE_VERSION, PeerFacts, RequestFacts};
+    use crate::policy::{PartialPayload, Permit};
 
     /// Returns a draft with this payload for an endpoint.
     pub(in crate::spool) fn draft(endpoint: &str, payload: &[u8]) -> Draft {
@@ -76,8 +78,9 @@ pub(super) mod tests {
             tls_version: "",
             cipher_suite: String::new(),
         };
-        let mut digest = PayloadDigest::default();
-        digest.update(payload);
+        let mut partial = PartialPayload::new(Permit::for_tests(endpoint, u64::MAX));
+        partial.append(payload).unwrap();
+        let payload = partial.finish();
         let envelope = Envelope {
             version: ENVELOPE_VERSION,
             id: EntryId::fresh(),
@@ -88,9 +91,9 @@ pub(super) mod tests {
             request,
             peer: &peer,
             generation: 1,
-            payload: PayloadFacts { length: payload.len(), sha256: digest.finish(), content_type: None },
+            payload: payload.facts(None),
             duplicate_of: None,
         };
-        Draft::new(endpoint.parse::<Name>().unwrap(), &envelope, payload.to_vec())
+        Draft::new(&envelope, payload)
     }
 }

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::volume::Volume;
 use crate::envelope::EntryId;
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// Where an entry is.
@@ -83,8 +84,8 @@ pub fn entries<V: Volume>(
 pub fn find<V: Volume>(volume: &V, layout: &Layout, id: EntryId) -> io::Result<Vec<EntryLocation>> {
     let mut found = Vec::new();
     for endpoint in endpoints(volume, layout)? {
-        let places = Queue::ALL.map(|queue| EntryLocation { id, endpoint: endpoint.clone(), queue });
-        found.extend(places.into_iter().filter(|place| volume.facts(&place.path(layout)).is_ok()));
+        let places = Queue::ALL.iter().map(|&queue| EntryLocation { id, endpoint: endpoint.clone(), queue });
+        found.extend(places.filter(|place| volume.facts(&place.path(layout)).is_ok()));
     }
     Ok(found)
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::volume::Volume;
 use crate::envelope::{EntryId, PayloadDigest};
 use crate::escape::Escaped;
+use crate::metrics::Queue;
 
 /// The longest envelope. The server limits the headers of a request to a tenth of this.
 const ENVELOPE_BYTES_MAX: u64 = 1 << 20;

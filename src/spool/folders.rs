@@ -6,8 +6,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
-use super::layout::{Access, Layout, Queue};
+use super::layout::{Access, Layout};
 use super::volume::Volume;
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// A directory of the spool cannot be used.
@@ -84,7 +85,7 @@ pub(super) fn make_tmp_and_corrupt<V: Volume>(volume: &V, layout: &Layout) -> Re
 pub fn make_queues<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -> Result<(), FolderError> {
     for endpoint in endpoints {
         make(volume, &layout.endpoint(endpoint), Access::Private)?;
-        for queue in Queue::ALL {
+        for queue in Queue::ALL.iter().copied() {
             make(volume, &layout.queue(endpoint, queue), Access::Shared)?;
         }
     }

@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::entries::{EntryLocation, endpoints};
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::volume::Volume;
 use crate::clock::Timestamp;
+use crate::metrics::Queue;
 
 /// The result of the search.
 #[derive(Debug, Default)]

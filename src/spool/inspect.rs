@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::disk::Disk;
 use super::file_system::FileSystem;
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::queue_faults::fault_of_queue;
 use super::settings::Settings;
 use super::volume::Volume as _;
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// A problem of the spool.
@@ -37,7 +38,7 @@ pub fn inspect(settings: &Settings, endpoints: &[Name]) -> Vec<SpoolProblem> {
             !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
         };
         let fault = |queue| fault_of_queue(&disk, &layout, endpoint, queue);
-        problems.extend(Queue::ALL.into_iter().filter(exists).find_map(fault).map(|fault| {
+        problems.extend(Queue::ALL.iter().copied().filter(exists).find_map(fault).map(|fault| {
             SpoolProblem::Unusable(format!("the queues of endpoint `{endpoint}` cannot be used: {fault}"))
         }));
     }

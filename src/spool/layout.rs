@@ -3,45 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::envelope::EntryId;
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// The extension of an entry's file.
 const EXTENSION: &str = "hook";
 /// The characters of a hyphenated UUID (RFC 9562, section 4).
 const ID_CHARS: usize = 36;
-
-/// The state of an entry, which is also its directory.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Queue {
-    /// Processed.
-    Done,
-    /// Given up by its consumer.
-    Failed,
-    /// Waiting for a consumer.
-    New,
-    /// Claimed by a consumer.
-    Taken,
-}
-
-impl Queue {
-    /// All queues, sorted by name.
-    pub const ALL: [Self; 4] = [Self::Done, Self::Failed, Self::New, Self::Taken];
-
-    /// The name of the directory.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::New => "new",
-            Self::Taken => "taken",
-        }
-    }
-
-    /// The queue with this directory name.
-    pub fn named(folder: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|queue| queue.folder() == folder)
-    }
-}
 
 /// Who may write to a file or directory of the spool, besides the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -110,7 +78,7 @@ impl Layout {
 
     /// The directory of a queue.
     pub fn queue(&self, endpoint: &Name, queue: Queue) -> PathBuf {
-        self.endpoint(endpoint).join(queue.folder())
+        self.endpoint(endpoint).join(queue.word())
     }
 
     /// The path of a file while it is being written.

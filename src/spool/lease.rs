@@ -9,9 +9,10 @@ use std::io;
 
 use super::disk::Disk;
 use super::entries::EntryLocation;
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::transfer::transfer;
 use super::volume::Volume as _;
+use crate::metrics::Queue;
 
 /// An entry's file, open for reading and locked.
 #[derive(Debug)]

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use super::entries::{EntryLocation, endpoints, entries};
 use super::entry::{EntryFault, check_entry};
-use super::layout::{Layout, Queue};
-use super::queue_counts::QueueCounts;
+use super::layout::Layout;
+use super::queue_counts::{EntryCounts, QueueCounts};
 use super::settings::Retention;
 use super::transfer::{older, set_aside};
 use super::volume::Volume;
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Queue};
 
 /// The interval between two steps.
 const TICK: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ impl RetentionSetting {
 #[derive(Debug)]
 pub struct Maintenance {
     retention: RetentionSetting,
+    entry_counts: EntryCounts,
     stop: Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -69,14 +70,27 @@ impl Maintenance {
     ) -> io::Result<Self> {
         let setting = RetentionSetting(Arc::new(Mutex::new(retention)));
         let (stop, stopped) = channel();
-        let worker = Worker { volume, layout, retention: setting.clone(), clock, metrics };
+        let entry_counts = EntryCounts::default();
+        let worker = Worker {
+            volume,
+            layout,
+            retention: setting.clone(),
+            clock,
+            metrics,
+            entry_counts: entry_counts.clone(),
+        };
         let thread = thread::Builder::new().name("maintenance".into()).spawn(move || worker.run(&stopped))?;
-        Ok(Self { retention: setting, stop, thread })
+        Ok(Self { retention: setting, entry_counts, stop, thread })
     }
 
     /// A handle that changes the retention.
     pub fn retention(&self) -> RetentionSetting {
         self.retention.clone()
+    }
+
+    /// The entries of each queue at the last count.
+    pub fn entry_counts(&self) -> EntryCounts {
+        self.entry_counts.clone()
     }
 
     /// Stops the thread after its current step.
@@ -92,6 +106,7 @@ struct Worker<V: Volume> {
     retention: RetentionSetting,
     clock: Clock,
     metrics: Arc<Metrics>,
+    entry_counts: EntryCounts,
 }
 
 /// The entries of one pass, one at a time, or the error of listing them.
@@ -137,7 +152,12 @@ impl<V: Volume> Worker<V> {
     }
 
     fn count_step(&self, queue_counts: &mut QueueCounts) -> bool {
-        let step = queue_counts.step(&self.volume, &self.layout, &self.metrics, self.clock.now());
+        let step = queue_counts.step(
+            &self.volume,
+            &self.layout,
+            (&self.entry_counts, &self.metrics),
+            self.clock.now(),
+        );
         self.log_error(step).unwrap_or(false)
     }
 
@@ -218,7 +238,7 @@ mod tests {
     fn worker(retention: Retention, now: &str) -> (Worker<Sim>, EntryId) {
         let layout = Layout::new("/spool".into());
         let (draft, mut contents) = (draft("pix", b"payload"), Contents::default());
-        for (inode, queue) in Queue::ALL.into_iter().enumerate() {
+        for (inode, queue) in Queue::ALL.iter().copied().enumerate() {
             contents.names.insert(layout.entry(draft.endpoint(), queue, draft.id()), inode);
             contents.write(inode, 0, &draft.pieces().concat());
         }
@@ -234,6 +254,7 @@ mod tests {
                 retention: setting,
                 clock,
                 metrics: Arc::new(Metrics::new(["pix"])),
+                entry_counts: EntryCounts::default(),
             },
             draft.id(),
         )
@@ -275,12 +296,18 @@ mod tests {
         let (worker, id) = worker(Retention { done: None, failed: None }, "2100-01-01T00:00:00Z");
         let mut queue_counts = worker.count().expect("the spool exists");
         assert!(worker.count_step(&mut queue_counts), "four entries fit in one step");
-        for queue in crate::metrics::QUEUES {
-            assert_eq!(worker.metrics.counted("pix", queue), 1, "{queue}");
+        let counted = |endpoint: &str, queue| worker.entry_counts.get(&endpoint.parse().unwrap(), queue);
+        for queue in Queue::ALL {
+            assert_eq!(counted("pix", *queue).entries, 1, "{queue:?}");
         }
         let age = worker.clock.now().duration_since(id.made_at()).as_secs();
-        assert!(worker.metrics.oldest_new("pix") <= age && worker.metrics.oldest_new("pix") > age - 60);
-        assert_eq!(worker.metrics.counted("other", "new"), 0);
+        let oldest = counted("pix", Queue::New).oldest_seconds;
+        assert!(oldest <= age && oldest > age - 60);
+        assert_eq!(counted("other", Queue::New).entries, 0);
+        let text = worker.metrics.text();
+        assert!(text.contains("hookspool_spool_entries{endpoint=\"pix\",queue=\"taken\"} 1\n"), "{text}");
+        let oldest = format!("hookspool_spool_oldest_new_seconds{{endpoint=\"pix\"}} {oldest}\n");
+        assert!(text.contains(&oldest), "{text}");
     }
 
     #[test]
@@ -289,6 +316,6 @@ mod tests {
         assert!(id.made_at() > worker.clock.now());
         let mut queue_counts = worker.count().expect("the spool exists");
         assert!(worker.count_step(&mut queue_counts), "four entries fit in one step");
-        assert_eq!(worker.metrics.oldest_new("pix"), 86_400);
+        assert_eq!(worker.entry_counts.get(&"pix".parse().unwrap(), Queue::New).oldest_seconds, 86_400);
     }
 }

@@ -8,9 +8,10 @@ use std::io;
 use std::vec::IntoIter;
 
 use super::entries::{EntryLocation, entries};
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::volume::Volume;
 use crate::envelope::EntryId;
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// The IDs that one pass keeps, 16 bytes each.

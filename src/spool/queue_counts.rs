@@ -3,18 +3,48 @@
 //! Only names are read, and no list of them is kept, so memory does not grow with the number of entries. A pass over a
 //! million entries takes about 50 steps.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entries::{EntryLocation, endpoints, entries};
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::volume::Volume;
 use crate::clock::Timestamp;
 use crate::envelope::EntryId;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Queue};
 use crate::policy::Name;
 
 /// The names that are read in one step.
 const NAMES_PER_STEP: usize = 20_000;
+
+/// The entries of each queue at the last count.
+#[derive(Clone, Debug, Default)]
+pub struct EntryCounts(Arc<Mutex<BTreeMap<(Name, Queue), EntryCount>>>);
+
+/// The entries of one queue.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct EntryCount {
+    /// The number of entries.
+    pub entries: i64,
+    /// The age of the oldest in seconds; 0 if there is none.
+    pub oldest_seconds: i64,
+}
+
+impl EntryCounts {
+    /// The count of a queue; 0 before the first count.
+    pub fn get(&self, endpoint: &Name, queue: Queue) -> EntryCount {
+        self.counts().get(&(endpoint.clone(), queue)).copied().unwrap_or_default()
+    }
+
+    fn set(&self, endpoint: &Name, queue: Queue, count: EntryCount) {
+        self.counts().insert((endpoint.clone(), queue), count);
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<(Name, Queue), EntryCount>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// One pass over all queues.
 pub(super) struct QueueCounts {
@@ -27,7 +57,7 @@ struct Counting {
     endpoint: Name,
     queue: Queue,
     places: Box<dyn Iterator<Item = io::Result<EntryLocation>> + Send>,
-    entries: u64,
+    entries: i64,
     oldest: Option<EntryId>,
 }
 
@@ -37,7 +67,7 @@ impl QueueCounts {
     /// # Errors
     /// If the spool cannot be listed.
     pub(super) fn begin<V: Volume>(volume: &V, layout: &Layout) -> io::Result<Self> {
-        let each = |name: Name| Queue::ALL.map(|queue| (name.clone(), queue));
+        let each = |name: Name| Queue::ALL.iter().map(move |queue| (name.clone(), *queue));
         Ok(Self { folders: endpoints(volume, layout)?.into_iter().flat_map(each).collect(), counting: None })
     }
 
@@ -49,7 +79,7 @@ impl QueueCounts {
         &mut self,
         volume: &V,
         layout: &Layout,
-        metrics: &Metrics,
+        published: (&EntryCounts, &Metrics),
         now: Timestamp,
     ) -> io::Result<bool> {
         for _ in 0..NAMES_PER_STEP {
@@ -66,7 +96,7 @@ impl QueueCounts {
                     return Err(error);
                 }
                 None => {
-                    counting.publish(volume, layout, metrics, now);
+                    counting.publish(volume, layout, published, now);
                     self.counting = None;
                 }
             }
@@ -81,13 +111,19 @@ impl Counting {
         self.oldest = Some(self.oldest.map_or(place.id, |oldest| oldest.min(place.id)));
     }
 
-    fn publish<V: Volume>(&self, volume: &V, layout: &Layout, metrics: &Metrics, now: Timestamp) {
-        let endpoint = self.endpoint.as_str();
-        metrics.spool_entries(endpoint, self.queue.folder(), self.entries);
+    fn publish<V: Volume>(
+        &self,
+        volume: &V,
+        layout: &Layout,
+        (counts, metrics): (&EntryCounts, &Metrics),
+        now: Timestamp,
+    ) {
+        let arrived = self.oldest.and_then(|oldest| self.arrival(volume, layout, oldest, now));
+        let oldest_seconds = arrived.map_or(0, |arrived| now.duration_since(arrived).as_secs().max(0));
+        counts.set(&self.endpoint, self.queue, EntryCount { entries: self.entries, oldest_seconds });
+        metrics.spool_entries(self.endpoint.as_str(), self.queue, self.entries);
         if self.queue == Queue::New {
-            let arrived = self.oldest.and_then(|oldest| self.arrival(volume, layout, oldest, now));
-            let waited = arrived.map_or(0, |arrived| now.duration_since(arrived).as_secs().max(0));
-            metrics.spool_oldest_new(endpoint, waited);
+            metrics.spool_oldest_new(self.endpoint.as_str(), oldest_seconds);
         }
     }
 

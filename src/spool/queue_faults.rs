@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::volume::{UnexpectedFile, Volume};
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// Returns why this queue of an endpoint cannot be used; none if it can.
@@ -25,8 +26,9 @@ pub(super) fn fault_of_queue<V: Volume>(
 
 /// Returns the endpoints with a queue that cannot be used, and why.
 pub(super) fn faults<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -> BTreeMap<Name, String> {
-    let first =
-        |endpoint| Queue::ALL.into_iter().find_map(|queue| fault_of_queue(volume, layout, endpoint, queue));
+    let first = |endpoint| {
+        Queue::ALL.iter().copied().find_map(|queue| fault_of_queue(volume, layout, endpoint, queue))
+    };
     endpoints.iter().filter_map(|endpoint| Some((endpoint.clone(), first(endpoint)?))).collect()
 }
 

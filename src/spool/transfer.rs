@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::corrupt::move_to_corrupt;
 use super::entries::{EntryLocation, entries};
-use super::layout::{Layout, Queue};
+use super::layout::Layout;
 use super::volume::Volume;
 use crate::clock::Timestamp;
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// Moves an entry to another queue of its endpoint.

@@ -20,11 +20,12 @@ use tokio::sync::oneshot;
 use super::commit_error::{CommitError, PUBLISH, RENAME, SYNC_DIRECTORY, io_error};
 use super::draft::Draft;
 use super::health::Health;
-use super::layout::{Access, Layout, Queue};
+use super::layout::{Access, Layout};
 use super::queue_faults::{fault, faults};
 use super::volume::Volume;
 use super::wal::{CheckpointThread, Checkpointer, Checkpoints, LogError, Wal};
 use crate::envelope::EntryId;
+use crate::metrics::Queue;
 use crate::policy::Name;
 
 /// Proof that a complete entry is in `new/` and would survive a power failure. Only this module creates one.

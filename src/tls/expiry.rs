@@ -6,28 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-
-/// What a certificate is used for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// An anchor of a sender.
-    Anchor,
-    /// A revocation list; its end is its next update.
-    Crl,
-    /// The daemon's own certificate.
-    Server,
-}
-
-impl Role {
-    /// The role in metrics and in `/status`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Anchor => "anchor",
-            Self::Crl => "crl",
-            Self::Server => "server",
-        }
-    }
-}
+use crate::metrics::CertificateRole;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -41,17 +20,17 @@ struct Thresholds {
     longest: Duration,
 }
 
-impl Role {
-    fn thresholds(self) -> Thresholds {
-        match self {
-            // ACME clients renew when a third is left. 398 days is the longest lifetime that browsers ever accepted
-            // since 2020; only private CAs issue for longer.
-            Self::Server => Thresholds { due: 3, overdue: Some(6), longest: 398 * DAY },
-            // A month and half a month ahead at most: only the sender can provide a new CA.
-            Self::Anchor => Thresholds { due: 3, overdue: Some(6), longest: 90 * DAY },
-            // A CA replaces a list shortly before its next update; Microsoft's when a tenth is left.
-            Self::Crl => Thresholds { due: 12, overdue: None, longest: 398 * DAY },
+fn thresholds(role: CertificateRole) -> Thresholds {
+    match role {
+        // ACME clients renew when a third is left. 398 days is the longest lifetime that browsers ever accepted
+        // since 2020; only private CAs issue for longer.
+        CertificateRole::Client | CertificateRole::Server => {
+            Thresholds { due: 3, overdue: Some(6), longest: 398 * DAY }
         }
+        // A month and half a month ahead at most: only the sender can provide a new CA.
+        CertificateRole::Anchor => Thresholds { due: 3, overdue: Some(6), longest: 90 * DAY },
+        // A CA replaces a list shortly before its next update; Microsoft's when a tenth is left.
+        CertificateRole::Crl => Thresholds { due: 12, overdue: None, longest: 398 * DAY },
     }
 }
 
@@ -75,8 +54,8 @@ pub struct Expiring {
 
 /// Whether a certificate or list that is valid from `begin` to `end` must be replaced at `now`. `None` if not, and
 /// after the end.
-pub fn expiring(role: Role, begin: Timestamp, end: Timestamp, now: Timestamp) -> Option<Expiring> {
-    let Thresholds { due, overdue, longest } = role.thresholds();
+pub fn expiring(role: CertificateRole, begin: Timestamp, end: Timestamp, now: Timestamp) -> Option<Expiring> {
+    let Thresholds { due, overdue, longest } = thresholds(role);
     let left = end.as_second().saturating_sub(now.as_second());
     let lifetime = end.as_second().saturating_sub(begin.as_second());
     let lifetime = lifetime.min(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX));
@@ -99,7 +78,7 @@ pub fn expiring(role: Role, begin: Timestamp, end: Timestamp, now: Timestamp) ->
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertificateFact {
     /// What it is used for.
-    pub role: Role,
+    pub role: CertificateRole,
     /// The sender's name, or `server`.
     pub name: String,
     /// The file that contains it.
@@ -163,7 +142,7 @@ mod tests {
     }
 
     /// The hours in which something with a lifetime of this many days is due, and overdue, if it is never replaced.
-    fn hours(role: Role, days: u32) -> (Vec<u32>, Vec<u32>) {
+    fn hours(role: CertificateRole, days: u32) -> (Vec<u32>, Vec<u32>) {
         let end = begin() + DAY * days;
         let at = |hour: u32| expiring(role, begin(), end, begin() + HOUR * hour).map(|it| it.urgency);
         let of = |urgency| (0..=24 * days).filter(|hour| at(*hour) == Some(urgency)).collect();
@@ -172,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_due_with_a_third_of_its_lifetime_left_and_overdue_with_a_sixth() {
-        for role in [Role::Server, Role::Anchor] {
+        for role in [CertificateRole::Server, CertificateRole::Anchor] {
             for days in [1, 6, 45, 90] {
                 let (due, overdue) = hours(role, days);
                 assert_eq!(due, (16 * days + 1..=20 * days).collect::<Vec<_>>(), "{role:?} of {days} days");
@@ -183,7 +162,7 @@ mod tests {
                 );
             }
         }
-        let (due, overdue) = hours(Role::Server, 398);
+        let (due, overdue) = hours(CertificateRole::Server, 398);
         assert_eq!((due.first(), overdue.first()), (Some(&(16 * 398 + 1)), Some(&(20 * 398 + 1))));
     }
 
@@ -195,7 +174,11 @@ mod tests {
             for day in 0..730 {
                 let now = begin() + DAY * day;
                 let end = issued + DAY * days;
-                assert_eq!(expiring(Role::Server, issued, end, now), None, "{days} days, on day {day}");
+                assert_eq!(
+                    expiring(CertificateRole::Server, issued, end, now),
+                    None,
+                    "{days} days, on day {day}"
+                );
                 let is_in_time =
                     |now: Timestamp| end.duration_since(now).as_secs() * 3 >= i64::from(days) * 86_400;
                 if !is_in_time(now + DAY) {
@@ -212,8 +195,8 @@ mod tests {
             let left = |hours: Vec<u32>| hours.first().map(|first| (24 * days - first + 1) / 24);
             (left(due), left(overdue))
         };
-        assert_eq!(ahead(Role::Anchor, 3650), (Some(30), Some(15)));
-        assert_eq!(ahead(Role::Server, 3650), (Some(132), Some(66)));
+        assert_eq!(ahead(CertificateRole::Anchor, 3650), (Some(30), Some(15)));
+        assert_eq!(ahead(CertificateRole::Server, 3650), (Some(132), Some(66)));
     }
 
     #[test]
@@ -222,9 +205,13 @@ mod tests {
         for (hours, overlap) in [(185, 17), (26, 3)] {
             let end = begin() + HOUR * hours;
             for hour in 0..=hours - overlap {
-                assert_eq!(expiring(Role::Crl, begin(), end, begin() + HOUR * hour), None, "{hours}: {hour}");
+                assert_eq!(
+                    expiring(CertificateRole::Crl, begin(), end, begin() + HOUR * hour),
+                    None,
+                    "{hours}: {hour}"
+                );
             }
-            let last = expiring(Role::Crl, begin(), end, end);
+            let last = expiring(CertificateRole::Crl, begin(), end, end);
             assert_eq!(last, Some(Expiring { urgency: Urgency::Due, share: "a twelfth" }));
         }
     }
@@ -232,8 +219,8 @@ mod tests {
     #[test]
     fn impossible_dates_are_not_due() {
         let (first, last) = (Timestamp::MIN, Timestamp::MAX);
-        assert_eq!(expiring(Role::Server, last, first, begin()), None);
-        assert_eq!(expiring(Role::Server, begin(), begin(), begin()), None);
-        assert_eq!(expiring(Role::Server, first, last, begin()), None);
+        assert_eq!(expiring(CertificateRole::Server, last, first, begin()), None);
+        assert_eq!(expiring(CertificateRole::Server, begin(), begin(), begin()), None);
+        assert_eq!(expiring(CertificateRole::Server, first, last, begin()), None);
     }
 }

@@ -22,9 +22,8 @@ use super::signature::{verify_tls12, verify_tls13};
 use super::trust::{Moment, SenderTrust};
 use crate::clock::Clock;
 use crate::identity::{Identity, Version};
-use crate::policy::{
-    Admission, Evaluation, Refusal, RefusalReason, Sender, TrustError, TrustErrorKind, Trusted,
-};
+use crate::metrics::RefusalReason;
+use crate::policy::{Admission, Evaluation, Refusal, Sender, TrustError, TrustErrorKind, Trusted};
 
 /// The largest number of certificates that a client may send with its own. Ten that are issued by each other form
 /// hundreds of thousands of paths, which the search would try for an unknown peer; five form some hundreds.

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use hookspool::metrics::HANDSHAKE_FAILURES as REASONS;
+use hookspool::metrics::HandshakeFailureReason;
 use serde_json::Value;
 
 use crate::wire::{Wire, client_config};
@@ -156,9 +156,13 @@ fn send(bytes: &[u8], port: u16) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
+fn reasons() -> impl Iterator<Item = &'static str> {
+    HandshakeFailureReason::ALL.iter().map(|reason| reason.word())
+}
+
 fn counts(daemon: &Daemon) -> Vec<(&'static str, f64)> {
     let series = |reason| format!("hookspool_handshake_failures_total{{reason=\"{reason}\"}}");
-    REASONS.iter().map(|reason| (*reason, daemon.metric(&series(*reason)))).collect()
+    reasons().map(|reason| (reason, daemon.metric(&series(reason)))).collect()
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn every_failure_is_counted_by_its_reason_and_logged_unless_it_is_noise() {
         lines.filter(|line| line["message"] == "handshake failed" && line["reason"] == reason).count()
     };
     let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
-    for reason in REASONS.iter().copied() {
+    for reason in reasons() {
         let expected = FAILURES.iter().filter(|(it, _)| *it == reason).count();
         let expected = if matches!(reason, "not_tls" | "closed") { 0 } else { expected };
         eventually(reason, || (logged(reason) == expected).then_some(()));

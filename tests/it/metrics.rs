@@ -61,9 +61,11 @@ fn series(daemon: &Daemon) -> BTreeSet<String> {
     lines.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
 }
 
-fn closed_sets() -> impl Iterator<Item = &'static &'static str> {
-    let failures = hookspool::metrics::HANDSHAKE_FAILURES;
-    hookspool::metrics::OUTCOMES.iter().chain(hookspool::metrics::REFUSALS).chain(failures)
+fn closed_sets() -> impl Iterator<Item = &'static str> {
+    use hookspool::metrics::{DeliveryOutcome, HandshakeFailureReason, RefusalReason};
+    let failures = HandshakeFailureReason::ALL.iter().map(|reason| reason.word());
+    let refusals = RefusalReason::ALL.iter().map(|reason| reason.word());
+    DeliveryOutcome::ALL.iter().map(|outcome| outcome.word()).chain(refusals).chain(failures)
 }
 
 #[test]

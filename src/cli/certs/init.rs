@@ -80,7 +80,8 @@ fn not_written(error: WriteError) -> Failure {
 mod tests {
     use super::*;
     use crate::devpki::Root;
-    use crate::policy::{Matcher, RefusalReason, Rule, Sender};
+    use crate::metrics::RefusalReason;
+    use crate::policy::{Matcher, Rule, Sender};
     use crate::tls::anchors::Anchor;
     use crate::tls::key_pair::KeyPair;
     use crate::tls::pem::{certificates, private_keys};

@@ -9,8 +9,9 @@ use crate::cli::exit::Failure;
 use crate::clock::{Clock, Timestamp};
 use crate::envelope::EntryId;
 use crate::escape::Escaped;
+use crate::metrics::Queue;
 use crate::policy::Name;
-use crate::spool::{Disk, EntryLocation, Layout, Queue, Settings, endpoints, find};
+use crate::spool::{Disk, EntryLocation, Layout, Settings, endpoints, find};
 
 /// The spool of a configuration.
 #[derive(Debug)]
@@ -78,11 +79,11 @@ impl SpoolContext {
         if queues.contains(&place.queue) {
             return Ok(place);
         }
-        let folders: Vec<_> = queues.iter().map(|queue| format!("`{}`", queue.folder())).collect();
+        let folders: Vec<_> = queues.iter().map(|queue| format!("`{}`", queue.word())).collect();
         Err(Failure::Refused(format!(
             "the entry `{}` is in `{}`, not in {}",
             place.id,
-            place.queue.folder(),
+            place.queue.word(),
             folders.join(" or ")
         )))
     }

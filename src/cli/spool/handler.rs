@@ -10,7 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::context::SpoolContext;
 use crate::cli::runtime::block_on;
-use crate::spool::{EnvelopeFacts, Lease, Queue, open_file};
+use crate::metrics::Queue;
+use crate::spool::{EnvelopeFacts, Lease, open_file};
 
 /// The exit code after which the entry returns to `new`: EX_TEMPFAIL of sysexits(3).
 const TRY_AGAIN: i32 = 75;

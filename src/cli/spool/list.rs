@@ -119,7 +119,7 @@ fn row(context: &SpoolContext, place: &EntryLocation) -> Option<Row> {
     Some(Row {
         id: place.id.to_string(),
         endpoint: place.endpoint.to_string(),
-        queue: place.queue.folder(),
+        queue: place.queue.word(),
         path: path.display().to_string(),
         details,
     })

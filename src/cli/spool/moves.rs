@@ -7,11 +7,10 @@ use super::context::{SpoolContext, bar, failed, report};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
 use crate::cli::spool_args::{SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
+use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::quantity::HumanDuration;
-use crate::spool::{
-    EntryLocation, Lease, LeaseError, Queue, Volume as _, entries, older, sync_moves, transfer,
-};
+use crate::spool::{EntryLocation, Lease, LeaseError, Volume as _, entries, older, sync_moves, transfer};
 
 /// The number of moves after which the directories are synced, and so the most that a power failure undoes.
 const UNSYNCED_MAX: usize = 1000;
@@ -62,7 +61,7 @@ pub(super) fn purge(context: &SpoolContext, args: &SpoolPurgeArgs) -> Result<Exi
             }
         })?;
     moves.sync()?;
-    print(&format!("{removed} removed from `{}`\n", queue.folder()))?;
+    print(&format!("{removed} removed from `{}`\n", queue.word()))?;
     Ok(Exit::Success)
 }
 
@@ -120,7 +119,7 @@ fn move_named(
     let place = context.entry_in(named, from)?;
     let path = place.path(&context.layout);
     move_entry(context, &place, to, force).map_err(|error| match error {
-        LeaseError::Io(why) => failed(&format!("move to `{}`", to.folder()), &path, why),
+        LeaseError::Io(why) => failed(&format!("move to `{}`", to.word()), &path, why),
         LeaseError::Held => Failure::Refused(format!(
             "the entry `{}` is being processed: wait for its handler, or move it anyway with --force",
             place.id

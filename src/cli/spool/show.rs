@@ -66,7 +66,7 @@ fn document(
     Ok(Document {
         id: place.id.to_string(),
         endpoint: place.endpoint.to_string(),
-        queue: place.queue.folder(),
+        queue: place.queue.word(),
         path: place.path(&context.layout).display().to_string(),
         whole: fault.is_none(),
         fault,

@@ -11,10 +11,10 @@ use crate::cli::output::{was_closed, write};
 use crate::cli::spool_args::SpoolTakeArgs;
 use crate::envelope::EntryId;
 use crate::escape::Escaped;
+use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::spool::{
-    EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Lease, LeaseError, Ordered, Queue, check_file,
-    set_aside,
+    EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Lease, LeaseError, Ordered, check_file, set_aside,
 };
 
 /// The number of times that a signal may end an entry's handler before the entry is moved to `failed`.
@@ -105,12 +105,10 @@ fn publish(context: &SpoolContext, claimed: Claimed) -> Result<(), Failure> {
 fn move_on(context: &SpoolContext, mut lease: Lease, to: Queue) -> Result<(), Failure> {
     let path = lease.place().path(&context.layout);
     lease.transfer(&context.disk, &context.layout, to).map_err(|error| match error {
-        LeaseError::Io(why) => failed(&format!("move to `{}`", to.folder()), &path, why),
-        LeaseError::Moved | LeaseError::Held => failed(
-            &format!("move to `{}`", to.folder()),
-            &path,
-            io::Error::new(io::ErrorKind::NotFound, error),
-        ),
+        LeaseError::Io(why) => failed(&format!("move to `{}`", to.word()), &path, why),
+        LeaseError::Moved | LeaseError::Held => {
+            failed(&format!("move to `{}`", to.word()), &path, io::Error::new(io::ErrorKind::NotFound, error))
+        }
     })
 }
 
@@ -243,7 +241,7 @@ impl Run<'_> {
             Queue::Failed | Queue::Taken => tally.failed += 1,
         }
         if to != Queue::Done {
-            let why = format!("`{name}` ended with {}: `{id}` is in `{}`", result.status, to.folder());
+            let why = format!("`{name}` ended with {}: `{id}` is in `{}`", result.status, to.word());
             if self.limit != 1 {
                 report(&why);
             }

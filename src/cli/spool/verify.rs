@@ -10,7 +10,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{print, print_json};
 use crate::cli::spool_args::SpoolVerifyArgs;
 use crate::escape::Escaped;
-use crate::spool::{EntryFault, EntryLocation, Lease, LeaseError, Queue, check_entry, entries, set_aside};
+use crate::metrics::Queue;
+use crate::spool::{EntryFault, EntryLocation, Lease, LeaseError, check_entry, entries, set_aside};
 
 /// The document that `--json` prints. The names of the keys must not change.
 #[derive(Debug, Default, Serialize)]
@@ -101,7 +102,7 @@ fn verify_entry(
     document.faults.push(Fault {
         id: place.id.to_string(),
         endpoint: place.endpoint.to_string(),
-        queue: place.queue.folder(),
+        queue: place.queue.word(),
         fault: fault.to_string(),
         moved_to,
     });

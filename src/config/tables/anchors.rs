@@ -7,9 +7,9 @@ use crate::config::text::raw::Span;
 use crate::config::text::reader::{Field, Reader, Text};
 use crate::devpki::is_development;
 use crate::identity::CannotIssue;
+use crate::metrics::CertificateRole;
 use crate::policy::Rule;
 use crate::tls::anchors::Anchor;
-use crate::tls::expiry::Role;
 use crate::tls::pem::{self, FileUse};
 use crate::tls::trust::Eku;
 
@@ -87,7 +87,12 @@ pub(crate) fn anchors(
     development(&candidates, shown, span, findings, beyond_loopback);
     for candidate in &candidates {
         let file = context.files.resolve(candidate.at.text);
-        facts.certificates.push(fact(Role::Anchor, purpose.name, &file, &candidate.anchor.identity));
+        facts.certificates.push(fact(
+            CertificateRole::Anchor,
+            purpose.name,
+            &file,
+            &candidate.anchor.identity,
+        ));
     }
     (sound && some).then(|| candidates.into_iter().map(|candidate| candidate.anchor).collect())
 }
@@ -122,7 +127,15 @@ fn read<'a>(
                 let kind = if anchor.never_issues().is_none() { "the CA" } else { "the certificate" };
                 let what = format!("{shown}: `{file}`: {kind} `{}`", anchor.identity.subject);
                 let renew = "ask the sender for its new CA and name both here";
-                let dates = dates(Role::Anchor, &anchor.identity, &what, at.span, renew, context, findings);
+                let dates = dates(
+                    CertificateRole::Anchor,
+                    &anchor.identity,
+                    &what,
+                    at.span,
+                    renew,
+                    context,
+                    findings,
+                );
                 candidates.push(Candidate { at, anchor, what, dates, use_of_it });
             }
             Err(fault) => {

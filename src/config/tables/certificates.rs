@@ -7,7 +7,8 @@ use crate::config::context::ValidationContext;
 use crate::config::text::findings::Findings;
 use crate::config::text::raw::Span;
 use crate::identity::Identity;
-use crate::tls::expiry::{CertificateFact, Role, expiring};
+use crate::metrics::CertificateRole;
+use crate::tls::expiry::{CertificateFact, expiring};
 use crate::tls::pem::{BLOCK_FAULTS_MAX, FileUse, PemFault, Wanted, unused};
 
 /// The maximum number of findings about one file; further ones are counted. Faults of blocks have a separate limit.
@@ -23,7 +24,7 @@ pub(crate) enum Dates {
 
 /// Checks the dates. A certificate that expires soon causes a warning at `span`.
 pub(crate) fn dates(
-    role: Role,
+    role: CertificateRole,
     identity: &Identity,
     what: &str,
     span: &Span,
@@ -53,7 +54,7 @@ pub(crate) fn dates(
     Dates::Valid
 }
 
-pub(crate) fn fact(role: Role, name: &str, file: &Path, identity: &Identity) -> CertificateFact {
+pub(crate) fn fact(role: CertificateRole, name: &str, file: &Path, identity: &Identity) -> CertificateFact {
     CertificateFact {
         role,
         name: name.to_owned(),

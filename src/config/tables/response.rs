@@ -1,6 +1,6 @@
 //! `response` of an endpoint: the response to a stored delivery.
 
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 
 use crate::config::schema;
 use crate::config::text::findings::Findings;
@@ -8,7 +8,8 @@ use crate::config::text::reader::{Reader, Text};
 use crate::policy::ResponseRule;
 
 /// The statuses that mean that the delivery has been accepted.
-const STATUSES: &[u16] = &[200, 201, 202, 204];
+const STATUSES: &[StatusCode] =
+    &[StatusCode::OK, StatusCode::CREATED, StatusCode::ACCEPTED, StatusCode::NO_CONTENT];
 
 /// Headers that describe one message, belong to one connection, or carry state (RFC 9110, sections 7.6.1 and 8).
 const NOT_ECHOED: &[&str] = &[
@@ -41,7 +42,8 @@ pub(crate) fn response(endpoint: &Reader<'_>, findings: &mut Findings) -> Respon
     let status = reader
         .integer("status", findings)
         .and_then(|(number, span)| {
-            let status = number.and_then(|n| u16::try_from(n).ok()).filter(|n| STATUSES.contains(n));
+            let status =
+                number.and_then(|n| STATUSES.iter().find(|status| i64::from(status.as_u16()) == n).copied());
             if status.is_none() {
                 findings.error(span, "`status` must be 200, 201, 202 or 204").hint(
                     "remove it for 200; refusals have other statuses, and a redirect would lose the delivery",

@@ -10,8 +10,9 @@ use crate::config::text::findings::Findings;
 use crate::config::text::raw::Span;
 use crate::config::text::reader::{Field, Reader, Text};
 use crate::identity::{ListFault, RevocationList};
+use crate::metrics::CertificateRole;
 use crate::tls::anchors::Anchor;
-use crate::tls::expiry::{CertificateFact, Role, expiring};
+use crate::tls::expiry::{CertificateFact, expiring};
 use crate::tls::pem::{FileUse, LISTS_BYTES_MAX, revocation_lists};
 use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
 
@@ -108,7 +109,7 @@ impl ListContext<'_> {
                 Ok(list) => {
                     let what = format!("{shown}: `{file}`: the revocation list of `{}`", list.issuer);
                     facts.certificates.push(CertificateFact {
-                        role: Role::Crl,
+                        role: CertificateRole::Crl,
                         name: self.name.to_owned(),
                         file: contents.path.clone(),
                         subject: list.issuer.to_string(),
@@ -170,7 +171,7 @@ impl ListContext<'_> {
     ) {
         let now = self.now;
         if list.is_current_at(now) {
-            if let Some(expiring) = expiring(Role::Crl, list.this_update, list.next_update, now) {
+            if let Some(expiring) = expiring(CertificateRole::Crl, list.this_update, list.next_update, now) {
                 let (end, distance, share) =
                     (list.next_update, distance(now, list.next_update), expiring.share);
                 findings

@@ -9,7 +9,7 @@ use crate::config::text::findings::Findings;
 use crate::config::text::raw::Span;
 use crate::devpki::is_development;
 use crate::identity::Identity;
-use crate::tls::expiry::Role;
+use crate::metrics::CertificateRole;
 use crate::tls::server_chain::{ChainFault, chain_faults};
 
 /// Reports why some clients may not be able to verify the chain. Browsers fetch a missing intermediate; Java, curl and Go do not.
@@ -38,7 +38,7 @@ pub(crate) fn report_chain(
 /// Reports a note for a server certificate without a chain, unless its issuer is a CA of a sender.
 pub(crate) fn report_no_chain(facts: &Facts, findings: &mut Findings) {
     for NoChain { span, message, hint, issuer } in &facts.no_chain {
-        let mut anchors = facts.certificates.iter().filter(|fact| fact.role == Role::Anchor);
+        let mut anchors = facts.certificates.iter().filter(|fact| fact.role == CertificateRole::Anchor);
         if !anchors.any(|anchor| anchor.subject == *issuer) {
             findings.note(span, message).hint(hint);
         }

@@ -18,8 +18,8 @@ use crate::config::text::reader::{Field, Reader, Text};
 use crate::devpki::is_development;
 use crate::hostname::{ascii_form, without_root_dot};
 use crate::identity::{Identity, Version};
+use crate::metrics::CertificateRole;
 use crate::systemd::credentials;
-use crate::tls::expiry::Role;
 use crate::tls::key_pair::{KeyPair, KeyPairFault, UnusableKeyReason};
 use crate::tls::pem::{self, FileUse, PemFault};
 use crate::tls::server::{MinVersion, NamedPair};
@@ -239,9 +239,9 @@ fn pair(
     let path = chain.contents.path.clone();
     look_at(&pair.identity, &chain, context, findings, facts, beyond_loopback);
     report_chain(&chain.value, &path, chain.at.span, findings, facts);
-    facts.certificates.push(fact(Role::Server, label, &path, &pair.identity));
+    facts.certificates.push(fact(CertificateRole::Server, label, &path, &pair.identity));
     let above = chain.value.iter().skip(1).filter_map(|der| Identity::from_der(der).ok());
-    facts.certificates.extend(above.map(|above| fact(Role::Server, label, &path, &above)));
+    facts.certificates.extend(above.map(|above| fact(CertificateRole::Server, label, &path, &above)));
     Some(pair)
 }
 
@@ -292,14 +292,18 @@ fn look_at(
 ) {
     let (span, path) = (chain.at.span, chain.contents.path.display().to_string());
     let what = format!("`{path}`: the server certificate");
-    if let Dates::Invalid(why) = dates(Role::Server, identity, &what, span, RENEW, context, findings) {
+    if let Dates::Invalid(why) =
+        dates(CertificateRole::Server, identity, &what, span, RENEW, context, findings)
+    {
         findings.error(span, format!("{what} {why}")).by_time(identity.sha256.to_string()).hint(RENEW);
         facts.degraded.push(format!("the server certificate {why}"));
     }
     for der in chain.value.iter().skip(1) {
         let Ok(above) = Identity::from_der(der) else { continue };
         let what = format!("`{path}`: the intermediate certificate `{}`", above.subject);
-        if let Dates::Invalid(why) = dates(Role::Server, &above, &what, span, RENEW, context, findings) {
+        if let Dates::Invalid(why) =
+            dates(CertificateRole::Server, &above, &what, span, RENEW, context, findings)
+        {
             findings
                 .error(span, format!("{what} {why}"))
                 .by_time(above.sha256.to_string())

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use super::record::Record;
 use super::segment::{LogError, SegmentContents};
+use crate::metrics::Queue;
 use crate::spool::corrupt::move_to_corrupt;
 use crate::spool::folders::make_queues;
-use crate::spool::layout::{Access, Layout, Queue};
+use crate::spool::layout::{Access, Layout};
 use crate::spool::volume::{Volume, is_unexpected_file};
 
 /// How many times all queues are searched for an entry that consumers may be moving.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::previous::tests::batch;
 use super::segment::LogError;
 use super::{BLOCK, CheckpointThread, SEGMENT_BYTES, Wal};
+use crate::metrics::Queue;
 use crate::spool::draft::tests::draft;
-use crate::spool::layout::{Layout, Queue};
+use crate::spool::layout::Layout;
 use crate::spool::sim::{Contents, Sim};
 
 fn layout() -> Layout {

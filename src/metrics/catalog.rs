@@ -1,0 +1,303 @@
+//! Every metric, with its help text.
+
+use std::sync::{Mutex, PoisonError};
+
+use prometheus::{
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
+
+use super::families::{Counters, Families, SECONDS};
+use super::labels::{
+    CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, Queue, RefusalReason,
+    ReloadOutcome,
+};
+
+/// The endpoint label of requests that matched no endpoint. No endpoint can have this name.
+pub const NO_ENDPOINT: &str = "-";
+
+/// The buckets of the entries in a batch.
+const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// The metrics of the daemon. The help texts describe them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    certificates: CertificateDates,
+    deliveries: IntCounterVec,
+    delivery_seconds: HistogramVec,
+    reload_last_success: IntGauge,
+    spool_entries: IntGaugeVec,
+    spool_oldest_new: IntGaugeVec,
+    endpoint_faulty: IntGaugeVec,
+    /// `hookspool_commit_batch_entries`.
+    pub commit_batch_entries: Histogram,
+    /// `hookspool_commit_seconds`.
+    pub commit_seconds: Histogram,
+    /// `hookspool_connections`.
+    pub connections: IntGauge,
+    /// `hookspool_generation`.
+    pub generation: IntGauge,
+    /// The counters of handshakes.
+    pub handshakes: HandshakeMetrics,
+    /// `hookspool_log_lines_dropped_total`.
+    pub log_lines_dropped: IntCounter,
+    /// `hookspool_reloads_total`.
+    pub reloads: Counters<ReloadOutcome>,
+    /// `hookspool_spool_free_bytes`.
+    pub spool_free_bytes: IntGauge,
+    /// `hookspool_watcher_alive`.
+    pub watcher_alive: IntGauge,
+}
+
+impl Metrics {
+    /// Creates all metrics at 0, with series for these endpoints.
+    pub fn new<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Self {
+        let families = Families(Registry::new());
+        let metrics = Self {
+            certificates: CertificateDates::new(&families),
+            deliveries: families.counters(
+                "hookspool_deliveries_total",
+                "Deliveries by endpoint and outcome; endpoint - is a path that matches no endpoint",
+                &["endpoint", "outcome"],
+            ),
+            delivery_seconds: families.histograms(
+                "hookspool_delivery_seconds",
+                "Time from the end of a request's headers to its response",
+                &["endpoint"],
+            ),
+            reload_last_success: families.gauge(
+                "hookspool_reload_last_success_timestamp_seconds",
+                "Time of the last successful start or reload, in seconds since the epoch",
+            ),
+            spool_entries: families.gauges(
+                "hookspool_spool_entries",
+                "Entries in the spool at the last count",
+                &["endpoint", "queue"],
+            ),
+            spool_oldest_new: families.gauges(
+                "hookspool_spool_oldest_new_seconds",
+                "Age of the oldest new entry at the last count; 0 if there is none",
+                &["endpoint"],
+            ),
+            endpoint_faulty: families.gauges(
+                "hookspool_endpoint_faulty",
+                "1 while the deliveries of an endpoint get 503 because its queues cannot be used",
+                &["endpoint"],
+            ),
+            commit_batch_entries: families.histogram(
+                "hookspool_commit_batch_entries",
+                "Entries per commit",
+                BATCHES,
+            ),
+            commit_seconds: families.histogram(
+                "hookspool_commit_seconds",
+                "Duration of a commit: write, sync, rename, sync the directories",
+                SECONDS,
+            ),
+            connections: families.gauge("hookspool_connections", "Open connections"),
+            generation: families
+                .gauge("hookspool_generation", "Generation of certificates and configuration in force"),
+            handshakes: HandshakeMetrics::new(&families),
+            log_lines_dropped: families.counter(
+                "hookspool_log_lines_dropped_total",
+                "Log lines dropped because the log reader was too slow",
+            ),
+            reloads: families.counters_of(
+                "hookspool_reloads_total",
+                "Reloads of certificates and configuration by outcome",
+                "outcome",
+            ),
+            spool_free_bytes: families
+                .gauge("hookspool_spool_free_bytes", "Free space on the spool's file system"),
+            watcher_alive: families
+                .gauge("hookspool_watcher_alive", "1 while changes of the files in use are detected"),
+            registry: families.0,
+        };
+        for endpoint in endpoints.into_iter().chain([NO_ENDPOINT]) {
+            metrics.add_endpoint(endpoint);
+        }
+        metrics
+    }
+
+    /// Creates the missing series of an endpoint.
+    pub fn add_endpoint(&self, endpoint: &str) {
+        self.delivery_seconds.with_label_values(&[endpoint]);
+        for outcome in DeliveryOutcome::ALL {
+            self.deliveries.with_label_values(&[endpoint, outcome.word()]);
+        }
+        if endpoint != NO_ENDPOINT {
+            self.spool_oldest_new.with_label_values(&[endpoint]);
+            self.endpoint_faulty.with_label_values(&[endpoint]);
+            for queue in Queue::ALL {
+                self.spool_entries.with_label_values(&[endpoint, queue.word()]);
+            }
+        }
+    }
+
+    /// Counts a reload that ended at `at`, in seconds since the epoch.
+    pub fn reload(&self, outcome: ReloadOutcome, at: i64) {
+        self.reloads.inc(outcome);
+        if outcome != ReloadOutcome::Rejected {
+            self.loaded(at);
+        }
+    }
+
+    /// Sets the time of the last successful start or reload, in seconds since the epoch.
+    pub fn loaded(&self, at: i64) {
+        self.reload_last_success.set(at);
+    }
+
+    /// Counts a delivery and observes its duration.
+    pub fn delivery(&self, endpoint: &str, outcome: DeliveryOutcome, seconds: f64) {
+        self.deliveries.with_label_values(&[endpoint, outcome.word()]).inc();
+        self.delivery_seconds.with_label_values(&[endpoint]).observe(seconds);
+    }
+
+    /// Counts requests that the HTTP library rejected by itself, so that they reached no endpoint and have no duration.
+    pub fn rejected(&self, outcome: DeliveryOutcome, requests: u64) {
+        self.deliveries.with_label_values(&[NO_ENDPOINT, outcome.word()]).inc_by(requests);
+    }
+
+    /// Sets the number of entries in a queue of an endpoint.
+    pub fn spool_entries(&self, endpoint: &str, queue: Queue, entries: i64) {
+        self.spool_entries.with_label_values(&[endpoint, queue.word()]).set(entries);
+    }
+
+    /// Sets the age of the oldest new entry of an endpoint, in seconds; 0 if there is none.
+    pub fn spool_oldest_new(&self, endpoint: &str, seconds: i64) {
+        self.spool_oldest_new.with_label_values(&[endpoint]).set(seconds);
+    }
+
+    /// Sets whether the deliveries of an endpoint get 503 because its queues cannot be used.
+    pub fn endpoint_faulty(&self, endpoint: &str, is_faulty: bool) {
+        self.endpoint_faulty.with_label_values(&[endpoint]).set(i64::from(is_faulty));
+    }
+
+    /// Sets the validity of a certificate in use, in seconds since the epoch. `name` is from the configuration.
+    pub fn certificate(&self, role: CertificateRole, name: &str, not_before: i64, not_after: i64) {
+        self.certificates.set(role, name, not_before, not_after);
+    }
+
+    /// Removes the dates of a certificate that is no longer in use.
+    pub fn forget_certificate(&self, role: CertificateRole, name: &str) {
+        self.certificates.forget(role, name);
+    }
+
+    /// Formats all metrics in the text format of Prometheus, version 0.0.4.
+    pub fn text(&self) -> String {
+        let gathered = self.certificates.with_lock(|| self.registry.gather());
+        let mut out = Vec::new();
+        match TextEncoder::new().encode(&gathered, &mut out) {
+            Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+            Err(error) => format!("# {error}\n"),
+        }
+    }
+}
+
+/// The counters of handshakes.
+#[derive(Debug)]
+pub struct HandshakeMetrics {
+    /// `hookspool_handshakes_total`.
+    pub outcomes: Counters<HandshakeOutcome>,
+    /// `hookspool_handshake_failures_total`.
+    pub failures: Counters<HandshakeFailureReason>,
+    /// `hookspool_refusals_total`.
+    pub refusals: Counters<RefusalReason>,
+}
+
+impl HandshakeMetrics {
+    fn new(families: &Families) -> Self {
+        Self {
+            outcomes: families.counters_of(
+                "hookspool_handshakes_total",
+                "TLS handshakes by outcome",
+                "outcome",
+            ),
+            failures: families.counters_of(
+                "hookspool_handshake_failures_total",
+                "TLS handshakes that failed before a client certificate was evaluated, by reason",
+                "reason",
+            ),
+            refusals: families.counters_of(
+                "hookspool_refusals_total",
+                "Refused handshakes by reason",
+                "reason",
+            ),
+        }
+    }
+}
+
+/// The validity of each certificate. Both dates are set and collected under a lock, so that a scrape never contains
+/// those of two certificates.
+#[derive(Debug)]
+struct CertificateDates {
+    not_before: IntGaugeVec,
+    not_after: IntGaugeVec,
+    lock: Mutex<()>,
+}
+
+impl CertificateDates {
+    fn new(families: &Families) -> Self {
+        Self {
+            not_before: families.gauges(
+                "hookspool_certificate_not_before_timestamp_seconds",
+                "Beginning of the validity of a certificate in use, in seconds since the epoch",
+                &["role", "name"],
+            ),
+            not_after: families.gauges(
+                "hookspool_certificate_not_after_timestamp_seconds",
+                "End of the validity of a certificate in use, in seconds since the epoch",
+                &["role", "name"],
+            ),
+            lock: Mutex::new(()),
+        }
+    }
+
+    fn with_lock<T>(&self, act: impl FnOnce() -> T) -> T {
+        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        act()
+    }
+
+    fn set(&self, role: CertificateRole, name: &str, not_before: i64, not_after: i64) {
+        self.with_lock(|| {
+            self.not_before.with_label_values(&[role.word(), name]).set(not_before);
+            self.not_after.with_label_values(&[role.word(), name]).set(not_after);
+        });
+    }
+
+    fn forget(&self, role: CertificateRole, name: &str) {
+        self.with_lock(|| {
+            for gauges in [&self.not_before, &self.not_after] {
+                // The series do not exist for a client that has never connected.
+                let _ = gauges.remove_label_values(&[role.word(), name]);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_with_fixed_labels_exists_from_the_start() {
+        let text = Metrics::new(["pix"]).text();
+        let expect = |series: String| assert!(text.contains(&format!("{series} 0\n")), "{series} is missing");
+        for endpoint in ["pix", NO_ENDPOINT] {
+            for outcome in DeliveryOutcome::ALL.iter().map(|outcome| outcome.word()) {
+                expect(format!(
+                    "hookspool_deliveries_total{{endpoint=\"{endpoint}\",outcome=\"{outcome}\"}}"
+                ));
+            }
+        }
+        for reason in HandshakeFailureReason::ALL {
+            expect(format!("hookspool_handshake_failures_total{{reason=\"{}\"}}", reason.word()));
+        }
+        for reason in RefusalReason::ALL {
+            expect(format!("hookspool_refusals_total{{reason=\"{}\"}}", reason.word()));
+        }
+        for outcome in ReloadOutcome::ALL {
+            expect(format!("hookspool_reloads_total{{outcome=\"{}\"}}", outcome.word()));
+        }
+    }
+}

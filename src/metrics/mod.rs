@@ -1,0 +1,15 @@
+//! The metrics of the daemon: their names, labels and help texts. No sockets.
+//!
+//! A label is an enum with a closed set of values, or a name from the configuration. Every series of a closed set exists
+//! from the start, at 0. No label contains data from a peer.
+
+mod labels;
+mod families;
+mod catalog;
+
+pub use catalog::{HandshakeMetrics, Metrics, NO_ENDPOINT};
+pub use families::Counters;
+pub use labels::{
+    CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, MetricLabel, Queue,
+    RefusalReason, ReloadOutcome,
+};

@@ -1,0 +1,109 @@
+//! Why a delivery is not stored, grouped by whose fault it is.
+
+use super::authorization::AuthorizationRevoked;
+use crate::metrics::DeliveryOutcome;
+use crate::policy::{Denial, TooLong};
+use crate::spool::{CommitError, HealthFault};
+
+/// Why a delivery is not stored.
+#[derive(Debug)]
+pub enum DeliveryError {
+    /// The sender disconnected before its body was complete.
+    Aborted,
+    /// The request is not valid HTTP; the text states the cause, and contains no part of it.
+    BadRequest(&'static str),
+    /// The endpoint lists none of the peer's senders, or not its address.
+    Forbidden(Denial),
+    /// The method is not POST.
+    MethodNotAllowed,
+    /// The path is not that of an endpoint, or the query lacks its secret.
+    NotFound(NotFoundReason),
+    /// The body has a transfer coding other than chunked.
+    NotImplemented,
+    /// The body stalled or never ended.
+    Timeout,
+    /// The body is longer than the endpoint accepts.
+    TooLarge,
+    /// A temporary fault of the receiver.
+    Unavailable(Unavailable),
+}
+
+/// Why a request's URL belongs to no endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotFoundReason {
+    /// No endpoint has the path.
+    #[error("no endpoint has this path")]
+    Path,
+    /// The endpoint's `query_secret` is not in the query.
+    #[error("the query does not contain the endpoint's `query_secret`")]
+    Secret,
+}
+
+/// Why deliveries cannot be accepted at the moment.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    /// The bodies being received fill the memory set aside for them.
+    #[error("too many bytes of other deliveries are in flight")]
+    BodyMemoryFull,
+    /// The daemon is stopping.
+    #[error("the daemon is stopping")]
+    Draining,
+    /// The certificate, its CA or a required revocation list expired while the connection was open.
+    #[error("the certificate, its CA or a revocation list has expired since the handshake")]
+    Expired,
+    /// A reload has revoked the sender's authorization.
+    #[error(transparent)]
+    AuthorizationRevoked(#[from] AuthorizationRevoked),
+    /// The spool could not make the entry durable.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The spool is failing or low on space.
+    #[error("{0}")]
+    Spool(HealthFault),
+}
+
+impl From<Unavailable> for DeliveryError {
+    fn from(why: Unavailable) -> Self {
+        Self::Unavailable(why)
+    }
+}
+
+impl From<TooLong> for DeliveryError {
+    fn from(TooLong: TooLong) -> Self {
+        Self::TooLarge
+    }
+}
+
+impl DeliveryError {
+    /// The outcome that is counted and logged, and whose word is in the response.
+    pub fn outcome(&self) -> DeliveryOutcome {
+        match self {
+            Self::Aborted => DeliveryOutcome::Aborted,
+            Self::BadRequest(_) => DeliveryOutcome::BadRequest,
+            Self::Forbidden(_) => DeliveryOutcome::Forbidden,
+            Self::MethodNotAllowed => DeliveryOutcome::MethodNotAllowed,
+            Self::NotFound(_) => DeliveryOutcome::NotFound,
+            Self::NotImplemented => DeliveryOutcome::NotImplemented,
+            Self::Timeout => DeliveryOutcome::Timeout,
+            Self::TooLarge => DeliveryOutcome::TooLarge,
+            Self::Unavailable(_) => DeliveryOutcome::Unavailable,
+        }
+    }
+
+    /// The reason, only for the log.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::BadRequest(why) => Some((*why).to_owned()),
+            Self::Forbidden(denial) => Some(denial.to_string()),
+            Self::NotFound(reason) => Some(reason.to_string()),
+            Self::Unavailable(why) => Some(why.to_string()),
+            Self::NotImplemented => Some("the request has a transfer coding other than chunked".to_owned()),
+            Self::Aborted | Self::MethodNotAllowed | Self::Timeout | Self::TooLarge => None,
+        }
+    }
+
+    /// Whether the rest of the request's body, if there is one, is worth discarding so that the sender gets the response.
+    pub fn leaves_body_unread(&self) -> bool {
+        !matches!(self, Self::Aborted | Self::Timeout)
+    }
+}
