@@ -32,6 +32,7 @@ mod cli;
 mod clients;
 mod clock;
 mod consumers;
+mod container;
 mod dates;
 mod durability;
 mod encodings;
