@@ -28,6 +28,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("Timestamp::now", &["clock.rs"]),
     ("sd_notify::", &["systemd/manager.rs"]),
     ("listenfd::", &["systemd/activation.rs"]),
+    ("Receipt {", &["spool/writer.rs"]),
+    ("Payload {", &["policy/payload.rs"]),
+    ("static mut", &[]),
 ];
 
 /// The names after each `prefix` in a line, for `crate::a::b` and `crate::{a, b}`.

@@ -44,9 +44,37 @@ pub(crate) fn modules(text: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// The lines of code, without tests, comments and documentation.
+/// The lines of code, without items for tests, comments and documentation.
 pub(crate) fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let end = text.find("#[cfg(test)]").unwrap_or(text.len());
-    let lines = text[..end].lines().enumerate().map(|(index, line)| (index + 1, line));
-    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+    let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    std::iter::from_fn(move || {
+        loop {
+            let (number, line) = lines.next()?;
+            let content = line.trim_start();
+            if content == "#[cfg(test)]" {
+                skip_item(&mut lines, line.len() - content.len());
+            } else if !content.starts_with("//") {
+                return Some((number, line));
+            }
+        }
+    })
+}
+
+/// Skips an item at this indentation: it ends with a brace there, or with a semicolon before any brace.
+fn skip_item<'a>(lines: &mut impl Iterator<Item = (usize, &'a str)>, indentation: usize) {
+    let end = format!("{}}}", " ".repeat(indentation));
+    let mut has_body = false;
+    for (_, line) in lines {
+        has_body |= line.ends_with('{');
+        if line == end || (!has_body && (line.ends_with(';') || line.ends_with('}'))) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn items_for_tests_are_not_code_and_what_follows_is() {
+    let text = "a;\n#[cfg(test)]\n#[path = \"x.rs\"]\nmod x;\nb;\n    #[cfg(test)]\n    fn c() {\n        d\n    }\n\
+                // e\nf;\n#[cfg(test)]\nmod tests {\n    g\n}\n";
+    assert_eq!(code(text).map(|(_, line)| line).collect::<Vec<_>>(), ["a;", "b;", "f;"]);
 }
