@@ -228,6 +228,6 @@ fn watch(
     FileWatch::start(settings.files.clone(), settings.reload, move |event| match event {
         // If triggers are waiting already, another one is not needed.
         WatchEvent::MayHaveChanged => drop(triggers.try_send(Trigger::Files)),
-        WatchEvent::InotifyWorks(works) => metrics.watcher_alive.set(i64::from(works)),
+        WatchEvent::InotifyWorks(works) => metrics.watcher_alive.set(u64::from(works)),
     })
 }

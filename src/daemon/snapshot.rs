@@ -57,7 +57,7 @@ impl SnapshotDraft {
 /// Updates the metrics of a snapshot, and removes those that only the previous one had. Of several certificates with
 /// the same role and name, the one that expires first counts.
 pub(super) fn update_certificate_metrics(snapshot: &Snapshot, before: Option<&Snapshot>, metrics: &Metrics) {
-    metrics.generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+    metrics.generation.set(snapshot.generation);
     let ends = ends(snapshot);
     if let Some(before) = before {
         for (role, name) in self::ends(before).keys().filter(|key| !ends.contains_key(*key)) {

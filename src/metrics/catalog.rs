@@ -2,11 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{
-    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
-};
+use prometheus::{Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 
-use super::families::{Counters, Families, SECONDS};
+use super::families::{Counter, Counters, Families, Gauge, Observations, SECONDS};
 use super::labels::{
     CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, Queue, RefusalReason,
     ReloadOutcome,
@@ -25,28 +23,28 @@ pub struct Metrics {
     certificates: CertificateDates,
     deliveries: IntCounterVec,
     delivery_seconds: HistogramVec,
-    reload_last_success: IntGauge,
+    reload_last_success: Gauge,
     spool_entries: IntGaugeVec,
     spool_oldest_new: IntGaugeVec,
     endpoint_faulty: IntGaugeVec,
     /// `hookspool_commit_batch_entries`.
-    pub commit_batch_entries: Histogram,
+    pub commit_batch_entries: Observations,
     /// `hookspool_commit_seconds`.
-    pub commit_seconds: Histogram,
+    pub commit_seconds: Observations,
     /// `hookspool_connections`.
-    pub connections: IntGauge,
+    pub connections: Gauge,
     /// `hookspool_generation`.
-    pub generation: IntGauge,
+    pub generation: Gauge,
     /// The counters of handshakes.
     pub handshakes: HandshakeMetrics,
     /// `hookspool_log_lines_dropped_total`.
-    pub log_lines_dropped: IntCounter,
+    pub log_lines_dropped: Counter,
     /// `hookspool_reloads_total`.
     pub reloads: Counters<ReloadOutcome>,
     /// `hookspool_spool_free_bytes`.
-    pub spool_free_bytes: IntGauge,
+    pub spool_free_bytes: Gauge,
     /// `hookspool_watcher_alive`.
-    pub watcher_alive: IntGauge,
+    pub watcher_alive: Gauge,
 }
 
 impl Metrics {
@@ -57,7 +55,7 @@ impl Metrics {
             certificates: CertificateDates::new(&families),
             deliveries: families.counters(
                 "hookspool_deliveries_total",
-                "Deliveries by endpoint and outcome; endpoint - is a path that matches no endpoint",
+                "Deliveries by endpoint and outcome; endpoint - is a request that matches no endpoint",
                 &["endpoint", "outcome"],
             ),
             delivery_seconds: families.histograms(
@@ -91,7 +89,7 @@ impl Metrics {
             ),
             commit_seconds: families.histogram(
                 "hookspool_commit_seconds",
-                "Duration of a commit: write, sync, rename, sync the directories",
+                "Duration of a commit: write the batch and sync it",
                 SECONDS,
             ),
             connections: families.gauge("hookspool_connections", "Open connections"),
@@ -144,7 +142,7 @@ impl Metrics {
 
     /// Sets the time of the last successful start or reload, in seconds since the epoch.
     pub fn loaded(&self, at: i64) {
-        self.reload_last_success.set(at);
+        self.reload_last_success.set(u64::try_from(at).unwrap_or(0));
     }
 
     /// Counts a delivery and observes its duration.
@@ -295,6 +293,9 @@ mod tests {
         }
         for reason in RefusalReason::ALL {
             expect(format!("hookspool_refusals_total{{reason=\"{}\"}}", reason.word()));
+        }
+        for outcome in HandshakeOutcome::ALL {
+            expect(format!("hookspool_handshakes_total{{outcome=\"{}\"}}", outcome.word()));
         }
         for outcome in ReloadOutcome::ALL {
             expect(format!("hookspool_reloads_total{{outcome=\"{}\"}}", outcome.word()));

@@ -29,6 +29,49 @@ impl<L: MetricLabel> Counters<L> {
 /// Creates and registers metrics.
 pub(super) struct Families(pub(super) Registry);
 
+/// A gauge that can only be written.
+#[derive(Debug)]
+pub struct Gauge(IntGauge);
+
+impl Gauge {
+    /// Sets the value; one that is too large becomes the largest.
+    pub fn set(&self, value: u64) {
+        self.0.set(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    /// Adds 1.
+    pub fn inc(&self) {
+        self.0.inc();
+    }
+
+    /// Subtracts 1.
+    pub fn dec(&self) {
+        self.0.dec();
+    }
+}
+
+/// A counter that can only be written.
+#[derive(Debug)]
+pub struct Counter(IntCounter);
+
+impl Counter {
+    /// Counts this number of events.
+    pub fn inc_by(&self, events: u64) {
+        self.0.inc_by(events);
+    }
+}
+
+/// A histogram that can only be written.
+#[derive(Debug)]
+pub struct Observations(Histogram);
+
+impl Observations {
+    /// Adds a value.
+    pub fn observe(&self, value: f64) {
+        self.0.observe(value);
+    }
+}
+
 impl Families {
     #[expect(
         clippy::expect_used,
@@ -43,8 +86,8 @@ impl Families {
         metric
     }
 
-    pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.register(IntCounter::new(name, help))
+    pub(super) fn counter(&self, name: &str, help: &str) -> Counter {
+        Counter(self.register(IntCounter::new(name, help)))
     }
 
     pub(super) fn counters_of<L: MetricLabel>(&self, name: &str, help: &str, label: &str) -> Counters<L> {
@@ -59,16 +102,17 @@ impl Families {
         self.register(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
-    pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.register(IntGauge::new(name, help))
+    pub(super) fn gauge(&self, name: &str, help: &str) -> Gauge {
+        Gauge(self.register(IntGauge::new(name, help)))
     }
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
-    pub(super) fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+    pub(super) fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Observations {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        Observations(self.register(Histogram::with_opts(options)))
     }
 
     pub(super) fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> HistogramVec {

@@ -58,7 +58,7 @@ label! {
 }
 
 label! {
-    /// The outcome of a delivery. Errors have the same word in the response.
+    /// The outcome of a delivery. The response of the intake to an error contains the same word.
     pub enum DeliveryOutcome {
         /// The sender disconnected before its body was complete.
         Aborted = "aborted",
@@ -80,7 +80,7 @@ label! {
         Timeout = "timeout",
         /// The body is longer than the endpoint accepts.
         TooLarge = "too_large",
-        /// A temporary fault of the receiver.
+        /// A temporary fault of the receiver, or authorization that ended while the connection was open.
         Unavailable = "unavailable",
     }
 }

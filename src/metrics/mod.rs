@@ -8,7 +8,7 @@ mod families;
 mod catalog;
 
 pub use catalog::{HandshakeMetrics, Metrics, NO_ENDPOINT};
-pub use families::Counters;
+pub use families::{Counter, Counters, Gauge, Observations};
 pub use labels::{
     CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, MetricLabel, Queue,
     RefusalReason, ReloadOutcome,

@@ -26,7 +26,7 @@ use crate::policy::Name;
 const BATCH_ENTRIES_MAX: usize = 256;
 /// No entry is added to a batch that has this many bytes.
 const BATCH_BYTES_MAX: usize = 1 << 20;
-/// The maximum number of drafts that wait for the commit thread. The limit of body memory bounds their bytes.
+/// The maximum number of drafts that wait for the commit thread. The limit of body memory bounds the bytes of their payloads.
 const WAITING_ENTRIES_MAX: usize = 4096;
 /// The interval at which free space and the queues are checked, a failing spool is probed, and checkpoints start.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -157,7 +157,7 @@ impl<V: Volume> CommitThread<V> {
     }
 
     fn update_metrics(&self) {
-        self.metrics.spool_free_bytes.set(i64::try_from(self.health.free()).unwrap_or(i64::MAX));
+        self.metrics.spool_free_bytes.set(self.health.free());
         let faults = self.health.endpoint_faults();
         for endpoint in self.health.endpoints() {
             self.metrics.endpoint_faulty(endpoint.as_str(), faults.contains_key(&endpoint));
