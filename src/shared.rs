@@ -14,7 +14,7 @@ use crate::spool::Spool;
 pub struct Shared {
     /// The snapshot in force, the last reload, and whether the daemon is shutting down.
     pub live: Live,
-    /// All metrics. They are written here and read only by Prometheus.
+    /// All metrics. They are only written, and read only by `/metrics`.
     pub metrics: Arc<Metrics>,
     /// The latest refusals.
     pub refusals: Refusals,

@@ -13,7 +13,8 @@ pub struct PartialPayload {
     digest: PayloadDigest,
 }
 
-/// Proof that an authorized body is complete. Created only by [`PartialPayload::finish`].
+/// A body that was collected under a permit. Created only by [`PartialPayload::finish`], which the intake calls at the
+/// end of the body.
 #[derive(Debug)]
 pub struct Payload {
     permit: Permit,
@@ -31,7 +32,7 @@ impl PartialPayload {
         Self { permit, bytes: Vec::new(), digest: PayloadDigest::default() }
     }
 
-    /// Checks whether the endpoint accepts that many more bytes.
+    /// Checks whether the endpoint accepts that many more bytes, before memory is taken for them.
     ///
     /// # Errors
     /// If the body would be longer than the endpoint's `max_body`.

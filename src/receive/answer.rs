@@ -23,7 +23,7 @@ pub struct Answer {
 
 impl Answer {
     /// The response to a durable entry, with the endpoint's status and the headers of the request that it echoes.
-    pub fn stored(receipt: &Receipt, rule: &ResponseRule, request: &HeaderMap) -> Self {
+    pub fn stored(receipt: Receipt, rule: &ResponseRule, request: &HeaderMap) -> Self {
         let is_echoed = |name: &HeaderName| rule.echo_headers.iter().any(|echoed| echoed == name.as_str());
         let echoed = request.iter().filter(|(name, _)| is_echoed(name));
         let mut headers: HeaderMap = echoed.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -34,7 +34,7 @@ impl Answer {
         Self { status: rule.status, headers, body: format!("{{\"id\":\"{}\"}}\n", receipt.id()) }
     }
 
-    /// The response to a delivery that is not stored. It contains only the outcome's word; the reason is only in the log.
+    /// The response to a delivery without a receipt. It contains only the outcome's word; the reason is only in the log.
     pub fn error(error: &DeliveryError) -> Self {
         let (status, more): (_, &[_]) = match error {
             DeliveryError::Aborted | DeliveryError::BadRequest(_) => {

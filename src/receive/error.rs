@@ -1,11 +1,11 @@
-//! Why a delivery is not stored, grouped by whose fault it is.
+//! Why a delivery has no receipt. Only the faults of the receiver, and authorization that ended, are `Unavailable`.
 
 use super::authorization::AuthorizationRevoked;
 use crate::metrics::DeliveryOutcome;
 use crate::policy::{Denial, TooLong};
 use crate::spool::{CommitError, HealthFault};
 
-/// Why a delivery is not stored.
+/// Why a delivery has no receipt.
 #[derive(Debug)]
 pub enum DeliveryError {
     /// The sender disconnected before its body was complete.
@@ -24,7 +24,7 @@ pub enum DeliveryError {
     Timeout,
     /// The body is longer than the endpoint accepts.
     TooLarge,
-    /// A temporary fault of the receiver.
+    /// The sender should try again, over a new connection if its authorization has ended.
     Unavailable(Unavailable),
 }
 
@@ -102,7 +102,7 @@ impl DeliveryError {
         }
     }
 
-    /// Whether the rest of the request's body, if there is one, is worth discarding so that the sender gets the response.
+    /// Whether the body may be unread, so that the rest must be discarded for the sender to get the response.
     pub fn leaves_body_unread(&self) -> bool {
         !matches!(self, Self::Aborted | Self::Timeout)
     }

@@ -99,8 +99,8 @@ impl Intake {
         stored.await.unwrap_or_else(|_| Answer::error(&Unavailable::Commit(CommitError::Closed).into()))
     }
 
-    /// Checks that do not need the body, in the order 400, 501, 503 (authorization revoked, certificate expired), 404, 403, 405, 503 (draining or
-    /// spool fault), 413.
+    /// Checks that do not need the body, in the order 400, 501, 503 (authorization revoked, certificate expired), 404,
+    /// 403 (503 if the sender's trust expired), 405, 503 (draining or spool fault), 413.
     fn check_before_body(
         &self,
         request: &RequestHead,
@@ -160,7 +160,7 @@ impl Intake {
             Ok(receipt) => {
                 self.shared.stored.fetch_add(1, Ordering::Relaxed);
                 self.count(endpoint.name.as_str(), DeliveryOutcome::Stored, arrival);
-                Answer::stored(&receipt, &endpoint.response, &request.headers)
+                Answer::stored(receipt, &endpoint.response, &request.headers)
             }
             Err(why) => {
                 let error = DeliveryError::Unavailable(why);

@@ -4,7 +4,7 @@
 //! handshake -> Peer    authorize -> Permit    read -> Payload    Draft    commit -> Receipt -> Answer
 //! ```
 //!
-//! Each step consumes the result of the one before: a payload keeps its permit, a draft is made from a payload, and a
+//! Each step needs the result of the one before: a payload keeps its permit, a draft is made from a payload, and a
 //! successful answer from a receipt.
 
 pub mod authorization;

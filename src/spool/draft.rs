@@ -20,8 +20,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Serializes the envelope of a payload. JSON escapes every control character, so the result is one line.
+    /// Serializes the envelope, which describes this payload. JSON escapes every control character, so the result is one
+    /// line.
     pub fn new(envelope: &Envelope<'_>, payload: Payload) -> Self {
+        debug_assert_eq!(envelope.endpoint, payload.permit().endpoint().name.as_str());
+        debug_assert_eq!(envelope.payload.sha256, payload.facts(None).sha256);
         #[expect(clippy::expect_used, reason = "an envelope's keys are text and its numbers whole")]
         let mut line = serde_json::to_vec(envelope).expect("an envelope is JSON");
         line.push(b'\n');

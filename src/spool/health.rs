@@ -58,7 +58,8 @@ impl std::fmt::Display for HealthFault {
     }
 }
 
-/// The health of the spool. Only the commit thread changes it; it is read before a body is received.
+/// The health of the spool. The commit thread changes it, and a reload its limits; it is read before a body is
+/// received.
 #[derive(Debug)]
 pub struct Health {
     failing: AtomicBool,

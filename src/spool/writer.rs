@@ -28,7 +28,7 @@ use crate::envelope::EntryId;
 use crate::metrics::Queue;
 use crate::policy::Name;
 
-/// Proof that a complete entry is in `new/` and would survive a power failure. Only this module creates one.
+/// Proof that a complete entry was placed in `new/` and would survive a power failure. Only this module creates one.
 #[derive(Debug)]
 #[must_use = "only a receipt permits a successful response"]
 pub struct Receipt {

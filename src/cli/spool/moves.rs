@@ -87,9 +87,11 @@ impl<'a> Moves<'a> {
     /// Syncs the directories of all recorded moves. Nothing is reported before.
     pub(super) fn sync(&mut self) -> Result<(), Failure> {
         let SpoolContext { disk, layout, .. } = self.context;
-        for (endpoint, from, to) in std::mem::take(&mut self.touched) {
-            sync_moves(disk, layout, &endpoint, (from, to))
-                .map_err(|why| failed("sync the queues of", &layout.endpoint(&endpoint), why))?;
+        // What could not be synced stays recorded, and with it what comes after it.
+        while let Some((endpoint, from, to)) = self.touched.first() {
+            sync_moves(disk, layout, endpoint, (*from, *to))
+                .map_err(|why| failed("sync the queues of", &layout.endpoint(endpoint), why))?;
+            self.touched.pop_first();
         }
         self.count = 0;
         Ok(())
