@@ -12,13 +12,14 @@ use super::notice::log_findings;
 use super::report::Reporter;
 use super::snapshot::{SnapshotDraft, update_certificate_metrics};
 use crate::config::{Digest, ReadScope, RestartSettings, Settings};
-use crate::diagnostic::{Diagnostic, Report};
+use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
 use crate::live::{Reload, ReloadReply, Snapshot};
 use crate::logging::Logging;
 use crate::metrics::ReloadOutcome;
 use crate::sandbox::Readable;
 use crate::shared::Shared;
 use crate::spool::{Disk, Layout, RetentionSetting, make_queues};
+use crate::systemd::credentials::is_credential;
 use crate::watch::{self, FileWatch};
 
 /// A changed configuration with errors is rejected only after this time, because its files may be incomplete.
@@ -263,11 +264,14 @@ impl Reloader {
     }
 
     fn outcome(&self, outcome: ReloadOutcome, report: &Report) -> Reload {
+        let findings = report.findings().iter().map(Diagnostic::to_finding);
+        let credentials = self.loaded.watched.0.iter().any(|file| is_credential(file));
+        let note = (credentials && outcome != ReloadOutcome::Rejected).then(renewed_credentials);
         Reload {
             outcome,
             at: self.targets.shared.clock.now().to_string(),
             generation: self.targets.shared.live.current().generation,
-            findings: report.findings().iter().map(Diagnostic::to_finding).collect(),
+            findings: findings.chain(note).collect(),
             waits_for_restart: self.waiting_for_restart.clone(),
         }
     }
@@ -277,6 +281,18 @@ impl Reloader {
         metrics.reload(reload.outcome, clock.now().as_second());
         live.record_reload(reload.clone());
     }
+}
+
+/// A reload cannot detect that the source of a credential was renewed.
+fn renewed_credentials() -> Finding {
+    let message =
+        "files named `credential:` are those of the last start: systemd passes a renewed one at a restart";
+    let mut note = Diagnostic::new(Severity::Note, None, message);
+    note.hint(
+        "after a renewal, run `systemctl restart hookspool`; files that the daemon's user can read, as \
+         certbot-deploy-hook installs them, need no restart",
+    );
+    note.to_finding()
 }
 
 fn log_reload(next: &Snapshot, waiting_for_restart: &[String]) {

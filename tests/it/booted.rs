@@ -7,14 +7,14 @@ use std::process::{Child, Command, Stdio};
 use crate::world::{eventually, rounds};
 
 /// A container with systemd and the package in `/var/hookspool.deb`.
-struct Machine {
+pub struct Machine {
     nspawn: Child,
     leader: String,
     console: tempfile::TempDir,
 }
 
 impl Machine {
-    fn boot() -> Self {
+    pub fn boot() -> Self {
         let console = tempfile::tempdir().unwrap();
         let (package, root) = (console.path().join("hookspool.deb"), console.path().join("machine"));
         let built = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/deb/build"))
@@ -54,29 +54,29 @@ impl Machine {
         children.split_whitespace().next().map(str::to_owned)
     }
 
-    fn shell(&self, script: &str) -> Command {
+    pub fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.leader, "--all", "sh", "-c", script]).stdin(Stdio::null());
         command
     }
 
     /// Runs a script; returns whether it succeeded, and its output.
-    fn run(&self, script: &str) -> (bool, String) {
+    pub fn run(&self, script: &str) -> (bool, String) {
         let out = self.shell(&format!("exec 2>&1; cd /; {script}")).output().unwrap();
         (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned())
     }
 
-    fn run_ok(&self, script: &str) -> String {
+    pub fn run_ok(&self, script: &str) -> String {
         let (succeeded, output) = self.run(script);
         assert!(succeeded, "{script}: {output}\n{}", self.run("journalctl --no-pager -n 50").1);
         output
     }
 
-    fn deliver(&self) {
+    pub fn deliver(&self) {
         assert_eq!(self.run_ok(&format!("{CURL} -d '{{}}'")), "200");
     }
 
-    fn waiting(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.run_ok("ls /var/lib/hookspool/spool/pix/new").lines().count()
     }
 }

@@ -70,6 +70,7 @@ mod recipe;
 mod refusals;
 mod rejected;
 mod reload;
+mod renewal;
 mod rotation;
 mod sandbox;
 mod secrets;
