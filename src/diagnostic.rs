@@ -168,16 +168,10 @@ impl Diagnostic {
         Self { severity, place, message: without_secrets(&message.into()), hint: None, by_time: None }
     }
 
-    /// Sets the hint.
-    pub fn hint(&mut self, hint: impl Into<String>) -> &mut Self {
-        self.hint = Some(without_secrets(&hint.into()));
-        self
-    }
-
-    /// Marks the finding as caused only by the time. `subject` is the digest of the certificate or list.
-    pub fn by_time(&mut self, subject: impl Into<String>) -> &mut Self {
-        self.by_time = Some(subject.into());
-        self
+    /// The same finding with a hint.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(without_secrets(&hint.into())), ..self }
     }
 
     /// Converts the finding to the form for programs.
@@ -376,9 +370,7 @@ mod tests {
 
     fn finding(text: &str, span: Range<usize>) -> Diagnostic {
         let place = Place { file: SourceFile::new("webhooks.toml", text), span };
-        let mut finding = Diagnostic::new(Severity::Error, Some(place), "not `this`");
-        finding.hint("write that");
-        finding
+        Diagnostic::new(Severity::Error, Some(place), "not `this`").with_hint("write that")
     }
 
     #[test]

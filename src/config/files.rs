@@ -11,8 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::read_scope::ReadScope;
-use super::text::findings::Findings;
-use super::text::reader::Text;
+use super::text::{Reported, Text};
 use crate::systemd::credentials;
 use crate::tls::pem::FILE_BYTES_MAX;
 
@@ -105,22 +104,16 @@ pub(super) struct Files {
     /// The digest of names and contents, in the order in which they were read.
     seen: Context,
     folder: PathBuf,
-    pub(super) read_scope: ReadScope,
+    read_scope: ReadScope,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
 }
 
 impl Files {
-    pub(super) fn beside(config: &Path) -> Self {
+    pub(super) fn beside(config: &Path, read_scope: ReadScope) -> Self {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
         let order = vec![config.to_owned()];
-        Self {
-            seen: Context::new(&SHA256),
-            folder,
-            read_scope: ReadScope::default(),
-            read: HashMap::new(),
-            order,
-        }
+        Self { seen: Context::new(&SHA256), folder, read_scope, read: HashMap::new(), order }
     }
 
     /// Adds a file to the digest: its contents, or the fault if it cannot be read.
@@ -142,14 +135,14 @@ impl Files {
         self.folder.join(name)
     }
 
+    /// The number that a group had at startup, if the process is restricted.
+    pub(super) fn group(&self, name: &str) -> Option<u32> {
+        self.read_scope.group(name)
+    }
+
     /// The contents of a named file; its faults are reported at each place that names it.
-    pub(super) fn open(
-        &mut self,
-        named: Text<'_>,
-        what: &str,
-        findings: &mut Findings,
-    ) -> Option<Arc<Contents>> {
-        self.open_up_to(FILE_BYTES_MAX, named, what, findings)
+    pub(super) fn open(&mut self, named: Text<'_>, what: &str) -> Result<Arc<Contents>, Reported> {
+        self.open_up_to(FILE_BYTES_MAX, named, what)
     }
 
     /// Like [`Files::open`], for a file that may be larger than certificates and keys.
@@ -158,37 +151,37 @@ impl Files {
         bytes_max: u64,
         named: Text<'_>,
         what: &str,
-        findings: &mut Findings,
-    ) -> Option<Arc<Contents>> {
-        let path = self.path_of(named, what, findings)?;
-        self.contents(&path, bytes_max).map_err(|fault| say(&fault, &path, what, named, findings)).ok()
+    ) -> Result<Arc<Contents>, Reported> {
+        let path = self.path_of(named, what)?;
+        self.contents(&path, bytes_max).map_err(|fault| {
+            let message = match fault {
+                FileFault::Missing => format!("{what}: {fault} `{}`", path.display()),
+                _ => format!("{what}: `{}` {fault}", path.display()),
+            };
+            named.at.error(message, hint(&fault))
+        })
     }
 
     /// The path of a named file; an invalid name is reported.
-    pub(super) fn path_of(&self, named: Text<'_>, what: &str, findings: &mut Findings) -> Option<PathBuf> {
-        if named.text.is_empty() {
-            findings
-                .error(named.span, format!("{what}: the name of the file is empty"))
-                .hint("write a path; relative ones start at the directory of this file");
-            return None;
+    pub(super) fn path_of(&self, named: Text<'_>, what: &str) -> Result<PathBuf, Reported> {
+        let Text { text, at } = named;
+        if text.is_empty() {
+            let hint = "write a path; relative ones start at the directory of this file";
+            return Err(at.error(format!("{what}: the name of the file is empty"), hint));
         }
-        if named.text.contains(['\n', '\r']) {
+        if text.contains(['\n', '\r']) {
             // The text is not shown: it may be a key.
-            findings
-                .error(named.span, format!("{what}: the path contains line breaks"))
-                .hint("write the contents to a file, and its path here");
-            return None;
+            let hint = "write the contents to a file, and its path here";
+            return Err(at.error(format!("{what}: the path contains line breaks"), hint));
         }
-        let Some(name) = named.text.strip_prefix(credentials::PREFIX) else {
-            return Some(self.resolve(named.text));
-        };
-        let found = credentials::path(name).map_err(|fault| {
-            findings.error(named.span, format!("{what}: `{}` {fault}", named.text)).hint(
+        let Some(name) = text.strip_prefix(credentials::PREFIX) else { return Ok(self.resolve(text)) };
+        credentials::path(name).map_err(|fault| {
+            at.error(
+                format!("{what}: `{text}` {fault}"),
                 "write `LoadCredential=NAME:/path/of/the/file` in a drop-in of the unit, and \
                  `credential:NAME` here; only the unit's own processes can read it",
-            );
-        });
-        found.ok()
+            )
+        })
     }
 
     /// The contents of a file, read once. A file that cannot be read is recorded as well, because it may
@@ -220,27 +213,21 @@ impl Files {
     }
 }
 
-fn say(fault: &FileFault, path: &Path, what: &str, named: Text<'_>, findings: &mut Findings) {
-    let path = path.display();
-    let (message, hint) = match fault {
-        FileFault::Missing => (
-            format!("{what}: there is no file `{path}`"),
-            "correct the path (relative ones start at the directory of this file), or create throwaway certificates with `hookspool certs init`".to_owned(),
-        ),
-        FileFault::Denied => (
-            format!("{what}: `{path}` {fault}"),
-            "make it readable, and every directory above it accessible, for the user that runs hookspool".to_owned(),
-        ),
-        FileFault::Beyond => (
-            format!("{what}: `{path}` {fault}"),
-            "restart hookspool to grant access to this file; directories in `[sandbox] read` are accessible from the start".to_owned(),
-        ),
-        FileFault::NotAFile => (format!("{what}: `{path}` {fault}"), "name a file".to_owned()),
-        FileFault::TooLarge { .. } => (
-            format!("{what}: `{path}` {fault}"),
-            "name the right file: certificates and keys are a few KiB long, revocation lists a few MiB".to_owned(),
-        ),
-        FileFault::Io(_) => (format!("{what}: `{path}` {fault}"), "check the disk and the file system".to_owned()),
-    };
-    findings.error(named.span, message).hint(hint);
+fn hint(fault: &FileFault) -> &'static str {
+    match fault {
+        FileFault::Missing => {
+            "correct the path (relative ones start at the directory of this file), or create throwaway certificates with `hookspool certs init`"
+        }
+        FileFault::Denied => {
+            "make it readable, and every directory above it accessible, for the user that runs hookspool"
+        }
+        FileFault::Beyond => {
+            "restart hookspool to grant access to this file; directories in `[sandbox] read` are accessible from the start"
+        }
+        FileFault::NotAFile => "name a file",
+        FileFault::TooLarge { .. } => {
+            "name the right file: certificates and keys are a few KiB long, revocation lists a few MiB"
+        }
+        FileFault::Io(_) => "check the disk and the file system",
+    }
 }

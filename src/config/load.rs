@@ -1,6 +1,8 @@
 //! Loads webhooks.toml and the files it names. The interface of this module.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -10,11 +12,9 @@ use super::read_scope::ReadScope;
 use super::schema;
 use super::settings::Settings;
 use super::tables::admin::admin;
-use super::text::findings::Findings;
-use super::text::raw;
-use super::text::reader::Reader;
+use super::tables::spool::spool;
+use super::text::{Findings, Location, Reader, parse};
 use super::validate::validate;
-use crate::admin;
 use crate::diagnostic::{Report, SourceFile};
 
 /// The size limit of webhooks.toml, in bytes: enough for thousands of senders.
@@ -71,35 +71,25 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
 /// As [`load`].
 pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result<Loaded, LoadError> {
     let contents = contents(path, &read_scope)?;
-    let mut files = Files::beside(path);
-    files.read_scope = read_scope;
+    let mut files = Files::beside(path, read_scope);
     files.note(path, &contents);
     let shown = path.display().to_string();
-    let file = match String::from_utf8(contents) {
-        Ok(text) => SourceFile::new(shown, text),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let file = SourceFile::new(shown, String::from_utf8_lossy(error.as_bytes()));
-            let (line, column) = (file.line(at), file.column(at));
-            return Err(LoadError::NotText { path: path.to_owned(), line, column });
+    let text = String::from_utf8(contents).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let file = SourceFile::new(&*shown, String::from_utf8_lossy(error.as_bytes()));
+        LoadError::NotText { path: path.to_owned(), line: file.line(at), column: file.column(at) }
+    })?;
+    let file = SourceFile::new(shown, text);
+    let mut context = ValidationContext { files, now };
+    let (settings, findings) = match file.pem_text() {
+        Some(span) => (None, pasted(file, &span)),
+        None => {
+            let (table, faults) = parse(file.text());
+            let findings = Findings::new(file, &faults);
+            (validate(&table, &mut context, &findings), findings)
         }
     };
-    let mut findings = Findings::new(file.clone());
-    if let Some(span) = file.pem_text() {
-        findings
-            .error(&span, "a PEM file or a key is pasted here")
-            .hint("write it to a file and name that file: `certificate`, `key`, `ca` and `crl` are paths");
-        let (report, digest) = (findings.into_report(), files.digest());
-        return Ok(Loaded { settings: None, report, files: files.into_names(), digest });
-    }
-    let (table, faults) = raw::parse(file.text());
-    for fault in &faults {
-        findings.syntax(fault);
-    }
-    let mut context = ValidationContext { files, now };
-    let settings = validate(&table, &mut context, &mut findings);
-    let report = findings.into_report();
-    let digest = context.files.digest();
+    let (report, digest) = (findings.into_report(), context.files.digest());
     let files = context.files.into_names();
     let settings = settings
         .filter(|_| !report.forbids_start())
@@ -107,21 +97,23 @@ pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result
     Ok(Loaded { settings, report, files, digest })
 }
 
+/// The only finding about a text that contains PEM or a key, because other findings could show it.
+fn pasted(file: Arc<SourceFile>, span: &Range<usize>) -> Findings {
+    let findings = Findings::new(file, &[]);
+    Location { span, findings: &findings }.error(
+        "a PEM file or a key is pasted here",
+        "write it to a file and name that file: `certificate`, `key`, `ca` and `crl` are paths",
+    );
+    findings
+}
+
 /// Reads only the settings of the admin listener and ignores all errors, so that `status` works while the
 /// configuration is being edited.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
-    let contents = contents(path, &ReadScope::default())?;
-    let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
-    let (table, _) = raw::parse(file.text());
-    // The findings are dropped, and no address depends on the time.
-    let mut findings = Findings::new(file);
-    let mut context = ValidationContext { files: Files::beside(path), now: Timestamp::UNIX_EPOCH };
-    let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut findings);
-    Ok(admin(top.written("admin"), &[], &mut context, &mut findings))
+pub fn admin_settings(path: &Path) -> Result<crate::admin::Settings, LoadError> {
+    without_findings(path, |top, context| admin(&top.section(&schema::ADMIN), &[], context))
 }
 
 /// Reads only the settings of the spool, because a consumer may not be able to read the certificates.
@@ -129,19 +121,25 @@ pub fn admin_settings(path: &Path) -> Result<admin::Settings, LoadError> {
 /// # Errors
 /// If the file cannot be read.
 pub fn spool_settings(path: &Path) -> Result<crate::spool::Settings, LoadError> {
+    without_findings(path, |top, context| spool(&top.section(&schema::SPOOL), context).0)
+}
+
+/// Reads one table, which depends neither on the time nor on certificates, and drops all findings.
+fn without_findings<T>(
+    path: &Path,
+    table_of: impl FnOnce(Reader<'_>, &mut ValidationContext) -> T,
+) -> Result<T, LoadError> {
     let contents = contents(path, &ReadScope::default())?;
-    let file = SourceFile::new(path.display().to_string(), String::from_utf8_lossy(&contents));
-    let (table, _) = raw::parse(file.text());
-    let mut findings = Findings::new(file);
-    let mut context = ValidationContext { files: Files::beside(path), now: Timestamp::UNIX_EPOCH };
-    let nowhere = 0..0;
-    let top = Reader::new(&table, &nowhere, &schema::TOP, &mut findings);
-    Ok(super::tables::spool::spool(top.written("spool"), &mut context, &mut findings).0)
+    let text = String::from_utf8_lossy(&contents);
+    let (table, _) = parse(&text);
+    let findings = Findings::new(SourceFile::new("", &*text), &[]);
+    let files = Files::beside(path, ReadScope::default());
+    let mut context = ValidationContext { files, now: Timestamp::UNIX_EPOCH };
+    Ok(table_of(Reader::top(&table, &schema::TOP, &findings), &mut context))
 }
 
 fn contents(path: &Path, read_scope: &ReadScope) -> Result<Vec<u8>, LoadError> {
-    match read_within(path, CONFIG_BYTES_MAX, read_scope) {
-        Ok(mut contents) => Ok(std::mem::take(&mut *contents.bytes)),
-        Err(fault) => Err(LoadError::File { path: path.to_owned(), fault }),
-    }
+    let read = read_within(path, CONFIG_BYTES_MAX, read_scope);
+    let mut contents = read.map_err(|fault| LoadError::File { path: path.to_owned(), fault })?;
+    Ok(std::mem::take(&mut *contents.bytes))
 }

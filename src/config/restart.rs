@@ -1,8 +1,7 @@
 //! The settings that require a restart, to compare those of two configurations.
 
 use super::schema::{self, TABLES_OF_KEYS};
-use super::text::defaults::default;
-use super::text::raw::{Table, Value};
+use super::text::{Table, Value, default};
 use crate::escape::toml_string;
 
 /// The values of the settings that require a restart: sockets stay bound, and the spool stays open.
@@ -46,7 +45,7 @@ fn notation(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::raw::parse;
+    use super::super::text::parse;
     use super::*;
 
     fn changed(from: &str, to: &str) -> Vec<String> {

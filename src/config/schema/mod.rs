@@ -14,8 +14,6 @@ pub struct TableSchema {
     pub name: &'static str,
     /// The keys that this version supports.
     pub keys: &'static [Key],
-    /// Keys of a later version, each with the reason why it is an error until then.
-    pub later: &'static [(&'static str, &'static str)],
 }
 
 /// A key of a table.

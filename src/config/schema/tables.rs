@@ -29,7 +29,6 @@ pub const TOP: TableSchema = TableSchema {
         key("sender", TABLES, Required, "Who may deliver.").example("[[sender]]"),
         key("endpoint", TABLES, Required, "Where senders deliver.").example("[[endpoint]]"),
     ],
-    later: &[],
 };
 
 /// `[server]`
@@ -66,10 +65,6 @@ pub const SERVER: TableSchema = TableSchema {
             .because("Far more than a request in flight usually takes; systemd waits 90 s by default.")
             .range("0s", TIME_MAX),
     ],
-    later: &[(
-        "trusted_proxies",
-        "the PROXY protocol is not supported yet, so every delivery would have the proxy's address",
-    )],
 };
 
 /// `[tls]`
@@ -87,7 +82,6 @@ pub const TLS: TableSchema = TableSchema {
             "Additional certificates, selected by the server name that a client requests (SNI).")
             .example("[[tls.extra]]"),
     ],
-    later: &[],
 };
 
 /// `[[tls.extra]]`
@@ -104,7 +98,6 @@ pub const TLS_EXTRA: TableSchema = TableSchema {
         )
         .example("[\"hooks.example\"]"),
     ],
-    later: &[],
 };
 
 /// `[spool]`
@@ -145,7 +138,6 @@ pub const SPOOL: TableSchema = TableSchema {
         )
         .because("A failed entry is a payment that somebody has to follow up on."),
     ],
-    later: &[],
 };
 
 /// `[admin]`
@@ -155,7 +147,6 @@ pub const ADMIN: TableSchema = TableSchema {
         "The listener for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.")
         .because("9464 is a common port for Prometheus exporters; the socket accepts reload requests.")
         .needs_restart()],
-    later: &[],
 };
 
 /// `[reload]`
@@ -186,7 +177,6 @@ pub const RELOAD: TableSchema = TableSchema {
         .because("Longer than a tool takes between writing a key and its certificate.")
         .range("0s", TIME_MAX),
     ],
-    later: &[],
 };
 
 /// `[log]`
@@ -209,7 +199,6 @@ pub const LOG: TableSchema = TableSchema {
         )
         .because("At `info`, each delivery and each refusal is one line."),
     ],
-    later: &[],
 };
 
 /// `[sandbox]`
@@ -225,7 +214,6 @@ pub const SANDBOX: TableSchema = TableSchema {
             .example("[\"/etc/letsencrypt\"]")
             .needs_restart(),
     ],
-    later: &[],
 };
 
 /// `[[sender]]`
@@ -293,7 +281,6 @@ pub const SENDER: TableSchema = TableSchema {
         )
         .because("With `strict`, a list missing by mistake does not cause a revoked certificate to be accepted."),
     ],
-    later: &[],
 };
 
 /// `[[endpoint]]`
@@ -334,7 +321,6 @@ pub const ENDPOINT: TableSchema = TableSchema {
         )
         .example("[\"198.51.100.0/24\"]"),
     ],
-    later: &[],
 };
 
 /// `response` of an endpoint.
@@ -347,7 +333,6 @@ pub const RESPONSE: TableSchema = TableSchema {
             .because("Only Open Finance requires one.")
             .example("[\"x-webhook-interaction-id\"]"),
     ],
-    later: &[],
 };
 
 /// `query_secret` of an endpoint.
@@ -357,7 +342,6 @@ pub const QUERY_SECRET: TableSchema = TableSchema {
         key("name", TEXT, Required, "The name of the parameter in the query.").example("\"hmac\""),
         key("file", FILE, Required, "The file that contains the value.").example("\"secrets/pix\""),
     ],
-    later: &[],
 };
 
 /// Every table with its keys, in the order of the manual page.
@@ -375,3 +359,10 @@ pub const TABLES_OF_KEYS: &[&TableSchema] = &[
     &RESPONSE,
     &QUERY_SECRET,
 ];
+
+/// Keys of a later version, each with its table and the reason why it is an error until then.
+pub const LATER: &[(&str, &str, &str)] = &[(
+    "[server]",
+    "trusted_proxies",
+    "the PROXY protocol is not supported yet, so every delivery would have the proxy's address",
+)];

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::clock::distance;
-use crate::config::context::ValidationContext;
-use crate::config::text::findings::Findings;
-use crate::config::text::raw::Span;
+use crate::config::files::Contents;
+use crate::config::text::{Location, Reported};
 use crate::identity::Identity;
 use crate::metrics::CertificateRole;
 use crate::tls::expiry::{CertificateFact, expiring};
@@ -14,44 +15,31 @@ use crate::tls::pem::{BLOCK_FAULTS_MAX, FileUse, PemFault, Wanted, unused};
 /// The maximum number of findings about one file; further ones are counted. Faults of blocks have a separate limit.
 pub(crate) const FILE_FINDINGS_MAX: usize = BLOCK_FAULTS_MAX + 1;
 
-/// Whether a certificate is valid at this time.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Dates {
-    Valid,
-    /// With a description: when it expired, or becomes valid.
-    Invalid(String),
-}
-
-/// Checks the dates. A certificate that expires soon causes a warning at `span`.
-pub(crate) fn dates(
+/// Why a certificate is not valid at this time, as in `expired …`; `None` if it is valid. One that expires soon causes
+/// a warning with this hint.
+pub(crate) fn invalid_dates(
     role: CertificateRole,
     identity: &Identity,
     what: &str,
-    span: &Span,
     hint: &str,
-    context: &mut ValidationContext,
-    findings: &mut Findings,
-) -> Dates {
-    let now = context.now;
-    if now < identity.not_before {
-        let begins = identity.not_before;
-        return Dates::Invalid(format!("is not valid before {begins}, {}", distance(now, begins)));
+    now: Timestamp,
+    at: Location<'_>,
+) -> Option<String> {
+    let (begins, ends) = (identity.not_before, identity.not_after);
+    if now < begins {
+        return Some(format!("is not valid before {begins}, {}", distance(now, begins)));
     }
-    let ends = identity.not_after;
+    let distance = distance(now, ends);
     // Certificates have a resolution of one second, and the last second is included.
     if now.as_second() > ends.as_second() {
-        return Dates::Invalid(format!("expired {ends}, {}", distance(now, ends)));
+        return Some(format!("expired {ends}, {distance}"));
     }
-    if let Some(expiring) = expiring(role, identity.not_before, ends, now) {
-        let (distance, share) = (distance(now, ends), expiring.share);
-        findings
-            .warning(
-                span,
-                format!("{what} expires {ends}, {distance}; less than {share} of its lifetime is left"),
-            )
-            .hint(hint);
+    if let Some(expiring) = expiring(role, begins, ends, now) {
+        let share = expiring.share;
+        let message = format!("{what} expires {ends}, {distance}; less than {share} of its lifetime is left");
+        at.warning(message, hint);
     }
-    Dates::Valid
+    None
 }
 
 pub(crate) fn fact(role: CertificateRole, name: &str, file: &Path, identity: &Identity) -> CertificateFact {
@@ -66,42 +54,49 @@ pub(crate) fn fact(role: CertificateRole, name: &str, file: &Path, identity: &Id
     }
 }
 
+/// Parses a file of PEM or DER, and reports the blocks that cannot be read or are not used. `what` names the file.
+pub(crate) fn parsed<T>(
+    contents: &Contents,
+    file_use: FileUse,
+    parse: impl FnOnce(&[u8]) -> Result<T, PemFault>,
+    what: &str,
+    at: Location<'_>,
+) -> Result<T, Reported> {
+    let value = parse(&contents.bytes).map_err(|fault| report_unreadable(&fault, what, at))?;
+    report_unused(&contents.bytes, file_use, what, at);
+    Ok(value)
+}
+
 /// Reports why a file cannot be read as PEM or DER: one finding for each faulty block.
-pub(crate) fn report_unreadable(fault: &PemFault, what: &str, span: &Span, findings: &mut Findings) {
+fn report_unreadable(fault: &PemFault, what: &str, at: Location<'_>) -> Reported {
     let PemFault::Blocks(blocks) = fault else {
-        findings.error(span, format!("{what}: {fault}")).hint(pem_hint(fault));
-        return;
+        return at.error(format!("{what}: {fault}"), pem_hint(fault));
     };
     for block in &blocks.named {
-        findings.error(span, format!("{what}: {block}")).hint(block.hint());
+        at.error(format!("{what}: {block}"), block.hint());
     }
     if blocks.more > 0 {
         let message = format!("{what}: {} more blocks cannot be read", blocks.more);
-        findings.error(span, message).hint("correct those that are named, and check again");
+        at.error(message, "correct those that are named, and check again");
     }
+    Reported
 }
 
 /// Reports the blocks of a readable file that are not used.
-pub(crate) fn report_unused(
-    bytes: &[u8],
-    file_use: FileUse,
-    what: &str,
-    span: &Span,
-    findings: &mut Findings,
-) {
+fn report_unused(bytes: &[u8], file_use: FileUse, what: &str, at: Location<'_>) {
     for (line, label) in unused(bytes, file_use) {
-        let hint = if label.is_private_key() {
-            "remove the key: only the CA itself needs it, and anyone who can read it can issue certificates"
-        } else {
-            label.conversion().unwrap_or("remove it, or name the file in the setting that reads such blocks")
-        };
         let message = format!("{what}: line {line}: the {label} is not used here");
         if file_use == FileUse::RevocationLists && !label.is_known() {
             // It may be a list; one that is not read leaves revoked certificates accepted.
-            let hint = "fetch the file again; a list begins with `-----BEGIN X509 CRL-----`";
-            findings.error(span, message).hint(hint);
+            at.error(message, "fetch the file again; a list begins with `-----BEGIN X509 CRL-----`");
+        } else if label.is_private_key() {
+            at.warning(
+                message,
+                "remove the key: only the CA itself needs it, and anyone who can read it can issue certificates",
+            );
         } else {
-            findings.warning(span, message).hint(hint);
+            let hint = "remove it, or name the file in the setting that reads such blocks";
+            at.warning(message, label.conversion().unwrap_or(hint));
         }
     }
 }
@@ -118,14 +113,12 @@ fn pem_hint(fault: &PemFault) -> &'static str {
             "name a PEM file, which has a `-----BEGIN …-----` line, or a DER file"
         }
         PemFault::Blocks(_) => "copy the file again",
-        PemFault::Missing { wanted, found } => match (wanted, found.first()) {
-            (Wanted::Keys, Some(found)) if found.conversion().is_some() => {
-                found.conversion().unwrap_or_default()
-            }
-            (Wanted::Keys, _) => "name the file of the private key",
-            (Wanted::RevocationLists, _) => "name the file of the revocation list",
-            (Wanted::Certificates, _) => "name the file of the certificate",
-        },
+        PemFault::Missing { wanted: Wanted::Keys, found } => {
+            let conversion = found.first().and_then(|label| label.conversion());
+            conversion.unwrap_or("name the file of the private key")
+        }
+        PemFault::Missing { wanted: Wanted::RevocationLists, .. } => "name the file of the revocation list",
+        PemFault::Missing { wanted: Wanted::Certificates, .. } => "name the file of the certificate",
         PemFault::TrailingBytes(_) => {
             "copy the file again; a DER file contains one structure and nothing else, so convert files to PEM before you join them"
         }

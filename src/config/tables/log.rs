@@ -1,10 +1,6 @@
 //! `[log]`: the format of log lines, and the level.
 
-use crate::config::context::section;
-use crate::config::schema;
-use crate::config::text::findings::Findings;
-use crate::config::text::raw::Node;
-use crate::config::text::reader::Reader;
+use crate::config::text::Reader;
 use crate::logging::{Format, Level, Settings};
 
 const FORMATS: &[(&str, Format)] =
@@ -17,11 +13,6 @@ const LEVELS: &[(&str, Level)] = &[
     ("trace", Level::Trace),
 ];
 
-pub(crate) fn log(node: Option<&Node>, findings: &mut Findings) -> Settings {
-    let (table, span) = section(node, "log", findings);
-    let reader = Reader::new(table, span, &schema::LOG, findings);
-    Settings {
-        format: reader.word("format", FORMATS, findings),
-        level: reader.word("level", LEVELS, findings),
-    }
+pub(crate) fn log(table: &Reader<'_>) -> Settings {
+    Settings { format: table.word("format", FORMATS), level: table.word("level", LEVELS) }
 }

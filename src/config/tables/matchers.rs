@@ -1,112 +1,91 @@
 //! The matchers of a `[[sender]]`: the requirements on its certificate.
 
 use std::fmt::Display;
-use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::config::text::findings::Findings;
-use crate::config::text::reader::{Field, Reader, Text};
-use crate::policy::{MATCHERS, Matcher, Rule};
+use crate::config::text::{Reader, Reported, Text};
+use crate::policy::{Matcher, Rule};
 
-/// How to print the names in a certificate.
-const HOW_TO_SHOW: &str = "`hookspool certs show FILE` prints it";
-
-/// The sender's rule; `None`, with a finding, if it is invalid or missing.
-pub(crate) fn rule(reader: &Reader<'_>, shown: &str, findings: &mut Findings) -> Option<Rule> {
-    let mut matchers = Vec::new();
-    let mut is_valid = true;
-    for &key in MATCHERS {
-        match reader.some_texts(key, findings) {
-            Field::Missing => {}
-            Field::Bad => is_valid = false,
-            Field::Is((texts, _)) => match matcher(key, &texts, findings) {
-                Some(matcher) => matchers.push(matcher),
-                None => is_valid = false,
-            },
-        }
-    }
-    if !is_valid {
-        return None;
-    }
-    let rule = Rule::new(matchers);
-    if rule.is_none() {
-        findings
-            .missing(
-                reader.span,
-                format!("{shown} has no rule, and its CA may have issued certificates to others"),
-            )
-            .hint(format!("add `cn = [\"…\"]`, the common name in the sender's certificate; {HOW_TO_SHOW}"));
-    }
-    rule
-}
-
-fn matcher(key: &str, texts: &[Text<'_>], findings: &mut Findings) -> Option<Matcher> {
-    let digest = "write the 64 hex digits that `hookspool certs show FILE` prints";
-    Some(match key {
-        "cn" => Matcher::Cn(names(texts, findings)?),
-        "subject" => Matcher::Subject(parsed(
-            texts,
+/// The sender's rule, which is required.
+pub(crate) fn rule(sender: &Reader<'_>, shown: &str) -> Result<Rule, Reported> {
+    let subject = |text| {
+        parsed(
+            text,
             "a distinguished name",
             "write it as in RFC 4514, the most specific part first, as in `CN=…,O=…`; `hookspool certs show FILE` prints it",
-            findings,
-        )?),
-        "san_dns" => Matcher::SanDns(names(texts, findings)?),
-        "san_uri" => Matcher::SanUri(names(texts, findings)?),
-        "san_ip" => {
-            let hint = "write one address, as in `192.0.2.1` or `2001:db8::1`; networks go into `from` of an endpoint";
-            Matcher::SanIp(parsed::<IpAddr>(texts, "an IP address", hint, findings)?)
-        }
-        "san_email" => Matcher::SanEmail(names(texts, findings)?),
-        "sha256" => Matcher::Sha256(parsed(texts, "a fingerprint", digest, findings)?),
-        "spki_sha256" => Matcher::SpkiSha256(parsed(texts, "the fingerprint of a key", digest, findings)?),
-        _ => return None,
+        )
+    };
+    let ip = |text| {
+        parsed(
+            text,
+            "an IP address",
+            "write one address, as in `192.0.2.1` or `2001:db8::1`; networks go into `from` of an endpoint",
+        )
+    };
+    let hex = "write the 64 hex digits that `hookspool certs show FILE` prints";
+    let matchers = [
+        matcher(sender, "cn", name, Matcher::Cn),
+        matcher(sender, "subject", subject, Matcher::Subject),
+        matcher(sender, "san_dns", name, Matcher::SanDns),
+        matcher(sender, "san_uri", name, Matcher::SanUri),
+        matcher(sender, "san_ip", ip, Matcher::SanIp),
+        matcher(sender, "san_email", name, Matcher::SanEmail),
+        matcher(sender, "sha256", |text| parsed(text, "a fingerprint", hex), Matcher::Sha256),
+        matcher(
+            sender,
+            "spki_sha256",
+            |text| parsed(text, "the fingerprint of a key", hex),
+            Matcher::SpkiSha256,
+        ),
+    ];
+    let matchers = matchers.into_iter().flatten().collect::<Result<_, _>>()?;
+    Rule::new(matchers).ok_or_else(|| {
+        sender.at.missing(
+            format!("{shown} has no rule, and its CA may have issued certificates to others"),
+            "add `cn = [\"…\"]`, the common name in the sender's certificate; `hookspool certs show FILE` prints it",
+        )
     })
 }
 
-/// Parses values that are not compared as text.
-fn parsed<T: FromStr<Err: Display>>(
-    texts: &[Text<'_>],
-    what: &str,
-    hint: &str,
-    findings: &mut Findings,
-) -> Option<Vec<T>> {
-    let values: Vec<_> = texts
-        .iter()
-        .filter_map(|text| {
-            let value = text.text.parse();
-            if let Err(fault) = &value {
-                findings.error(text.span, format!("`{}` is not {what}: {fault}", text.text)).hint(hint);
-            }
-            value.ok()
-        })
-        .collect();
-    (values.len() == texts.len()).then_some(values)
+/// The matcher of a key; `None` if the key is missing.
+fn matcher<'a, T>(
+    sender: &Reader<'a>,
+    key: &str,
+    parse: impl Fn(Text<'a>) -> Result<T, Reported>,
+    kind: fn(Vec<T>) -> Matcher,
+) -> Option<Result<Matcher, Reported>> {
+    let texts = match sender.some_texts(key).transpose()? {
+        Ok(texts) => texts,
+        Err(reported) => return Some(Err(reported)),
+    };
+    // All values are parsed, so that the errors of all are reported.
+    let values: Vec<_> = texts.into_iter().map(parse).collect();
+    Some(values.into_iter().collect::<Result<_, _>>().map(kind))
 }
 
-/// Checks values that are compared as text.
-fn names(texts: &[Text<'_>], findings: &mut Findings) -> Option<Vec<String>> {
-    let mut is_valid = true;
-    for text in texts {
-        if text.text.is_empty() || text.text.chars().any(char::is_control) {
-            findings
-                .error(
-                    text.span,
-                    "no certificate has such a name: it is empty or contains control characters",
-                )
-                .hint(format!("write the name exactly as in the certificate; {HOW_TO_SHOW}"));
-            is_valid = false;
-        } else if text.text.contains('*') {
-            findings
-                .warning(text.span, format!("`{}` is compared exactly, and `*` is not a wildcard", text.text))
-                .hint("write each name in full");
-        } else if text.text.trim() != text.text {
-            findings
-                .warning(
-                    text.span,
-                    format!("`{}` begins or ends with a space, which is part of the name", text.text),
-                )
-                .hint("remove it, unless the certificate contains it");
-        }
+/// A value that is not compared as text.
+fn parsed<T: FromStr<Err: Display>>(
+    Text { text, at }: Text<'_>,
+    what: &str,
+    hint: &str,
+) -> Result<T, Reported> {
+    text.parse().map_err(|fault| at.error(format!("`{text}` is not {what}: {fault}"), hint))
+}
+
+/// A value that is compared as text.
+fn name(Text { text, at }: Text<'_>) -> Result<String, Reported> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(at.error(
+            "no certificate has such a name: it is empty or contains control characters",
+            "write the name exactly as in the certificate; `hookspool certs show FILE` prints it",
+        ));
     }
-    is_valid.then(|| texts.iter().map(|text| text.text.to_owned()).collect())
+    if text.contains('*') {
+        let message = format!("`{text}` is compared exactly, and `*` is not a wildcard");
+        at.warning(message, "write each name in full");
+    } else if text.trim() != text {
+        let message = format!("`{text}` begins or ends with a space, which is part of the name");
+        at.warning(message, "remove it, unless the certificate contains it");
+    }
+    Ok(text.to_owned())
 }

@@ -1,8 +1,22 @@
-//! Hints on how to prevent other users from reading a file, on a host and in containers.
+//! Private files that other users can access, and how to prevent it on a host and in containers.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path};
+
+use crate::config::files::Contents;
+use crate::systemd::credentials;
+
+/// A description of a file that other users can access, and a hint. The group may read it, for a daemon with a
+/// separate user.
+pub(crate) fn open_to_all(file: &Contents) -> Option<(String, String)> {
+    if file.mode & 0o007 == 0 || credentials::is_credential(&file.path) {
+        return None;
+    }
+    let (path, mode) = (file.path.display(), file.mode & 0o7777);
+    let message = format!("`{path}` can be read or changed by every user of this machine (mode {mode:04o})");
+    Some((message, private_file_hint(&file.path)))
+}
 
 /// The mechanism that created a file, which determines its mode.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,8 +29,7 @@ enum Mount {
     Host,
 }
 
-/// A hint for a file that every user can read.
-pub(crate) fn private_file_hint(path: &Path) -> String {
+fn private_file_hint(path: &Path) -> String {
     let real = fs::canonicalize(path);
     match mount(path, real.as_deref().unwrap_or(path)) {
         Mount::Docker => {

@@ -3,8 +3,7 @@
 use http::{HeaderName, StatusCode};
 
 use crate::config::schema;
-use crate::config::text::findings::Findings;
-use crate::config::text::reader::{Reader, Text};
+use crate::config::text::{Reader, Reported, Text};
 use crate::policy::ResponseRule;
 
 /// The statuses that mean that the delivery has been accepted.
@@ -34,46 +33,36 @@ const NOT_ECHOED: &[&str] = &[
     "upgrade",
 ];
 
-pub(crate) fn response(endpoint: &Reader<'_>, findings: &mut Findings) -> ResponseRule {
-    let Some((table, span)) = endpoint.table("response", findings).ok() else {
+pub(crate) fn response(endpoint: &Reader<'_>) -> ResponseRule {
+    let Ok(Some(table)) = endpoint.inline("response", &schema::RESPONSE) else {
         return ResponseRule::default();
     };
-    let reader = Reader::new(table, span, &schema::RESPONSE, findings);
-    let status = reader
-        .integer("status", findings)
-        .and_then(|(number, span)| {
-            let status =
-                number.and_then(|n| STATUSES.iter().find(|status| i64::from(status.as_u16()) == n).copied());
-            if status.is_none() {
-                findings.error(span, "`status` must be 200, 201, 202 or 204").hint(
-                    "remove it for 200; refusals have other statuses, and a redirect would lose the delivery",
-                );
-            }
-            status
-        })
-        .or(ResponseRule::default().status);
-    let (texts, _) = reader.texts("echo_headers", findings).or((Vec::new(), span));
-    ResponseRule {
-        status,
-        echo_headers: texts.into_iter().filter_map(|text| header(text, findings)).collect(),
-    }
+    let status = status(&table).unwrap_or(ResponseRule::default().status);
+    let texts = table.texts("echo_headers");
+    ResponseRule { status, echo_headers: texts.into_iter().filter_map(|text| header(text).ok()).collect() }
 }
 
-fn header(text: Text<'_>, findings: &mut Findings) -> Option<String> {
-    let Ok(name) = HeaderName::from_bytes(text.text.as_bytes()) else {
-        findings
-            .error(text.span, format!("`{}` is not the name of a header", text.text))
-            .hint("write only the name, as in `x-webhook-interaction-id`");
-        return None;
-    };
-    if NOT_ECHOED.contains(&name.as_str()) {
-        findings
-            .error(
-                text.span,
-                format!("`{}` cannot be echoed: it belongs to one message or one connection", name.as_str()),
-            )
-            .hint("echo only headers that the sender defines, as in `x-webhook-interaction-id`");
-        return None;
+/// `None` for a wrong status, which is reported.
+fn status(table: &Reader<'_>) -> Option<StatusCode> {
+    let (number, at) = table.integer("status").ok()??;
+    let status = STATUSES.iter().find(|status| number == Some(status.as_u16().into())).copied();
+    if status.is_none() {
+        let hint = "remove it for 200; refusals have other statuses, and a redirect would lose the delivery";
+        at.error("`status` must be 200, 201, 202 or 204", hint);
     }
-    Some(name.as_str().to_owned())
+    status
+}
+
+fn header(Text { text, at }: Text<'_>) -> Result<String, Reported> {
+    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| {
+        let hint = "write only the name, as in `x-webhook-interaction-id`";
+        at.error(format!("`{text}` is not the name of a header"), hint)
+    })?;
+    if NOT_ECHOED.contains(&name.as_str()) {
+        return Err(at.error(
+            format!("`{name}` cannot be echoed: it belongs to one message or one connection"),
+            "echo only headers that the sender defines, as in `x-webhook-interaction-id`",
+        ));
+    }
+    Ok(name.as_str().to_owned())
 }

@@ -1,14 +1,12 @@
 //! `crl` and `crl_policy` of a `[[sender]]`: its revocation lists.
 
-use super::anchors::AnchorPurpose;
-use super::certificates::{FILE_FINDINGS_MAX, report_unreadable, report_unused};
 use jiff::Timestamp;
 
+use super::anchors::AnchorPurpose;
+use super::certificates::{FILE_FINDINGS_MAX, parsed};
 use crate::clock::distance;
 use crate::config::context::{Facts, ValidationContext};
-use crate::config::text::findings::Findings;
-use crate::config::text::raw::Span;
-use crate::config::text::reader::{Field, Reader, Text};
+use crate::config::text::{Location, Reader, Reported, Text};
 use crate::identity::{ListFault, RevocationList};
 use crate::metrics::CertificateRole;
 use crate::tls::anchors::Anchor;
@@ -18,56 +16,43 @@ use crate::tls::revocation::{CrlPolicy, Revocation, SignedList};
 
 const FETCH: &str =
     "fetch the CA's current list, and again before each next update, for example with a timer";
-
-/// An error has been reported.
-pub(crate) struct Unsound;
+const POLICIES: &[(&str, CrlPolicy)] = &[("strict", CrlPolicy::Strict), ("soft", CrlPolicy::Soft)];
 
 /// The sender's lists; `None` if it has none.
 pub(crate) fn revocation(
-    reader: &Reader<'_>,
+    sender: &Reader<'_>,
     purpose: &AnchorPurpose<'_>,
     anchors: &[Anchor],
     context: &mut ValidationContext,
-    findings: &mut Findings,
-    facts: &mut Facts,
-) -> Result<Option<Revocation>, Unsound> {
-    let words = [("strict", CrlPolicy::Strict), ("soft", CrlPolicy::Soft)];
-    let policy = reader.word("crl_policy", &words, findings);
-    let (files, span) = match reader.some_texts("crl", findings) {
-        Field::Is(found) => found,
-        Field::Bad => return Err(Unsound),
-        Field::Missing => return without_lists(reader, purpose.shown, findings),
+    facts: &mut Facts<'_>,
+) -> Result<Option<Revocation>, Reported> {
+    let shown = purpose.shown;
+    let policy = sender.word("crl_policy", POLICIES);
+    let Some(files) = sender.some_texts("crl")? else {
+        if !sender.has("crl_policy") {
+            return Ok(None);
+        }
+        return Err(sender.position("crl_policy").error(
+            format!("{shown} has a `crl_policy` but no `crl`: revocation is not checked"),
+            "add `crl = [\"…\"]` with the revocation lists of its CA, or remove `crl_policy`",
+        ));
     };
+    let at = sender.position("crl");
+    let checks = ListContext { shown, name: purpose.name, anchors, policy, now: context.now };
     let mut lists = Vec::new();
-    let mut sound = true;
-    let lists_context =
-        ListContext { shown: purpose.shown, name: purpose.name, anchors, policy, now: context.now };
-    for at in files {
-        let before = findings.len();
-        sound &= lists_context.read(at, &mut lists, context, findings, facts);
-        findings.limit(before, FILE_FINDINGS_MAX, &format!("{}: `{}`", purpose.shown, at.text));
+    let mut outcome = Ok(());
+    for file in files {
+        let before = at.findings.len();
+        outcome = checks.read(file, &mut lists, context, facts).and(outcome);
+        at.findings.limit(before, FILE_FINDINGS_MAX, &format!("{shown}: `{}`", file.text));
     }
-    if !sound {
-        return Err(Unsound);
-    }
+    outcome?;
     if policy == CrlPolicy::Strict {
-        lists_context.find_gaps(&lists, span, findings);
+        checks.report_gaps(&lists, at);
     }
     let revocation = Revocation::new(lists, policy);
-    lists_context.find_revoked_anchors(&revocation, span, findings, facts);
+    checks.report_revoked_anchors(&revocation, at, facts);
     Ok(Some(revocation))
-}
-
-fn without_lists(
-    reader: &Reader<'_>,
-    shown: &str,
-    findings: &mut Findings,
-) -> Result<Option<Revocation>, Unsound> {
-    let Some(node) = reader.written("crl_policy") else { return Ok(None) };
-    findings
-        .error(&node.span, format!("{shown} has a `crl_policy` but no `crl`: revocation is not checked"))
-        .hint("add `crl = [\"…\"]` with the revocation lists of its CA, or remove `crl_policy`");
-    Err(Unsound)
 }
 
 /// The facts against which all lists of one sender are checked.
@@ -80,132 +65,93 @@ struct ListContext<'s> {
 }
 
 impl ListContext<'_> {
-    /// Returns `false` if an error that does not depend on the time has been reported.
     fn read(
         &self,
-        at: Text<'_>,
+        file: Text<'_>,
         lists: &mut Vec<SignedList>,
         context: &mut ValidationContext,
-        findings: &mut Findings,
-        facts: &mut Facts,
-    ) -> bool {
-        let shown = self.shown;
-        let Some(contents) = context.files.open_up_to(LISTS_BYTES_MAX, at, shown, findings) else {
-            return false;
-        };
-        let file = contents.path.display();
-        let found = match revocation_lists(&contents.bytes) {
-            Ok(found) => found,
-            Err(fault) => {
-                report_unreadable(&fault, &format!("{shown}: `{file}`"), at.span, findings);
-                return false;
-            }
-        };
-        let what = format!("{shown}: `{file}`");
-        report_unused(&contents.bytes, FileUse::RevocationLists, &what, at.span, findings);
-        let mut sound = true;
-        for der in found {
-            match RevocationList::from_der(&der) {
-                Ok(list) => {
-                    let what = format!("{shown}: `{file}`: the revocation list of `{}`", list.issuer);
-                    facts.certificates.push(CertificateFact {
-                        role: CertificateRole::Crl,
-                        name: self.name.to_owned(),
-                        file: contents.path.clone(),
-                        subject: list.issuer.to_string(),
-                        digest: list.digest(),
-                        not_before: list.this_update,
-                        not_after: list.next_update,
-                    });
-                    sound &= self.take(list, &what, at.span, lists, findings, facts);
-                }
+        facts: &mut Facts<'_>,
+    ) -> Result<(), Reported> {
+        let at = file.at;
+        let contents = context.files.open_up_to(LISTS_BYTES_MAX, file, self.shown)?;
+        let shown = format!("{}: `{}`", self.shown, contents.path.display());
+        let mut outcome = Ok(());
+        for der in parsed(&contents, FileUse::RevocationLists, revocation_lists, &shown, at)? {
+            let list = match RevocationList::from_der(&der) {
+                Ok(list) => list,
                 Err(fault) => {
-                    findings
-                        .error(
-                            at.span,
-                            format!("{shown}: `{file}`: this revocation list cannot be used: {fault}"),
-                        )
-                        .hint(hint(&fault));
-                    sound = false;
+                    let message = format!("{shown}: this revocation list cannot be used: {fault}");
+                    outcome = Err(at.error(message, hint(&fault)));
+                    continue;
                 }
+            };
+            facts.certificates.push(CertificateFact {
+                role: CertificateRole::Crl,
+                name: self.name.to_owned(),
+                file: contents.path.clone(),
+                subject: list.issuer.to_string(),
+                digest: list.digest(),
+                not_before: list.this_update,
+                not_after: list.next_update,
+            });
+            let what = format!("{shown}: the revocation list of `{}`", list.issuer);
+            self.report_dates(&list, &what, at, facts);
+            match self.signed(list, &what, at) {
+                Ok(signed) => lists.push(signed),
+                Err(reported) => outcome = Err(reported),
             }
         }
-        sound
+        outcome
     }
 
-    fn take(
-        &self,
-        list: RevocationList,
-        what: &str,
-        span: &Span,
-        lists: &mut Vec<SignedList>,
-        findings: &mut Findings,
-        facts: &mut Facts,
-    ) -> bool {
-        self.dates(&list, what, span, findings, facts);
-        let signed = match SignedList::new(list, self.anchors) {
-            Ok(signed) => signed,
-            Err(fault) => {
-                findings.error(span, format!("{what}: {fault}")).hint(
-                    "fetch it again from that CA; if the CA has a new key, name its new certificate in `ca`",
-                );
-                return false;
-            }
-        };
+    fn signed(&self, list: RevocationList, what: &str, at: Location<'_>) -> Result<SignedList, Reported> {
+        let signed = SignedList::new(list, self.anchors).map_err(|fault| {
+            let hint =
+                "fetch it again from that CA; if the CA has a new key, name its new certificate in `ca`";
+            at.error(format!("{what}: {fault}"), hint)
+        })?;
         if !signed.is_verified() {
-            findings
-                .warning(span, format!("{what}: its issuer is not among the sender's CAs, so its signature is checked in each handshake"))
-                .hint("correct for the list of an intermediate that the sender sends; otherwise name its issuer in `ca`");
+            at.warning(
+                format!("{what}: its issuer is not among the sender's CAs, so its signature is checked in each handshake"),
+                "correct for the list of an intermediate that the sender sends; otherwise name its issuer in `ca`",
+            );
         }
-        lists.push(signed);
-        true
+        Ok(signed)
     }
 
-    fn dates(
-        &self,
-        list: &RevocationList,
-        what: &str,
-        span: &Span,
-        findings: &mut Findings,
-        facts: &mut Facts,
-    ) {
-        let now = self.now;
+    fn report_dates(&self, list: &RevocationList, what: &str, at: Location<'_>, facts: &mut Facts<'_>) {
+        let (begin, end, now) = (list.this_update, list.next_update, self.now);
         if list.is_current_at(now) {
-            if let Some(expiring) = expiring(CertificateRole::Crl, list.this_update, list.next_update, now) {
-                let (end, distance, share) =
-                    (list.next_update, distance(now, list.next_update), expiring.share);
-                findings
-                    .warning(
-                        span,
-                        format!("{what} becomes outdated at {end}, {distance}; less than {share} of its lifetime is left"),
-                    )
-                    .hint(FETCH);
+            if let Some(expiring) = expiring(CertificateRole::Crl, begin, end, now) {
+                let (distance, share) = (distance(now, end), expiring.share);
+                let message = format!(
+                    "{what} becomes outdated at {end}, {distance}; less than {share} of its lifetime is left"
+                );
+                at.warning(message, FETCH);
             }
             return;
         }
-        let why = if now < list.this_update {
-            format!("is dated {}, {}", list.this_update, distance(now, list.this_update))
+        let why = if now < begin {
+            format!("is dated {begin}, {}", distance(now, begin))
         } else {
-            format!("became outdated at {}, {}", list.next_update, distance(now, list.next_update))
+            format!("became outdated at {end}, {}", distance(now, end))
         };
-        let what_follows = match self.policy {
+        let consequence = match self.policy {
             CrlPolicy::Strict => "certificates of that CA are refused until a current list is available",
             CrlPolicy::Soft => {
                 "certificates revoked since then are accepted until a current list is available"
             }
         };
-        findings.error(span, format!("{what} {why}; {what_follows}")).by_time(list.digest()).hint(FETCH);
-        facts
-            .degraded
-            .push(format!("{}: the revocation list of `{}` {why}; {what_follows}", self.shown, list.issuer));
+        at.outdated(list.digest(), format!("{what} {why}; {consequence}"), FETCH);
+        let (shown, issuer) = (self.shown, &list.issuer);
+        facts.degraded.push(format!("{shown}: the revocation list of `{issuer}` {why}; {consequence}"));
     }
 
     /// Reports CAs without a usable list. With `strict`, all of their certificates are refused.
-    fn find_gaps(&self, lists: &[SignedList], span: &Span, findings: &mut Findings) {
+    fn report_gaps(&self, lists: &[SignedList], at: Location<'_>) {
         for anchor in self.anchors.iter().filter(|anchor| anchor.never_issues().is_none()) {
-            let subject = &anchor.identity.subject;
-            let (has_list, shown) = (lists.iter().any(|list| list.is_verified_by(anchor)), self.shown);
-            let why = if !has_list {
+            let (subject, shown) = (&anchor.identity.subject, self.shown);
+            let why = if !lists.iter().any(|list| list.is_verified_by(anchor)) {
                 format!("{shown} has no revocation list from its CA `{subject}`")
             } else if !anchor.identity.issuing.signs_lists {
                 format!(
@@ -214,29 +160,20 @@ impl ListContext<'_> {
             } else {
                 continue;
             };
-            findings
-                .warning(
-                    span,
-                    format!("{why}: `crl_policy` is strict, so every certificate of that CA is refused"),
-                )
-                .hint("add that CA's list, or write `crl_policy = \"soft\"` to use the lists that exist");
+            at.warning(
+                format!("{why}: `crl_policy` is strict, so every certificate of that CA is refused"),
+                "add that CA's list, or write `crl_policy = \"soft\"` to use the lists that exist",
+            );
         }
     }
 
-    fn find_revoked_anchors(
-        &self,
-        revocation: &Revocation,
-        span: &Span,
-        findings: &mut Findings,
-        facts: &mut Facts,
-    ) {
-        for anchor in self.anchors.iter().filter(|anchor| revocation.revokes_anchor(&anchor.identity)) {
-            let (subject, shown) = (&anchor.identity.subject, self.shown);
-            let why = format!("`{subject}`, in `ca` of {shown}, has been revoked by its issuer");
-            findings
-                .error(span, why.clone())
-                .by_time(anchor.identity.sha256.to_string())
-                .hint("remove it from `ca`, and ask the sender for its replacement");
+    fn report_revoked_anchors(&self, revocation: &Revocation, at: Location<'_>, facts: &mut Facts<'_>) {
+        let identities = self.anchors.iter().map(|anchor| &anchor.identity);
+        for revoked in identities.filter(|identity| revocation.revokes_anchor(identity)) {
+            let why =
+                format!("`{}`, in `ca` of {}, has been revoked by its issuer", revoked.subject, self.shown);
+            let hint = "remove it from `ca`, and ask the sender for its replacement";
+            at.outdated(revoked.sha256.to_string(), &*why, hint);
             facts.degraded.push(why);
         }
     }

@@ -2,17 +2,12 @@
 
 use super::endpoints::EndpointDraft;
 use super::senders::SenderDraft;
-use crate::config::text::findings::Findings;
-use crate::config::text::raw::Span;
+use crate::config::text::Span;
 use crate::policy::{Endpoint, Matcher, PathConflict, Policy, Sender};
 use crate::tls::verifier::TrustedSender;
 
 /// The policy; `None` if an endpoint is invalid or two endpoints have the same path, which is reported.
-pub(crate) fn policy(
-    senders: Vec<Sender>,
-    drafts: &[EndpointDraft<'_>],
-    findings: &mut Findings,
-) -> Option<Policy> {
+pub(crate) fn policy(senders: Vec<Sender>, drafts: &[EndpointDraft<'_>]) -> Option<Policy> {
     let whole: Vec<_> = drafts.iter().filter_map(|draft| Some((draft, draft.endpoint.clone()?))).collect();
     let (drafts_of, endpoints): (Vec<&EndpointDraft<'_>>, Vec<Endpoint>) = whole.into_iter().unzip();
     let complete = endpoints.len() == drafts.len();
@@ -21,7 +16,7 @@ pub(crate) fn policy(
         Err(conflicts) => {
             let mut reported: Vec<&Span> = Vec::new();
             for conflict in &conflicts {
-                report(conflict, &drafts_of, &mut reported, findings);
+                report(conflict, &drafts_of, &mut reported);
             }
             None
         }
@@ -29,81 +24,68 @@ pub(crate) fn policy(
 }
 
 /// Reports a conflict. A value that causes several conflicts is reported once.
-fn report<'a>(
-    conflict: &PathConflict,
-    drafts: &[&EndpointDraft<'a>],
-    reported: &mut Vec<&'a Span>,
-    findings: &mut Findings,
-) {
+fn report<'a>(conflict: &PathConflict, drafts: &[&EndpointDraft<'a>], reported: &mut Vec<&'a Span>) {
     let (first, second) = (drafts[conflict.endpoints.0], drafts[conflict.endpoints.1]);
+    let (Some(name), Some(first_path), Some(second_path)) = (first.name, first.path, second.path) else {
+        return;
+    };
     let suffix = second
         .endpoint
         .as_ref()
         .and_then(|endpoint| endpoint.paths().filter(|(path, _)| *path == conflict.path).last())
         .and_then(|(_, suffix)| second.suffixes.get(suffix?));
-    let bare = second.path.map(|path| path.span);
-    let Some(span) = suffix.map(|suffix| suffix.span).or(bare) else { return };
+    let at = suffix.map_or(second_path.at, |suffix| suffix.at);
     // If the paths themselves conflict, so do all of their suffixes.
-    if reported.contains(&span) || bare.is_some_and(|bare| reported.contains(&bare)) {
+    if reported.contains(&at.span) || reported.contains(&second_path.at.span) {
         return;
     }
-    reported.push(span);
-    let (name, line) = match (first.name, first.path) {
-        (Some(name), Some(path)) => (name.text, findings.line(path.span)),
-        (_, _) => return,
-    };
+    reported.push(at.span);
+    let (name, path, line) = (name.text, &conflict.path, first_path.at.line());
     if conflict.endpoints.0 == conflict.endpoints.1 {
-        findings
-            .error(span, format!("endpoint `{name}` already accepts `{}` without this suffix", conflict.path))
-            .hint("remove it; a trailing or double slash is accepted anyway");
+        at.error(
+            format!("endpoint `{name}` already accepts `{path}` without this suffix"),
+            "remove it; a trailing or double slash is accepted anyway",
+        );
         return;
     }
-    let message = if first.path.is_some_and(|path| path.text == conflict.path) {
-        format!("`{}` is already the path of endpoint `{name}` (line {line})", conflict.path)
+    let message = if first_path.text == path {
+        format!("`{path}` is already the path of endpoint `{name}` (line {line})")
     } else {
-        format!("`{}` is already accepted by endpoint `{name}` (line {line})", conflict.path)
+        format!("`{path}` is already accepted by endpoint `{name}` (line {line})")
     };
-    findings
-        .error(span, message)
-        .hint("give each endpoint its own path, or list both senders under one endpoint");
+    at.error(message, "give each endpoint its own path, or list both senders under one endpoint");
 }
 
 /// Reports senders that no endpoint lists, and senders of one endpoint that one certificate could match.
-pub(crate) fn check_senders(
-    senders: &[SenderDraft<'_>],
-    endpoints: &[EndpointDraft<'_>],
-    findings: &mut Findings,
-) {
+pub(crate) fn check_senders(senders: &[SenderDraft<'_>], endpoints: &[EndpointDraft<'_>]) {
     for endpoint in endpoints {
-        indistinguishable(endpoint, senders, findings);
+        report_indistinguishable(endpoint, senders);
     }
-    if endpoints.iter().any(|endpoint| !endpoint.senders_are_known) {
+    if endpoints.is_empty() || endpoints.iter().any(|endpoint| !endpoint.senders_are_known) {
         return;
     }
     for (index, sender) in senders.iter().enumerate() {
-        let used =
-            endpoints.iter().any(|endpoint| endpoint.senders.iter().any(|(listed, _)| *listed == index));
-        if let (Some(name), Some(_), false) = (sender.name, &sender.sender, used) {
-            findings
-                .warning(
-                    name.span,
-                    format!("no endpoint lists sender `{}`, so all its deliveries get 403", name.text),
-                )
-                .hint("add it to the `senders` of an endpoint, or remove it");
+        let lists_it = |endpoint: &EndpointDraft<'_>| endpoint.senders.iter().any(|(at, _)| *at == index);
+        if let (Some(name), Some(_), false) = (sender.name, &sender.sender, endpoints.iter().any(lists_it)) {
+            name.at.warning(
+                format!("no endpoint lists sender `{}`, so all its deliveries get 403", name.text),
+                "add it to the `senders` of an endpoint, or remove it",
+            );
         }
     }
 }
 
-fn indistinguishable(endpoint: &EndpointDraft<'_>, senders: &[SenderDraft<'_>], findings: &mut Findings) {
-    for (place, (later, span)) in endpoint.senders.iter().enumerate() {
+fn report_indistinguishable(endpoint: &EndpointDraft<'_>, senders: &[SenderDraft<'_>]) {
+    for (place, (later, at)) in endpoint.senders.iter().enumerate() {
         let Some(second) = senders[*later].sender.as_ref() else { continue };
         for (earlier, _) in &endpoint.senders[..place] {
             let Some(first) = senders[*earlier].sender.as_ref() else { continue };
             if let Some(value) = common(first, second) {
                 let (first, second) = (&first.sender.name, &second.sender.name);
-                findings
-                    .warning(span, format!("a certificate with {value} matches `{first}` and `{second}`; this endpoint attributes it to `{first}`, which comes first"))
-                    .hint("give the two senders different names or different CAs, or list only one of them");
+                at.warning(
+                    format!("a certificate with {value} matches `{first}` and `{second}`; this endpoint attributes it to `{first}`, which comes first"),
+                    "give the two senders different names or different CAs, or list only one of them",
+                );
             }
         }
     }

@@ -2,13 +2,10 @@
 
 use super::anchors::{AnchorPurpose, anchors};
 use super::matchers::rule;
-use super::names::name;
+use super::names::{name, unique_name};
 use super::revocation::revocation;
 use crate::config::context::{Facts, ValidationContext};
-use crate::config::schema;
-use crate::config::text::findings::Findings;
-use crate::config::text::raw::{Span, Table};
-use crate::config::text::reader::{Reader, Text};
+use crate::config::text::{Reader, Text};
 use crate::policy::{Name, Sender};
 use crate::tls::trust::{Eku, SenderTrust};
 use crate::tls::verifier::TrustedSender;
@@ -29,27 +26,27 @@ impl SenderDraft<'_> {
 }
 
 pub(crate) fn senders<'a>(
-    tables: &[(&'a Table, &'a Span)],
+    tables: &[Reader<'a>],
     context: &mut ValidationContext,
-    findings: &mut Findings,
-    facts: &mut Facts,
+    facts: &mut Facts<'_>,
     beyond_loopback: bool,
 ) -> Vec<SenderDraft<'a>> {
     let mut drafts: Vec<SenderDraft<'a>> = Vec::new();
-    for (table, span) in tables {
-        let reader = Reader::new(table, span, &schema::SENDER, findings);
-        let (text, name) = name(&reader, "sender", drafts.iter().map(|draft| draft.name), findings);
+    for table in tables {
+        let text = name(table, "sender");
+        let others = drafts.iter().filter_map(|draft| draft.name);
+        let name = text.and_then(|text| unique_name(text, "sender", others));
+        let text = text.ok();
         let shown = text.map_or_else(|| "sender".to_owned(), |text| format!("sender `{}`", text.text));
-        let words = [("client", Eku::Client), ("any", Eku::Any)];
-        let eku = reader.word("eku", &words, findings);
-        let rule = rule(&reader, &shown, findings);
+        let eku = table.word("eku", &[("client", Eku::Client), ("any", Eku::Any)]);
+        let rule = rule(table, &shown);
         let label = text.map_or("", |text| text.text);
-        let purpose = AnchorPurpose { shown: &shown, name: label, rule: rule.as_ref(), eku };
-        let anchors = anchors(&reader, &purpose, context, findings, facts, beyond_loopback);
+        let purpose = AnchorPurpose { shown: &shown, name: label, rule: rule.as_ref().ok(), eku };
+        let anchors = anchors(table, &purpose, context, facts, beyond_loopback);
         let known = anchors.as_deref().unwrap_or_default();
-        let revocation = revocation(&reader, &purpose, known, context, findings, facts);
+        let revocation = revocation(table, &purpose, known, context, facts);
         let sender = match (name, rule, anchors, revocation) {
-            (Some(name), Some(rule), Some(anchors), Ok(revocation)) => {
+            (Ok(name), Ok(rule), Ok(anchors), Ok(revocation)) => {
                 let trust = SenderTrust { anchors, eku, revocation };
                 Some(TrustedSender { sender: Sender { name, rule }, trust })
             }

@@ -1,6 +1,6 @@
 //! Collects the findings while webhooks.toml is read.
 
-use std::ops::Range;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::raw::{Reach, Span, SyntaxFault};
@@ -10,106 +10,107 @@ use crate::diagnostic::{Diagnostic, Place, Report, Severity, SourceFile};
 #[derive(Debug)]
 pub(crate) struct Findings {
     file: Arc<SourceFile>,
-    found: Vec<Diagnostic>,
+    found: RefCell<Vec<Diagnostic>>,
     /// The lines with a syntax error, from 1.
     damaged_lines: Vec<usize>,
     /// After this position, in bytes, keys may have been assigned to the wrong table.
-    unreliable_from: Option<usize>,
-    /// The last omitted finding; the caller may add a hint to it.
-    omitted: Diagnostic,
+    unreliable_from: usize,
+}
+
+/// An error has been reported about a value, which prevents the use of the settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reported;
+
+/// A position in the text, to report findings there. Each has a message and a hint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Location<'a> {
+    pub(crate) span: &'a Span,
+    pub(crate) findings: &'a Findings,
 }
 
 impl Findings {
-    pub(crate) fn new(file: Arc<SourceFile>) -> Self {
-        let omitted = Diagnostic::new(Severity::Note, None, String::new());
-        Self { file, found: Vec::new(), damaged_lines: Vec::new(), unreliable_from: None, omitted }
-    }
-
-    pub(crate) fn syntax(&mut self, fault: &SyntaxFault) {
-        let place = Place { file: Arc::clone(&self.file), span: fault.span.clone() };
-        let mut finding = Diagnostic::new(Severity::Error, Some(place), fault.message.clone());
-        finding.hint(fault.hint);
-        self.damaged_lines.push(self.file.line(fault.span.start));
-        if fault.reach != Reach::Value {
-            let from = self.unreliable_from.unwrap_or(usize::MAX).min(fault.span.start);
-            self.unreliable_from = Some(from);
-        }
-        self.found.push(finding);
-    }
-
-    pub(crate) fn error(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.push(Severity::Error, span, message.into(), false)
-    }
-
-    pub(crate) fn warning(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.push(Severity::Warning, span, message.into(), false)
-    }
-
-    pub(crate) fn note(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.push(Severity::Note, span, message.into(), false)
-    }
-
-    /// Reports that something is missing. Omitted after a syntax error, which may be the cause.
-    pub(crate) fn missing(&mut self, span: &Span, message: impl Into<String>) -> &mut Diagnostic {
-        self.push(Severity::Error, span, message.into(), true)
-    }
-
-    /// The line number of a position, from 1, for a message about another position.
-    pub(crate) fn line(&self, span: &Span) -> usize {
-        self.file.line(span.start)
+    /// The findings about a text, beginning with its syntax errors.
+    pub(crate) fn new(file: Arc<SourceFile>, faults: &[SyntaxFault]) -> Self {
+        let damaged_lines = faults.iter().map(|fault| file.line(fault.span.start)).collect();
+        let beyond_a_value = faults.iter().filter(|fault| fault.reach != Reach::Value);
+        let unreliable_from = beyond_a_value.map(|fault| fault.span.start).min().unwrap_or(usize::MAX);
+        let finding = |fault: &SyntaxFault| {
+            let place = Place { file: Arc::clone(&file), span: fault.span.clone() };
+            Diagnostic::new(Severity::Error, Some(place), &*fault.message).with_hint(fault.hint)
+        };
+        let found = RefCell::new(faults.iter().map(finding).collect());
+        Self { file, found, damaged_lines, unreliable_from }
     }
 
     /// The number of findings.
     pub(crate) fn len(&self) -> usize {
-        self.found.len()
+        self.found.borrow().len()
     }
 
     /// Keeps only the worst findings after the first `from`, at most `most`, and reports the number of the others.
-    pub(crate) fn limit(&mut self, from: usize, most: usize, what: &str) {
-        if self.found.len().saturating_sub(from) <= most {
+    pub(crate) fn limit(&self, from: usize, most: usize, what: &str) {
+        let mut all = self.found.borrow_mut();
+        if all.len().saturating_sub(from) <= most {
             return;
         }
-        let mut found = self.found.split_off(from);
+        let mut found = all.split_off(from);
         found.sort_by_key(|finding| (finding.severity, finding.by_time.is_some()));
         let more = found.split_off(most);
-        self.found.extend(found);
+        all.extend(found);
         let Some(worst) = more.first() else { return };
         let message = format!("{what}: {} more findings are not shown", more.len());
-        let mut finding = Diagnostic::new(worst.severity, worst.place.clone(), message);
-        finding.by_time.clone_from(&worst.by_time);
-        finding.hint("correct those that are shown, and check again");
-        self.found.push(finding);
+        let rest = Diagnostic::new(worst.severity, worst.place.clone(), message);
+        let by_time = worst.by_time.clone();
+        all.push(Diagnostic { by_time, ..rest.with_hint("correct those that are shown, and check again") });
     }
 
     pub(crate) fn into_report(self) -> Report {
-        Report::new(self.found)
+        Report::new(self.found.into_inner())
     }
 
-    fn push(
-        &mut self,
-        severity: Severity,
-        span: &Span,
-        message: String,
-        is_missing: bool,
-    ) -> &mut Diagnostic {
-        let place = Place { file: Arc::clone(&self.file), span: clamp(span, self.file.text()) };
-        let omitted = !self.damaged_lines.is_empty()
-            && (is_missing
-                || self.unreliable_from.is_some_and(|from| span.start >= from)
-                || self.damaged_lines.contains(&self.file.line(span.start)));
-        let finding = Diagnostic::new(severity, Some(place), message);
-        if omitted {
-            self.omitted = finding;
-            return &mut self.omitted;
-        }
-        self.found.push(finding);
-        let last = self.found.len() - 1;
-        &mut self.found[last]
+    /// Whether a finding at this position may only follow from a syntax error.
+    fn is_unreliable(&self, span: &Span) -> bool {
+        span.start >= self.unreliable_from || self.damaged_lines.contains(&self.file.line(span.start))
     }
 }
 
-/// Limits a span to the text. Spans of the parser are within it already.
-fn clamp(span: &Span, text: &str) -> Range<usize> {
-    let end = span.end.min(text.len());
-    span.start.min(end)..end
+impl Location<'_> {
+    pub(crate) fn error(self, message: impl Into<String>, hint: impl Into<String>) -> Reported {
+        self.push(Severity::Error, None, message.into(), hint.into())
+    }
+
+    pub(crate) fn warning(self, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(Severity::Warning, None, message.into(), hint.into());
+    }
+
+    pub(crate) fn note(self, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(Severity::Note, None, message.into(), hint.into());
+    }
+
+    /// Reports an error that only the time causes, about the certificate or list with this digest.
+    pub(crate) fn outdated(self, digest: String, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(Severity::Error, Some(digest), message.into(), hint.into());
+    }
+
+    /// Reports that something is missing. Omitted after a syntax error, which may be the cause.
+    pub(crate) fn missing(self, message: impl Into<String>, hint: impl Into<String>) -> Reported {
+        if self.findings.damaged_lines.is_empty() { self.error(message, hint) } else { Reported }
+    }
+
+    /// The line, from 1, for a message about another position.
+    pub(crate) fn line(self) -> usize {
+        self.findings.file.line(self.span.start)
+    }
+
+    fn push(self, severity: Severity, by_time: Option<String>, message: String, hint: String) -> Reported {
+        let Self { span, findings } = self;
+        if !findings.is_unreliable(span) {
+            // Spans of the parser are within the text; those of missing tables may not be.
+            let end = span.end.min(findings.file.text().len());
+            let place = Place { file: Arc::clone(&findings.file), span: span.start.min(end)..end };
+            let finding = Diagnostic::new(severity, Some(place), message).with_hint(hint);
+            findings.found.borrow_mut().push(Diagnostic { by_time, ..finding });
+        }
+        Reported
+    }
 }

@@ -1,6 +1,11 @@
 //! The text of webhooks.toml: the parser, the findings, and the values of one table.
 
-pub(super) mod raw;
-pub(super) mod defaults;
-pub(super) mod findings;
-pub(super) mod reader;
+mod raw;
+mod defaults;
+mod findings;
+mod reader;
+
+pub(crate) use defaults::default;
+pub(crate) use findings::{Findings, Location, Reported};
+pub(crate) use raw::{Span, Table, Value, parse};
+pub(crate) use reader::{Reader, Text, choices, nearest};

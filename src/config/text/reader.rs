@@ -1,55 +1,29 @@
 //! Reads one table: reports unknown keys, and returns values of the expected type.
+//!
+//! An accessor without a `Result` is for a key with a default, which it returns instead of a wrong value: the reported
+//! error prevents the use of the settings. Those with one return `Ok(None)` if the key is missing and has no default.
 
+use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::defaults::default;
-use super::findings::Findings;
-use super::raw::{Node, Span, Table, Value};
-use crate::config::schema::{self, Fallback};
+use super::findings::{Findings, Location, Reported};
+use super::raw::{Node, Table, Value};
+use crate::config::schema::{Fallback, Key, LATER, TableSchema};
 use crate::quantity::{ByteSize, HumanDuration};
 
 /// A string and its position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a> {
     pub(crate) text: &'a str,
-    pub(crate) span: &'a Span,
+    pub(crate) at: Location<'a>,
 }
 
-/// The result of reading a key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Field<T> {
-    /// The key is missing.
-    Missing,
-    /// The value is invalid, which has been reported.
-    Bad,
-    /// The value is valid.
-    Is(T),
-}
-
-impl<T> Field<T> {
-    /// The value, or the default if the key is missing or its value is invalid. In the latter case the reported error
-    /// prevents the use of the settings.
-    pub(crate) fn or(self, default: T) -> T {
-        match self {
-            Self::Is(value) => value,
-            Self::Missing | Self::Bad => default,
-        }
-    }
-
-    pub(crate) fn ok(self) -> Option<T> {
-        match self {
-            Self::Is(value) => Some(value),
-            Self::Missing | Self::Bad => None,
-        }
-    }
-
-    pub(crate) fn and_then<U>(self, next: impl FnOnce(T) -> Option<U>) -> Field<U> {
-        match self {
-            Self::Missing => Field::Missing,
-            Self::Bad => Field::Bad,
-            Self::Is(value) => next(value).map_or(Field::Bad, Field::Is),
-        }
+impl Text<'_> {
+    /// Whether the text cannot be a path.
+    pub(crate) fn is_empty_or_has_nul(self) -> bool {
+        self.text.is_empty() || self.text.contains('\0')
     }
 }
 
@@ -57,33 +31,82 @@ impl<T> Field<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     table: &'a Table,
-    schema: &'static schema::TableSchema,
+    schema: &'static TableSchema,
     /// The header of the table, the position of findings about missing keys.
-    pub(crate) span: &'a Span,
+    pub(crate) at: Location<'a>,
 }
 
+/// A missing table is read like one without keys.
+static NO_KEYS: Table = Table { entries: Vec::new() };
+
 impl<'a> Reader<'a> {
+    /// A reader of the whole text.
+    pub(crate) fn top(table: &'a Table, schema: &'static TableSchema, findings: &'a Findings) -> Self {
+        Self::new(table, schema, Location { span: &(0..0), findings })
+    }
+
     /// A reader of this table. Unknown keys, and those of a later version, are reported at once.
-    pub(crate) fn new(
-        table: &'a Table,
-        span: &'a Span,
-        schema: &'static schema::TableSchema,
-        findings: &mut Findings,
-    ) -> Self {
-        for entry in &table.entries {
-            if schema.key(&entry.key).is_some() {
+    fn new(table: &'a Table, schema: &'static TableSchema, at: Location<'a>) -> Self {
+        let later = || LATER.iter().filter(|(table, _, _)| *table == schema.name);
+        for entry in table.entries.iter().filter(|entry| schema.key(&entry.key).is_none()) {
+            let (key, at) = (&entry.key, Location { span: &entry.key_span, ..at });
+            if let Some((_, _, reason)) = later().find(|(_, name, _)| name == key) {
+                at.error(format!("`{key}` is not supported in this version"), format!("remove it: {reason}"));
                 continue;
             }
-            match schema.later.iter().find(|(name, _)| *name == entry.key) {
-                Some((name, reason)) => {
-                    findings
-                        .error(&entry.key_span, format!("`{name}` is not supported in this version"))
-                        .hint(format!("remove it: {reason}"));
-                }
-                None => unknown(schema, &entry.key, &entry.key_span, findings),
-            }
+            let hint = match nearest(key, schema.names().chain(later().map(|(_, name, _)| *name))) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("use {}", choices(schema.names())),
+            };
+            at.error(format!("`{key}` is not a key of {}", schema.name), hint);
         }
-        Self { table, schema, span }
+        Self { table, schema, at }
+    }
+
+    /// A table such as `[server]`; an empty one if it is missing or is not a table.
+    pub(crate) fn section(&self, schema: &'static TableSchema) -> Self {
+        let written = self.written_section(schema).ok().flatten();
+        written.unwrap_or(Self { table: &NO_KEYS, schema, at: self.at })
+    }
+
+    /// A table such as `[tls]`; `Ok(None)` if it is missing.
+    pub(crate) fn written_section(&self, schema: &'static TableSchema) -> Result<Option<Self>, Reported> {
+        let name = schema.name.trim_matches(['[', ']']);
+        let Some(node) = self.table.get(name) else { return Ok(None) };
+        let at = self.at_node(node);
+        let table = node.value.as_table().ok_or_else(|| {
+            at.error(
+                format!("{} where the table `{name}` is expected", node.value.kind()),
+                format!("write `[{name}]` once, on a separate line, and its keys below"),
+            )
+        })?;
+        Ok(Some(Self::new(table, schema, at)))
+    }
+
+    /// The tables of a list such as `[[sender]]`, at least one.
+    pub(crate) fn sections(&self, key: &str, schema: &'static TableSchema) -> Result<Vec<Self>, Reported> {
+        let name = schema.name;
+        let node = self.table.get(key).ok_or_else(|| {
+            Location { span: &(0..0), ..self.at }.missing(
+                format!("there is no `{name}`; at least one is required"),
+                format!("add `{name}` and its keys below, as in the distributed webhooks.toml"),
+            )
+        })?;
+        let items = node.value.as_list().unwrap_or_default();
+        let tables: Option<Vec<_>> = items.iter().map(|item| Some((item.value.as_table()?, item))).collect();
+        let tables = tables.filter(|tables| !tables.is_empty()).ok_or_else(|| {
+            self.at_node(node).error(
+                format!("{} where a list of `{name}` is expected", node.value.kind()),
+                format!("write `{name}`, with two brackets, before the keys of each"),
+            )
+        })?;
+        Ok(tables.into_iter().map(|(table, item)| Self::new(table, schema, self.at_node(item))).collect())
+    }
+
+    /// A table that is written as a value, such as `response = { status = 200 }`.
+    pub(crate) fn inline(&self, key: &str, schema: &'static TableSchema) -> Result<Option<Self>, Reported> {
+        let table = self.read(key, "a table", Value::as_table)?;
+        Ok(table.map(|(table, at)| Self::new(table, schema, at)))
     }
 
     /// An example value for the key.
@@ -91,171 +114,156 @@ impl<'a> Reader<'a> {
         self.schema.key(key).map_or("…", |key| key.example)
     }
 
-    /// The value of a key as it is written; `None` if it is missing.
-    pub(crate) fn written(&self, key: &str) -> Option<&'a Node> {
-        self.table.get(key)
+    /// Whether the key is written.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
     }
 
-    /// The value of a key as it is written, or else its default.
-    fn node(&self, key: &str) -> Option<&'a Node> {
-        self.written(key).or_else(|| default(self.schema, key))
+    /// The position of a key's value, or else of the table.
+    pub(crate) fn position(&self, key: &str) -> Location<'a> {
+        self.table.get(key).map_or(self.at, |node| self.at_node(node))
     }
 
-    /// The default of a key, for a hint.
-    fn default_text(&self, key: &str) -> &'static str {
-        match self.schema.key(key).map(|key| key.default) {
-            Some(Fallback::Value(value)) => value.trim_matches('"'),
-            Some(Fallback::Required | Fallback::Absent(_)) | None => "…",
+    pub(crate) fn text(&self, key: &str) -> Result<Option<Text<'a>>, Reported> {
+        let text = self.read(key, "a string", Value::as_text)?;
+        Ok(text.map(|(text, at)| Text { text, at }))
+    }
+
+    pub(crate) fn integer(&self, key: &str) -> Result<Option<(Option<i64>, Location<'a>)>, Reported> {
+        self.read(key, "an integer", Value::as_integer)
+    }
+
+    /// A list of strings, which may be empty.
+    pub(crate) fn texts(&self, key: &str) -> Vec<Text<'a>> {
+        let of = |node| self.list(key, node);
+        let written = self.table.get(key).and_then(|node| of(node).ok());
+        written.or_else(|| of(default(self.schema, key)?).ok()).unwrap_or_default()
+    }
+
+    /// A list of at least one string.
+    pub(crate) fn some_texts(&self, key: &str) -> Result<Option<Vec<Text<'a>>>, Reported> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        let texts = self.list(key, node)?;
+        if texts.is_empty() {
+            return Err(self.position(key).error(
+                format!("`{key}` is empty; at least one value is expected"),
+                format!("write one, as in `{key} = {}`", self.example(key)),
+            ));
         }
+        Ok(Some(texts))
     }
 
-    pub(crate) fn text(&self, key: &str, findings: &mut Findings) -> Field<Text<'a>> {
-        self.read(key, "a string", findings, Value::as_text)
-            .and_then(|(text, span)| Some(Text { text, span }))
-    }
-
-    pub(crate) fn integer(&self, key: &str, findings: &mut Findings) -> Field<(Option<i64>, &'a Span)> {
-        self.read(key, "an integer", findings, Value::as_integer)
-    }
-
-    /// A number within the bounds of the schema; 0 if it is wrong, which is reported.
-    pub(crate) fn number(&self, key: &str, findings: &mut Findings) -> usize {
-        let (min, max) = self.range::<i64>(key).unwrap_or((0, i64::MAX));
-        let read = self.integer(key, findings).and_then(|(number, span)| {
-            let fits = number.filter(|number| (min..=max).contains(number));
-            let fits = fits.and_then(|number| usize::try_from(number).ok());
-            if fits.is_none() {
-                findings
-                    .error(span, format!("`{key}` is not between {min} and {max}"))
-                    .hint(format!("the default is {}", self.default_text(key)));
-            }
-            fits
-        });
-        read.or(0)
-    }
-
-    /// A boolean; false if the value is wrong, which is reported.
-    pub(crate) fn boolean(&self, key: &str, findings: &mut Findings) -> bool {
-        self.read(key, "a boolean", findings, Value::as_boolean).ok().is_some_and(|(value, _)| value)
-    }
-
-    /// A list of strings; one string is a list of one. A string that occurs twice is reported.
-    pub(crate) fn texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
-        let Some(node) = self.node(key) else { return Field::Missing };
-        let items = node.value.as_list().unwrap_or(std::slice::from_ref(node));
+    /// The strings of a list; one string is a list of one. A string that occurs twice is reported.
+    fn list(&self, key: &str, node: &'a Node) -> Result<Vec<Text<'a>>, Reported> {
         let mut texts: Vec<Text<'a>> = Vec::new();
-        let mut bad = false;
-        for item in items {
+        let mut outcome = Ok(());
+        for item in node.value.as_list().unwrap_or(std::slice::from_ref(node)) {
+            let at = self.at_node(item);
             let Value::Text(text) = &item.value else {
-                self.wrong_type(key, "a string or a list of strings", item, findings);
-                bad = true;
+                outcome = Err(self.wrong_type(key, "a string or a list of strings", item));
                 continue;
             };
             if texts.iter().any(|known| known.text == text) {
-                findings
-                    .error(&item.span, format!("`{text}` occurs twice in `{key}`"))
-                    .hint("remove one of the two");
+                at.error(format!("`{text}` occurs twice in `{key}`"), "remove one of the two");
                 continue;
             }
-            texts.push(Text { text, span: &item.span });
+            texts.push(Text { text, at });
         }
-        if bad { Field::Bad } else { Field::Is((texts, &node.span)) }
+        outcome.map(|()| texts)
     }
 
-    /// The strings of a key's default.
-    pub(crate) fn default_texts(&self, key: &str) -> Vec<Text<'a>> {
-        let items = default(self.schema, key).and_then(|node| node.value.as_list()).unwrap_or_default();
-        items.iter().filter_map(|node| Some(Text { text: node.value.as_text()?, span: &node.span })).collect()
-    }
-
-    /// Like [`Reader::texts`], but an empty list is an error.
-    pub(crate) fn some_texts(&self, key: &str, findings: &mut Findings) -> Field<(Vec<Text<'a>>, &'a Span)> {
-        self.texts(key, findings).and_then(|(texts, span)| {
-            if texts.is_empty() {
-                findings
-                    .error(span, format!("`{key}` is empty; at least one value is expected"))
-                    .hint(format!("write one, as in `{key} = {}`", self.example(key)));
-                return None;
-            }
-            Some((texts, span))
+    /// A number within the bounds of the schema; 0 if it is wrong.
+    pub(crate) fn number(&self, key: &str) -> usize {
+        let Ok(Some((number, at))) = self.integer(key) else { return 0 };
+        let (min, max) = self.range::<i64>(key).unwrap_or((0, i64::MAX));
+        let fits = number.filter(|number| (min..=max).contains(number));
+        fits.and_then(|number| usize::try_from(number).ok()).unwrap_or_else(|| {
+            let hint = format!("the default is {}", self.default_text(key));
+            at.error(format!("`{key}` is not between {min} and {max}"), hint);
+            0
         })
     }
 
-    pub(crate) fn table(&self, key: &str, findings: &mut Findings) -> Field<(&'a Table, &'a Span)> {
-        self.read(key, "a table", findings, Value::as_table)
+    /// A boolean; false if the value is wrong.
+    pub(crate) fn boolean(&self, key: &str) -> bool {
+        matches!(self.read(key, "a boolean", Value::as_boolean), Ok(Some((true, _))))
     }
 
-    pub(crate) fn time(&self, key: &str, findings: &mut Findings) -> Duration {
-        self.value(key, findings, |found, findings| self.parse_time(key, found, findings))
+    pub(crate) fn time(&self, key: &str) -> Duration {
+        self.value(key, |found| self.parse_time(key, found))
     }
 
     /// A time, or `None` for this word.
-    pub(crate) fn time_or(&self, key: &str, word: &str, findings: &mut Findings) -> Option<Duration> {
-        self.value(key, findings, |found, findings| {
-            if found.text == word { Some(None) } else { self.parse_time(key, found, findings).map(Some) }
-        })
+    pub(crate) fn time_or(&self, key: &str, word: &str) -> Option<Duration> {
+        self.value(key, |found| (found.text != word).then(|| self.parse_time(key, found)).transpose())
     }
 
-    fn parse_time(&self, key: &str, found: Text<'_>, findings: &mut Findings) -> Option<Duration> {
-        let max = self.range(key).map(|(_, max)| max);
-        match found.text.parse::<HumanDuration>() {
-            Ok(time) if time.0 > Duration::ZERO && max.is_none_or(|max| time <= max) => Some(time.0),
-            Ok(_) => {
-                let bounds = max.map_or(String::new(), |max| format!(" and at most `{max}`"));
-                findings
-                    .error(
-                        found.span,
-                        format!("`{}` is out of range: more than `0s`{bounds} is expected", found.text),
-                    )
-                    .hint(format!("the default is `{}`", self.default_text(key)));
-                None
-            }
-            Err(fault) => {
-                findings
-                    .error(found.span, format!("`{key}` is not a time: {fault}"))
-                    .hint(format!("write a whole number and a unit, as in `{key} = {}`", self.example(key)));
-                None
-            }
+    fn parse_time(&self, key: &str, found: Text<'_>) -> Result<Duration, Reported> {
+        let HumanDuration(time) = self.quantity(key, found, "a time")?;
+        let max = self.range(key).map(|(_, HumanDuration(max))| max);
+        if time > Duration::ZERO && max.is_none_or(|max| time <= max) {
+            return Ok(time);
         }
+        let bounds = max.map_or(String::new(), |max| format!(" and at most `{}`", HumanDuration(max)));
+        Err(self.out_of_range(key, found, &format!("more than `0s`{bounds}")))
     }
 
-    pub(crate) fn size(&self, key: &str, findings: &mut Findings) -> ByteSize {
-        self.value(key, findings, |found, findings| match found.text.parse::<ByteSize>() {
-            Ok(size) => match self.range::<ByteSize>(key) {
+    pub(crate) fn size(&self, key: &str) -> ByteSize {
+        self.value(key, |found| {
+            let size = self.quantity(key, found, "a size")?;
+            match self.range::<ByteSize>(key) {
                 Some((min, max)) if size < min || max < size => {
-                    findings
-                        .error(
-                            found.span,
-                            format!(
-                                "`{}` is out of range: between `{min}` and `{max}` is expected",
-                                found.text
-                            ),
-                        )
-                        .hint(format!("the default is `{}`", self.default_text(key)));
-                    None
+                    Err(self.out_of_range(key, found, &format!("between `{min}` and `{max}`")))
                 }
-                Some(_) | None => Some(size),
-            },
-            Err(fault) => {
-                findings
-                    .error(found.span, format!("`{key}` is not a size: {fault}"))
-                    .hint(format!("write a whole number and a unit, as in `{key} = {}`", self.example(key)));
-                None
+                Some(_) | None => Ok(size),
             }
         })
+    }
+
+    fn quantity<T: FromStr<Err: Display>>(
+        &self,
+        key: &str,
+        found: Text<'_>,
+        kind: &str,
+    ) -> Result<T, Reported> {
+        found.text.parse().map_err(|fault| {
+            let hint = format!("write a whole number and a unit, as in `{key} = {}`", self.example(key));
+            found.at.error(format!("`{key}` is not {kind}: {fault}"), hint)
+        })
+    }
+
+    fn out_of_range(&self, key: &str, found: Text<'_>, expected: &str) -> Reported {
+        let hint = format!("the default is `{}`", self.default_text(key));
+        found.at.error(format!("`{}` is out of range: {expected} is expected", found.text), hint)
     }
 
     /// One of a fixed set of words.
-    pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)], findings: &mut Findings) -> T {
-        self.value(key, findings, |found, findings| {
-            let known = words.iter().find(|(word, _)| *word == found.text).map(|(_, value)| *value);
-            if known.is_none() {
-                findings
-                    .error(found.span, format!("`{}` is not a value of `{key}`", found.text))
-                    .hint(format!("write {}", choices(words.iter().map(|(word, _)| *word))));
-            }
-            known
+    pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> T {
+        self.value(key, |found| {
+            let known = words.iter().find(|(word, _)| *word == found.text);
+            known.map(|(_, value)| *value).ok_or_else(|| {
+                let hint = format!("write {}", choices(words.iter().map(|(word, _)| *word)));
+                found.at.error(format!("`{}` is not a value of `{key}`", found.text), hint)
+            })
         })
+    }
+
+    /// Converts the text of a key, or else of its default.
+    pub(crate) fn value<T>(&self, key: &str, convert: impl Fn(Text<'a>) -> Result<T, Reported>) -> T {
+        let written = self.text(key).and_then(|found| found.map(&convert).transpose()).ok().flatten();
+        let default = || {
+            let node = default(self.schema, key)?;
+            convert(Text { text: node.value.as_text()?, at: self.at_node(node) }).ok()
+        };
+        #[expect(clippy::expect_used, reason = "a test reads the defaults of all tables")]
+        written.or_else(default).expect("the schema has a default of this kind")
+    }
+
+    fn at_node<'n>(&self, node: &'n Node) -> Location<'n>
+    where
+        'a: 'n,
+    {
+        Location { span: &node.span, findings: self.at.findings }
     }
 
     /// The bounds of a key, from the schema.
@@ -264,55 +272,36 @@ impl<'a> Reader<'a> {
         min.parse().ok().zip(max.parse().ok())
     }
 
-    /// Converts the text of a key, or else of its default, with `convert`. A wrong value is reported, which prevents
-    /// the use of the settings.
-    pub(crate) fn value<T>(
-        &self,
-        key: &str,
-        findings: &mut Findings,
-        convert: impl Fn(Text<'a>, &mut Findings) -> Option<T>,
-    ) -> T {
-        let written = self.text(key, findings).and_then(|found| convert(found, findings)).ok();
-        let default = || {
-            let node = default(self.schema, key)?;
-            convert(Text { text: node.value.as_text()?, span: &node.span }, findings)
-        };
-        #[expect(clippy::expect_used, reason = "a test reads the defaults of all tables")]
-        written.or_else(default).expect("the schema has a default of this kind")
+    /// The default of a key, for a hint.
+    fn default_text(&self, key: &str) -> &'static str {
+        match self.schema.key(key) {
+            Some(Key { default: Fallback::Value(value), .. }) => value.trim_matches('"'),
+            Some(_) | None => "…",
+        }
+    }
+
+    /// The value of a key as it is written, or else its default.
+    fn node(&self, key: &str) -> Option<&'a Node> {
+        self.table.get(key).or_else(|| default(self.schema, key))
     }
 
     fn read<T>(
         &self,
         key: &str,
         expected: &str,
-        findings: &mut Findings,
         pick: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Field<(T, &'a Span)> {
-        let Some(node) = self.node(key) else { return Field::Missing };
-        match pick(&node.value) {
-            Some(value) => Field::Is((value, &node.span)),
-            None => {
-                self.wrong_type(key, expected, node, findings);
-                Field::Bad
-            }
-        }
+    ) -> Result<Option<(T, Location<'a>)>, Reported> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        let value = pick(&node.value).ok_or_else(|| self.wrong_type(key, expected, node))?;
+        Ok(Some((value, self.at_node(node))))
     }
 
-    fn wrong_type(&self, key: &str, expected: &str, node: &Node, findings: &mut Findings) {
-        findings
-            .error(&node.span, format!("{} where `{key}` expects {expected}", node.value.kind()))
-            .hint(format!("write it as in `{key} = {}`", self.example(key)));
+    fn wrong_type(&self, key: &str, expected: &str, node: &Node) -> Reported {
+        self.at_node(node).error(
+            format!("{} where `{key}` expects {expected}", node.value.kind()),
+            format!("write it as in `{key} = {}`", self.example(key)),
+        )
     }
-}
-
-fn unknown(schema: &schema::TableSchema, key: &str, span: &Span, findings: &mut Findings) {
-    let message = format!("`{key}` is not a key of {}", schema.name);
-    let later = schema.later.iter().map(|(name, _)| *name);
-    let near = nearest(key, schema.names().chain(later));
-    findings.error(span, message).hint(match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("use {}", choices(schema.names())),
-    });
 }
 
 /// The candidate that differs from a word only by a typing error.
