@@ -3,6 +3,8 @@
 //! It is the source of defaults and bounds for the reader, the hints about unknown keys, webhooks.toml(5), the
 //! list of settings that require a restart, and the test of the distributed file.
 
+// One line for each property of a key.
+#[rustfmt::skip]
 mod tables;
 
 pub use tables::*;
@@ -48,19 +50,21 @@ pub enum Fallback {
     Absent(&'static str),
 }
 
-use Fallback::{Absent, Required, Value};
-
-const fn key(name: &'static str, kind: &'static str, default: Fallback, summary: &'static str) -> Key {
-    let example = match default {
-        Value(value) => value,
-        Required | Absent(_) => "…",
-    };
-    Key { name, kind, default, reason: "", range: None, example, summary, needs_restart: false }
+/// A key that is required.
+const fn key(name: &'static str, kind: &'static str, summary: &'static str) -> Key {
+    let default = Fallback::Required;
+    Key { name, kind, default, reason: "", range: None, example: "…", summary, needs_restart: false }
 }
 
 impl Key {
-    const fn because(self, reason: &'static str) -> Self {
-        Self { reason, ..self }
+    /// The value if the key is missing, with the reason for it.
+    const fn default(self, value: &'static str, reason: &'static str) -> Self {
+        Self { default: Fallback::Value(value), example: value, reason, ..self }
+    }
+
+    /// The meaning if the key is missing.
+    const fn absent(self, meaning: &'static str) -> Self {
+        Self { default: Fallback::Absent(meaning), ..self }
     }
 
     const fn example(self, example: &'static str) -> Self {
