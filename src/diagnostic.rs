@@ -189,25 +189,23 @@ impl Diagnostic {
 
     /// Formats the finding for people: the place, the message, the source line with carets, and the hint.
     pub fn render(&self, color: bool) -> String {
-        let style = Style { on: color, severity: self.severity };
-        let mut out = String::new();
+        let strong = |text: &str| match self.severity {
+            _ if !color => text.to_owned(),
+            Severity::Error => format!("\x1b[1;31m{text}\x1b[0m"),
+            Severity::Warning => format!("\x1b[1;33m{text}\x1b[0m"),
+            Severity::Note => format!("\x1b[1;36m{text}\x1b[0m"),
+        };
+        let place = self.to_finding().place().map_or(String::new(), |place| format!("{place}: "));
+        let severity = strong(&format!("{}:", self.severity.word()));
+        let mut out = format!("{}{severity} {}\n", Escaped(&place), Escaped(&self.message));
         let mut margin = String::from(" ");
         if let Some(place) = &self.place {
-            let (line, column) = (place.file.line(place.span.start), place.file.column(place.span.start));
-            let _ = write!(out, "{}:{line}:{column}: ", Escaped(place.file.name()));
-            margin = " ".repeat(line.to_string().len() + 2);
-        }
-        let _ = writeln!(
-            out,
-            "{} {}",
-            style.strong(&format!("{}:", self.severity.word())),
-            Escaped(&self.message)
-        );
-        if let Some(place) = &self.place {
+            let line = place.file.line(place.span.start).to_string();
+            margin = " ".repeat(line.len() + 2);
             let excerpt = Excerpt::of(place);
-            let _ = writeln!(out, "  {} | {}", place.file.line(place.span.start), excerpt.line);
+            let _ = writeln!(out, "  {line} | {}", excerpt.line);
             if excerpt.carets > 0 {
-                let caret = style.strong(&"^".repeat(excerpt.carets));
+                let caret = strong(&"^".repeat(excerpt.carets));
                 let _ = writeln!(out, "{margin} | {}{caret}", " ".repeat(excerpt.indent));
             }
         }
@@ -282,30 +280,12 @@ fn shown(c: char) -> (String, usize) {
     (text, width)
 }
 
-struct Style {
-    on: bool,
-    severity: Severity,
-}
-
-impl Style {
-    fn strong(&self, text: &str) -> String {
-        let code = match self.severity {
-            Severity::Error => "1;31",
-            Severity::Warning => "1;33",
-            Severity::Note => "1;36",
-        };
-        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-}
-
 impl Report {
     /// Sorts findings by their places. Findings without a place come last.
     pub fn new(mut findings: Vec<Diagnostic>) -> Self {
         findings.sort_by_key(|finding| {
-            finding
-                .place
-                .as_ref()
-                .map_or((1, 0, finding.severity), |place| (0, place.span.start, finding.severity))
+            let start = finding.place.as_ref().map(|place| place.span.start);
+            (start.is_none(), start, finding.severity)
         });
         Self { findings }
     }
