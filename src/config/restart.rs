@@ -39,7 +39,7 @@ fn notation(value: &Value) -> String {
         Value::Boolean(boolean) => boolean.to_string(),
         Value::List(items) => items.iter().map(|item| notation(&item.value)).collect::<Vec<_>>().join(", "),
         // No setting that requires a restart has such a value.
-        Value::Integer(_) | Value::Float | Value::Date | Value::Table(_) => String::new(),
+        Value::Integer(_) | Value::Table(_) | Value::Other(_) => String::new(),
     }
 }
 

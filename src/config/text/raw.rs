@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, Error};
 
 use crate::escape::CodePoint;
 
@@ -23,10 +23,10 @@ pub(crate) enum Value {
     /// `None` if the number is out of range.
     Integer(Option<i64>),
     Boolean(bool),
-    Float,
-    Date,
     List(Vec<Node>),
     Table(Table),
+    /// A value of a type that no key has, with the name of the type.
+    Other(&'static str),
 }
 
 /// A table with its entries in the order of the text.
@@ -61,7 +61,7 @@ pub(crate) struct SyntaxFault {
 }
 
 /// How much of the text after a syntax error cannot be relied on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Reach {
     /// Only the value is damaged.
     Value,
@@ -71,41 +71,55 @@ pub(crate) enum Reach {
     Everything,
 }
 
-/// The parser's message for a string without quotes, and for a missing value.
-const NOT_QUOTED: &str = "string values must be quoted";
-
 /// Parses as much of a text as possible. Returns at most one error per line, and none that only follow from another.
 pub(crate) fn parse(text: &str) -> (Table, Vec<SyntaxFault>) {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut faults: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            let message = error.message();
-            let span = error.span().unwrap_or(0..0);
-            let span = if is_bare_word(message) { whole_value(text, &span) } else { span };
-            if let Some((c, span)) = misleading_character(text, &span) {
-                return SyntaxFault {
-                    message: format!("{c} is not allowed here"),
-                    hint: if c.is_smart_quote() { SMART_QUOTE_HINT } else { INVISIBLE_HINT },
-                    reach: reach(message),
-                    span,
-                };
-            }
-            SyntaxFault {
-                message: describe(message, text.get(span.clone()).unwrap_or_default()),
-                hint: hint(message),
-                reach: reach(message),
-                span,
-            }
-        })
-        .collect();
+    let mut faults: Vec<_> = errors.iter().map(|error| fault(text, error)).collect();
     faults.sort_by_key(|fault| fault.span.start);
     (table(document.get_ref()), without_consequences(text, faults))
 }
 
-const SMART_QUOTE_HINT: &str =
-    "replace it with `\"`; word processors and web pages write this character instead";
-const INVISIBLE_HINT: &str = "delete it, or replace it with a space; it is invisible in most editors";
+/// The parser's error, with a better message for common mistakes.
+fn fault(text: &str, error: &Error) -> SyntaxFault {
+    let parser = error.message();
+    let span = error.span().unwrap_or(0..0);
+    // The parser takes a string without quotes for a number or a boolean because of its first letters.
+    let is_bare_word = parser.starts_with("invalid float") || parser.starts_with("invalid boolean");
+    let span = if is_bare_word { whole_value(text, &span) } else { span };
+    let at = text.get(span.clone()).unwrap_or_default();
+    let is_nested = parser.contains("array") && !parser.contains("array table")
+        || parser.contains("inline table")
+        || parser.contains("multi-line");
+    let message = if parser.starts_with("invalid basic string, expected `\"`") {
+        "this string is not terminated"
+    } else {
+        parser
+    };
+    let twice = format!("`{at}` occurs twice in this table");
+    let (message, hint, reach) = if parser.starts_with("duplicate key") {
+        let hint = "keep one of the two; several tables of one kind are written as `[[…]]`";
+        (&*twice, hint, Reach::Value)
+    } else if is_bare_word || parser.starts_with("string values must be quoted") {
+        let is_missing = at.is_empty() && !is_bare_word;
+        let quotes = "this is not a value: a string needs quotes";
+        let message = if is_missing { "there is no value after the `=`" } else { quotes };
+        (message, "write it as in `key = \"value\"`", Reach::Value)
+    } else if is_nested {
+        let hint = "close what was opened here or above; the rest is checked once this can be parsed";
+        (message, hint, Reach::Everything)
+    } else {
+        (message, "correct this line; the lines after it are checked once it can be parsed", Reach::Tables)
+    };
+    let Some((c, span)) = misleading_character(text, &span) else {
+        return SyntaxFault { message: message.to_owned(), hint, span, reach };
+    };
+    let hint = if c.is_smart_quote() {
+        "replace it with `\"`; word processors and web pages write this character instead"
+    } else {
+        "delete it, or replace it with a space; it is invisible in most editors"
+    };
+    SyntaxFault { message: format!("{c} is not allowed here"), hint, span, reach }
+}
 
 /// The first invisible character or typographic quote on the line of an error, outside of strings and comments.
 fn misleading_character(text: &str, span: &Span) -> Option<(CodePoint, Span)> {
@@ -128,11 +142,6 @@ fn misleading_character(text: &str, span: &Span) -> Option<(CodePoint, Span)> {
     None
 }
 
-/// Whether the parser interpreted a string without quotes as a number or a boolean because of its first letters.
-fn is_bare_word(message: &str) -> bool {
-    message.starts_with("invalid float") || message.starts_with("invalid boolean")
-}
-
 /// The entire value that contains the position of an error.
 fn whole_value(text: &str, span: &Span) -> Span {
     let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.start..)) else {
@@ -143,67 +152,21 @@ fn whole_value(text: &str, span: &Span) -> Span {
     start..span.start + length
 }
 
-/// The parser's message, or a better one for common mistakes.
-fn describe(message: &str, at: &str) -> String {
-    if message.starts_with("duplicate key") {
-        format!("`{at}` occurs twice in this table")
-    } else if message.starts_with(NOT_QUOTED) && at.is_empty() {
-        "there is no value after the `=`".to_owned()
-    } else if message.starts_with(NOT_QUOTED) || is_bare_word(message) {
-        "this is not a value: a string needs quotes".to_owned()
-    } else if message.starts_with("invalid basic string, expected `\"`") {
-        "this string is not terminated".to_owned()
-    } else {
-        message.to_owned()
-    }
-}
-
-fn hint(message: &str) -> &'static str {
-    if message.starts_with("duplicate key") {
-        return "keep one of the two; several tables of one kind are written as `[[…]]`";
-    }
-    match reach(message) {
-        Reach::Value => "write it as in `key = \"value\"`",
-        Reach::Tables => "correct this line; the lines after it are checked once it can be parsed",
-        Reach::Everything => {
-            "close what was opened here or above; the rest is checked once this can be parsed"
-        }
-    }
-}
-
-fn reach(message: &str) -> Reach {
-    if message.starts_with("duplicate key") || message.starts_with(NOT_QUOTED) || is_bare_word(message) {
-        Reach::Value
-    } else if message.contains("array") && !message.contains("array table")
-        || message.contains("inline table")
-        || message.contains("multi-line")
-    {
-        Reach::Everything
-    } else {
-        Reach::Tables
-    }
-}
-
 fn without_consequences(text: &str, faults: Vec<SyntaxFault>) -> Vec<SyntaxFault> {
     let mut kept: Vec<SyntaxFault> = Vec::new();
     for fault in faults {
+        let worst = kept.iter().map(|fault| fault.reach).max();
         // The parser reports an unterminated string again at the start of the next line.
-        let same_line = kept.last().is_some_and(|last| {
+        let same_line = kept.last_mut().filter(|last| {
             let between = text.get(last.span.start..fault.span.start).unwrap_or_default();
             !between.contains('\n') || between.trim().is_empty()
         });
-        let worst = kept.iter().map(|fault| fault.reach);
-        let is_lost = worst.clone().any(|reach| reach == Reach::Everything);
-        let is_unreliable = worst.clone().any(|reach| reach != Reach::Value);
-        if same_line {
+        match (same_line, worst) {
             // The first error has the position, the worst one determines the reach.
-            if let Some(last) = kept.last_mut()
-                && fault.reach == Reach::Everything
-            {
-                last.reach = Reach::Everything;
-            }
-        } else if !(is_lost || is_unreliable && fault.reach == Reach::Value) {
-            kept.push(fault);
+            (Some(first), _) if fault.reach == Reach::Everything => first.reach = Reach::Everything,
+            (Some(_), _) | (None, Some(Reach::Everything)) => {}
+            (None, Some(Reach::Tables)) if fault.reach == Reach::Value => {}
+            (None, _) => kept.push(fault),
         }
     }
     kept
@@ -226,9 +189,9 @@ fn convert(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::Text(text.clone().into_owned()),
         DeValue::Integer(number) => Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok()),
-        DeValue::Float(_) => Value::Float,
+        DeValue::Float(_) => Value::Other("a float"),
         DeValue::Boolean(value) => Value::Boolean(*value),
-        DeValue::Datetime(_) => Value::Date,
+        DeValue::Datetime(_) => Value::Other("a date"),
         DeValue::Array(items) => Value::List(
             items.iter().map(|item| Node { value: convert(item.get_ref()), span: item.span() }).collect(),
         ),
@@ -263,10 +226,9 @@ impl Value {
             Self::Text(_) => "a string",
             Self::Integer(_) => "an integer",
             Self::Boolean(_) => "a boolean",
-            Self::Float => "a float",
-            Self::Date => "a date",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Other(kind) => kind,
         }
     }
 }
