@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 use super::read_scope::ReadScope;
 use super::text::{Reported, Text};
 use crate::systemd::credentials;
-use crate::tls::pem::FILE_BYTES_MAX;
 
 /// Bytes allocated beyond a file's length, so that its end is detected without a further allocation.
 const ROOM_BESIDE: u64 = 64;
@@ -141,24 +140,18 @@ impl Files {
     }
 
     /// The contents of a named file; its faults are reported at each place that names it.
-    pub(super) fn open(&mut self, named: Text<'_>, what: &str) -> Result<Arc<Contents>, Reported> {
-        self.open_up_to(FILE_BYTES_MAX, named, what)
-    }
-
-    /// Like [`Files::open`], for a file that may be larger than certificates and keys.
-    pub(super) fn open_up_to(
+    pub(super) fn open(
         &mut self,
-        bytes_max: u64,
         named: Text<'_>,
         what: &str,
+        bytes_max: u64,
     ) -> Result<Arc<Contents>, Reported> {
         let path = self.path_of(named, what)?;
         self.contents(&path, bytes_max).map_err(|fault| {
-            let message = match fault {
-                FileFault::Missing => format!("{what}: {fault} `{}`", path.display()),
-                _ => format!("{what}: `{}` {fault}", path.display()),
-            };
-            named.at.error(message, hint(&fault))
+            let path = path.display();
+            let is_missing = matches!(fault, FileFault::Missing);
+            let what_is = if is_missing { format!("{fault} `{path}`") } else { format!("`{path}` {fault}") };
+            named.at.error(format!("{what}: {what_is}"), hint(&fault))
         })
     }
 

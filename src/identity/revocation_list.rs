@@ -78,6 +78,30 @@ pub enum ListFault {
     UnknownCritical(String),
 }
 
+impl ListFault {
+    /// A hint for correcting it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Damaged => {
+                "fetch the file again; it must contain lists in PEM (`-----BEGIN X509 CRL-----`) or one in DER"
+            }
+            Self::TrailingBytes(_) => {
+                "fetch the file again; a DER file contains one list and nothing else, so convert lists to PEM to put several into one file"
+            }
+            Self::VersionOne => {
+                "ask the CA for its version 2 list; with OpenSSL, `openssl ca -gencrl` creates one if `crl_extensions` is set"
+            }
+            Self::Delta => "name the CA's complete (base) list",
+            Self::Indirect => "name the list that the sender's own CA issues",
+            Self::Partial => "name the CA's complete list",
+            Self::NoNextUpdate => "ask the CA for a list with a nextUpdate, as RFC 5280 requires",
+            Self::UnknownCritical(_) => {
+                "ask the CA for a list that conforms to RFC 5280, without that extension"
+            }
+        }
+    }
+}
+
 impl RevocationList {
     /// Parses a list in DER.
     ///

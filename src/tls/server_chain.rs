@@ -11,14 +11,16 @@ use super::signature::{is_unsupported, issued_by};
 use crate::identity::Identity;
 
 /// Why some clients may not be able to verify a chain; each names the certificates by their subjects.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ChainFault {
     /// A certificate is in the chain twice.
+    #[error("the certificate `{subject}` is in the chain twice")]
     Repeated {
         /// Its subject.
         subject: String,
     },
     /// The issuer of a certificate does not follow it directly.
+    #[error("the chain is not in order: `{issuer}` issued `{subject}` but does not follow it directly")]
     OutOfOrder {
         /// The subject of the certificate.
         subject: String,
@@ -26,6 +28,9 @@ pub enum ChainFault {
         issuer: String,
     },
     /// What follows has the name of the issuer, but a different key.
+    #[error(
+        "`{subject}` is followed by a certificate with the name of its issuer, `{issuer}`, but another key"
+    )]
     OtherKey {
         /// The subject of the certificate.
         subject: String,
@@ -33,6 +38,7 @@ pub enum ChainFault {
         issuer: String,
     },
     /// What follows is not the issuer's certificate, which is not in the chain at all.
+    #[error("`{subject}` was issued by `{issuer}`, but `{next}` follows it in the chain")]
     NotIssuer {
         /// The subject of the certificate.
         subject: String,
@@ -42,6 +48,9 @@ pub enum ChainFault {
         next: String,
     },
     /// A CA is in the chain with two certificates, by different issuers. OpenSSL tries only the path through the first.
+    #[error(
+        "`{subject}` is in the chain with two certificates, issued by `{first}` and by `{second}`; clients that use OpenSSL try only the first"
+    )]
     CrossSigned {
         /// Its subject.
         subject: String,
@@ -51,6 +60,7 @@ pub enum ChainFault {
         second: String,
     },
     /// Something follows a self-signed certificate, where the chain ends.
+    #[error("`{next}` follows the root certificate `{root}`, where the chain ends")]
     AfterRoot {
         /// The subject of the self-signed certificate.
         root: String,
@@ -58,6 +68,7 @@ pub enum ChainFault {
         next: String,
     },
     /// The chain contains only the server's certificate, which is not self-signed.
+    #[error("the certificate `{subject}` is the only one in the file{}", without(*has_issuer_address, issuer))]
     Alone {
         /// Its subject.
         subject: String,
@@ -66,6 +77,44 @@ pub enum ChainFault {
         /// Whether it has the address of its issuer's certificate (RFC 5280, 4.2.2.1), as those below an intermediate do.
         has_issuer_address: bool,
     },
+}
+
+fn without(has_issuer_address: bool, issuer: &str) -> String {
+    let text = format!(", without the intermediate `{issuer}` that issued it");
+    if has_issuer_address { text } else { String::new() }
+}
+
+impl ChainFault {
+    /// A hint for correcting it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Repeated { .. } => "remove the repetition".to_owned(),
+            Self::OutOfOrder { subject, issuer } => {
+                format!(
+                    "move the certificate `{issuer}` directly below `{subject}`; the server's own comes first"
+                )
+            }
+            Self::OtherKey { .. } => {
+                "ask the CA for the certificate of the key that signed this one".to_owned()
+            }
+            Self::NotIssuer { subject, issuer, next } => format!(
+                "insert the intermediate certificate `{issuer}` below `{subject}`, unless it is a root; remove `{next}` if \
+                 it did not issue anything in the file"
+            ),
+            Self::CrossSigned { .. } => {
+                "keep the one whose root all senders trust, or put it first".to_owned()
+            }
+            Self::AfterRoot { next, .. } => format!("remove `{next}`"),
+            Self::Alone { issuer, has_issuer_address: true, .. } => {
+                format!("append the certificate `{issuer}` to the file; most CAs offer a \"full chain\"")
+            }
+            Self::Alone { issuer, has_issuer_address: false, .. } => {
+                format!(
+                    "fine if `{issuer}` is a root that the senders trust; append it if it is an intermediate"
+                )
+            }
+        }
+    }
 }
 
 /// Every fault of a chain, from the server's certificate upward. Certificates that cannot be parsed are not checked.

@@ -7,7 +7,7 @@ use crate::devpki::is_development;
 use crate::metrics::CertificateRole;
 use crate::policy::Rule;
 use crate::tls::anchors::Anchor;
-use crate::tls::pem::{FileUse, certificates};
+use crate::tls::pem::{FILE_BYTES_MAX, FileUse, certificates};
 use crate::tls::trust::Eku;
 
 /// The sender that the certificates are for, and its requirements.
@@ -78,7 +78,7 @@ fn read<'a>(
     context: &mut ValidationContext,
 ) -> Result<(), Reported> {
     let at = file.at;
-    let contents = context.files.open(file, purpose.shown)?;
+    let contents = context.files.open(file, purpose.shown, FILE_BYTES_MAX)?;
     let shown = format!("{}: `{}`", purpose.shown, contents.path.display());
     let mut outcome = Ok(());
     for der in parsed(&contents, FileUse::Anchors, certificates, &shown, at)? {

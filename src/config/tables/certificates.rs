@@ -10,7 +10,7 @@ use crate::config::text::{Location, Reported};
 use crate::identity::Identity;
 use crate::metrics::CertificateRole;
 use crate::tls::expiry::{CertificateFact, expiring};
-use crate::tls::pem::{BLOCK_FAULTS_MAX, FileUse, PemFault, Wanted, unused};
+use crate::tls::pem::{BLOCK_FAULTS_MAX, FileUse, PemFault, unused};
 
 /// The maximum number of findings about one file; further ones are counted. Faults of blocks have a separate limit.
 pub(crate) const FILE_FINDINGS_MAX: usize = BLOCK_FAULTS_MAX + 1;
@@ -70,7 +70,7 @@ pub(crate) fn parsed<T>(
 /// Reports why a file cannot be read as PEM or DER: one finding for each faulty block.
 fn report_unreadable(fault: &PemFault, what: &str, at: Location<'_>) -> Reported {
     let PemFault::Blocks(blocks) = fault else {
-        return at.error(format!("{what}: {fault}"), pem_hint(fault));
+        return at.error(format!("{what}: {fault}"), fault.hint());
     };
     for block in &blocks.named {
         at.error(format!("{what}: {block}"), block.hint());
@@ -98,39 +98,5 @@ fn report_unused(bytes: &[u8], file_use: FileUse, what: &str, at: Location<'_>) 
             let hint = "remove it, or name the file in the setting that reads such blocks";
             at.warning(message, label.conversion().unwrap_or(hint));
         }
-    }
-}
-
-/// A hint for a file with the wrong contents.
-fn pem_hint(fault: &PemFault) -> &'static str {
-    match fault {
-        PemFault::Empty => "write the certificates or the key to it; a copy may have been interrupted",
-        PemFault::Utf16 => "save it as ASCII; in PowerShell, add `-Encoding ascii`",
-        PemFault::NotPem { encoded_twice: true } => {
-            "it is a PEM file encoded in base64 once more; decode it with `base64 -d OLD > NEW`"
-        }
-        PemFault::NotPem { encoded_twice: false } => {
-            "name a PEM file, which has a `-----BEGIN …-----` line, or a DER file"
-        }
-        PemFault::Blocks(_) => "copy the file again",
-        PemFault::Missing { wanted: Wanted::Keys, found } => {
-            let conversion = found.first().and_then(|label| label.conversion());
-            conversion.unwrap_or("name the file of the private key")
-        }
-        PemFault::Missing { wanted: Wanted::RevocationLists, .. } => "name the file of the revocation list",
-        PemFault::Missing { wanted: Wanted::Certificates, .. } => "name the file of the certificate",
-        PemFault::TrailingBytes(_) => {
-            "copy the file again; a DER file contains one structure and nothing else, so convert files to PEM before you join them"
-        }
-        PemFault::UnreadableKey => {
-            "name the file of the private key; `openssl pkey -in FILE -noout` shows whether OpenSSL can read it"
-        }
-        PemFault::EncryptedKey => {
-            "remove the password, because the daemon cannot ask for it: `openssl pkey -in OLD -out NEW`"
-        }
-        PemFault::TooMany { wanted: Wanted::RevocationLists, .. } => {
-            "keep the current lists of the CAs that issue this sender's certificates, and no others"
-        }
-        PemFault::TooMany { .. } => "keep the CAs that issue this sender's certificates, and no others",
     }
 }

@@ -1,6 +1,6 @@
 //! `[[endpoint]]`: a path, the senders that may deliver to it, and the response.
 
-use super::names::{name, unique_name};
+use super::names::name;
 use super::networks::networks;
 use super::response::response;
 use super::secret::query_secret;
@@ -32,10 +32,7 @@ pub(crate) fn endpoints<'a>(
 ) -> Vec<EndpointDraft<'a>> {
     let mut drafts: Vec<EndpointDraft<'a>> = Vec::new();
     for table in tables {
-        let text = name(table, "endpoint");
-        let others = drafts.iter().filter_map(|draft| draft.name);
-        let name = text.and_then(|text| unique_name(text, "endpoint", others));
-        let text = text.ok();
+        let (text, name) = name(table, "endpoint", drafts.iter().filter_map(|draft| draft.name));
         let shown =
             text.map_or_else(|| "this endpoint".to_owned(), |text| format!("endpoint `{}`", text.text));
         let path = path(table, &shown).ok();
@@ -61,10 +58,8 @@ pub(crate) fn endpoints<'a>(
 }
 
 fn path<'a>(table: &Reader<'a>, shown: &str) -> Result<Text<'a>, Reported> {
-    let path = table.text("path")?.ok_or_else(|| {
-        let hint = "add one, as in `path = \"/webhooks/pix\"`";
-        table.at.missing(format!("{shown} has no `path`"), hint)
-    })?;
+    let hint = "add one, as in `path = \"/webhooks/pix\"`";
+    let path = table.required("path", format!("{shown} has no `path`"), hint)?;
     check_path(path, "path").map(|()| path)
 }
 

@@ -5,16 +5,20 @@ use std::str::FromStr;
 use crate::config::text::{Reader, Reported, Text};
 use crate::policy::{Name, NameError};
 
-/// Reads the name of a sender or an endpoint, which must be present.
-pub(crate) fn name<'a>(reader: &Reader<'a>, what: &str) -> Result<Text<'a>, Reported> {
-    reader.text("name")?.ok_or_else(|| {
-        let hint = format!("add one, as in `name = {}`", reader.example("name"));
-        reader.at.missing(format!("this {what} has no `name`"), hint)
-    })
+/// Reads the name of a sender or an endpoint: the text, if it has one, and the name, if it is valid and unique.
+pub(crate) fn name<'a>(
+    table: &Reader<'a>,
+    what: &str,
+    others: impl Iterator<Item = Text<'a>>,
+) -> (Option<Text<'a>>, Result<Name, Reported>) {
+    let hint = format!("add one, as in `name = {}`", table.example("name"));
+    match table.required("name", format!("this {what} has no `name`"), hint) {
+        Ok(text) => (Some(text), unique(text, what, others)),
+        Err(reported) => (None, Err(reported)),
+    }
 }
 
-/// Checks a name, which must be valid and different from those of the others.
-pub(crate) fn unique_name<'a>(
+fn unique<'a>(
     text: Text<'a>,
     what: &str,
     mut others: impl Iterator<Item = Text<'a>>,

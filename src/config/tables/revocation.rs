@@ -7,7 +7,7 @@ use super::certificates::{FILE_FINDINGS_MAX, parsed};
 use crate::clock::distance;
 use crate::config::context::{Facts, ValidationContext};
 use crate::config::text::{Location, Reader, Reported, Text};
-use crate::identity::{ListFault, RevocationList};
+use crate::identity::RevocationList;
 use crate::metrics::CertificateRole;
 use crate::tls::anchors::Anchor;
 use crate::tls::expiry::{CertificateFact, expiring};
@@ -73,7 +73,7 @@ impl ListContext<'_> {
         facts: &mut Facts<'_>,
     ) -> Result<(), Reported> {
         let at = file.at;
-        let contents = context.files.open_up_to(LISTS_BYTES_MAX, file, self.shown)?;
+        let contents = context.files.open(file, self.shown, LISTS_BYTES_MAX)?;
         let shown = format!("{}: `{}`", self.shown, contents.path.display());
         let mut outcome = Ok(());
         for der in parsed(&contents, FileUse::RevocationLists, revocation_lists, &shown, at)? {
@@ -81,7 +81,7 @@ impl ListContext<'_> {
                 Ok(list) => list,
                 Err(fault) => {
                     let message = format!("{shown}: this revocation list cannot be used: {fault}");
-                    outcome = Err(at.error(message, hint(&fault)));
+                    outcome = Err(at.error(message, fault.hint()));
                     continue;
                 }
             };
@@ -175,27 +175,6 @@ impl ListContext<'_> {
             let hint = "remove it from `ca`, and ask the sender for its replacement";
             at.outdated(revoked.sha256.to_string(), &*why, hint);
             facts.degraded.push(why);
-        }
-    }
-}
-
-fn hint(fault: &ListFault) -> &'static str {
-    match fault {
-        ListFault::Damaged => {
-            "fetch the file again; it must contain lists in PEM (`-----BEGIN X509 CRL-----`) or one in DER"
-        }
-        ListFault::TrailingBytes(_) => {
-            "fetch the file again; a DER file contains one list and nothing else, so convert lists to PEM to put several into one file"
-        }
-        ListFault::VersionOne => {
-            "ask the CA for its version 2 list; with OpenSSL, `openssl ca -gencrl` creates one if `crl_extensions` is set"
-        }
-        ListFault::Delta => "name the CA's complete (base) list",
-        ListFault::Indirect => "name the list that the sender's own CA issues",
-        ListFault::Partial => "name the CA's complete list",
-        ListFault::NoNextUpdate => "ask the CA for a list with a nextUpdate, as RFC 5280 requires",
-        ListFault::UnknownCritical(_) => {
-            "ask the CA for a list that conforms to RFC 5280, without that extension"
         }
     }
 }

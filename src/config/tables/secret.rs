@@ -18,12 +18,8 @@ pub(crate) fn query_secret(
 ) -> Result<Option<QuerySecret>, Reported> {
     let Some(table) = endpoint.inline("query_secret", &schema::QUERY_SECRET)? else { return Ok(None) };
     let field = |key: &str| {
-        table.text(key)?.ok_or_else(|| {
-            table.at.missing(
-                format!("the `query_secret` of {shown} has no `{key}`"),
-                "write it as in `query_secret = { name = \"hmac\", file = \"secrets/pix\" }`",
-            )
-        })
+        let hint = "write it as in `query_secret = { name = \"hmac\", file = \"secrets/pix\" }`";
+        table.required(key, format!("the `query_secret` of {shown} has no `{key}`"), hint)
     };
     let (name, file) = (field("name"), field("file"));
     let name = parameter(name?)?;
@@ -49,9 +45,10 @@ fn read(
     let path = context.files.path_of(file, what)?;
     let contents = context.files.contents(&path, FILE_BYTES_MAX).map_err(|fault| {
         // The text is not shown, because people write the secret instead of the path of its file.
-        let message = match fault {
-            FileFault::Missing => format!("{what}: `file` names a file that does not exist"),
-            _ => format!("{what}: the file that `file` names {fault}"),
+        let message = if matches!(fault, FileFault::Missing) {
+            format!("{what}: `file` names a file that does not exist")
+        } else {
+            format!("{what}: the file that `file` names {fault}")
         };
         at.error(
             message,

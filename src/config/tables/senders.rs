@@ -2,7 +2,7 @@
 
 use super::anchors::{AnchorPurpose, anchors};
 use super::matchers::rule;
-use super::names::{name, unique_name};
+use super::names::name;
 use super::revocation::revocation;
 use crate::config::context::{Facts, ValidationContext};
 use crate::config::text::{Reader, Text};
@@ -33,10 +33,7 @@ pub(crate) fn senders<'a>(
 ) -> Vec<SenderDraft<'a>> {
     let mut drafts: Vec<SenderDraft<'a>> = Vec::new();
     for table in tables {
-        let text = name(table, "sender");
-        let others = drafts.iter().filter_map(|draft| draft.name);
-        let name = text.and_then(|text| unique_name(text, "sender", others));
-        let text = text.ok();
+        let (text, name) = name(table, "sender", drafts.iter().filter_map(|draft| draft.name));
         let shown = text.map_or_else(|| "sender".to_owned(), |text| format!("sender `{}`", text.text));
         let eku = table.word("eku", &[("client", Eku::Client), ("any", Eku::Any)]);
         let rule = rule(table, &shown);

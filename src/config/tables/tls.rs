@@ -164,12 +164,10 @@ fn named<'a, T>(
     parse: impl FnOnce(&[u8]) -> Result<T, PemFault>,
     context: &mut ValidationContext,
 ) -> Result<Named<'a, T>, Reported> {
-    let file = table.text(key)?.ok_or_else(|| {
-        let hint = format!("add it, as in `{key} = {}`", table.example(key));
-        table.at.missing(format!("`{header}` has no `{key}`"), hint)
-    })?;
+    let hint = format!("add it, as in `{key} = {}`", table.example(key));
+    let file = table.required(key, format!("`{header}` has no `{key}`"), hint)?;
     let at = file.at;
-    let contents = context.files.open(file, key)?;
+    let contents = context.files.open(file, key, pem::FILE_BYTES_MAX)?;
     if pem::holds_private_key(&contents.bytes)
         && let Some((message, hint)) = open_to_all(&contents)
     {

@@ -129,6 +129,16 @@ impl<'a> Reader<'a> {
         Ok(text.map(|(text, at)| Text { text, at }))
     }
 
+    /// A string that must not be missing.
+    pub(crate) fn required(
+        &self,
+        key: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Result<Text<'a>, Reported> {
+        self.text(key)?.ok_or_else(|| self.at.missing(message, hint))
+    }
+
     pub(crate) fn integer(&self, key: &str) -> Result<Option<(Option<i64>, Location<'a>)>, Reported> {
         self.read(key, "an integer", Value::as_integer)
     }

@@ -70,6 +70,42 @@ pub enum PemFault {
     },
 }
 
+impl PemFault {
+    /// A hint for correcting it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty => "write the certificates or the key to it; a copy may have been interrupted",
+            Self::Utf16 => "save it as ASCII; in PowerShell, add `-Encoding ascii`",
+            Self::NotPem { encoded_twice: true } => {
+                "it is a PEM file encoded in base64 once more; decode it with `base64 -d OLD > NEW`"
+            }
+            Self::NotPem { encoded_twice: false } => {
+                "name a PEM file, which has a `-----BEGIN …-----` line, or a DER file"
+            }
+            Self::Blocks(_) => "copy the file again",
+            Self::Missing { wanted: Wanted::Keys, found } => {
+                let conversion = found.first().and_then(|label| label.conversion());
+                conversion.unwrap_or("name the file of the private key")
+            }
+            Self::Missing { wanted: Wanted::RevocationLists, .. } => "name the file of the revocation list",
+            Self::Missing { wanted: Wanted::Certificates, .. } => "name the file of the certificate",
+            Self::TrailingBytes(_) => {
+                "copy the file again; a DER file contains one structure and nothing else, so convert files to PEM before you join them"
+            }
+            Self::UnreadableKey => {
+                "name the file of the private key; `openssl pkey -in FILE -noout` shows whether OpenSSL can read it"
+            }
+            Self::EncryptedKey => {
+                "remove the password, because the daemon cannot ask for it: `openssl pkey -in OLD -out NEW`"
+            }
+            Self::TooMany { wanted: Wanted::RevocationLists, .. } => {
+                "keep the current lists of the CAs that issue this sender's certificates, and no others"
+            }
+            Self::TooMany { .. } => "keep the CAs that issue this sender's certificates, and no others",
+        }
+    }
+}
+
 fn noun(wanted: Wanted) -> &'static str {
     match wanted {
         Wanted::Certificates => "certificate",
