@@ -287,12 +287,9 @@ impl Reloader {
 fn renewed_credentials() -> Finding {
     let message =
         "files named `credential:` are those of the last start: systemd passes a renewed one at a restart";
-    let mut note = Diagnostic::new(Severity::Note, None, message);
-    note.hint(
-        "after a renewal, run `systemctl restart hookspool`; files that the daemon's user can read, as \
-         certbot-deploy-hook installs them, need no restart",
-    );
-    note.to_finding()
+    let hint = "after a renewal, run `systemctl restart hookspool`; files that the daemon's user can read, as \
+                certbot-deploy-hook installs them, need no restart";
+    Diagnostic::new(Severity::Note, None, message).with_hint(hint).to_finding()
 }
 
 fn log_reload(next: &Snapshot, waiting_for_restart: &[String]) {
