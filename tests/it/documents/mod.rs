@@ -1,0 +1,130 @@
+//! Runs the code blocks of the documents, in order, and compares what they print with what is shown.
+
+mod blocks;
+mod config;
+mod normal;
+mod session;
+mod table;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use blocks::{Use, blocks, read};
+use session::Step;
+
+use crate::world::program;
+
+const DOCUMENTS: &[&str] = &["README.md", "docs/guide.md", "docs/operating.md", "docs/container.md"];
+
+/// Creates what a clone of the repository contains, with the program in `bin`.
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["bin", "tests"] {
+        fs::create_dir(directory.path().join(name)).unwrap();
+    }
+    fs::copy(source.join("webhooks.toml"), directory.path().join("webhooks.toml")).unwrap();
+    symlink(source.join("tests/samples"), directory.path().join("tests/samples")).unwrap();
+    symlink(fs::canonicalize(program()).unwrap(), directory.path().join("bin/hookspool")).unwrap();
+    directory
+}
+
+/// The files that the guide's configurations name: CAs of banks, and certificates from plain OpenSSL (version 1).
+const FILES: &str = r#"
+set -e
+mkdir certs
+for name in bank-2024 bank-2027 efi-ca; do
+    hookspool certs init --dir made/$name
+    cp made/$name/root-ca.pem certs/$name.pem
+done
+openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out rootCA.crt -subj /CN=root -days 99
+openssl req -newkey rsa:2048 -nodes -keyout server-private-key.pem -out server.csr -subj /CN=localhost
+openssl x509 -req -days 99 -in server.csr -CA rootCA.crt -CAkey root.key -CAcreateserial -out server.crt
+set +e"#;
+
+fn hidden(script: &str) -> Step {
+    Step { place: String::new(), command: format!("{script}\n"), shown: "...".to_owned() }
+}
+
+/// Runs the blocks of a document after the script `setup`.
+fn run(document: &str, setup: &str) {
+    let directory = directory();
+    let mut steps = vec![hidden(setup)];
+    for block in blocks(document) {
+        match block.listed() {
+            Some(Use::NotRun(_)) => {}
+            Some(Use::Config(first)) => {
+                let name = format!("line-{}.toml", block.line);
+                let whole = config::with(&read("webhooks.toml"), &block.text, first);
+                fs::write(directory.path().join(&name), whole).unwrap();
+                let command = format!("found=$(hookspool check --config {name} 2>&1) || echo \"$found\"\n");
+                steps.push(Step {
+                    place: format!("{document}:{}", block.line),
+                    command,
+                    shown: String::new(),
+                });
+            }
+            listed => {
+                if let Some(Use::After(script)) = listed {
+                    steps.push(hidden(script));
+                }
+                steps.extend(session::steps(document, block.line, &block.text));
+            }
+        }
+    }
+    let printed = session::run(directory.path(), &steps);
+    let wrong = steps.iter().zip(&printed).filter(|(step, printed)| !normal::same(&step.shown, printed));
+    let wrong: Vec<_> = wrong
+        .map(|(step, printed)| {
+            format!("{}: $ {}shown:\n{}printed:\n{printed}", step.place, step.command, step.shown)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}\nsetup:\n{}", wrong.join("\n"), printed[0]);
+}
+
+#[test]
+fn every_block_is_run_or_listed() {
+    let all: Vec<_> = DOCUMENTS.iter().flat_map(|document| blocks(document)).collect();
+    for block in &all {
+        let listed = block.listed();
+        let place = format!("{}:{}", block.document, block.line);
+        if let Some(Use::NotRun(reason)) = listed {
+            assert!(!reason.is_empty(), "{place}: without a reason");
+        }
+        let matches_language = match listed {
+            None | Some(Use::After(_)) => block.language == "console",
+            Some(Use::Config(_)) => block.language == "toml",
+            Some(Use::NotRun(_)) => true,
+        };
+        assert!(
+            matches_language,
+            "{place}: the table lists another use than one of a block of `{}`",
+            block.language
+        );
+    }
+    for row in table::BLOCKS {
+        let found = all.iter().any(|block| block.is_listed_in(row));
+        assert!(found, "tests/it/documents/table.rs: {} has no block that begins with `{}`", row.0, row.1);
+    }
+}
+
+#[test]
+fn readme_shows_what_is_printed() {
+    run("README.md", "");
+}
+
+#[test]
+fn guide_shows_what_is_printed() {
+    run("docs/guide.md", FILES);
+}
+
+#[test]
+fn operating_shows_what_is_printed() {
+    run("docs/operating.md", "");
+}
+
+#[test]
+fn container_shows_what_is_printed() {
+    run("docs/container.md", "hookspool certs init");
+}

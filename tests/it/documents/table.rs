@@ -1,0 +1,32 @@
+//! The blocks that are not ordinary `console` blocks.
+
+use super::blocks::Use::{self, After, Config, NotRun};
+
+/// Issues the revocation list that the guide's next configuration names.
+const LIST: &str = r#"
+    printf '[ca]\ndefault_ca=d\n[d]\ndatabase=crl.db\ncrlnumber=crl.n\ndefault_md=sha256\ndefault_crl_days=30\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n' >crl.cnf
+    echo 01 >crl.n
+    : >crl.db
+    openssl ca -config crl.cnf -gencrl -keyfile certs/root-ca.key -cert certs/root-ca.pem -out certs/bank.crl"#;
+
+/// The document, the beginning of the block, and what is done with the block.
+pub type Row = (&'static str, &'static str, Use);
+
+pub const BLOCKS: &[Row] = &[
+    ("README.md", "$ cargo run --release -- demo", NotRun("builds the program; cli.rs runs the demo")),
+    ("README.md", "$ cargo build --release", NotRun("builds the program")),
+    ("docs/guide.md", "[[sender]]", Config("")),
+    ("docs/guide.md", "query_secret =", Config("[[endpoint]]")),
+    ("docs/guide.md", "$ mkdir -p secrets", After(LIST)),
+    ("docs/guide.md", "crl =", Config("[[sender]]")),
+    ("docs/guide.md", "[tls]", Config("")),
+    ("docs/guide.md", "ca =", Config("[[sender]]")),
+    ("docs/guide.md", "response =", Config("[[endpoint]]")),
+    ("docs/operating.md", "dpkg -i", NotRun("needs root and systemd; booted.rs installs the package")),
+    ("docs/operating.md", "journalctl", NotRun("needs systemd's journal; log_sinks.rs tests the fields")),
+    ("docs/container.md", "FROM rust", NotRun("needs a registry of images")),
+    ("docs/container.md", "[server]", Config("")),
+    ("docs/container.md", "spec:", NotRun("part of a Kubernetes manifest")),
+    ("docs/container.md", "services:", NotRun("needs Docker")),
+    ("docs/container.md", "chown", NotRun("needs root")),
+];
