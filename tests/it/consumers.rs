@@ -1,99 +1,88 @@
-//! Runs the examples of docs/consumers.md unchanged, two processes at a time.
+//! Runs the examples of docs/consumers.md unchanged: killed in mid-work, without a tool, with a ledger that is busy or
+//! full, with repetitions and refunds.
+
+mod faults;
+mod kills;
+mod ledgers;
+mod payloads;
+mod points;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Output, Stdio};
 
+use crate::documents::{file, read, write_program};
 use crate::wire::Wire;
-use crate::world::World;
+use crate::world::{World, eventually, program};
 
-/// Returns the code block in this language from the documentation.
-fn example(language: &str) -> String {
-    let text = include_str!("../../docs/consumers.md");
-    let begin = format!("\n```{language}\n");
-    let start = text.find(&begin).unwrap_or_else(|| panic!("no {language}")) + begin.len();
-    let length = text[start..].find("\n```").unwrap();
-    text[start..start + length + 1].to_owned()
+const DOCUMENT: &str = "docs/consumers.md";
+const FILES: [&str; 4] = ["book-the-payment", "work-off.sh", "work_off.py", "work-off.js"];
+
+/// The commands of the document.
+const TAKE: &str = "hookspool spool take --endpoint pix --all --exec ./book-the-payment";
+const SHELL: &str = "sh work-off.sh spool/pix ./book-the-payment";
+const PYTHON: &str = "python3 work_off.py spool/pix ledger.db";
+const NODE: &str = "node work-off.js spool/pix ledger";
+
+/// Creates a world with the examples, and delivers payloads and an entry that is not intact.
+fn world(payloads: &[Vec<u8>]) -> World {
+    let world = World::new();
+    for name in FILES {
+        write_program(&world.path(name), &file(DOCUMENT, name));
+    }
+    fs::create_dir(world.path("bin")).unwrap();
+    symlink(fs::canonicalize(program()).unwrap(), world.path("bin/hookspool")).unwrap();
+    let daemon = world.start();
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    for payload in payloads {
+        assert_eq!(wire.post("/webhooks/pix", payload).unwrap().status, 200);
+    }
+    world
 }
 
-fn names(world: &World, folder: &str) -> Vec<String> {
-    let files = fs::read_dir(world.path(folder)).unwrap();
+fn names(world: &World, directory: &str) -> BTreeSet<String> {
+    let files = fs::read_dir(world.path(directory)).unwrap();
     files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Delivers forty payloads, each twice, and adds one entry that is not intact. Two consumers process them concurrently.
-/// Then the queues are checked. `booked` counts what the consumers booked.
-fn check_example(start: impl Fn(&World) -> Child, booked: impl Fn(&World) -> usize) {
-    let world = World::new();
-    let daemon = world.start();
-    let mut wire = Wire::connect(&world, &daemon, "client");
-    for number in 0..40 {
-        let payload = format!("{{\n  \"number\": {}\n}}", number / 2);
-        assert_eq!(wire.post("/webhooks/pix", payload.as_bytes()).unwrap().status, 200);
-    }
-    let intact: BTreeSet<_> = names(&world, "spool/pix/new").into_iter().collect();
-    let victim = world.path("spool/pix/new").join(intact.first().unwrap());
-    let torn = "01890a5d-ac96-774b-bcce-b302099a8057.hook";
-    let bytes = fs::read(&victim).unwrap();
-    fs::write(world.path("spool/pix/new").join(torn), &bytes[..bytes.len() - 1]).unwrap();
-
-    let consumers = [start(&world), start(&world)];
-    for consumer in consumers {
-        let output = consumer.wait_with_output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    }
-    for folder in ["spool/pix/new", "spool/pix/taken", "spool/pix/failed"] {
-        assert!(names(&world, folder).is_empty(), "{folder}");
-    }
-    assert_eq!(names(&world, "spool/pix/done").into_iter().collect::<BTreeSet<_>>(), intact);
-    assert_eq!(names(&world, "spool/corrupt"), [torn]);
-    assert_eq!(booked(&world), 20);
+/// A command of the document, in its own process group, after `prepare` in the same shell; `$UNDER` runs it.
+fn command(world: &World, prepare: &str, line: &str) -> Command {
+    assert!(read(DOCUMENT).contains(&format!("\n$ {line}\n")), "{line}");
+    let path = format!("{}:{}", world.path("bin").display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", &format!("{prepare}\nexec $UNDER {line}")])
+        .current_dir(world.path(""))
+        .env("PATH", path);
+    command.env_remove("HOOKSPOOL_CONFIG").env_remove("RUST_LOG").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
-fn consumer(world: &World, program: &str, file: &str, text: &str, args: [PathBuf; 2]) -> Child {
-    let script = world.path(file);
-    fs::write(&script, text).unwrap();
-    let mut command = Command::new(program);
-    command.arg(script).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().unwrap()
+fn run(world: &World, prepare: &str, line: &str) -> Output {
+    command(world, prepare, line).output().unwrap()
 }
 
-#[test]
-fn shell_example_processes_each_entry() {
-    let start = |world: &World| {
-        let book = world.path("book-the-payment");
-        fs::write(&book, "#!/bin/sh\nsha256sum >>\"$(dirname \"$0\")/ledger\"\n").unwrap();
-        fs::set_permissions(&book, fs::Permissions::from_mode(0o755)).unwrap();
-        consumer(world, "sh", "work-off.sh", &example("sh"), [world.path("spool/pix"), book])
-    };
-    check_example(start, |world| {
-        let ledger = fs::read_to_string(world.path("ledger")).unwrap();
-        assert_eq!(ledger.lines().count(), 40);
-        ledger.lines().collect::<BTreeSet<_>>().len()
+fn requeue(world: &World) {
+    // A handler of `take` that was killed can hold its lease until its last write to the disk has ended.
+    eventually("no entry is in taken", || {
+        let output = world.run(&["spool", "requeue", "--queue", "taken"]);
+        names(world, "spool/pix/taken").is_empty().then_some(output)
     });
 }
 
-#[test]
-fn python_example_processes_each_entry() {
-    let start = |world: &World| {
-        let args = [world.path("spool/pix"), world.path("ledger.db")];
-        consumer(world, "python3", "work_off.py", &example("python"), args)
-    };
-    check_example(start, |world| {
-        let count = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM booked').fetchone()[0])";
-        let output =
-            Command::new("python3").args(["-c", count]).arg(world.path("ledger.db")).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
-    });
+/// All queues, to see that nothing was moved.
+fn queues(world: &World) -> Vec<BTreeSet<String>> {
+    let queues = ["pix/new", "pix/taken", "pix/done", "pix/failed", "corrupt"];
+    queues.iter().map(|queue| names(world, &format!("spool/{queue}"))).collect()
 }
 
-#[test]
-fn node_example_processes_each_entry() {
-    let start = |world: &World| {
-        let args = [world.path("spool/pix"), world.path("ledger")];
-        consumer(world, "node", "work-off.js", &example("js"), args)
-    };
-    check_example(start, |world| names(world, "ledger").len());
+/// The tools that a shell example lists.
+fn needed(example: &str) -> BTreeSet<String> {
+    let text = file(DOCUMENT, example);
+    let line = text.lines().find_map(|line| line.strip_prefix("for tool in ")).unwrap();
+    let words = line.trim_end_matches("; do").split_whitespace();
+    words.filter(|word| !word.starts_with('"')).map(str::to_owned).collect()
 }

@@ -10,6 +10,8 @@ use super::table::{BLOCKS, Row};
 pub enum Use {
     /// Runs the `console` block after this script, whose output is ignored.
     After(&'static str),
+    /// Saves the block as this executable file, which later blocks use.
+    File(&'static str),
     /// Runs `hookspool check` on webhooks.toml with this block. Keys before the first header belong to this table.
     Config(&'static str),
     /// Does nothing, for this reason.
@@ -44,7 +46,7 @@ impl Block {
                 "{}:{}: this block ({}) is neither run nor listed.\n\
                  Make it a `console` block, whose commands begin with `$ ` and are followed by their output,\n\
                  or add a row to BLOCKS in tests/it/documents/table.rs:\n    (\"{}\", {:?}, ...),\n\
-                 with Config(TABLE) or NotRun(REASON).",
+                 with File(NAME), Config(TABLE) or NotRun(REASON).",
                 self.document,
                 self.line,
                 self.language,
@@ -82,4 +84,12 @@ pub fn blocks(document: &str) -> Vec<Block> {
     }
     assert!(open.is_none(), "{document}: a block has no end");
     found
+}
+
+/// The block that the table saves as this file.
+pub fn file(document: &str, name: &str) -> String {
+    let is_file = |block: &Block| matches!(block.listed(), Some(Use::File(file)) if file == name);
+    let found: Vec<_> = blocks(document).into_iter().filter(is_file).collect();
+    assert_eq!(found.len(), 1, "{document}: not exactly one block is {name}");
+    found.into_iter().next().unwrap().text
 }

@@ -7,15 +7,23 @@ mod session;
 mod table;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use blocks::{Use, blocks, read};
+use blocks::{Use, blocks};
+pub use blocks::{file, read};
 use session::Step;
 
 use crate::world::program;
 
-const DOCUMENTS: &[&str] = &["README.md", "docs/guide.md", "docs/operating.md", "docs/container.md"];
+const DOCUMENTS: &[&str] =
+    &["README.md", "docs/guide.md", "docs/consumers.md", "docs/operating.md", "docs/container.md"];
+
+/// Writes a file that can be executed.
+pub fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
 
 /// Creates what a clone of the repository contains, with the program in `bin`.
 fn directory() -> tempfile::TempDir {
@@ -43,6 +51,16 @@ openssl req -newkey rsa:2048 -nodes -keyout server-private-key.pem -out server.c
 openssl x509 -req -days 99 -in server.csr -CA rootCA.crt -CAkey root.key -CAcreateserial -out server.crt
 set +e"#;
 
+/// A running daemon to which a payment and later its refund were delivered.
+const CONSUMERS: &str = "
+hookspool certs init
+hookspool run 2>hookspool.log &
+await_daemon
+for sample in 01-pix-recebido 04-devolucao; do
+    hookspool send https://localhost:8443/webhooks/pix tests/samples/$sample.json \\
+        --ca certs/root-ca.pem --cert certs/client.pem --key certs/client.key
+done";
+
 fn hidden(script: &str) -> Step {
     Step { place: String::new(), command: format!("{script}\n"), shown: "...".to_owned() }
 }
@@ -54,6 +72,7 @@ fn run(document: &str, setup: &str) {
     for block in blocks(document) {
         match block.listed() {
             Some(Use::NotRun(_)) => {}
+            Some(Use::File(name)) => write_program(&directory.path().join(name), &block.text),
             Some(Use::Config(first)) => {
                 let name = format!("line-{}.toml", block.line);
                 let whole = config::with(&read("webhooks.toml"), &block.text, first);
@@ -95,7 +114,7 @@ fn every_block_is_run_or_listed() {
         let matches_language = match listed {
             None | Some(Use::After(_)) => block.language == "console",
             Some(Use::Config(_)) => block.language == "toml",
-            Some(Use::NotRun(_)) => true,
+            Some(Use::File(_) | Use::NotRun(_)) => true,
         };
         assert!(
             matches_language,
@@ -117,6 +136,11 @@ fn readme_shows_what_is_printed() {
 #[test]
 fn guide_shows_what_is_printed() {
     run("docs/guide.md", FILES);
+}
+
+#[test]
+fn consumers_shows_what_is_printed() {
+    run("docs/consumers.md", CONSUMERS);
 }
 
 #[test]

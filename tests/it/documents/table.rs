@@ -1,6 +1,13 @@
 //! The blocks that are not ordinary `console` blocks.
 
-use super::blocks::Use::{self, After, Config, NotRun};
+use super::blocks::Use::{self, After, Config, File, NotRun};
+
+/// Delivers the two samples again, so that the next example has work and must skip what is booked.
+const DELIVER: &str = "
+    for sample in 01-pix-recebido 04-devolucao; do
+        hookspool send https://localhost:8443/webhooks/pix tests/samples/$sample.json \\
+            --ca certs/root-ca.pem --cert certs/client.pem --key certs/client.key
+    done";
 
 /// Issues the revocation list that the guide's next configuration names.
 const LIST: &str = r#"
@@ -22,9 +29,16 @@ pub const BLOCKS: &[Row] = &[
     ("docs/guide.md", "[tls]", Config("")),
     ("docs/guide.md", "ca =", Config("[[sender]]")),
     ("docs/guide.md", "response =", Config("[[endpoint]]")),
+    ("docs/consumers.md", "#!/bin/sh", File("book-the-payment")),
+    ("docs/consumers.md", "queue=$1", File("work-off.sh")),
+    ("docs/consumers.md", "import hashlib", File("work_off.py")),
+    ("docs/consumers.md", "const { createHash,", File("work-off.js")),
+    ("docs/consumers.md", "$ sh work-off.sh", After(DELIVER)),
+    ("docs/consumers.md", "$ python3 work_off.py", After(DELIVER)),
+    ("docs/consumers.md", "$ node work-off.js", After(DELIVER)),
     ("docs/operating.md", "dpkg -i", NotRun("needs root and systemd; booted.rs installs the package")),
     ("docs/operating.md", "journalctl", NotRun("needs systemd's journal; log_sinks.rs tests the fields")),
-    ("docs/container.md", "FROM rust", NotRun("needs a registry of images")),
+    ("docs/container.md", "FROM rust", NotRun("needs root; container.rs builds the image")),
     ("docs/container.md", "[server]", Config("")),
     ("docs/container.md", "spec:", NotRun("part of a Kubernetes manifest")),
     ("docs/container.md", "services:", NotRun("needs Docker")),
