@@ -16,8 +16,14 @@ use session::Step;
 
 use crate::world::program;
 
-const DOCUMENTS: &[&str] =
-    &["README.md", "docs/guide.md", "docs/consumers.md", "docs/operating.md", "docs/container.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "docs/guide.md",
+    "docs/consumers.md",
+    "docs/operating.md",
+    "docs/container.md",
+    "docs/reconciliation.md",
+];
 
 /// Writes a file that can be executed.
 pub fn write_program(path: &Path, text: &str) {
@@ -151,4 +157,11 @@ fn operating_shows_what_is_printed() {
 #[test]
 fn container_shows_what_is_printed() {
     run("docs/container.md", "hookspool certs init");
+}
+
+#[test]
+fn reconciliation_shows_what_is_printed() {
+    // The bank has the delivered payment and one that was not delivered.
+    let bank = "printf '%s\\n' E99999004202611231312aB3dE5fG7h1 E99999004202611231401xY9zW7vU5t3 >bank";
+    run("docs/reconciliation.md", &format!("{CONSUMERS}\n{bank}"));
 }

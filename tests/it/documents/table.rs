@@ -37,10 +37,12 @@ pub const BLOCKS: &[Row] = &[
     ("docs/consumers.md", "$ python3 work_off.py", After(DELIVER)),
     ("docs/consumers.md", "$ node work-off.js", After(DELIVER)),
     ("docs/operating.md", "dpkg -i", NotRun("needs root and systemd; booted.rs installs the package")),
+    ("docs/operating.md", "certbot certonly", NotRun("needs an ACME server; renewal.rs runs the hook")),
     ("docs/operating.md", "journalctl", NotRun("needs systemd's journal; log_sinks.rs tests the fields")),
     ("docs/container.md", "FROM rust", NotRun("needs root; container.rs builds the image")),
     ("docs/container.md", "[server]", Config("")),
     ("docs/container.md", "spec:", NotRun("part of a Kubernetes manifest")),
     ("docs/container.md", "services:", NotRun("needs Docker")),
     ("docs/container.md", "chown", NotRun("needs root")),
+    ("docs/reconciliation.md", "page() {", NotRun("needs a bank")),
 ];
