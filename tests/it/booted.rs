@@ -36,13 +36,25 @@ impl Machine {
             .spawn()
             .unwrap();
         let mut machine = Self { nspawn, leader: String::new(), console };
+        machine.await_up();
+        machine
+    }
+
+    /// Reboots, and waits until the machine is up again.
+    pub fn reboot(&mut self) {
+        let before = self.leader.clone();
+        let _ = self.run("systemctl reboot");
+        eventually("the machine ends", || (self.child()? != before).then_some(()));
+        self.await_up();
+    }
+
+    fn await_up(&mut self) {
         eventually("the machine is up", || {
             // Before it boots, the children belong to the script.
-            machine.leader = machine.child()?;
-            let (_, state) = machine.run("systemctl is-system-running");
+            self.leader = self.child()?;
+            let (_, state) = self.run("systemctl is-system-running");
             ["running", "degraded"].contains(&state.trim()).then_some(())
         });
-        machine
     }
 
     fn child(&mut self) -> Option<String> {

@@ -62,6 +62,7 @@ mod misplaced;
 mod metrics;
 mod not_files;
 mod older_senders;
+mod operator;
 mod output;
 mod pem;
 mod pem_text;

@@ -25,6 +25,12 @@ const DOCUMENTS: &[&str] = &[
     "docs/reconciliation.md",
 ];
 
+/// The text of the block that begins like this.
+pub fn block(document: &str, begin: &str) -> String {
+    let found = blocks(document).into_iter().find(|block| block.text.starts_with(begin));
+    found.unwrap_or_else(|| panic!("{document} has no block that begins with `{begin}`")).text
+}
+
 /// Writes a file that can be executed.
 pub fn write_program(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
