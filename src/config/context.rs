@@ -12,7 +12,7 @@ pub(super) struct ValidationContext {
     pub(super) now: Timestamp,
 }
 
-/// The facts that a table contributes to the report, besides its settings.
+/// The facts that a table contributes, besides its settings.
 #[derive(Default)]
 pub(super) struct Facts<'a> {
     pub(super) certificates: Vec<CertificateFact>,
@@ -21,7 +21,8 @@ pub(super) struct Facts<'a> {
     pub(super) no_chain: Vec<NoChain<'a>>,
 }
 
-/// A note about a server certificate without a chain. It is omitted if the issuer is a CA of a sender, a root.
+/// A note about a server certificate without a chain. It is omitted if the issuer is a CA of a sender: a
+/// chain need not contain its root.
 pub(super) struct NoChain<'a> {
     pub(super) at: Location<'a>,
     pub(super) message: String,

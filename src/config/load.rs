@@ -29,7 +29,8 @@ pub struct Loaded {
     pub report: Report,
     /// The file and every file that it names, whether they exist or not.
     pub files: Vec<PathBuf>,
-    /// The digest of the contents of all files. Two loads with equal digests have equal results, except for dates.
+    /// The digest of the contents of all files. Findings about dates, groups and
+    /// directories may still differ.
     pub digest: Digest,
 }
 

@@ -134,7 +134,7 @@ label! {
 }
 
 label! {
-    /// Why a client's certificate was refused.
+    /// Why a peer was refused in its handshake.
     pub enum RefusalReason {
         /// The certificate, or one above it, has expired.
         Expired = "expired",

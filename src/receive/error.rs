@@ -98,7 +98,10 @@ impl DeliveryError {
             Self::NotFound(reason) => Some(reason.to_string()),
             Self::Unavailable(why) => Some(why.to_string()),
             Self::NotImplemented => Some("the request has a transfer coding other than chunked".to_owned()),
-            Self::Aborted | Self::MethodNotAllowed | Self::Timeout | Self::TooLarge => None,
+            Self::MethodNotAllowed => Some("the method is not POST".to_owned()),
+            Self::Timeout => Some("the body was not complete within [server] body_timeout".to_owned()),
+            Self::TooLarge => Some("the body is longer than the endpoint's max_body".to_owned()),
+            Self::Aborted => None,
         }
     }
 

@@ -1,7 +1,7 @@
-//! The tables of webhooks.toml, one file for each, and the parts that several have in common.
+//! The tables of webhooks.toml, and the parts that several have in common.
 //!
-//! Each table is a function from its node, and what else it needs by name, to a value. Findings and facts are added to
-//! the collections that it is given.
+//! Each function reads one table through a `Reader`, with what else it needs by name, and returns a value. It reports
+//! findings at their `Location`, and adds to `Facts`.
 
 // Parts
 mod certificates;
