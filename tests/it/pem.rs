@@ -125,7 +125,8 @@ fn every_block_is_read_or_reported_and_the_differences_from_openssl_are_known() 
     let world = World::new();
     fs::write(
         world.path("nginx.conf"),
-        "pid nginx.pid;\nevents {}\nhttp { access_log off; server { listen 127.0.0.1:1 ssl; ssl_certificate certs/server.pem;\n\
+        "pid nginx.pid;\nevents {}\nhttp { access_log off; client_body_temp_path temp; proxy_temp_path temp;\n\
+         fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp; server { listen unix:nginx.sock ssl; ssl_certificate certs/server.pem;\n\
          ssl_certificate_key certs/server.key; ssl_client_certificate file.pem; ssl_verify_client on; } }\n",
     )
     .unwrap();
