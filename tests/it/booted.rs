@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::world::{eventually, rounds};
 
+mod consumer;
+
 /// A container with systemd and the package in `/var/hookspool.deb`.
 pub struct Machine {
     nspawn: Child,
@@ -114,6 +116,7 @@ fn package_works_from_installation_to_removal() {
     installs(&machine);
     is_sandboxed(&machine);
     reloads(&machine);
+    consumer::processes_every_entry(&machine);
     restarts_without_a_refusal(&machine);
     is_restarted_by_the_watchdog(&machine);
     drains_when_it_stops(&machine);

@@ -30,6 +30,7 @@ pub const BLOCKS: &[Row] = &[
     ("docs/guide.md", "ca =", Config("[[sender]]")),
     ("docs/guide.md", "response =", Config("[[endpoint]]")),
     ("docs/consumers.md", "#!/bin/sh", File("book-the-payment")),
+    ("docs/consumers.md", "install -D", File("enable-consumer.sh")),
     ("docs/consumers.md", "queue=$1", File("work-off.sh")),
     ("docs/consumers.md", "import hashlib", File("work_off.py")),
     ("docs/consumers.md", "const { createHash,", File("work-off.js")),

@@ -1,0 +1,92 @@
+//! The units that start a consumer when entries arrive.
+
+use super::{CURL, Machine};
+use crate::documents::file;
+use crate::world::eventually;
+
+/// The directory of the consumer's files, below the only path that the unit may write to.
+const FILES: &str = "/var/lib/hookspool/consumer";
+/// Answers 75 to the payload `later` while the file `down` exists, ignores SIGTERM and does not end with the payload
+/// `stuck` while the file `stuck` exists, and fails with the payload `bad`.
+const CONSUMER: &str = r#"#!/bin/sh
+cd /var/lib/hookspool/consumer || exit 1
+case $(cat) in
+later) [ ! -e down ] || { echo >>attempts; exit 75; } ;;
+stuck) trap "" TERM; touch started; while [ -e stuck ]; do sleep 0.1; done ;;
+bad) exit 3 ;;
+esac
+"#;
+const UNITS: &str = "hookspool-consumer@pix.path hookspool-consumer@pix.service";
+
+fn deliver(machine: &Machine, payload: &str) {
+    assert_eq!(machine.run_ok(&format!("{CURL} -d {payload}")), "200");
+}
+
+/// The number of entries in a queue.
+fn count(machine: &Machine, queue: &str) -> usize {
+    machine.run_ok(&format!("ls /var/lib/hookspool/spool/pix/{queue}")).lines().count()
+}
+
+fn wait_until(machine: &Machine, queue: &str, entries: usize) {
+    eventually(&format!("{entries} entries in {queue}"), || {
+        assert_eq!(machine.run("systemctl is-active hookspool-consumer@pix.path").1.trim(), "active");
+        (count(machine, queue) == entries).then_some(())
+    });
+}
+
+pub(super) fn processes_every_entry(machine: &Machine) {
+    let documented = file("docs/consumers.md", "enable-consumer.sh");
+    machine.run_ok(&format!(
+        "install -d -o hookspool {FILES} && cd /root && printf '%s' '{CONSUMER}' >book-the-payment && set -e\n{documented}"
+    ));
+    wait_until(machine, "new", 0);
+    survives_more_starts_than_the_default_limit(machine);
+    retries_without_delaying_younger_entries(machine);
+    returns_entries_that_a_stop_left_in_taken(machine);
+    machine.run_ok(&format!("systemctl disable {UNITS} && systemctl stop {UNITS}"));
+}
+
+fn survives_more_starts_than_the_default_limit(machine: &Machine) {
+    let before = count(machine, "done");
+    // Each entry is delivered after the previous one is done, so each causes a start of the service.
+    for number in 1..=12 {
+        deliver(machine, "ok");
+        wait_until(machine, "done", before + number);
+    }
+    deliver(machine, "bad");
+    wait_until(machine, "failed", 1);
+}
+
+fn retries_without_delaying_younger_entries(machine: &Machine) {
+    let before = count(machine, "done");
+    machine.run_ok(&format!("touch {FILES}/down"));
+    deliver(machine, "later");
+    let attempts = |expected: usize| {
+        eventually("the entry is tried again", || {
+            let (_, lines) = machine.run(&format!("cat {FILES}/attempts"));
+            (lines.lines().count() >= expected).then_some(())
+        });
+    };
+    attempts(4);
+    deliver(machine, "ok");
+    wait_until(machine, "done", before + 1);
+    attempts(8);
+    machine.run_ok(&format!("rm {FILES}/down"));
+    wait_until(machine, "done", before + 2);
+}
+
+fn returns_entries_that_a_stop_left_in_taken(machine: &Machine) {
+    let before = count(machine, "done");
+    let drop_in = "/run/systemd/system/hookspool-consumer@pix.service.d";
+    machine.run_ok(&format!(
+        "mkdir {drop_in} && printf '[Service]\\nTimeoutStopSec=1s\\n' >{drop_in}/stop.conf && systemctl daemon-reload"
+    ));
+    machine.run_ok(&format!("touch {FILES}/stuck"));
+    deliver(machine, "stuck");
+    eventually("the consumer runs", || machine.run(&format!("test -e {FILES}/started")).0.then_some(()));
+    // The consumer ignores SIGTERM and is killed.
+    machine.run_ok(&format!("systemctl stop {UNITS}"));
+    assert_eq!((count(machine, "new"), count(machine, "taken")), (0, 1));
+    machine.run_ok(&format!("rm {FILES}/stuck && systemctl start hookspool-consumer@pix.path"));
+    wait_until(machine, "done", before + 1);
+}
