@@ -66,6 +66,8 @@ pub struct EndpointStatus {
     pub entries: BTreeMap<String, i64>,
     /// How long the oldest entry in `new/` has waited, in seconds, as of the last count.
     pub oldest_new_seconds: i64,
+    /// How long ago the oldest entry in `taken/` was claimed, in seconds, as of the last count.
+    pub oldest_taken_seconds: i64,
 }
 
 /// The spool's directory.
@@ -76,6 +78,8 @@ pub struct SpoolStatus {
     pub directory: String,
     /// The free space of its file system, in bytes.
     pub free_bytes: u64,
+    /// The entries in `corrupt/`, as of the last count.
+    pub corrupt_entries: u64,
 }
 
 impl Status {
@@ -95,6 +99,7 @@ impl Status {
             spool: SpoolStatus {
                 directory: context.spool_directory.display().to_string(),
                 free_bytes: shared.spool.health().free(),
+                corrupt_entries: context.entry_counts.corrupt(),
             },
             connections: shared.connections.load(Ordering::Relaxed),
             last_reload: shared.live.last_reload(),
@@ -127,6 +132,7 @@ fn endpoints(policy: &Policy, counts: &EntryCounts) -> Vec<EndpointStatus> {
                 .map(|queue| (queue.word().to_owned(), count(*queue).entries))
                 .collect(),
             oldest_new_seconds: count(Queue::New).oldest_seconds,
+            oldest_taken_seconds: count(Queue::Taken).oldest_seconds,
         }
     };
     policy.endpoints().iter().map(status).collect()

@@ -98,8 +98,13 @@ fn page(status: &Status, now: Timestamp) -> String {
         let _ = writeln!(out, "\x1b[1;33mdegraded\x1b[0m      {}", Escaped(degraded));
     }
     let _ = writeln!(out, "connections   {}", status.connections);
-    let SpoolStatus { directory, free_bytes } = &status.spool;
-    let _ = writeln!(out, "spool         directory: {}, free_bytes: {free_bytes}", Escaped(directory));
+    let SpoolStatus { directory, free_bytes, corrupt_entries } = &status.spool;
+    let corrupt = match corrupt_entries {
+        1.. => format!(", corrupt: {corrupt_entries}"),
+        _ => String::new(),
+    };
+    let _ =
+        writeln!(out, "spool         directory: {}, free_bytes: {free_bytes}{corrupt}", Escaped(directory));
     certificates(&mut out, &status.certificates, now);
     endpoints(&mut out, &status.endpoints);
     refusals(&mut out, &status.refusals, now);
@@ -121,16 +126,21 @@ fn endpoints(out: &mut String, endpoints: &[EndpointStatus]) {
     if !endpoints.is_empty() {
         out.push_str("\nendpoints\n");
     }
-    for EndpointStatus { name, path, senders, entries, oldest_new_seconds, .. } in endpoints {
+    for EndpointStatus { name, path, senders, entries, oldest_new_seconds, oldest_taken_seconds, .. } in
+        endpoints
+    {
         let name = Escaped(name).to_string();
         let senders: Vec<_> = senders.iter().map(|sender| Escaped(sender).to_string()).collect();
         let _ = writeln!(out, "  {name:<16} {}  from {}", Escaped(path), senders.join(", "));
         let counts: Vec<_> =
             entries.iter().map(|(queue, count)| format!("{count} {}", Escaped(queue))).collect();
-        let oldest = match oldest_new_seconds {
-            1.. => format!("; the oldest waits for {oldest_new_seconds} s"),
-            _ => String::new(),
-        };
+        let mut oldest = String::new();
+        if *oldest_new_seconds > 0 {
+            let _ = write!(oldest, "; the oldest waits for {oldest_new_seconds} s");
+        }
+        if *oldest_taken_seconds > 0 {
+            let _ = write!(oldest, "; the oldest in taken was claimed {oldest_taken_seconds} s ago");
+        }
         let _ = writeln!(out, "  {:<16} {}{oldest}", "", counts.join(", "));
     }
 }

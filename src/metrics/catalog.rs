@@ -24,8 +24,7 @@ pub struct Metrics {
     deliveries: IntCounterVec,
     delivery_seconds: HistogramVec,
     reload_last_success: Gauge,
-    spool_entries: IntGaugeVec,
-    spool_oldest_new: IntGaugeVec,
+    spool: SpoolMetrics,
     endpoint_faulty: IntGaugeVec,
     /// `hookspool_commit_batch_entries`.
     pub commit_batch_entries: Observations,
@@ -41,6 +40,8 @@ pub struct Metrics {
     pub log_lines_dropped: Counter,
     /// `hookspool_reloads_total`.
     pub reloads: Counters<ReloadOutcome>,
+    /// `hookspool_spool_corrupt_entries`.
+    pub spool_corrupt: Gauge,
     /// `hookspool_spool_free_bytes`.
     pub spool_free_bytes: Gauge,
     /// `hookspool_watcher_alive`.
@@ -67,16 +68,7 @@ impl Metrics {
                 "hookspool_reload_last_success_timestamp_seconds",
                 "Time of the last successful start or reload, in seconds since the epoch",
             ),
-            spool_entries: families.gauges(
-                "hookspool_spool_entries",
-                "Entries in the spool at the last count",
-                &["endpoint", "queue"],
-            ),
-            spool_oldest_new: families.gauges(
-                "hookspool_spool_oldest_new_seconds",
-                "Age of the oldest new entry at the last count; 0 if there is none",
-                &["endpoint"],
-            ),
+            spool: SpoolMetrics::new(&families),
             endpoint_faulty: families.gauges(
                 "hookspool_endpoint_faulty",
                 "1 while the deliveries of an endpoint get 503 because its queues cannot be used",
@@ -105,6 +97,8 @@ impl Metrics {
                 "Reloads of certificates and configuration by outcome",
                 "outcome",
             ),
+            spool_corrupt: families
+                .gauge("hookspool_spool_corrupt_entries", "Entries in corrupt at the last count"),
             spool_free_bytes: families
                 .gauge("hookspool_spool_free_bytes", "Free space on the spool's file system"),
             watcher_alive: families
@@ -124,10 +118,12 @@ impl Metrics {
             self.deliveries.with_label_values(&[endpoint, outcome.word()]);
         }
         if endpoint != NO_ENDPOINT {
-            self.spool_oldest_new.with_label_values(&[endpoint]);
+            self.spool.oldest_new.with_label_values(&[endpoint]);
+            self.spool.oldest_taken.with_label_values(&[endpoint]);
+            self.spool.returned.with_label_values(&[endpoint]);
             self.endpoint_faulty.with_label_values(&[endpoint]);
             for queue in Queue::ALL {
-                self.spool_entries.with_label_values(&[endpoint, queue.word()]);
+                self.spool.entries.with_label_values(&[endpoint, queue.word()]);
             }
         }
     }
@@ -158,12 +154,22 @@ impl Metrics {
 
     /// Sets the number of entries in a queue of an endpoint.
     pub fn spool_entries(&self, endpoint: &str, queue: Queue, entries: i64) {
-        self.spool_entries.with_label_values(&[endpoint, queue.word()]).set(entries);
+        self.spool.entries.with_label_values(&[endpoint, queue.word()]).set(entries);
     }
 
     /// Sets the age of the oldest new entry of an endpoint, in seconds; 0 if there is none.
     pub fn spool_oldest_new(&self, endpoint: &str, seconds: i64) {
-        self.spool_oldest_new.with_label_values(&[endpoint]).set(seconds);
+        self.spool.oldest_new.with_label_values(&[endpoint]).set(seconds);
+    }
+
+    /// Sets the time since the oldest entry in `taken` of an endpoint was claimed, in seconds; 0 if there is none.
+    pub fn spool_oldest_taken(&self, endpoint: &str, seconds: i64) {
+        self.spool.oldest_taken.with_label_values(&[endpoint]).set(seconds);
+    }
+
+    /// Counts an entry of an endpoint that was returned to `new` after `taken_timeout`.
+    pub fn spool_returned(&self, endpoint: &str) {
+        self.spool.returned.with_label_values(&[endpoint]).inc();
     }
 
     /// Sets whether the deliveries of an endpoint get 503 because its queues cannot be used.
@@ -220,6 +226,42 @@ impl HandshakeMetrics {
                 "hookspool_refusals_total",
                 "Refused handshakes by reason",
                 "reason",
+            ),
+        }
+    }
+}
+
+/// The metrics of the queues of each endpoint.
+#[derive(Debug)]
+struct SpoolMetrics {
+    entries: IntGaugeVec,
+    oldest_new: IntGaugeVec,
+    oldest_taken: IntGaugeVec,
+    returned: IntCounterVec,
+}
+
+impl SpoolMetrics {
+    fn new(families: &Families) -> Self {
+        Self {
+            entries: families.gauges(
+                "hookspool_spool_entries",
+                "Entries in the spool at the last count",
+                &["endpoint", "queue"],
+            ),
+            oldest_new: families.gauges(
+                "hookspool_spool_oldest_new_seconds",
+                "Age of the oldest new entry at the last count; 0 if there is none",
+                &["endpoint"],
+            ),
+            oldest_taken: families.gauges(
+                "hookspool_spool_oldest_taken_seconds",
+                "Time since the oldest entry in taken was claimed, at the last count; 0 if there is none",
+                &["endpoint"],
+            ),
+            returned: families.counters(
+                "hookspool_spool_returned_total",
+                "Entries returned to new because their consumer did not finish them within taken_timeout",
+                &["endpoint"],
             ),
         }
     }

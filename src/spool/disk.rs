@@ -208,6 +208,15 @@ impl Volume for Disk {
         open_file(&directory, name, OFlags::RDONLY)
     }
 
+    fn read_locked(&self, path: &Path) -> io::Result<Option<File>> {
+        let file = self.read(path)?;
+        if !self.try_lock(&file)? {
+            return Ok(None);
+        }
+        // Another process may have moved the file between the open and the lock.
+        if self.is_named(path, &file)? { Ok(Some(file)) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
     fn write(&self, file: &File, mut offset: u64, pieces: &[&[u8]]) -> io::Result<()> {
         let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut rest = slices.as_mut_slice();
@@ -300,7 +309,8 @@ impl Volume for Disk {
             return Err(UnexpectedFile::NotRegularFile.into());
         }
         let length = u64::try_from(found.st_size).map_err(io::Error::other)?;
-        let changed = Timestamp::from_second(found.st_ctime).map_err(io::Error::other)?;
+        let nanoseconds = i32::try_from(found.st_ctime_nsec).map_err(io::Error::other)?;
+        let changed = Timestamp::new(found.st_ctime, nanoseconds).map_err(io::Error::other)?;
         Ok(FileFacts { length, changed })
     }
 

@@ -4,20 +4,19 @@
 //! receives the descriptor as its standard input keeps the lease, even if the process that started it is killed. A
 //! consumer that claims an entry with a plain rename has no lease.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 
-use super::disk::Disk;
 use super::entries::EntryLocation;
 use super::layout::Layout;
 use super::transfer::transfer;
-use super::volume::Volume as _;
+use super::volume::Volume;
 use crate::metrics::Queue;
 
 /// An entry's file, open for reading and locked.
 #[derive(Debug)]
-pub struct Lease {
-    file: File,
+pub struct Lease<R = File> {
+    file: R,
     place: EntryLocation,
 }
 
@@ -35,24 +34,19 @@ pub enum LeaseError {
     Io(#[from] io::Error),
 }
 
-impl Lease {
+impl<R> Lease<R> {
     /// Locks the entry, without waiting.
     ///
     /// # Errors
     /// If another process holds the lease or has moved the entry, or the file cannot be opened.
-    pub fn take(disk: &Disk, layout: &Layout, place: &EntryLocation) -> Result<Self, LeaseError> {
-        let path = place.path(layout);
-        let file = disk.read(&path).map_err(moved)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LeaseError::Held),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-        // Another process may have moved the entry between the open and the lock.
-        if disk.is_named(&path, &file).map_err(moved)? {
-            Ok(Self { file, place: place.clone() })
-        } else {
-            Err(LeaseError::Moved)
+    pub fn take<V: Volume<Reader = R>>(
+        volume: &V,
+        layout: &Layout,
+        place: &EntryLocation,
+    ) -> Result<Self, LeaseError> {
+        match volume.read_locked(&place.path(layout)).map_err(moved)? {
+            Some(file) => Ok(Self { file, place: place.clone() }),
+            None => Err(LeaseError::Held),
         }
     }
 
@@ -60,8 +54,8 @@ impl Lease {
     ///
     /// # Errors
     /// As [`transfer`]; [`LeaseError::Moved`] if a consumer without a lease has moved the entry first.
-    pub fn transfer(&mut self, disk: &Disk, layout: &Layout, to: Queue) -> Result<(), LeaseError> {
-        self.place = transfer(disk, layout, &self.place, to).map_err(moved)?;
+    pub fn transfer<V: Volume>(&mut self, volume: &V, layout: &Layout, to: Queue) -> Result<(), LeaseError> {
+        self.place = transfer(volume, layout, &self.place, to).map_err(moved)?;
         Ok(())
     }
 
@@ -71,7 +65,7 @@ impl Lease {
     }
 
     /// The locked file. A copy of it ([`File::try_clone`]) also keeps the lease.
-    pub fn file(&self) -> &File {
+    pub fn file(&self) -> &R {
         &self.file
     }
 }
@@ -86,6 +80,7 @@ mod tests {
 
     use super::*;
     use crate::envelope::EntryId;
+    use crate::spool::disk::Disk;
     use crate::spool::folders::make_queues;
 
     #[test]

@@ -1,9 +1,11 @@
-//! Background maintenance: checks the entries in `new`, removes expired entries, and counts entries.
+//! Background maintenance: checks the entries in `new`, returns abandoned entries in `taken`, removes expired entries,
+//! and counts entries.
 //!
 //! It keeps no list of entries and limits its rate, so that deliveries are not slowed. A million entries take hours.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::iter::once;
+use std::iter::{empty, once};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -14,9 +16,10 @@ use tokio::time::Instant;
 use super::entries::{EntryLocation, endpoints, entries};
 use super::entry::{EntryFault, check_entry};
 use super::layout::Layout;
+use super::lease::{Lease, LeaseError};
 use super::queue_counts::{EntryCounts, QueueCounts};
 use super::settings::Retention;
-use super::transfer::{older, set_aside};
+use super::transfer::{older, set_aside, sync_moves};
 use super::volume::Volume;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Queue};
@@ -25,10 +28,13 @@ use crate::metrics::{Metrics, Queue};
 const TICK: Duration = Duration::from_secs(1);
 /// The entries that are read in one step.
 const READS_PER_TICK: usize = 100;
+/// The entries that are returned to `new` in one step.
+const RETURNS_PER_TICK: usize = 100;
 /// The entries whose age is checked in one step.
 const AGE_CHECKS_PER_TICK: usize = 1000;
 /// The intervals between the beginnings of two passes.
 const READ_EVERY: Duration = Duration::from_secs(86_400);
+const RETURN_EVERY: Duration = Duration::from_secs(10);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
@@ -74,6 +80,7 @@ impl Maintenance {
         let worker = Worker {
             volume,
             layout,
+            started: Instant::now(),
             retention: setting.clone(),
             clock,
             metrics,
@@ -103,6 +110,7 @@ impl Maintenance {
 struct Worker<V: Volume> {
     volume: V,
     layout: Layout,
+    started: Instant,
     retention: RetentionSetting,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -115,6 +123,7 @@ type Pass<'a> = Box<dyn Iterator<Item = io::Result<EntryLocation>> + 'a>;
 impl<V: Volume> Worker<V> {
     fn run(&self, stop: &Receiver<()>) {
         let (mut reading, mut read_from) = (self.new_entries(), Instant::now());
+        let (mut returning, mut returned_from) = (self.abandoned_entries(), Instant::now());
         let (mut purging, mut purged_from) = (self.expired_entries(), Instant::now());
         let (mut counting, mut counted_from) = (self.count(), Instant::now());
         loop {
@@ -124,6 +133,7 @@ impl<V: Volume> Worker<V> {
             for place in reading.by_ref().take(READS_PER_TICK) {
                 self.log_error(place.and_then(|place| self.check(&place)));
             }
+            self.return_step(&mut returning);
             let removed = purging.by_ref().take(AGE_CHECKS_PER_TICK).filter_map(|place| {
                 self.log_error(place.and_then(|place| self.volume.remove(&place.path(&self.layout))))
             });
@@ -133,6 +143,9 @@ impl<V: Volume> Worker<V> {
             }
             if read_from.elapsed() >= READ_EVERY {
                 (reading, read_from) = (self.new_entries(), Instant::now());
+            }
+            if returned_from.elapsed() >= RETURN_EVERY {
+                (returning, returned_from) = (self.abandoned_entries(), Instant::now());
             }
             if purged_from.elapsed() >= PURGE_EVERY {
                 (purging, purged_from) = (self.expired_entries(), Instant::now());
@@ -168,9 +181,50 @@ impl<V: Volume> Worker<V> {
         })
     }
 
+    /// Every entry in `taken` that has not changed for `taken_timeout`. None within that time after the start, so that
+    /// consumers that were started together with the daemon can renew their claims.
+    fn abandoned_entries(&self) -> Pass<'_> {
+        let timeout = self.retention.get().taken.filter(|timeout| self.started.elapsed() >= *timeout);
+        let Some(timeout) = timeout else { return Box::new(empty()) };
+        let age = (timeout, self.clock.now());
+        self.in_each_endpoint(move |endpoint| {
+            Ok(Box::new(older(&self.volume, &self.layout, endpoint, Queue::Taken, age)?))
+        })
+    }
+
+    /// Returns entries to `new`, and makes the moves durable before they are reported.
+    fn return_step(&self, abandoned: &mut Pass<'_>) {
+        let places = abandoned.by_ref().take(RETURNS_PER_TICK);
+        let returned: Vec<_> = places
+            .filter_map(|place| self.log_error(place.and_then(|place| self.return_entry(place))).flatten())
+            .collect();
+        let endpoints: BTreeSet<_> = returned.iter().map(|place| &place.endpoint).collect();
+        for endpoint in endpoints {
+            self.log_error(sync_moves(&self.volume, &self.layout, endpoint, (Queue::Taken, Queue::New)));
+        }
+        for place in &returned {
+            self.metrics.spool_returned(place.endpoint.as_str());
+            tracing::warn!(
+                id = %place.id,
+                endpoint = %place.endpoint,
+                "entry returned to new; its consumer did not finish it within taken_timeout"
+            );
+        }
+    }
+
+    /// Moves an entry in `taken` to `new`; `None` if it is being processed or was moved.
+    fn return_entry(&self, place: EntryLocation) -> io::Result<Option<EntryLocation>> {
+        let lease = Lease::take(&self.volume, &self.layout, &place);
+        match lease.and_then(|mut lease| lease.transfer(&self.volume, &self.layout, Queue::New)) {
+            Ok(()) => Ok(Some(place)),
+            Err(LeaseError::Moved | LeaseError::Held) => Ok(None),
+            Err(LeaseError::Io(error)) => Err(error),
+        }
+    }
+
     /// Every entry whose retention has passed.
     fn expired_entries(&self) -> Pass<'_> {
-        let Retention { done, failed } = self.retention.get();
+        let Retention { taken: _, done, failed } = self.retention.get();
         let now = self.clock.now();
         let queues = [(Queue::Done, done), (Queue::Failed, failed)];
         self.in_each_endpoint(move |endpoint| {
@@ -234,6 +288,8 @@ mod tests {
     use crate::spool::draft::tests::draft;
     use crate::spool::sim::{Contents, Sim};
 
+    const NOTHING: Retention = Retention { taken: None, done: None, failed: None };
+
     /// A worker with one entry in each queue. The files of a simulated disk are as old as the epoch.
     fn worker(retention: Retention, now: &str) -> (Worker<Sim>, EntryId) {
         let layout = Layout::new("/spool".into());
@@ -251,6 +307,7 @@ mod tests {
             Worker {
                 volume: Sim::with_contents(contents, true),
                 layout,
+                started: Instant::now(),
                 retention: setting,
                 clock,
                 metrics: Arc::new(Metrics::new(["pix"])),
@@ -267,7 +324,7 @@ mod tests {
     #[test]
     fn entries_expire_after_the_retention_of_their_queue() {
         let day = Duration::from_secs(86_400);
-        let seven = Retention { done: Some(7 * day), failed: None };
+        let seven = Retention { done: Some(7 * day), ..NOTHING };
         assert!(queues(worker(seven, "1970-01-07T23:59:59Z").0.expired_entries()).is_empty());
         assert_eq!(queues(worker(seven, "1970-01-08T00:00:00Z").0.expired_entries()), [Queue::Done]);
         let both = Retention { failed: Some(day), ..seven };
@@ -280,7 +337,7 @@ mod tests {
 
     #[test]
     fn damaged_entry_in_new_is_moved_to_corrupt() {
-        let (worker, id) = worker(Retention { done: None, failed: None }, "1970-01-08T00:00:00Z");
+        let (worker, id) = worker(NOTHING, "1970-01-08T00:00:00Z");
         let places: Vec<_> = worker.new_entries().collect::<Result<_, _>>().unwrap();
         assert_eq!(places.len(), 1);
         worker.check(&places[0]).unwrap();
@@ -293,7 +350,10 @@ mod tests {
 
     #[test]
     fn entries_are_counted_by_queue_with_the_age_of_the_oldest() {
-        let (worker, id) = worker(Retention { done: None, failed: None }, "2100-01-01T00:00:00Z");
+        let (worker, id) = worker(NOTHING, "2100-01-01T00:00:00Z");
+        for name in [format!("{id}.hook"), format!("{id}.1.hook"), "other.hook".to_owned()] {
+            worker.volume.state().now.names.insert(worker.layout.corrupt().join(name), 2);
+        }
         let mut queue_counts = worker.count().expect("the spool exists");
         assert!(worker.count_step(&mut queue_counts), "four entries fit in one step");
         let counted = |endpoint: &str, queue| worker.entry_counts.get(&endpoint.parse().unwrap(), queue);
@@ -303,16 +363,49 @@ mod tests {
         let age = worker.clock.now().duration_since(id.made_at()).as_secs();
         let oldest = counted("pix", Queue::New).oldest_seconds;
         assert!(oldest <= age && oldest > age - 60);
+        // Claimed at the epoch.
+        assert_eq!(counted("pix", Queue::Taken).oldest_seconds, worker.clock.now().as_second());
         assert_eq!(counted("other", Queue::New).entries, 0);
+        assert_eq!(worker.entry_counts.corrupt(), 2);
         let text = worker.metrics.text();
         assert!(text.contains("hookspool_spool_entries{endpoint=\"pix\",queue=\"taken\"} 1\n"), "{text}");
         let oldest = format!("hookspool_spool_oldest_new_seconds{{endpoint=\"pix\"}} {oldest}\n");
         assert!(text.contains(&oldest), "{text}");
+        let taken = "hookspool_spool_oldest_taken_seconds{endpoint=\"pix\"} 4102444800\n";
+        assert!(text.contains(taken) && text.contains("hookspool_spool_corrupt_entries 2\n"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entry_returns_to_new_if_unlocked_and_unchanged_for_the_timeout_but_not_soon_after_a_start() {
+        let timeout = Duration::from_secs(3600);
+        let after = |now| worker(Retention { taken: Some(timeout), ..NOTHING }, now);
+        let ((early, _), (worker, id)) = (after("1970-01-01T00:59:59Z"), after("1970-01-01T01:00:00Z"));
+        tokio::time::advance(timeout - Duration::from_millis(1)).await;
+        assert!(queues(worker.abandoned_entries()).is_empty());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(queues(early.abandoned_entries()).is_empty());
+        assert_eq!(queues(worker.abandoned_entries()), [Queue::Taken]);
+
+        let pix = "pix".parse().unwrap();
+        let taken = worker.layout.entry(&pix, Queue::Taken, id);
+        let inode = worker.volume.state().now.names[&taken];
+        worker.volume.state().locked.insert(inode);
+        worker.return_step(&mut worker.abandoned_entries());
+        assert!(worker.volume.facts(&taken).is_ok(), "its consumer is still running");
+        worker.volume.state().locked.remove(&inode);
+        worker.return_step(&mut worker.abandoned_entries());
+        let state = worker.volume.state();
+        assert_eq!(state.now.names.get(&worker.layout.entry(&pix, Queue::New, id)), Some(&inode));
+        assert!(!state.now.names.contains_key(&taken));
+        let queue = |queue| ("sync_dir", worker.layout.queue(&pix, queue));
+        assert!(state.calls.ends_with(&[queue(Queue::New), queue(Queue::Taken)]), "{:?}", state.calls);
+        let returned = "hookspool_spool_returned_total{endpoint=\"pix\"} 1\n";
+        assert!(worker.metrics.text().contains(returned));
     }
 
     #[test]
     fn entry_with_an_id_in_the_future_ages_from_its_arrival_in_the_queue() {
-        let (worker, id) = worker(Retention { done: None, failed: None }, "1970-01-02T00:00:00Z");
+        let (worker, id) = worker(NOTHING, "1970-01-02T00:00:00Z");
         assert!(id.made_at() > worker.clock.now());
         let mut queue_counts = worker.count().expect("the spool exists");
         assert!(worker.count_step(&mut queue_counts), "four entries fit in one step");

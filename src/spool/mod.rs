@@ -42,6 +42,7 @@ mod maintenance;
 
 pub use commit::{Committer, Spool};
 pub use commit_error::CommitError;
+pub use corrupt::{CorruptEntry, corrupt_entries, return_from_corrupt};
 pub use disk::Disk;
 pub use draft::Draft;
 pub use entries::{EntryLocation, endpoints, entries, find};

@@ -1,12 +1,15 @@
-//! Counts the entries of each queue and measures the age of the oldest new entry, in steps, for the metrics.
+//! Counts the entries of each queue and in `corrupt`, and measures the age of the oldest entries in `new` and `taken`,
+//! in steps, for the metrics.
 //!
-//! Only names are read, and no list of them is kept, so memory does not grow with the number of entries. A pass over a
+//! Only names are read, and in `taken` the times of the files, and no list of them is kept, so memory does not grow with the number of entries. A pass over a
 //! million entries takes about 50 steps.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::corrupt::corrupt_entries;
 use super::entries::{EntryLocation, endpoints, entries};
 use super::layout::Layout;
 use super::volume::Volume;
@@ -18,16 +21,20 @@ use crate::policy::Name;
 /// The names that are read in one step.
 const NAMES_PER_STEP: usize = 20_000;
 
-/// The entries of each queue at the last count.
+/// The entries of each queue and in `corrupt` at the last count.
 #[derive(Clone, Debug, Default)]
-pub struct EntryCounts(Arc<Mutex<BTreeMap<(Name, Queue), EntryCount>>>);
+pub struct EntryCounts {
+    queues: Arc<Mutex<BTreeMap<(Name, Queue), EntryCount>>>,
+    corrupt: Arc<AtomicU64>,
+}
 
 /// The entries of one queue.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct EntryCount {
     /// The number of entries.
     pub entries: i64,
-    /// The age of the oldest in seconds; 0 if there is none.
+    /// The age of the oldest in seconds; 0 if there is none. In `taken`, the time since it was claimed; otherwise, the
+    /// time since it arrived.
     pub oldest_seconds: i64,
 }
 
@@ -37,12 +44,17 @@ impl EntryCounts {
         self.counts().get(&(endpoint.clone(), queue)).copied().unwrap_or_default()
     }
 
+    /// The number of entries in `corrupt`; 0 before the first count.
+    pub fn corrupt(&self) -> u64 {
+        self.corrupt.load(Ordering::Relaxed)
+    }
+
     fn set(&self, endpoint: &Name, queue: Queue, count: EntryCount) {
         self.counts().insert((endpoint.clone(), queue), count);
     }
 
     fn counts(&self) -> MutexGuard<'_, BTreeMap<(Name, Queue), EntryCount>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,6 +71,8 @@ struct Counting {
     places: Box<dyn Iterator<Item = io::Result<EntryLocation>> + Send>,
     entries: i64,
     oldest: Option<EntryId>,
+    /// When the entry that has been in `taken` for the longest time was claimed.
+    claimed: Option<Timestamp>,
 }
 
 impl QueueCounts {
@@ -84,13 +98,16 @@ impl QueueCounts {
     ) -> io::Result<bool> {
         for _ in 0..NAMES_PER_STEP {
             let Some(counting) = &mut self.counting else {
-                let Some((endpoint, queue)) = self.folders.pop() else { return Ok(true) };
+                let Some((endpoint, queue)) = self.folders.pop() else {
+                    return count_corrupt(volume, layout, published).map(|()| true);
+                };
                 let places = Box::new(entries(volume, layout, &endpoint, queue)?);
-                self.counting = Some(Counting { endpoint, queue, places, entries: 0, oldest: None });
+                self.counting =
+                    Some(Counting { endpoint, queue, places, entries: 0, oldest: None, claimed: None });
                 continue;
             };
             match counting.places.next() {
-                Some(Ok(place)) => counting.add(&place),
+                Some(Ok(place)) => counting.add(volume, layout, &place),
                 Some(Err(error)) => {
                     self.counting = None;
                     return Err(error);
@@ -106,9 +123,14 @@ impl QueueCounts {
 }
 
 impl Counting {
-    fn add(&mut self, place: &EntryLocation) {
+    fn add<V: Volume>(&mut self, volume: &V, layout: &Layout, place: &EntryLocation) {
         self.entries += 1;
         self.oldest = Some(self.oldest.map_or(place.id, |oldest| oldest.min(place.id)));
+        if self.queue == Queue::Taken
+            && let Ok(facts) = volume.facts(&place.path(layout))
+        {
+            self.claimed = Some(self.claimed.map_or(facts.changed, |claimed| claimed.min(facts.changed)));
+        }
     }
 
     fn publish<V: Volume>(
@@ -118,12 +140,19 @@ impl Counting {
         (counts, metrics): (&EntryCounts, &Metrics),
         now: Timestamp,
     ) {
-        let arrived = self.oldest.and_then(|oldest| self.arrival(volume, layout, oldest, now));
-        let oldest_seconds = arrived.map_or(0, |arrived| now.duration_since(arrived).as_secs().max(0));
+        let since = match self.queue {
+            Queue::Taken => self.claimed,
+            Queue::New | Queue::Done | Queue::Failed => {
+                self.oldest.and_then(|oldest| self.arrival(volume, layout, oldest, now))
+            }
+        };
+        let oldest_seconds = since.map_or(0, |since| now.duration_since(since).as_secs().max(0));
         counts.set(&self.endpoint, self.queue, EntryCount { entries: self.entries, oldest_seconds });
         metrics.spool_entries(self.endpoint.as_str(), self.queue, self.entries);
-        if self.queue == Queue::New {
-            metrics.spool_oldest_new(self.endpoint.as_str(), oldest_seconds);
+        match self.queue {
+            Queue::New => metrics.spool_oldest_new(self.endpoint.as_str(), oldest_seconds),
+            Queue::Taken => metrics.spool_oldest_taken(self.endpoint.as_str(), oldest_seconds),
+            Queue::Done | Queue::Failed => {}
         }
     }
 
@@ -142,4 +171,16 @@ impl Counting {
         let path = layout.entry(&self.endpoint, self.queue, id);
         volume.facts(&path).ok().map(|facts| facts.changed)
     }
+}
+
+/// Counts the entries in `corrupt`, in one step: there are few.
+fn count_corrupt<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    (counts, metrics): (&EntryCounts, &Metrics),
+) -> io::Result<()> {
+    let count = u64::try_from(corrupt_entries(volume, layout)?.count()).unwrap_or(u64::MAX);
+    counts.corrupt.store(count, Ordering::Relaxed);
+    metrics.spool_corrupt.set(count);
+    Ok(())
 }

@@ -14,13 +14,15 @@ pub struct Settings {
     pub group: Option<u32>,
     /// With less free space than this, deliveries get 503.
     pub min_free: ByteSize,
-    /// How long finished entries are kept.
+    /// How long entries stay in the queues of consumers.
     pub retention: Retention,
 }
 
-/// How long finished and failed entries are kept; `None` means without limit.
+/// How long entries may stay in a queue; `None` means without limit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
+    /// How long an entry in `taken` may stay unlocked and unchanged before it returns to `new`.
+    pub taken: Option<Duration>,
     /// The retention of entries in `done`.
     pub done: Option<Duration>,
     /// The retention of entries in `failed`.

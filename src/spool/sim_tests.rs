@@ -260,6 +260,14 @@ impl Volume for Sim {
         Ok(io::Cursor::new(state.now.data[&inode].to_vec()))
     }
 
+    fn read_locked(&self, path: &Path) -> io::Result<Option<Self::Reader>> {
+        let is_locked = {
+            let state = self.state();
+            state.locked.contains(&state.inode(path)?)
+        };
+        if is_locked { Ok(None) } else { self.read(path).map(Some) }
+    }
+
     fn write(&self, file: &Handle, offset: u64, pieces: &[&[u8]]) -> io::Result<()> {
         let (bytes, offset) = (pieces.concat(), usize::try_from(offset).unwrap());
         let mut state = match self.call("write", &file.path) {

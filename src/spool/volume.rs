@@ -103,6 +103,13 @@ pub trait Volume: Clone + Debug + Send + 'static {
     /// As `open(2)` with `O_RDONLY`, and [`UnexpectedFile`].
     fn read(&self, path: &Path) -> io::Result<Self::Reader>;
 
+    /// Opens a file for reading and takes an exclusive lock on it, without waiting; none if another process holds one.
+    /// The lock lasts as long as any copy of the descriptor.
+    ///
+    /// # Errors
+    /// As [`Volume::read`] and `flock(2)`; `NotFound` also if the path no longer names the opened file.
+    fn read_locked(&self, path: &Path) -> io::Result<Option<Self::Reader>>;
+
     /// Writes all pieces one after the other, beginning at `offset` bytes.
     ///
     /// # Errors

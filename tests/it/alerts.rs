@@ -53,6 +53,18 @@ fn rules() -> PathBuf {
     std::env::var_os("HOOKSPOOL_TEST_RULES").map_or(here, PathBuf::from)
 }
 
+/// Runs promtool on tests in its notation. The text of the annotations is not tested.
+fn run_tests(tests: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.yml");
+    fs::write(&file, tests).unwrap();
+    let rules = without_annotations(&fs::read_to_string(rules()).unwrap());
+    fs::write(folder.path().join("rules.yml"), rules).unwrap();
+    let tested = Command::new("promtool").args(["test", "rules"]).arg(&file).output().unwrap();
+    let printed = String::from_utf8_lossy(&tested.stderr) + String::from_utf8_lossy(&tested.stdout);
+    assert!(tested.status.success(), "{printed}");
+}
+
 /// Asserts that exactly these alerts are firing at these hours: for each hour, the rule and the certificates.
 fn assert_alerts(certificates: &[Certificate], hours: u32, expected: &[(u32, &str, &[usize])]) {
     let mut text = format!(
@@ -72,15 +84,7 @@ fn assert_alerts(certificates: &[Certificate], hours: u32, expected: &[(u32, &st
             );
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("test.yml");
-    fs::write(&file, text).unwrap();
-    // The text of the annotations is not tested.
-    let rules = without_annotations(&fs::read_to_string(rules()).unwrap());
-    fs::write(folder.path().join("rules.yml"), rules).unwrap();
-    let tested = Command::new("promtool").args(["test", "rules"]).arg(&file).output().unwrap();
-    let printed = String::from_utf8_lossy(&tested.stderr) + String::from_utf8_lossy(&tested.stdout);
-    assert!(tested.status.success(), "{printed}");
+    run_tests(&text);
 }
 
 fn without_annotations(rules: &str) -> String {
@@ -161,4 +165,31 @@ fn alerts_fire_with_a_twelfth_of_a_lists_lifetime_left() {
         .collect();
     assert_alerts(&certificates, 24 * 30, &expected);
     assert_alerts(&certificates, 24 * 30, &[(660, LIST, &[]), (666, LIST, &[1]), (720, LIST, &[1])]);
+}
+
+#[test]
+fn alerts_fire_for_entries_left_in_taken_and_in_corrupt() {
+    // A minute per sample. One entry is finished after 50 minutes; one is never finished and touched once, after 30.
+    run_tests(
+        "rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'hookspool_spool_oldest_taken_seconds{endpoint=\"pix\"}'
+        values: '0+60x50 0x130'
+      - series: 'hookspool_spool_oldest_taken_seconds{endpoint=\"boleto\"}'
+        values: '0+60x30 0+60x150'
+      - series: 'hookspool_spool_corrupt_entries'
+        values: '0x9 1x10 0x160'
+    alert_rule_test:
+      - { eval_time: 95m, alertname: HookspoolEntriesTaken, exp_alerts: [] }
+      - eval_time: 98m
+        alertname: HookspoolEntriesTaken
+        exp_alerts: [{ exp_labels: { severity: page, endpoint: boleto } }]
+      - { eval_time: 9m, alertname: HookspoolEntriesCorrupt, exp_alerts: [] }
+      - { eval_time: 10m, alertname: HookspoolEntriesCorrupt, exp_alerts: [{ exp_labels: { severity: ticket } }] }
+      - { eval_time: 30m, alertname: HookspoolEntriesCorrupt, exp_alerts: [] }
+",
+    );
 }

@@ -13,7 +13,7 @@ use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
 /// All metrics, each with a series that exists from the start and its initial value.
-const METRICS: [(&str, &str, f64); 19] = [
+const METRICS: [(&str, &str, f64); 22] = [
     ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
     ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
     ("hookspool_handshakes_total", "{outcome=\"accepted\"}", 0.0),
@@ -30,6 +30,9 @@ const METRICS: [(&str, &str, f64); 19] = [
     ("hookspool_certificate_not_before_timestamp_seconds", "{name=\"server\",role=\"server\"}", f64::NAN),
     ("hookspool_spool_entries", "{endpoint=\"pix\",queue=\"failed\"}", 0.0),
     ("hookspool_spool_oldest_new_seconds", "{endpoint=\"pix\"}", 0.0),
+    ("hookspool_spool_oldest_taken_seconds", "{endpoint=\"pix\"}", 0.0),
+    ("hookspool_spool_returned_total", "{endpoint=\"pix\"}", 0.0),
+    ("hookspool_spool_corrupt_entries", "", 0.0),
     ("hookspool_spool_free_bytes", "", f64::NAN),
     ("hookspool_watcher_alive", "", 1.0),
     ("hookspool_log_lines_dropped_total", "", 0.0),
@@ -127,6 +130,22 @@ fn each_metric_changes_when_it_should() {
             && daemon.metric("hookspool_spool_oldest_new_seconds{endpoint=\"pix\"} ") > 0.0)
             .then_some(())
     });
+    let id = world.entries("pix").into_keys().next().unwrap();
+    let at = |folder: &str| world.path(&format!("spool/{folder}/{id}.hook"));
+    fs::copy(at("pix/new"), at("corrupt")).unwrap();
+    fs::rename(at("pix/new"), at("pix/taken")).unwrap();
+    eventually("the claimed and the corrupt entry are counted", || {
+        (daemon.metric("hookspool_spool_oldest_taken_seconds{endpoint=\"pix\"} ") > 0.0
+            && daemon.metric("hookspool_spool_corrupt_entries ") == 1.0)
+            .then_some(())
+    });
+    let (_, status) = daemon.admin("/status");
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["spool"]["corrupt_entries"], 1);
+    let of_pix = status["endpoints"].as_array().unwrap().iter().find(|it| it["name"] == "pix").unwrap();
+    assert!(of_pix["oldest_taken_seconds"].as_i64() > Some(0), "{of_pix}");
+    let page = String::from_utf8(world.run(&["status"]).stdout).unwrap();
+    assert!(page.contains(", corrupt: 1\n") && page.contains("; the oldest in taken was claimed "), "{page}");
 
     let reloads =
         |outcome: &str| daemon.metric(&format!("hookspool_reloads_total{{outcome=\"{outcome}\"}} "));

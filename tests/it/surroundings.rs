@@ -123,7 +123,7 @@ fn variables_that_make_no_sense_do_not_keep_it_from_serving() {
 }
 
 /// Every time and size of webhooks.toml, with its table.
-const QUANTITIES: [(&str, &str, &str); 11] = [
+const QUANTITIES: [(&str, &str, &str); 12] = [
     ("[server]", "handshake_timeout", "s"),
     ("[server]", "header_timeout", "s"),
     ("[server]", "body_timeout", "s"),
@@ -133,6 +133,7 @@ const QUANTITIES: [(&str, &str, &str); 11] = [
     ("[reload]", "settle", "s"),
     ("[spool]", "keep_done", "s"),
     ("[spool]", "keep_failed", "s"),
+    ("[spool]", "taken_timeout", "s"),
     ("[spool]", "min_free", " B"),
     ("path = \"/quiet\"", "max_body", " B"),
 ];

@@ -104,6 +104,9 @@ pub(crate) const SPOOL: TableSchema = TableSchema {
             .default("\"7d\"", "Long enough to investigate a problem from last week."),
         key("keep_failed", "time or \"forever\"", "Failed entries are removed after this.")
             .default("\"forever\"", "A failed entry is a payment that somebody has to follow up on."),
+        key("taken_timeout", "time or \"off\"", "An entry in taken/ that no running command has locked, and whose file has not changed for this long (`touch` changes it), returns to new/; not within this time after a start.")
+            .default("\"off\"", "A consumer that claims with a plain rename has no lock, so its entries could be processed twice.")
+            .example("\"1h\""),
     ],
 };
 

@@ -1,4 +1,4 @@
-//! `[spool]`: the directory of the spool, its group, and the retention.
+//! `[spool]`: the directory of the spool, its group, and how long entries stay in it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +26,11 @@ pub(crate) fn spool(table: &Reader<'_>, context: &ValidationContext) -> (Setting
     let settings = Settings {
         directory: context.files.resolve(directory.map_or("", |directory| directory.text)),
         group: group.as_ref().map(|(_, number)| *number),
-        retention: Retention { done: retention("keep_done", table), failed: retention("keep_failed", table) },
+        retention: Retention {
+            taken: table.time_or("taken_timeout", "off"),
+            done: retention("keep_done", table),
+            failed: retention("keep_failed", table),
+        },
         min_free: table.size("min_free"),
     };
     (settings, group)
