@@ -9,6 +9,9 @@ use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::quantity::HumanDuration;
 
+/// The directory of entries that are not intact, as it is written.
+pub const CORRUPT: &str = "corrupt";
+
 /// The subcommands of `spool`.
 #[derive(Debug, Subcommand)]
 pub enum SpoolCommand {
@@ -36,9 +39,9 @@ pub struct SpoolListArgs {
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// The queue: new, taken, done or failed
+    /// The queue: new, taken, done or failed; or corrupt, whose entries are listed in no order
     #[arg(long, value_name = "QUEUE", default_value = "new")]
-    pub queue: AnyQueue,
+    pub queue: EntryFolder,
     /// Received at most this long ago, as in 1h
     #[arg(long, value_name = "AGE")]
     pub since: Option<HumanDuration>,
@@ -56,6 +59,9 @@ pub struct SpoolShowArgs {
     /// The entry: its ID or its path
     #[arg(value_name = "ID|PATH")]
     pub entry: String,
+    /// Only in this queue: new, taken, done, failed or corrupt [default: all]
+    #[arg(long, value_name = "QUEUE")]
+    pub queue: Option<EntryFolder>,
     /// Print this part byte for byte
     #[arg(long, value_enum, value_name = "PART", conflicts_with = "json")]
     pub format: Option<SpoolFormat>,
@@ -133,19 +139,30 @@ pub struct SpoolMoveArgs {
 
 /// `hookspool spool requeue`
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+From corrupt, only entries that are intact after all are returned. Each other entry is reported with its
+defect, and the exit status is 1. The endpoint and the sender are those of the envelope.
+
+  hookspool spool requeue --queue failed --endpoint pix --since 1d")]
 pub struct SpoolRequeueArgs {
     /// The entries, by ID or path
     #[arg(value_name = "ID|PATH", required_unless_present = "queue", conflicts_with = "queue")]
     pub entries: Vec<String>,
-    /// All entries of a queue: taken or failed
-    #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Taken, Queue::Failed]))]
-    pub queue: Option<AnyQueue>,
+    /// All entries of a queue: taken, failed, done or corrupt
+    #[arg(long, value_name = "QUEUE", value_parser = requeueable)]
+    pub queue: Option<EntryFolder>,
     /// Only this endpoint [default: all]
-    #[arg(long, value_name = "NAME", requires = "queue")]
+    #[arg(long, value_name = "NAME", requires = "queue", conflicts_with = "entries")]
     pub endpoint: Option<Name>,
     /// Only entries that have been in the queue for this long, as in 1h
-    #[arg(long, value_name = "AGE", requires = "queue")]
+    #[arg(long, value_name = "AGE", requires = "queue", conflicts_with = "entries")]
     pub older: Option<HumanDuration>,
+    /// Only entries received at most this long ago, as in 1d
+    #[arg(long, value_name = "AGE", requires = "queue", conflicts_with = "entries")]
+    pub since: Option<HumanDuration>,
+    /// Only entries of this sender
+    #[arg(long, value_name = "NAME", requires = "queue", conflicts_with = "entries")]
+    pub sender: Option<Name>,
     /// Include entries that are being processed
     #[arg(long)]
     pub force: bool,
@@ -163,6 +180,35 @@ pub struct SpoolPurgeArgs {
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
+}
+
+/// A directory of entries that the command line names: a queue, or `corrupt`, which belongs to no endpoint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum EntryFolder {
+    /// A queue.
+    Queue(Queue),
+    /// The entries that were found not to be intact.
+    Corrupt,
+}
+
+impl std::str::FromStr for EntryFolder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let queue = Queue::named(text).map(Self::Queue);
+        let folder = queue.or_else(|| (text == CORRUPT).then_some(Self::Corrupt));
+        folder.ok_or_else(|| "expected new, taken, done, failed or corrupt".to_owned())
+    }
+}
+
+/// Parses a directory whose entries can return to `new`.
+fn requeueable(text: &str) -> Result<EntryFolder, String> {
+    match text.parse() {
+        Ok(EntryFolder::Queue(Queue::New)) | Err(_) => {
+            Err("expected taken, failed, done or corrupt".to_owned())
+        }
+        folder => folder,
+    }
 }
 
 /// A queue that the command line names.

@@ -168,6 +168,107 @@ fn damaged_entries_are_moved_to_corrupt_and_never_deleted() {
 }
 
 #[test]
+fn empty_payload_is_marked_in_the_list() {
+    let (world, ids) = spool_of(&[b"", b"{}"]);
+    let listed = run_ok(&world, &["list"]);
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(lines[0].starts_with(&ids[0]) && lines[0].ends_with("bank  rec  empty payload"), "{listed}");
+    assert!(lines[1].ends_with("bank  rec  2 bytes"), "{listed}");
+}
+
+#[test]
+fn flags_select_the_entries_to_requeue() {
+    let (world, ids) = spool_of(&[b"1", b"2", b"3"]);
+    let requeue = |args: &[&str]| run_ok(&world, &[&["requeue", "--queue"], args].concat());
+    run_ok(&world, &["take", "--endpoint", "pix", "--all", "--exec", "true"]);
+    // A second sender, and one that was received in 2023, as the ID and not the file says.
+    let done = |id: &str| world.path(&format!("spool/pix/done/{id}.hook"));
+    let text = fs::read_to_string(done(&ids[1])).unwrap();
+    fs::write(done(&ids[1]), text.replace("\"sender\":\"bank\"", "\"sender\":\"second\"")).unwrap();
+    let old = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let text = fs::read_to_string(done(&ids[2])).unwrap();
+    fs::write(done(old), text.replace(&ids[2], old)).unwrap();
+    fs::remove_file(done(&ids[2])).unwrap();
+
+    assert_eq!(requeue(&["done", "--endpoint", "second"]), "0 returned to `new`\n");
+    assert_eq!(requeue(&["done", "--older", "1h"]), "0 returned to `new`\n");
+    assert_eq!(requeue(&["done", "--sender", "second"]), "1 returned to `new`\n");
+    assert_eq!(queue(&world, "new"), ids[1..2]);
+    assert_eq!(requeue(&["done", "--since", "1h"]), "1 returned to `new`\n");
+    assert_eq!(queue(&world, "new"), ids[..2]);
+    assert_eq!(queue(&world, "done"), [old]);
+    assert_eq!(requeue(&["done"]), "1 returned to `new`\n");
+    for wrong in [&["--queue", "new"][..], &["--since", "1h"], &["--sender", "bank", old]] {
+        assert_eq!(run_failing(&world, &[&["requeue"], wrong].concat()).0, 64, "{wrong:?}");
+    }
+}
+
+#[test]
+fn only_entries_that_are_intact_after_all_return_from_corrupt() {
+    let (world, ids) =
+        spool_of(&[b"intact", b"damaged", b"no envelope", b"done before", b"elsewhere", b"twice"]);
+    let at = |folder: &str, name: &str| world.path(&format!("spool/{folder}/{name}.hook"));
+    for id in &ids {
+        fs::rename(at("pix/new", id), at("corrupt", id)).unwrap();
+    }
+    let text = fs::read_to_string(at("corrupt", &ids[1])).unwrap();
+    fs::write(at("corrupt", &ids[1]), &text[..text.len() - 1]).unwrap();
+    fs::write(at("corrupt", &ids[2]), "nonsense").unwrap();
+    fs::copy(at("corrupt", &ids[3]), at("pix/done", &ids[3])).unwrap();
+    let text = fs::read_to_string(at("corrupt", &ids[4])).unwrap();
+    fs::write(at("corrupt", &ids[4]), text.replace("\"endpoint\":\"pix\"", "\"endpoint\":\"gone\"")).unwrap();
+    let numbered = format!("{}.1", ids[5]);
+    fs::rename(at("corrupt", &ids[5]), at("corrupt", &numbered)).unwrap();
+    fs::write(world.path("spool/corrupt/notes"), "not an entry").unwrap();
+
+    let listed: Value =
+        serde_json::from_str(&run_ok(&world, &["list", "--queue", "corrupt", "--json"])).unwrap();
+    let row = |id: &String| {
+        listed["entries"].as_array().unwrap().iter().find(|row| row["id"] == **id).unwrap().clone()
+    };
+    assert_eq!(listed["entries"].as_array().unwrap().len(), ids.len());
+    assert!(row(&ids[0])["fault"].is_null() && row(&ids[0])["endpoint"] == "pix", "{listed}");
+    assert_eq!(row(&ids[1])["sender"], "bank");
+    assert!(row(&ids[1])["fault"].as_str().unwrap().contains("6 bytes instead of the 7"), "{listed}");
+    assert!(row(&ids[2])["endpoint"].is_null() && row(&ids[5])["fault"].is_null(), "{listed}");
+    let of_pix = run_ok(&world, &["list", "--queue", "corrupt", "--endpoint", "pix"]);
+    assert_eq!(of_pix.lines().count(), 4, "{of_pix}");
+
+    let shown = run_ok(&world, &["show", &ids[0], "--queue", "corrupt", "--format", "payload"]);
+    assert_eq!(shown, "intact");
+    assert!(run_ok(&world, &["show", &numbered_path(&world, &numbered)]).contains("twice"));
+    let (code, message) = run_failing(&world, &["show", &ids[1]]);
+    assert!(code == 1 && message.contains("is not intact"), "{message}");
+    let (code, message) = run_failing(&world, &["show", &ids[0], "--queue", "new"]);
+    assert!(code == 1 && message.contains("there is no entry"), "{message}");
+
+    let requeue = |args: &[&str]| spool(&world, &[&["requeue", "--queue", "corrupt"], args].concat());
+    for none in [&["--older", "1h"][..], &["--sender", "second"], &["--endpoint", "second"]] {
+        assert_eq!(String::from_utf8_lossy(&requeue(none).stdout), "0 returned to `new`\n", "{none:?}");
+    }
+    let output = requeue(&["--since", "1h"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2 returned to `new`, 4 left in `corrupt`\n");
+    let defects = String::from_utf8(output.stderr).unwrap();
+    for (id, defect) in [
+        (&ids[1], "its payload has 6 bytes instead of the 7 in its envelope"),
+        (&ids[2], "it has no envelope"),
+        (&ids[3], "it is intact, but an entry with its ID is in `pix/done`"),
+        (&ids[4], "the spool has no endpoint `gone`"),
+    ] {
+        let line = defects.lines().find(|line| line.contains(id)).unwrap();
+        assert!(line.contains(defect), "{line}");
+    }
+    assert_eq!(queue(&world, "new"), [ids[0].clone(), ids[5].clone()]);
+    assert_eq!(fs::read_dir(world.path("spool/corrupt")).unwrap().count(), 5);
+    assert_eq!(run_ok(&world, &["verify", "--queue", "new"]), "2 intact, 0 not intact\n");
+}
+
+fn numbered_path(world: &World, name: &str) -> String {
+    world.path(&format!("spool/corrupt/{name}.hook")).display().to_string()
+}
+
+#[test]
 fn concurrent_takes_claim_different_entries() {
     let payloads: Vec<_> = (0..24).map(|number: u8| vec![number]).collect();
     let (world, ids) = spool_of(&payloads.iter().map(Vec::as_slice).collect::<Vec<_>>());

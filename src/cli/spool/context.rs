@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::entry_file::EntryFile;
 use crate::cli::exit::Failure;
+use crate::cli::spool_args::{CORRUPT, EntryFolder};
 use crate::clock::{Clock, Timestamp};
 use crate::envelope::EntryId;
 use crate::escape::Escaped;
 use crate::metrics::Queue;
 use crate::policy::Name;
-use crate::spool::{Disk, EntryLocation, Layout, Settings, endpoints, find};
+use crate::quantity::HumanDuration;
+use crate::spool::{CorruptEntry, Disk, EntryLocation, Layout, Settings, corrupt_entries, endpoints, find};
 
 /// The spool of a configuration.
 #[derive(Debug)]
@@ -86,6 +89,46 @@ impl SpoolContext {
             place.queue.word(),
             folders.join(" or ")
         )))
+    }
+
+    /// The file of the entry with the given ID or path, in this queue or `corrupt`, or in any.
+    pub(super) fn file(&self, named: &str, folder: Option<EntryFolder>) -> Result<EntryFile, Failure> {
+        let in_queue = match folder {
+            None => self.entry(named),
+            Some(EntryFolder::Queue(queue)) => self.entry_in(named, &[queue]),
+            Some(EntryFolder::Corrupt) => {
+                Err(Failure::Refused(format!("there is no entry `{}` in `{CORRUPT}`", Escaped(named))))
+            }
+        };
+        match in_queue {
+            Ok(place) => Ok(EntryFile::in_queue(&place, &self.layout)),
+            Err(failure) if matches!(folder, Some(EntryFolder::Queue(_))) => Err(failure),
+            Err(failure) => {
+                let corrupt = self.corrupt_entry(named)?.ok_or(failure)?;
+                Ok(EntryFile::in_corrupt(corrupt, &self.layout))
+            }
+        }
+    }
+
+    /// The entry in `corrupt` with the given ID or path; of several with one ID, the one without a number.
+    fn corrupt_entry(&self, named: &str) -> Result<Option<CorruptEntry>, Failure> {
+        if let Ok(id) = named.parse::<EntryId>() {
+            let found = corrupt_entries(&self.disk, &self.layout).map_err(|error| self.unlisted(error))?;
+            let with_id = found.filter(|entry| entry.as_ref().map_or(true, |entry| entry.id == id));
+            let with_id: Vec<_> = with_id.collect::<io::Result<_>>().map_err(|error| self.unlisted(error))?;
+            return Ok(with_id
+                .into_iter()
+                .min_by_key(|entry| (entry.path.as_os_str().len(), entry.path.clone())));
+        }
+        let named = Path::new(named);
+        let name = named.file_name().unwrap_or_default();
+        let entry = CorruptEntry::of(self.layout.corrupt().join(name));
+        Ok(entry.filter(|entry| same_file(&entry.path, named)))
+    }
+
+    /// The time that is this long ago.
+    pub(super) fn since(&self, age: Option<HumanDuration>) -> Option<Timestamp> {
+        age.and_then(|age| self.now.checked_sub(age.0).ok())
     }
 
     pub(super) fn unlisted(&self, why: io::Error) -> Failure {

@@ -1,4 +1,4 @@
-//! `hookspool spool list`: lists the entries of a queue, oldest first.
+//! `hookspool spool list`: lists the entries of a queue, oldest first, or of `corrupt`.
 //!
 //! Each row is printed as soon as it is read, because a queue may contain millions of entries.
 
@@ -7,32 +7,41 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::context::{SpoolContext, bar};
+use super::entry_file::EntryFile;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::spool_args::SpoolListArgs;
+use crate::cli::spool_args::{EntryFolder, SpoolListArgs};
 use crate::escape::Escaped;
-use crate::spool::{EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Ordered, entries, open_entry};
+use crate::metrics::Queue;
+use crate::policy::Name;
+use crate::spool::{EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Ordered, corrupt_entries, entries};
 
 /// One entry of the document that `--json` prints, `{"entries": [..]}`. The names of the keys must not change.
 #[derive(Debug, Serialize)]
 struct Row {
     id: String,
-    endpoint: String,
+    /// In `corrupt`, that of the envelope; null if that cannot be read.
+    endpoint: Option<String>,
     queue: &'static str,
     path: String,
     #[serde(flatten)]
-    details: Details,
+    facts: Option<Facts>,
+    /// Why the entry is not intact. The payload is read only in `corrupt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
 }
 
-/// The contents of the envelope; the payload is not read.
+/// The contents of the envelope.
 #[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Details {
-    Facts { received_at: String, sender: String, event: Option<String>, length: u64, sha256: String },
-    Fault { fault: String },
+struct Facts {
+    received_at: String,
+    sender: String,
+    event: Option<String>,
+    length: u64,
+    sha256: String,
 }
 
 pub(super) fn list(context: &SpoolContext, args: &SpoolListArgs) -> Result<Exit, Failure> {
-    let since = args.since.and_then(|age| context.now.checked_sub(age.0).ok());
+    let since = context.since(args.since);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let bar = bar(count(context, args)?, "listing");
     let mut rows = 0_u64;
@@ -40,13 +49,13 @@ pub(super) fn list(context: &SpoolContext, args: &SpoolListArgs) -> Result<Exit,
     if args.json {
         write("{\"entries\": [")?;
     }
-    for place in oldest_first(context, args)? {
-        let place = place.map_err(|error| context.unlisted(error))?;
+    for file in files(context, args)? {
+        let file = file.map_err(|error| context.unlisted(error))?;
         bar.inc(1);
-        if since.is_some_and(|since| place.id.made_at() < since) {
+        if since.is_some_and(|since| file.id.made_at() < since) {
             continue;
         }
-        let Some(row) = row(context, &place).filter(|row| is_wanted(row, args)) else { continue };
+        let Some(row) = row(context, &file).filter(|row| is_wanted(row, args)) else { continue };
         let separator = if rows == 0 { "\n" } else { ",\n" };
         match args.json {
             true => write(&format!("{separator}{}", json(&row)?))?,
@@ -64,26 +73,46 @@ pub(super) fn list(context: &SpoolContext, args: &SpoolListArgs) -> Result<Exit,
 
 /// The number of files in the queues, for the progress bar.
 fn count(context: &SpoolContext, args: &SpoolListArgs) -> Result<u64, Failure> {
-    let mut total = 0;
-    for endpoint in context.endpoints(args.endpoint.as_ref())? {
-        let found = entries(&context.disk, &context.layout, &endpoint, args.queue.0);
-        total += u64::try_from(found.map_err(|error| context.unlisted(error))?.count()).unwrap_or(u64::MAX);
-    }
-    Ok(total)
+    let SpoolContext { disk, layout, .. } = context;
+    let endpoints = context.endpoints(args.endpoint.as_ref())?;
+    let count = match args.queue {
+        EntryFolder::Corrupt => corrupt_entries(disk, layout).map(Iterator::count),
+        EntryFolder::Queue(queue) => {
+            endpoints.iter().map(|endpoint| Ok(entries(disk, layout, endpoint, queue)?.count())).sum()
+        }
+    };
+    count.map(|count| u64::try_from(count).unwrap_or(u64::MAX)).map_err(|error| context.unlisted(error))
+}
+
+/// The files of a queue, oldest first, or of `corrupt`, in no order.
+fn files<'a>(
+    context: &'a SpoolContext,
+    args: &SpoolListArgs,
+) -> Result<Box<dyn Iterator<Item = io::Result<EntryFile>> + 'a>, Failure> {
+    let SpoolContext { disk, layout, .. } = context;
+    Ok(match args.queue {
+        EntryFolder::Queue(queue) => {
+            let places = oldest_first(context, args, queue)?;
+            Box::new(places.map(|place| Ok(EntryFile::in_queue(&place?, layout))))
+        }
+        EntryFolder::Corrupt => {
+            let found = corrupt_entries(disk, layout).map_err(|error| context.unlisted(error))?;
+            Box::new(found.map(|entry| Ok(EntryFile::in_corrupt(entry?, layout))))
+        }
+    })
 }
 
 /// The entries of the selected endpoints, merged in the order of their IDs.
 fn oldest_first(
     context: &SpoolContext,
     args: &SpoolListArgs,
-) -> Result<impl Iterator<Item = io::Result<EntryLocation>>, Failure> {
+    queue: Queue,
+) -> Result<impl Iterator<Item = io::Result<EntryLocation>> + use<>, Failure> {
     let endpoints = context.endpoints(args.endpoint.as_ref())?;
     let at_once = IDS_MAX / endpoints.len().max(1);
     let mut queues: Vec<_> = endpoints
         .iter()
-        .map(|endpoint| {
-            Ordered::new(&context.disk, &context.layout, endpoint, args.queue.0, at_once).peekable()
-        })
+        .map(|endpoint| Ordered::new(&context.disk, &context.layout, endpoint, queue, at_once).peekable())
         .collect();
     Ok(std::iter::from_fn(move || {
         // An error comes first, because it ends the command.
@@ -94,11 +123,11 @@ fn oldest_first(
 }
 
 fn is_wanted(row: &Row, args: &SpoolListArgs) -> bool {
-    match (&args.sender, &row.details) {
-        (None, _) => true,
-        (Some(wanted), Details::Facts { sender, .. }) => sender == wanted.as_str(),
-        (Some(_), Details::Fault { .. }) => false,
-    }
+    let is = |wanted: Option<&Name>, found: Option<&str>| {
+        wanted.is_none_or(|wanted| found == Some(wanted.as_str()))
+    };
+    is(args.endpoint.as_ref(), row.endpoint.as_deref())
+        && is(args.sender.as_ref(), row.facts.as_ref().map(|facts| facts.sender.as_str()))
 }
 
 fn json(row: &Row) -> Result<String, Failure> {
@@ -106,33 +135,44 @@ fn json(row: &Row) -> Result<String, Failure> {
 }
 
 /// The row of an entry; `None` if a consumer has moved the entry in the meantime.
-fn row(context: &SpoolContext, place: &EntryLocation) -> Option<Row> {
-    let path = place.path(&context.layout);
-    let details = match open_entry(&context.disk, &path) {
+fn row(context: &SpoolContext, file: &EntryFile) -> Option<Row> {
+    let mut endpoint = file.endpoint.as_ref().map(ToString::to_string);
+    let is_gone = |fault: &EntryFault| matches!(fault, EntryFault::Io(error) if error.kind() == io::ErrorKind::NotFound);
+    let (facts, fault) = match file.open(&context.disk) {
         Ok(entry) => {
-            let EnvelopeFacts { received_at, sender, event, payload, .. } = entry.facts;
-            Details::Facts { received_at, sender, event, length: payload.length, sha256: payload.sha256 }
+            (Some(entry.facts), endpoint.is_none().then(|| file.check(&context.disk).err()).flatten())
         }
-        Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(fault) => Details::Fault { fault: fault.to_string() },
+        Err(fault) => (None, Some(fault)),
     };
+    if fault.as_ref().is_some_and(is_gone) {
+        return None;
+    }
+    let facts =
+        facts.map(|EnvelopeFacts { received_at, sender, event, payload, endpoint: named, .. }| {
+            endpoint.get_or_insert(named);
+            Facts { received_at, sender, event, length: payload.length, sha256: payload.sha256 }
+        });
     Some(Row {
-        id: place.id.to_string(),
-        endpoint: place.endpoint.to_string(),
-        queue: place.queue.word(),
-        path: path.display().to_string(),
-        details,
+        id: file.id.to_string(),
+        endpoint,
+        queue: file.folder,
+        path: file.path.display().to_string(),
+        facts,
+        fault: fault.map(|fault| fault.to_string()),
     })
 }
 
-fn line(Row { id, endpoint, queue, details, .. }: &Row) -> String {
-    match details {
-        Details::Facts { received_at, sender, event, length, .. } => format!(
-            "{id}  {}  {endpoint}/{queue}  {}  {}  {length} bytes\n",
-            Escaped(received_at),
-            Escaped(sender),
-            Escaped(event.as_deref().unwrap_or("-")),
-        ),
-        Details::Fault { fault } => format!("{id}  {endpoint}/{queue}  not intact: {fault}\n"),
-    }
+fn line(Row { id, endpoint, queue, facts, fault, .. }: &Row) -> String {
+    let place = format!("{}/{queue}", Escaped(endpoint.as_deref().unwrap_or("-")));
+    let fault = fault.as_ref().map_or(String::new(), |fault| format!("  not intact: {fault}"));
+    let Some(Facts { received_at, sender, event, length, .. }) = facts else {
+        return format!("{id}  {place}{fault}\n");
+    };
+    let size = if *length == 0 { "empty payload".to_owned() } else { format!("{length} bytes") };
+    format!(
+        "{id}  {}  {place}  {}  {}  {size}{fault}\n",
+        Escaped(received_at),
+        Escaped(sender),
+        Escaped(event.as_deref().unwrap_or("-")),
+    )
 }

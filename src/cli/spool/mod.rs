@@ -1,7 +1,8 @@
 //! `hookspool spool`: shows and moves entries, with or without a running daemon.
 
+mod entry_file;
 mod context;
-
+mod corrupt;
 mod handler;
 mod list;
 mod moves;

@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::context::{SpoolContext, bar, failed, report};
+use super::corrupt;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::print;
-use crate::cli::spool_args::{SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
+use crate::cli::spool_args::{EntryFolder, SpoolMoveArgs, SpoolPurgeArgs, SpoolRequeueArgs};
 use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::quantity::HumanDuration;
-use crate::spool::{EntryLocation, Lease, LeaseError, Volume as _, entries, older, sync_moves, transfer};
+use crate::spool::{
+    EntryFault, EntryLocation, Lease, LeaseError, Volume as _, entries, older, open_entry, sync_moves,
+    transfer,
+};
 
 /// The number of moves after which the directories are synced, and so the most that a power failure undoes.
 const UNSYNCED_MAX: usize = 1000;
@@ -24,29 +28,54 @@ pub(super) fn fail(context: &SpoolContext, args: &SpoolMoveArgs) -> Result<Exit,
 }
 
 pub(super) fn requeue(context: &SpoolContext, args: &SpoolRequeueArgs) -> Result<Exit, Failure> {
-    let Some(queue) = args.queue else {
-        let from = [Queue::Taken, Queue::Failed, Queue::Done];
-        return each(&args.entries, |named| move_named(context, named, &from, Queue::New, args.force));
-    };
+    match args.queue {
+        Some(EntryFolder::Queue(queue)) => requeue_all(context, args, queue),
+        Some(EntryFolder::Corrupt) => corrupt::requeue(context, args),
+        None => {
+            let from = [Queue::Taken, Queue::Failed, Queue::Done];
+            each(&args.entries, |named| move_named(context, named, &from, Queue::New, args.force))
+        }
+    }
+}
+
+fn requeue_all(context: &SpoolContext, args: &SpoolRequeueArgs, queue: Queue) -> Result<Exit, Failure> {
+    let since = context.since(args.since);
     let mut moves = Moves::new(context);
     let mut held = 0_u64;
-    let moved =
-        for_each_older(context, args.endpoint.as_ref(), queue.0, args.older, "requeueing", |place| {
-            let moved = move_entry(context, place, Queue::New, args.force);
-            match moved {
-                Ok(()) => moves.record(&place.endpoint, (queue.0, Queue::New)).map(|()| true),
-                Err(LeaseError::Moved) => Ok(false),
-                Err(LeaseError::Held) => {
-                    held += 1;
-                    Ok(false)
-                }
-                Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&context.layout), why)),
+    let moved = for_each_older(context, args.endpoint.as_ref(), queue, args.older, "requeueing", |place| {
+        if since.is_some_and(|since| place.id.made_at() < since)
+            || !is_from(context, place, args.sender.as_ref())?
+        {
+            return Ok(false);
+        }
+        let moved = move_entry(context, place, Queue::New, args.force);
+        match moved {
+            Ok(()) => moves.record(&place.endpoint, (queue, Queue::New)).map(|()| true),
+            Err(LeaseError::Moved) => Ok(false),
+            Err(LeaseError::Held) => {
+                held += 1;
+                Ok(false)
             }
-        })?;
+            Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&context.layout), why)),
+        }
+    })?;
     moves.sync()?;
     let left = if held == 0 { String::new() } else { format!(", {held} left: being processed") };
     print(&format!("{moved} returned to `new`{left}\n"))?;
     Ok(Exit::Success)
+}
+
+/// Whether the envelope of an entry names this sender. True without a sender, and false for an entry that was moved or
+/// has no envelope.
+fn is_from(context: &SpoolContext, place: &EntryLocation, sender: Option<&Name>) -> Result<bool, Failure> {
+    let Some(sender) = sender else { return Ok(true) };
+    let path = place.path(&context.layout);
+    match open_entry(&context.disk, &path) {
+        Ok(entry) => Ok(entry.facts.sender == sender.as_str()),
+        Err(EntryFault::NotIntact(_)) => Ok(false),
+        Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(EntryFault::Io(why)) => Err(failed("read", &path, why)),
+    }
 }
 
 pub(super) fn purge(context: &SpoolContext, args: &SpoolPurgeArgs) -> Result<Exit, Failure> {
