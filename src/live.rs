@@ -69,6 +69,8 @@ pub struct Reload {
     pub findings: Vec<Finding>,
     /// The changed settings that take effect after a restart.
     pub waits_for_restart: Vec<String>,
+    /// The directories of named files that only the sandbox prevents the daemon from reading.
+    pub unreadable_until_restart: Vec<String>,
 }
 
 /// The channel on which a requested reload returns its result.

@@ -3,12 +3,20 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, fchmod};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind as bind_to, listen, socket_with,
+};
+
 use super::settings::{Address, Settings};
 use crate::systemd::activation::{self, ActivationError, Inherited};
+
+/// The connections that wait to be accepted by a Unix socket; the standard library uses the same number.
+const BACKLOG: i32 = 128;
 
 /// A bound, non-blocking socket.
 #[derive(Debug)]
@@ -80,9 +88,8 @@ pub fn bind(settings: &Settings, inherited: &mut Inherited) -> Result<Vec<Socket
                 bind_tcp(*address)
                     .map_err(|source| AdminBindError::Place { place: address.to_string(), source })?,
             ),
-            Address::Unix(path) => sockets.push(bind_unix(path).map_err(|source| AdminBindError::Place {
-                place: format!("unix:{}", path.display()),
-                source,
+            Address::Unix(path) => sockets.push(bind_unix(path, settings.group).map_err(|source| {
+                AdminBindError::Place { place: format!("unix:{}", path.display()), source }
             })?),
             Address::Inherited(which) => {
                 for socket in inherited.take(which)? {
@@ -112,12 +119,22 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
     Ok(Socket::Tcp(listener))
 }
 
-fn bind_unix(path: &Path) -> io::Result<Socket> {
+fn bind_unix(path: &Path, group: Option<u32>) -> io::Result<Socket> {
     remove_stale_socket(path)?;
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
-    listener.set_nonblocking(true)?;
-    Ok(Socket::Unix(listener, Some(path.to_owned())))
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    // Before bind(2), which gives the file the mode of the socket: it is never open to more users than intended.
+    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    bind_to(&socket, &SocketAddrUnix::new(path)?)?;
+    if let Some(group) = group {
+        // Only if it differs, because a system call filter may reject the call.
+        if fs::symlink_metadata(path)?.gid() != group {
+            lchown(path, None, Some(group))?;
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+    }
+    listen(&socket, BACKLOG)?;
+    Ok(Socket::Unix(socket.into(), Some(path.to_owned())))
 }
 
 /// Removes a socket that no process listens on, for example one of a killed daemon.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 
 use super::exit::Failure;
-use super::files::is_stdin;
+use super::files::{exists, is_stdin};
 use super::spool_args::SpoolCommand;
 
 /// Receives webhooks over mutual TLS and answers 200 after the payload is durable on disk.
@@ -29,7 +29,7 @@ pub enum Command {
     /// Create throwaway certificates if none exist, serve, and deliver one sample
     Demo(DemoArgs),
     /// Read the configuration and every file that it names; report all findings at once
-    Check(JsonArgs),
+    Check(CheckArgs),
     /// Create development certificates, or show any certificates
     #[command(subcommand)]
     Certs(CertsCommand),
@@ -67,6 +67,18 @@ pub struct JsonArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hookspool check`
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Read the files as this user, which requires root
+    /// [default: for root, the user of hookspool.service if it is installed]
+    #[arg(long, value_name = "USER")]
+    pub as_user: Option<String>,
 }
 
 /// `hookspool completions`
@@ -238,7 +250,8 @@ const SYSTEM: &str = "/etc/hookspool/webhooks.toml";
 pub fn config_path(args: &Args) -> Result<PathBuf, Failure> {
     let by_environment = || std::env::var_os(ENVIRONMENT).filter(|path| !path.is_empty()).map(PathBuf::from);
     let named = args.config.clone().or_else(by_environment);
-    choose(named, &[LOCAL, SYSTEM])
+    let searched = "$HOOKSPOOL_CONFIG is not set, and neither `./webhooks.toml` nor `/etc/hookspool/webhooks.toml` exists";
+    choose(named, &[LOCAL, SYSTEM], searched)
 }
 
 /// The configuration file that `demo` may use: never the system's, so that a fictitious payment cannot be stored in a
@@ -247,23 +260,25 @@ pub fn config_path(args: &Args) -> Result<PathBuf, Failure> {
 /// # Errors
 /// If the named file is missing, or none is named and there is none in the working directory.
 pub fn demo_config_path(args: &Args) -> Result<PathBuf, Failure> {
-    choose(args.config.clone(), &[LOCAL])
+    choose(args.config.clone(), &[LOCAL], "`./webhooks.toml` does not exist")
 }
 
-fn choose(named: Option<PathBuf>, defaults: &[&str]) -> Result<PathBuf, Failure> {
+fn choose(named: Option<PathBuf>, defaults: &[&str], searched: &'static str) -> Result<PathBuf, Failure> {
     match named {
         Some(path) if is_stdin(&path) => Err(Failure::Usage(
             "the configuration cannot be read from standard input: it names files relative to its directory"
                 .to_owned(),
         )),
-        Some(path) if path.exists() => Ok(path),
+        Some(path) if exists(&path)? => Ok(path),
         Some(path) => Err(Failure::MissingFile(path)),
-        None => defaults
-            .iter()
-            .map(Path::new)
-            .find(|path| path.exists())
-            .map(Path::to_owned)
-            .ok_or_else(|| Failure::MissingFile(PathBuf::from(defaults[0]))),
+        None => {
+            for path in defaults.iter().map(Path::new) {
+                if exists(path)? {
+                    return Ok(path.to_owned());
+                }
+            }
+            Err(Failure::NoConfiguration(searched))
+        }
     }
 }
 

@@ -1,27 +1,68 @@
 //! `hookspool check`: reports all findings, and what the daemon would serve.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use serde::Serialize;
 
+use super::args::CheckArgs;
+use super::as_user::User;
 use super::exit::{Exit, Failure, shown};
 use super::output::{print, print_json};
 use super::settings::{print_findings, read};
+use crate::admin::{Address, socket_folders};
 use crate::clock::{Clock, distance};
+use crate::config::access::{is_open_to, user_name};
 use crate::config::{Loaded, Settings};
 use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
 use crate::escape::Escaped;
 use crate::spool::{SpoolProblem, inspect};
+use crate::systemd::unit::Unit;
 use crate::tls::expiry::ShownCertificate;
+
+const UNIT_UNREAD: &str = "cannot read the sandbox of hookspool.service";
+
+/// Checks as the user of `--as-user`; as root, by default as the user of the installed unit.
+///
+/// # Errors
+/// If the configuration cannot be read, or the process cannot become that user.
+pub fn check_as(config: &Path, args: &CheckArgs) -> Result<Exit, Failure> {
+    let unit = Unit::installed().map_err(|why| Failure::Io { what: UNIT_UNREAD.to_owned(), why })?;
+    let by_unit = || unit.as_ref().and_then(Unit::user).filter(|_| geteuid().is_root());
+    if let Some(user) = args.as_user.as_deref().or_else(by_unit) {
+        let user = User::find(user)?;
+        if !user.is_current() {
+            let config = std::path::absolute(config).map_err(|why| Failure::reading(config, why))?;
+            return Err(user.replace_process(&again(&config, &user, args.json), unit.as_ref()));
+        }
+    }
+    judge(config, args.json, args.as_user.is_some())
+}
+
+/// The arguments of a check as this user.
+pub fn again<'a>(config: &'a Path, user: &'a User, json: bool) -> Vec<&'a OsStr> {
+    let mut args = ["check", "--as-user", user.uid(), "--config"].map(OsStr::new).to_vec();
+    args.push(config.as_os_str());
+    args.extend(json.then_some(OsStr::new("--json")));
+    args
+}
 
 /// Validates the configuration and prints the findings. The exit code is that of [`Exit::Config`] if there are errors.
 ///
 /// # Errors
 /// If the configuration cannot be read.
 pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
-    let Loaded { settings, report, .. } = read(config)?;
-    let report = report.with(settings.as_ref().map(of_the_spool).unwrap_or_default());
+    judge(config, json, false)
+}
+
+fn judge(config: &Path, json: bool, shows_user: bool) -> Result<Exit, Failure> {
+    let Loaded { settings, report, files, .. } = read(config)?;
+    let mut more = settings.as_ref().map(of_the_spool).unwrap_or_default();
+    more.extend(settings.iter().flat_map(of_the_sockets));
+    more.extend(of_the_unit(settings.as_ref(), &files));
+    let report = report.with(more);
     if json {
         print_json(&Document::of(settings.as_ref(), &report))?;
     } else {
@@ -29,7 +70,8 @@ pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
         if let Some(settings) = &settings {
             print(&summary(settings))?;
         }
-        print(&format!("{}: {}\n", shown(config), report.summary()))?;
+        let user = if shows_user { format!(", read as user {}", user_name()) } else { String::new() };
+        print(&format!("{}: {}{user}\n", shown(config), report.summary()))?;
     }
     Ok(if report.errors() == 0 { Exit::Success } else { Exit::Config })
 }
@@ -45,10 +87,60 @@ fn of_the_spool(settings: &Settings) -> Vec<Diagnostic> {
     inspect(&settings.spool, &endpoints).into_iter().map(finding).collect()
 }
 
+/// Findings about the sockets of a running daemon that the members of `[spool] group` can use, although the
+/// configuration does not give it to them.
+fn of_the_sockets(settings: &Settings) -> Vec<Diagnostic> {
+    let Some(group) = settings.spool.group.filter(|group| settings.admin.group != Some(*group)) else {
+        return Vec::new();
+    };
+    let paths = settings.admin.listen.iter().filter_map(|address| match address {
+        Address::Unix(path) => Some(path),
+        Address::Tcp(_) | Address::Inherited(_) => None,
+    });
+    let finding = |path: &PathBuf| {
+        let message = format!("members of `[spool] group` can use `{}`, also to reload", shown(path));
+        Diagnostic::new(Severity::Warning, None, message)
+            .with_hint(format!("`chmod 0600 {}`; a start of the daemon sets this mode, too", shown(path)))
+    };
+    paths.filter(|path| is_open_to(group, path, 0o2)).map(finding).collect()
+}
+
+/// Findings about paths that the sandbox of the installed unit hides or protects, if it runs as the current user.
+fn of_the_unit(settings: Option<&Settings>, files: &[PathBuf]) -> Vec<Diagnostic> {
+    let is_current = |user: &str| User::find(user).is_ok_and(|user| user.is_current());
+    let is_own = |unit: &Unit| unit.user().map_or(geteuid().is_root(), is_current);
+    let unit = match Unit::installed() {
+        Ok(unit) => unit.filter(is_own),
+        Err(why) => return vec![Diagnostic::new(Severity::Warning, None, format!("{UNIT_UNREAD}: {why}"))],
+    };
+    let Some(unit) = unit else { return Vec::new() };
+    let real = |path: &Path| std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    let finding = |what: &str, path: &Path, setting: String| {
+        let message =
+            format!("hookspool.service cannot {what} `{}`: {setting} of the unit prevents it", shown(path));
+        Diagnostic::new(Severity::Error, None, message).with_hint(
+            "move it to a place that the unit permits, or change the setting in a drop-in of the unit",
+        )
+    };
+    let hidden = |path: &Path| {
+        let of = |path: &Path| unit.hides(path);
+        of(path).or_else(|| of(&real(path).ok()?))
+    };
+    let mut findings: Vec<_> =
+        files.iter().filter_map(|file| Some(finding("read", file, hidden(file)?))).collect();
+    let folders = settings.iter().flat_map(|settings| {
+        [settings.spool.directory.as_path()].into_iter().chain(socket_folders(&settings.admin))
+    });
+    let protected = |path: &Path| hidden(path).or_else(|| unit.write_protects(&real(path).ok()?));
+    findings.extend(folders.filter_map(|folder| Some(finding("write to", folder, protected(folder)?))));
+    findings
+}
+
 /// The document that `--json` prints. The names of the keys must not change.
 #[derive(Serialize)]
 struct Document {
     ok: bool,
+    user: String,
     errors: usize,
     warnings: usize,
     findings: Vec<Finding>,
@@ -69,6 +161,7 @@ impl Document {
     fn of(settings: Option<&Settings>, report: &Report) -> Self {
         Self {
             ok: report.errors() == 0,
+            user: user_name().trim_matches('`').to_owned(),
             errors: report.errors(),
             warnings: report.warnings(),
             findings: report.findings().iter().map(|finding| finding.to_finding()).collect(),

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::args::PeerArgs;
 use super::certs::init::make_default;
 use super::exit::{Exit, Failure, shown};
+use super::files::exists;
 use super::output::print;
 use super::peer::{DeliveryClient, failed};
 use super::settings::load;
@@ -36,7 +37,7 @@ const ANOTHER_SAMPLE: &str = "tests/samples/02-pix-varios.json";
 /// If a step fails, or a sender has a CA that is not for development: its spool may be in production.
 pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
     let folder = config.parent().unwrap_or(Path::new("")).join("certs");
-    if !folder.join("root-ca.pem").exists() && !folder.join("server.pem").exists() {
+    if !exists(&folder.join("root-ca.pem"))? && !exists(&folder.join("server.pem"))? {
         make_default(&folder)?;
         print(&format!("created throwaway certificates in {}\n", shown(&folder)))?;
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::config::access::AccessDenied;
 use crate::daemon::StartError;
 use crate::escape::Escaped;
 use crate::logging::LoggingError;
@@ -69,6 +70,9 @@ pub enum Failure {
     /// A file of the command line is missing.
     #[error("`{}` does not exist", shown(.0))]
     MissingFile(PathBuf),
+    /// No configuration is named, and none was found in these places.
+    #[error("there is no configuration: {0}; name one with `--config FILE`")]
+    NoConfiguration(&'static str),
     /// The reader of standard output has closed it.
     #[error("standard output is closed")]
     OutputClosed,
@@ -96,7 +100,7 @@ impl From<&Failure> for Exit {
             Failure::CannotCreate(_) => Self::CannotCreate,
             Failure::Configuration(_) => Self::Config,
             Failure::Io { .. } => Self::Io,
-            Failure::MissingFile(_) => Self::NoInput,
+            Failure::MissingFile(_) | Failure::NoConfiguration(_) => Self::NoInput,
             Failure::OutputClosed => Self::Success,
             Failure::Refused(_) => Self::Negative,
             Failure::Unreachable { .. } => Self::Unavailable,
@@ -173,11 +177,13 @@ impl Failure {
 
     /// Converts an error of reading `path`, which the command line names.
     pub fn reading(path: &Path, why: io::Error) -> Self {
-        if why.kind() == io::ErrorKind::NotFound {
-            Self::MissingFile(path.to_owned())
-        } else {
-            Self::Io { what: format!("cannot read `{}`", shown(path)), why }
+        let kind = why.kind();
+        if kind == io::ErrorKind::NotFound {
+            return Self::MissingFile(path.to_owned());
         }
+        let is_denied = kind == io::ErrorKind::PermissionDenied;
+        let why = if is_denied { io::Error::new(kind, AccessDenied::of(path).to_string()) } else { why };
+        Self::Io { what: format!("cannot read `{}`", shown(path)), why }
     }
 
     /// The failure and its causes on one line; `None` if nothing is to be reported.

@@ -29,6 +29,14 @@ pub fn stdin_at_most_once<'a>(
     }
 }
 
+/// Whether a file exists.
+///
+/// # Errors
+/// If that cannot be determined, for example because a directory above it is not accessible.
+pub fn exists(path: &Path) -> Result<bool, Failure> {
+    path.try_exists().map_err(|why| Failure::reading(path, why))
+}
+
 /// Reads a file of certificates or keys, or standard input.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ pub mod output;
 pub mod peer;
 pub mod runtime;
 
+pub mod as_user;
 pub mod settings;
 
 pub mod certs;
@@ -69,7 +70,7 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
     match &args.command {
         Command::Run => run::run(&args::config_path(args)?),
         Command::Demo(demo) => demo::demo(&args::demo_config_path(args)?, demo.once),
-        Command::Check(check) => check::check(&args::config_path(args)?, check.json),
+        Command::Check(check) => check::check_as(&args::config_path(args)?, check),
         Command::Certs(CertsCommand::Init(init)) => certs::init::init(init),
         Command::Certs(CertsCommand::Show(show)) => certs::show::show(show),
         Command::Explain(explain) => explain::explain(&args::config_path(args)?, explain),
@@ -79,8 +80,8 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Completions(completions) => manual::completions(completions.shell),
         Command::Man(man) => manual::man(&man.folder),
         Command::Reload => {
-            let admin = config::admin_settings(&args::config_path(args)?)?;
-            reload::reload(&admin.listen)
+            let path = args::config_path(args)?;
+            reload::reload(&path, &config::admin_settings(&path)?.listen)
         }
         Command::Status(status) => {
             let admin = config::admin_settings(&args::config_path(args)?)?;

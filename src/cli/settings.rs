@@ -35,7 +35,7 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::File { path, fault: FileFault::Missing } => Self::MissingFile(path),
-            LoadError::File { path, fault: FileFault::Beyond | FileFault::Denied } => {
+            LoadError::File { path, fault: FileFault::Beyond(_) | FileFault::Denied(_) } => {
                 Self::reading(&path, io::ErrorKind::PermissionDenied.into())
             }
             LoadError::File { path, fault: FileFault::Io(source) } => Self::reading(&path, source),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
+use super::access::{AccessDenied, is_open_to};
 use super::read_scope::ReadScope;
 use super::text::{Reported, Text};
 use crate::systemd::credentials;
@@ -37,11 +38,14 @@ pub enum FileFault {
     #[error("there is no file")]
     Missing,
     /// The permissions do not allow reading it.
-    #[error("cannot be read (permission denied)")]
-    Denied,
-    /// The sandbox does not allow reading it.
-    #[error("is outside the directories that the sandbox allows this process to read")]
-    Beyond,
+    #[error("cannot be read: {0}")]
+    Denied(AccessDenied),
+    /// The permissions allow reading it, and the sandbox does not.
+    #[error(
+        "is outside the directories that the sandbox allows this process to read: it cannot read `{}` until a restart",
+        .0.display()
+    )]
+    Beyond(PathBuf),
     /// It is a directory, a device or a pipe.
     #[error("is not a regular file")]
     NotAFile,
@@ -60,6 +64,7 @@ pub enum FileFault {
 pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Contents, FileFault> {
     // Without O_NONBLOCK, a pipe instead of a certificate would block startup indefinitely.
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let fault = |error| fault(path, error);
     let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(fault)?;
     let metadata = file.metadata().map_err(fault)?;
     if !metadata.is_file() {
@@ -82,17 +87,19 @@ pub(super) fn read_within(
     read_scope: &ReadScope,
 ) -> Result<Contents, FileFault> {
     match read(path, bytes_max) {
-        Err(FileFault::Denied) if !read_scope.holds(path) => Err(FileFault::Beyond),
+        Err(FileFault::Denied(_)) if read_scope.excludes(path) => {
+            Err(FileFault::Beyond(path.parent().unwrap_or(path).to_owned()))
+        }
         outcome => outcome,
     }
 }
 
-fn fault(error: io::Error) -> FileFault {
+fn fault(path: &Path, error: io::Error) -> FileFault {
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
     if is(&[io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]) {
         FileFault::Missing
     } else if is(&[io::ErrorKind::PermissionDenied]) {
-        FileFault::Denied
+        FileFault::Denied(AccessDenied::of(path))
     } else {
         FileFault::Io(error)
     }
@@ -104,6 +111,8 @@ pub(super) struct Files {
     seen: Context,
     folder: PathBuf,
     read_scope: ReadScope,
+    /// The group whose members may consume entries, and must not be able to read keys and secrets.
+    pub(super) spool_group: Option<u32>,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
 }
@@ -112,7 +121,8 @@ impl Files {
     pub(super) fn beside(config: &Path, read_scope: ReadScope) -> Self {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
         let order = vec![config.to_owned()];
-        Self { seen: Context::new(&SHA256), folder, read_scope, read: HashMap::new(), order }
+        let (seen, read) = (Context::new(&SHA256), HashMap::new());
+        Self { seen, folder, read_scope, spool_group: None, read, order }
     }
 
     /// Adds a file to the digest: its contents, or the fault if it cannot be read.
@@ -137,6 +147,24 @@ impl Files {
     /// The number that a group had at startup, if the process is restricted.
     pub(super) fn group(&self, name: &str) -> Option<u32> {
         self.read_scope.group(name)
+    }
+
+    /// The contents of a file of the system.
+    pub(super) fn of_system(&self, path: &str, bytes_max: u64) -> Result<Contents, FileFault> {
+        read_within(Path::new(path), bytes_max, &self.read_scope)
+    }
+
+    /// A description of a file that the members of `[spool] group` can access, and a hint.
+    pub(super) fn open_to_consumers(&self, file: &Contents) -> Option<(String, String)> {
+        let group = self.spool_group.filter(|_| !credentials::is_credential(&file.path))?;
+        let (path, mode) = (file.path.display(), file.mode & 0o7777);
+        is_open_to(group, &file.path, 0o6).then(|| {
+            let who = "the members of `[spool] group`";
+            (
+                format!("`{path}` can be read or changed by {who} (mode {mode:04o})"),
+                format!("make it belong to the user that runs hookspool, and `chmod 0400 {path}`"),
+            )
+        })
     }
 
     /// The contents of a named file; its faults are reported at each place that names it.
@@ -211,11 +239,11 @@ fn hint(fault: &FileFault) -> &'static str {
         FileFault::Missing => {
             "correct the path (relative ones start at the directory of this file), or create throwaway certificates with `hookspool certs init`"
         }
-        FileFault::Denied => {
-            "make it readable, and every directory above it accessible, for the user that runs hookspool"
+        FileFault::Denied(_) => {
+            "make it readable, and every directory above it accessible, for that user; a service manager may also hide directories, such as ProtectHome= of systemd"
         }
-        FileFault::Beyond => {
-            "restart hookspool to grant access to this file; directories in `[sandbox] read` are accessible from the start"
+        FileFault::Beyond(_) => {
+            "`hookspool reload` reports whether a restart could read it; directories in `[sandbox] read` are accessible from the start"
         }
         FileFault::NotAFile => "name a file",
         FileFault::TooLarge { .. } => {

@@ -114,7 +114,7 @@ fn pasted(file: Arc<SourceFile>, span: &Range<usize>) -> Findings {
 /// # Errors
 /// If the file cannot be read.
 pub fn admin_settings(path: &Path) -> Result<crate::admin::Settings, LoadError> {
-    without_findings(path, |top, context| admin(&top.section(&schema::ADMIN), &[], context))
+    without_findings(path, |top, context| admin(&top.section(&schema::ADMIN), &[], context).0)
 }
 
 /// Reads only the settings of the spool, because a consumer may not be able to read the certificates.

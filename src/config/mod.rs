@@ -1,5 +1,6 @@
 //! webhooks.toml: read and validated as a whole; all findings are reported at once.
 
+pub mod access;
 pub mod schema;
 mod read_scope;
 mod text;

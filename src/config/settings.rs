@@ -29,8 +29,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Settings of the spool.
     pub spool: spool::Settings,
-    /// The name and number of the spool's group.
-    pub group: Option<(String, u32)>,
+    /// The names and numbers of the groups of the spool and of the admin sockets.
+    pub groups: Vec<(String, u32)>,
     /// Settings of the admin listener.
     pub admin: admin::Settings,
     /// Settings of the log.

@@ -27,9 +27,10 @@ pub(super) fn validate(
     let top = Reader::top(table, &schema::TOP, findings);
     let (server, limits) = server(&top.section(&schema::SERVER));
     let beyond_loopback = server.is_beyond_loopback();
-    let tls = tls(&top, context, &mut facts, beyond_loopback);
     let (spool, group) = spool(&top.section(&schema::SPOOL), context);
-    let admin = admin(&top.section(&schema::ADMIN), &server.listen, context);
+    context.files.spool_group = spool.group;
+    let tls = tls(&top, context, &mut facts, beyond_loopback);
+    let (admin, admin_group) = admin(&top.section(&schema::ADMIN), &server.listen, context);
     let reload = reload(&top.section(&schema::RELOAD));
     let log = log(&top.section(&schema::LOG));
     let sandbox = sandbox(&top.section(&schema::SANDBOX), context);
@@ -53,7 +54,7 @@ pub(super) fn validate(
         senders,
         policy: policy?,
         spool,
-        group,
+        groups: group.into_iter().chain(admin_group).collect(),
         admin,
         log,
         sandbox,

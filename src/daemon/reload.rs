@@ -76,7 +76,7 @@ impl LoadedState {
     pub(super) fn of(settings: &Settings, readable: Readable) -> Self {
         Self {
             config: settings.files.first().cloned().unwrap_or_default(),
-            read_scope: ReadScope::new(readable, settings.group.clone()),
+            read_scope: ReadScope::new(readable, settings.groups.clone()),
             restart: settings.restart.clone(),
             watched: (settings.files.clone(), settings.reload),
             digest: settings.digest,
@@ -127,7 +127,7 @@ impl Reloader {
         let reload = match self.load().await {
             LoadOutcome::Unchanged => self.unchanged(true),
             LoadOutcome::Valid(settings, report) => self.apply(*settings, &report).await,
-            LoadOutcome::Invalid(rejected, report, files) => self.reject(rejected, &report, &files),
+            LoadOutcome::Invalid(rejected, report, files) => self.reject(rejected, &report, &files).await,
         };
         manager.ready(&self.targets.reporter.status()).await;
         reload
@@ -147,7 +147,7 @@ impl Reloader {
                 }
                 LoadOutcome::Invalid(rejected, _, _) if self.rejected.as_ref() == Some(&rejected) => {}
                 LoadOutcome::Invalid(rejected, report, files) if started.elapsed() > HALF_WRITTEN_MAX => {
-                    self.reject(rejected, &report, &files);
+                    self.reject(rejected, &report, &files).await;
                 }
                 LoadOutcome::Invalid(..) => {
                     sleep(self.loaded.watched.1.settle).await;
@@ -180,8 +180,9 @@ impl Reloader {
         reload
     }
 
-    fn reject(&mut self, rejected: RejectedInput, report: &Report, files: &[PathBuf]) -> Reload {
-        let reload = self.outcome(ReloadOutcome::Rejected, report);
+    async fn reject(&mut self, rejected: RejectedInput, report: &Report, files: &[PathBuf]) -> Reload {
+        let unreadable_until_restart = self.excluded_folders(files).await;
+        let reload = Reload { unreadable_until_restart, ..self.outcome(ReloadOutcome::Rejected, report) };
         self.rejected = Some(rejected);
         // Missing files may be created, in addition to those in force.
         let mut watched = self.loaded.watched.clone();
@@ -200,7 +201,7 @@ impl Reloader {
     async fn apply(&mut self, settings: Settings, report: &Report) -> Reload {
         if let Err(fault) = self.create_queues(&settings).await {
             let report = report_of(&fault);
-            return self.reject(RejectedInput::Fault(fault), &report, &settings.files);
+            return self.reject(RejectedInput::Fault(fault), &report, &settings.files).await;
         }
         // All fields are named, so that a new one cannot be forgotten.
         #[rustfmt::skip]
@@ -210,7 +211,7 @@ impl Reloader {
             // Applied here.
             reload, log, spool, files, digest,
             // Compared, because a change requires a restart.
-            restart, server: _, admin: _, group: _, sandbox: _,
+            restart, server: _, admin: _, groups: _, sandbox: _,
         } = settings;
         let changed = self.loaded.restart.changed(&restart);
         self.waiting_for_restart =
@@ -263,6 +264,13 @@ impl Reloader {
         }
     }
 
+    /// The directories of these files that only the sandbox prevents this process from reading.
+    async fn excluded_folders(&self, files: &[PathBuf]) -> Vec<String> {
+        let (read_scope, files) = (self.loaded.read_scope.clone(), files.to_vec());
+        let found = tokio::task::spawn_blocking(move || read_scope.excluded_folders(&files)).await;
+        found.unwrap_or_default()
+    }
+
     fn outcome(&self, outcome: ReloadOutcome, report: &Report) -> Reload {
         let findings = report.findings().iter().map(Diagnostic::to_finding);
         let credentials = self.loaded.watched.0.iter().any(|file| is_credential(file));
@@ -273,6 +281,7 @@ impl Reloader {
             generation: self.targets.shared.live.current().generation,
             findings: findings.chain(note).collect(),
             waits_for_restart: self.waiting_for_restart.clone(),
+            unreadable_until_restart: Vec::new(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Names the files of a development PKI and writes them to a directory.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -109,7 +109,7 @@ pub fn write(
         let path = path.to_owned();
         |source| WriteError::Io { path, source }
     };
-    fs::create_dir_all(folder).map_err(at(folder))?;
+    make_folder(folder, owner).map_err(at(folder))?;
     let mut drafts = Vec::new();
     for file in files {
         let draft = Draft::new(folder, file);
@@ -121,6 +121,18 @@ pub fn write(
         fs::rename(&draft.path, &draft.target).map_err(at(&draft.target))?;
     }
     Ok(targets)
+}
+
+/// Creates the directory, if it is missing. With an owner, only that user can enter it.
+fn make_folder(folder: &Path, owner: Option<Owner>) -> io::Result<()> {
+    match owner {
+        Some(owner) if !folder.try_exists()? => {
+            folder.parent().map_or(Ok(()), fs::create_dir_all)?;
+            DirBuilder::new().mode(0o700).create(folder)?;
+            chown(folder, Some(owner.user.as_raw()), owner.group.map(Gid::as_raw))
+        }
+        Some(_) | None => fs::create_dir_all(folder),
+    }
 }
 
 /// A file under its temporary name. Dropping it removes the file, unless it was renamed.

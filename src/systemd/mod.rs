@@ -5,3 +5,4 @@ pub mod environment;
 pub mod activation;
 pub mod credentials;
 pub mod manager;
+pub mod unit;

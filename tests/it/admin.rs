@@ -31,14 +31,14 @@ fn it_serves_health_metrics_and_status() {
 }
 
 #[test]
-fn its_socket_is_accessible_to_the_group_and_a_stale_one_is_replaced() {
+fn its_socket_is_accessible_to_no_other_user_and_a_stale_one_is_replaced() {
     let world = World::new();
     fs::create_dir(world.path("run")).unwrap();
     drop(UnixListener::bind(world.path("run/admin.sock")).unwrap());
     let mut daemon = world.start();
     assert_eq!(daemon.admin("/livez").0, 200);
     let mode = fs::metadata(world.path("run/admin.sock")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o660);
+    assert_eq!(mode & 0o777, 0o600);
     daemon.signal("-TERM");
     assert_eq!(daemon.wait().code(), Some(0));
     assert!(!world.path("run/admin.sock").exists());

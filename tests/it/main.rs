@@ -34,6 +34,7 @@ mod clock;
 mod consumers;
 mod container;
 mod dates;
+mod denied;
 mod documents;
 mod durability;
 mod encodings;

@@ -236,7 +236,17 @@ fn reload_with_files_outside_the_sandbox_requires_a_restart() {
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     let logged = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
     let words = format!("certificate: `{}` is outside the directories", new.join("server.pem").display());
-    assert!(logged.contains(&words) && logged.contains("restart hookspool"), "{logged}");
+    let folder = format!("it cannot read `{}` until a restart", new.display());
+    assert!(logged.contains(&words) && logged.contains(&folder), "{logged}");
+    assert!(logged.contains("and they are valid: a restart applies them"), "{logged}");
+    // A restart is not recommended if it would fail.
+    let other = fixture.world.key("client");
+    let (key, kept) = (new.join("server.key"), fs::read(new.join("server.key")).unwrap());
+    fs::copy(other, &key).unwrap();
+    let output = String::from_utf8(fixture.world.run(&["reload"]).stdout).unwrap();
+    assert!(output.contains("a restart would fail") && output.contains("belong"), "{output}");
+    assert!(!output.contains("a restart applies them"), "{output}");
+    fs::write(&key, kept).unwrap();
     // The previous configuration stays in force.
     assert_eq!(
         Wire::connect(&fixture.world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status,

@@ -54,7 +54,7 @@ impl SpoolContext {
         let is_ours = |place: &EntryLocation| same_file(&place.path(&self.layout), path);
         match std::path::absolute(path).ok().and_then(|path| EntryLocation::of(&path)) {
             Some(place) if is_ours(&place) => Ok(place),
-            Some(_) if !path.exists() => Err(Failure::MissingFile(path.to_owned())),
+            Some(_) if let Err(why) = path.metadata() => Err(Failure::reading(path, why)),
             Some(_) | None => Err(Failure::BadFile {
                 path: path.to_owned(),
                 why: format!(

@@ -67,7 +67,7 @@ pub(crate) const TLS: TableSchema = TableSchema {
     keys: &[
         key("certificate", FILE, "The server's certificate and its chain in PEM, the end-entity certificate first.")
             .example("\"certs/server.pem\""),
-        key("key", FILE, "The private key in PEM: PKCS#8, SEC1 or PKCS#1. Only its owner and group may be able to read it.")
+        key("key", FILE, "The private key in PEM: PKCS#8, SEC1 or PKCS#1. Only its owner, and a group other than `[spool] group`, may be able to read it.")
             .example("\"certs/server.key\""),
         key("min_version", "\"1.2\" or \"1.3\"", "The oldest version of TLS that is accepted.")
             .default("\"1.2\"", "Some banks still offer nothing newer."),
@@ -115,6 +115,10 @@ pub(crate) const ADMIN: TableSchema = TableSchema {
     keys: &[
         key("listen", TEXTS, "The listener for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.")
             .default("[\"127.0.0.1:9464\", \"unix:run/admin.sock\"]", "9464 is a common port for Prometheus exporters; the socket accepts reload requests.")
+            .needs_restart(),
+        key("group", TEXT, "The group whose members may use the Unix sockets, also to reload: they get mode 0660, otherwise 0600.")
+            .default("\"\"", "Only the daemon's user and root need to reload.")
+            .example("\"hookspool-admin\"")
             .needs_restart(),
     ],
 };

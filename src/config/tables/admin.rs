@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::server::{inherited, report_repeated, socket_address};
+use super::spool;
 use crate::admin::{Address, Settings};
 use crate::config::context::ValidationContext;
 use crate::config::text::{Reader, Reported, Text};
@@ -11,8 +12,12 @@ use crate::server::Listen;
 /// The longest path that fits `sockaddr_un`, in bytes, without the final NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-/// `taken` are the addresses of `[server]`.
-pub(crate) fn admin(table: &Reader<'_>, taken: &[Listen], context: &ValidationContext) -> Settings {
+/// The settings, and the name and number of the group. `taken` are the addresses of `[server]`.
+pub(crate) fn admin(
+    table: &Reader<'_>,
+    taken: &[Listen],
+    context: &ValidationContext,
+) -> (Settings, Option<(String, u32)>) {
     let mut listen: Vec<Address> = Vec::new();
     for text in table.texts("listen") {
         let Ok(address) = address(text, context) else { continue };
@@ -38,7 +43,21 @@ pub(crate) fn admin(table: &Reader<'_>, taken: &[Listen], context: &ValidationCo
         }
         listen.push(address);
     }
-    Settings { listen }
+    let group = group(table, context);
+    (Settings { listen, group: group.as_ref().map(|(_, number)| *number) }, group)
+}
+
+/// The group of the sockets. Members of the spool's group are consumers, which need not control the daemon.
+fn group(table: &Reader<'_>, context: &ValidationContext) -> Option<(String, u32)> {
+    let named = table.text("group").ok().flatten().filter(|named| !named.text.is_empty())?;
+    let number = spool::group(named, context).ok()??;
+    if context.files.spool_group == Some(number) {
+        named.at.warning(
+            format!("`{}` is also `[spool] group`, so every consumer can reload the daemon", named.text),
+            "remove `group` from `[admin]`, or name a group whose members administer the daemon",
+        );
+    }
+    Some((named.text.to_owned(), number))
 }
 
 fn address(text: Text<'_>, context: &ValidationContext) -> Result<Address, Reported> {

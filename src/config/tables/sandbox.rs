@@ -1,5 +1,7 @@
 //! `[sandbox]`: whether the process is restricted, and what it may still read.
 
+use std::{fs, io};
+
 use crate::config::context::ValidationContext;
 use crate::config::text::Reader;
 use crate::sandbox::Settings;
@@ -15,11 +17,17 @@ pub(crate) fn sandbox(table: &Reader<'_>, context: &ValidationContext) -> Settin
             continue;
         }
         let path = context.files.resolve(folder.text);
-        if !path.is_dir() {
-            folder.at.warning(
-                format!("`read`: there is no directory `{}`", path.display()),
-                "create it before startup; a directory that is created later cannot be read",
-            );
+        let shown = path.display();
+        let fault = match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => None,
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                Some(format!("`read`: the directory `{shown}` cannot be accessed: {why}"))
+            }
+            Ok(_) | Err(_) => Some(format!("`read`: there is no directory `{shown}`")),
+        };
+        if let Some(fault) = fault {
+            let hint = "create it before startup; a directory that is created later cannot be read";
+            folder.at.warning(fault, hint);
         }
         read.push(path);
     }

@@ -56,7 +56,9 @@ fn read(
         )
     })?;
     let path = path.display();
-    if let Some((message, hint)) = open_to_all(&contents) {
+    if let Some((message, hint)) =
+        open_to_all(&contents).or_else(|| context.files.open_to_consumers(&contents))
+    {
         at.warning(format!("{what}: {message}"), hint);
     }
     let secret = QuerySecret::from_file(name, &contents.bytes).map_err(|fault| {

@@ -1,10 +1,9 @@
 //! `[spool]`: the directory of the spool, its group, and how long entries stay in it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::config::context::ValidationContext;
-use crate::config::files::read;
+use crate::config::files::FileFault;
 use crate::config::text::{Reader, Reported, Text};
 use crate::quantity::HumanDuration;
 use crate::spool::{Retention, Settings};
@@ -22,7 +21,7 @@ pub(crate) fn spool(table: &Reader<'_>, context: &ValidationContext) -> (Setting
         directory.at.error("`directory` is not the path of a directory", hint);
     }
     let named = table.text("group").ok().flatten().filter(|named| !named.text.is_empty());
-    let group = named.and_then(|named| Some((named.text.to_owned(), group(named, context).ok()?)));
+    let group = named.and_then(|named| Some((named.text.to_owned(), group(named, context).ok()??)));
     let settings = Settings {
         directory: context.files.resolve(directory.map_or("", |directory| directory.text)),
         group: group.as_ref().map(|(_, number)| *number),
@@ -52,20 +51,34 @@ fn retention(key: &str, table: &Reader<'_>) -> Option<Duration> {
     })
 }
 
-/// The number of a group, which is written as its name or its number.
-fn group(Text { text, at }: Text<'_>, context: &ValidationContext) -> Result<u32, Reported> {
+/// The number of a group, which is written as its name or its number. None in a restricted process, which cannot look
+/// up a changed name: the change takes effect after a restart.
+pub(super) fn group(
+    Text { text, at }: Text<'_>,
+    context: &ValidationContext,
+) -> Result<Option<u32>, Reported> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         // chown(2) leaves the group unchanged for the largest number.
-        return text.parse().ok().filter(|number| *number != u32::MAX).ok_or_else(|| {
+        let number = text.parse().ok().filter(|number| *number != u32::MAX);
+        return number.map(Some).ok_or_else(|| {
             let hint = "write the name of the group, or its number from /etc/group";
             at.error(format!("`{text}` is too large for a group number"), hint)
         });
     }
-    let listed = || {
-        let groups = read(Path::new("/etc/group"), GROUP_BYTES_MAX).ok()?;
-        number_of(text, &String::from_utf8_lossy(&groups.bytes))
+    if let Some(known) = context.files.group(text) {
+        return Ok(Some(known));
+    }
+    let groups = match context.files.of_system("/etc/group", GROUP_BYTES_MAX) {
+        Ok(groups) => groups,
+        Err(FileFault::Beyond(_)) => return Ok(None),
+        Err(fault) => {
+            return Err(at.error(
+                format!("the group `{text}` cannot be looked up: `/etc/group` {fault}"),
+                "write the number of the group instead of its name",
+            ));
+        }
     };
-    context.files.group(text).or_else(listed).ok_or_else(|| {
+    number_of(text, &String::from_utf8_lossy(&groups.bytes)).map(Some).ok_or_else(|| {
         at.error(
             format!("there is no group `{text}` in /etc/group"),
             format!("create it with `groupadd --system {text}`, or write the number of a group from another database"),

@@ -168,10 +168,12 @@ fn named<'a, T>(
     let file = table.required(key, format!("`{header}` has no `{key}`"), hint)?;
     let at = file.at;
     let contents = context.files.open(file, key, pem::FILE_BYTES_MAX)?;
-    if pem::holds_private_key(&contents.bytes)
-        && let Some((message, hint)) = open_to_all(&contents)
-    {
-        at.error(message, hint);
+    if pem::holds_private_key(&contents.bytes) {
+        if let Some((message, hint)) = open_to_all(&contents) {
+            at.error(message, hint);
+        } else if let Some((message, hint)) = context.files.open_to_consumers(&contents) {
+            at.warning(message, hint);
+        }
     }
     let value = parsed(&contents, file_use, parse, &format!("`{}`", contents.path.display()), at)?;
     Ok(Named { at, contents, value })
