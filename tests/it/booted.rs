@@ -1,5 +1,7 @@
 //! Installs the package on a booted systemd and enables, reloads, restarts, blocks, stops and removes it.
 
+mod permissions;
+
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -130,7 +132,6 @@ fn installs(machine: &Machine) {
         assert_eq!(machine.run(&format!("systemctl is-enabled {unit}")).1.trim(), "disabled");
     }
     machine.run_ok("cd /etc/hookspool && hookspool certs init --owner hookspool");
-    machine.run_ok("sed -i 's/^group = \"\"/group = \"hookspool\"/' /etc/hookspool/webhooks.toml");
     machine.run_ok("systemctl enable --now hookspool.socket hookspool.service");
     machine.deliver();
     members_of_the_group_can_consume(machine);
