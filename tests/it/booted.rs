@@ -54,7 +54,6 @@ impl Machine {
 
     fn await_up(&mut self) {
         eventually("the machine is up", || {
-            // Before it boots, the children belong to the script.
             self.leader = self.child()?;
             let (_, state) = self.run("systemctl is-system-running");
             ["running", "degraded"].contains(&state.trim()).then_some(())
@@ -65,9 +64,12 @@ impl Machine {
         if let Some(status) = self.nspawn.try_wait().unwrap() {
             panic!("{status}: {}", fs::read_to_string(self.console.path().join("console")).unwrap());
         }
-        let own = self.nspawn.id();
-        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).ok()?;
-        children.split_whitespace().next().map(str::to_owned)
+        let child = |pid: &str| {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+            children.split_whitespace().next().map(str::to_owned)
+        };
+        // The script, systemd-nspawn, and the first process of the machine.
+        child(&child(&self.nspawn.id().to_string())?)
     }
 
     pub fn shell(&self, script: &str) -> Command {
