@@ -285,8 +285,11 @@ fn drains_when_it_stops(machine: &Machine) {
 
 fn keeps_the_spool_when_it_is_removed(machine: &Machine) {
     let waiting = machine.waiting();
+    machine.run_ok("systemctl enable --now hookspool-consumer@cob.path && systemctl enable hookspool-consumer@rec.path");
     let output = machine.run_ok("dpkg --purge hookspool");
     assert!(output.contains("the spool stays in /var/lib/hookspool"), "{output}");
     assert_eq!(machine.waiting(), waiting);
     assert!(!machine.run("systemctl cat hookspool.service").0);
+    assert_eq!(machine.run_ok("systemctl list-units --all --plain --no-legend 'hookspool-consumer@*'"), "");
+    assert_eq!(machine.run_ok("find /etc/systemd -name 'hookspool*'"), "");
 }
