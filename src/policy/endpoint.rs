@@ -63,7 +63,7 @@ impl Endpoint {
 
     /// Whether deliveries are accepted from an address.
     pub fn allows_address(&self, address: IpAddr) -> bool {
-        self.from.is_empty() || self.from.iter().any(|network| network.contains(&address.to_canonical()))
+        self.from.is_empty() || self.from.iter().any(|network| network.contains(&address))
     }
 
     /// The event of a request: the suffix, without its slash, that the query ends with, else the one that the path

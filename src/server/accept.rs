@@ -68,6 +68,8 @@ impl Server {
                     // One connection waits here, further ones in the backlog. A slot acquired before there is a
                     // connection would be lost to the other listeners.
                     let Some(slot) = self.connection_limit.acquire().await else { return };
+                    // A socket for both families reports an IPv4 peer as `::ffff:192.0.2.1`.
+                    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
                     self.context.tasks.spawn(self.clone().connection(stream, address, slot));
                 }
                 Err(error) if is_peer_error(&error) => {

@@ -6,6 +6,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use serde_json::Value;
+
+use crate::tools::edit;
 use crate::wire::{Wire, client_config};
 use crate::world::{World, eventually};
 
@@ -19,7 +22,7 @@ while sys.argv[1] != "--":
         passed = socket.socket(socket.AF_UNIX)
         passed.bind(place)
     else:
-        passed = socket.socket(socket.AF_INET6 if place == "::1" else socket.AF_INET)
+        passed = socket.socket(socket.AF_INET6 if ":" in place else socket.AF_INET)
         passed.bind((place, 0))
     passed.listen(16)
     names.append(name)
@@ -77,6 +80,26 @@ fn deliveries_are_accepted_on_inherited_sockets() {
     assert_eq!(daemon.wait().code(), Some(0));
     // The socket file belongs to systemd, so the daemon does not remove it.
     assert!(admin.exists());
+}
+
+#[test]
+fn ipv4_peers_of_an_ipv6_socket_are_written_as_ipv4() {
+    let world = World::new();
+    listen(&world, "\"systemd\"", "[\"unix:run/admin.sock\"]");
+    edit(&world, "path = \"/webhooks/pix\"", "path = \"/webhooks/pix\"\nfrom = [\"127.0.0.0/8\"]");
+    let daemon = world.start_by(systemd(&["hookspool.socket=::"]));
+    let mut wire = Wire::connect(&world, &daemon, "client");
+    assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
+    let refused = Wire::connect(&world, &daemon, "nobody").post("/webhooks/pix", b"{}");
+    assert!(refused.is_err());
+    let is_ipv4 = |peer: &Value| peer.as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:"));
+    let entries = world.entries("pix");
+    assert!(is_ipv4(&entries.values().next().unwrap().envelope["peer"]["address"]), "{entries:?}");
+    for message in ["delivery stored", "peer refused"] {
+        assert!(is_ipv4(&daemon.logged(message, |_| true)["peer"]), "{}", daemon.log_text());
+    }
+    let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
+    assert!(is_ipv4(&status["refusals"][0]["address"]), "{status}");
 }
 
 #[test]
