@@ -117,8 +117,20 @@ fn world() -> TempDir {
     write(certs, "short.secret", "hunter2\n", 0o644);
     secrets(certs);
     mounted(certs, &key);
+    stores(certs, &root);
     write(certs, "large.pem", vec![b'\n'; (1 << 20) + 1], 0o644);
     world
+}
+
+/// A bundle like that of a system, and files that begin like PKCS#12.
+fn stores(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
+    let name = [(DnType::CommonName, "One of many")];
+    let system: String = (0..20).map(|_| ca(&name, PAST, LATER).pem()).collect();
+    write(certs, "system.pem", system + &root.pem(), 0o644);
+    let pkcs12 = [0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+    write(certs, "store.p12", pkcs12, 0o600);
+    let pem = pem::Pem::new("PKCS12", pkcs12);
+    write(certs, "store.pem", pem::encode(&pem), 0o600);
 }
 
 /// Secrets in the encodings of other programs.

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::exit::Failure;
-use crate::tls::pem::FILE_BYTES_MAX;
+use crate::tls::pem::{FILE_BYTES_MAX, PemFault};
 
 /// Whether a path of the command line is standard input. A file of that name is written as `./-`.
 pub fn is_stdin(path: &Path) -> bool {
@@ -35,6 +35,13 @@ pub fn stdin_at_most_once<'a>(
 /// If that cannot be determined, for example because a directory above it is not accessible.
 pub fn exists(path: &Path) -> Result<bool, Failure> {
     path.try_exists().map_err(|why| Failure::reading(path, why))
+}
+
+/// The failure of a file of certificates or keys; for PKCS#12, with the command that converts it.
+pub fn not_pem(path: &Path, fault: PemFault) -> Failure {
+    let is_pkcs12 = matches!(fault, PemFault::Pkcs12 { .. });
+    let why = if is_pkcs12 { format!("{fault}; {}", fault.hint()).into() } else { fault.into() };
+    Failure::BadFile { path: path.to_owned(), why }
 }
 
 /// Reads a file of certificates or keys, or standard input.

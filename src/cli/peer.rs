@@ -1,14 +1,13 @@
 //! `--cert`, `--key`, `--ca` and `--insecure`: creates a client from the files.
 
 use std::io::Write as _;
-use std::path::Path;
 
 use super::args::PeerArgs;
 use super::exit::{Failure, shown};
-use super::files::read_pem;
+use super::files::{not_pem, read_pem};
 use crate::client::{ClientConnection, ClientFault, Target, without_credentials};
 use crate::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
-use crate::tls::key_pair::KeyPair;
+use crate::tls::key_pair::{KeyPair, KeyPairFault};
 use crate::tls::pem::{certificates, private_keys};
 
 /// A client for one server.
@@ -94,7 +93,7 @@ fn trust(args: &PeerArgs) -> Result<Trust, Failure> {
     }
     let mut anchors = Vec::new();
     for path in &args.ca {
-        anchors.extend(certificates(&read_pem(path)?).map_err(|fault| bad(path, fault))?);
+        anchors.extend(certificates(&read_pem(path)?).map_err(|fault| not_pem(path, fault))?);
     }
     Ok(Trust::Anchors(anchors))
 }
@@ -102,18 +101,15 @@ fn trust(args: &PeerArgs) -> Result<Trust, Failure> {
 fn key_pair(args: &PeerArgs) -> Result<Option<KeyPair>, Failure> {
     let Some(cert) = &args.cert else { return Ok(None) };
     let bytes = read_pem(cert)?;
-    let chain = certificates(&bytes).map_err(|fault| bad(cert, fault))?;
+    let chain = certificates(&bytes).map_err(|fault| not_pem(cert, fault))?;
     let (key_path, keys) = match &args.key {
         Some(path) => (path, private_keys(&read_pem(path)?)),
         None => (cert, private_keys(&bytes)),
     };
     let keys = keys.map_err(|fault| match args.key {
-        Some(_) => bad(key_path, fault),
+        Some(_) => not_pem(key_path, fault),
         None => Failure::Usage(format!("`{}`: {fault}; give `--key FILE`", shown(cert))),
     })?;
-    KeyPair::new(chain, &keys).map(Some).map_err(|fault| bad(key_path, fault))
-}
-
-fn bad(path: &Path, why: impl std::error::Error + Send + Sync + 'static) -> Failure {
-    Failure::BadFile { path: path.to_owned(), why: why.into() }
+    let bad = |fault: KeyPairFault| Failure::BadFile { path: key_path.clone(), why: fault.into() };
+    KeyPair::new(chain, &keys).map(Some).map_err(bad)
 }

@@ -195,6 +195,7 @@ impl Files {
             let hint = "write the contents to a file, and its path here";
             return Err(at.error(format!("{what}: the path contains line breaks"), hint));
         }
+        named.without_tilde()?;
         let Some(name) = text.strip_prefix(credentials::PREFIX) else { return Ok(self.resolve(text)) };
         credentials::path(name).map_err(|fault| {
             at.error(

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::report::{CertificateReport, FileReport, SenderLines};
 use crate::cli::args::ShowArgs;
 use crate::cli::exit::{Exit, Failure, shown};
-use crate::cli::files::{is_stdin, read_pem};
+use crate::cli::files::{is_stdin, not_pem, read_pem};
 use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
 use crate::escape::{Escaped, toml_string};
@@ -53,7 +53,7 @@ fn report(path: &Path) -> Result<FileReport, Failure> {
     let found = match certificates(&bytes) {
         Ok(found) => found,
         Err(PemFault::Missing { .. }) if !private_keys.is_empty() => Vec::new(),
-        Err(fault) => return Err(bad(fault.into())),
+        Err(fault) => return Err(not_pem(path, fault)),
     };
     let now = Clock::System.now();
     let mut reports = Vec::new();

@@ -10,7 +10,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::args::ExplainArgs;
 use super::exit::{Exit, Failure};
-use super::files::{read_pem, stdin_at_most_once};
+use super::files::{not_pem, read_pem, stdin_at_most_once};
 use super::output::{print, print_json};
 use super::settings::load;
 use crate::clock::Clock;
@@ -61,6 +61,5 @@ fn endpoint<'s>(settings: &'s Settings, name: &str) -> Result<&'s Endpoint, Fail
 
 /// Reads at least one certificate.
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    certificates(&read_pem(path)?)
-        .map_err(|fault| Failure::BadFile { path: path.to_owned(), why: fault.into() })
+    certificates(&read_pem(path)?).map_err(|fault| not_pem(path, fault))
 }

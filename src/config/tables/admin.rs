@@ -79,6 +79,7 @@ fn address(text: Text<'_>, context: &ValidationContext) -> Result<Address, Repor
 
 fn unix(path: &str, text: Text<'_>, context: &ValidationContext) -> Result<Address, Reported> {
     const MAX: usize = SOCKET_PATH_BYTES_MAX;
+    Text { text: path, ..text }.without_tilde()?;
     let resolved = context.files.resolve(path);
     let message = if path.is_empty() || path.contains('\0') {
         format!("`{}` is not the path of a socket", text.text)

@@ -10,6 +10,9 @@ use crate::tls::anchors::Anchor;
 use crate::tls::pem::{FILE_BYTES_MAX, FileUse, certificates};
 use crate::tls::trust::Eku;
 
+/// The maximum number of root CAs in one file. A system has more than 100; a sender has a few, of several generations.
+const ROOTS_MAX: usize = 20;
+
 /// The sender that the certificates are for, and its requirements.
 pub(crate) struct AnchorPurpose<'p> {
     /// As in "sender `efi`".
@@ -81,8 +84,17 @@ fn read<'a>(
     let contents = context.files.open(file, purpose.shown, FILE_BYTES_MAX)?;
     let shown = format!("{}: `{}`", purpose.shown, contents.path.display());
     let mut outcome = Ok(());
-    for der in parsed(&contents, FileUse::Anchors, certificates, &shown, at)? {
-        let anchor = match Anchor::new(der) {
+    let certificates = parsed(&contents, FileUse::Anchors, certificates, &shown, at)?;
+    let anchors: Vec<_> = certificates.into_iter().map(Anchor::new).collect();
+    let roots = anchors.iter().flatten().filter(|anchor| anchor.identity.is_self_issued()).count();
+    if roots > ROOTS_MAX {
+        return Err(at.error(
+            format!("{shown} contains {roots} root CAs, and each of them could vouch for this sender"),
+            "name a file with the CA that issued the sender's certificate and no others, not the system's CAs",
+        ));
+    }
+    for anchor in anchors {
+        let anchor = match anchor {
             Ok(anchor) => anchor,
             Err(fault) => {
                 let hint = "copy the file again, or ask the sender for its CA in PEM";

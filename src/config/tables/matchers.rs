@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use crate::config::text::{Reader, Reported, Text};
+use crate::escape::toml_string;
 use crate::policy::{Matcher, Rule};
 
 /// The sender's rule, which is required.
@@ -24,7 +25,7 @@ pub(crate) fn rule(sender: &Reader<'_>, shown: &str) -> Result<Rule, Reported> {
     };
     let hex = "write the 64 hex digits that `hookspool certs show FILE` prints";
     let matchers = [
-        matcher(sender, "cn", name, Matcher::Cn),
+        matcher(sender, "cn", common_name, Matcher::Cn),
         matcher(sender, "subject", subject, Matcher::Subject),
         matcher(sender, "san_dns", name, Matcher::SanDns),
         matcher(sender, "san_uri", name, Matcher::SanUri),
@@ -70,6 +71,22 @@ fn parsed<T: FromStr<Err: Display>>(
     hint: &str,
 ) -> Result<T, Reported> {
     text.parse().map_err(|fault| at.error(format!("`{text}` is not {what}: {fault}"), hint))
+}
+
+/// A value of `cn`. A warning is reported if it contains the type, as in a subject.
+fn common_name(named: Text<'_>) -> Result<String, Reported> {
+    let Text { text, at } = named;
+    if let Some((kind, value)) = text.split_once('=')
+        && kind.trim().eq_ignore_ascii_case("cn")
+    {
+        let hint = if value.contains(',') {
+            format!("write `subject = [{}]` to compare the whole subject", toml_string(text))
+        } else {
+            format!("write `cn = [{}]`", toml_string(value.trim()))
+        };
+        at.warning(format!("`{text}` is compared with the value alone, without `CN=`"), hint);
+    }
+    name(named)
 }
 
 /// A value that is compared as text.

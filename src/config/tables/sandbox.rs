@@ -16,6 +16,9 @@ pub(crate) fn sandbox(table: &Reader<'_>, context: &ValidationContext) -> Settin
             );
             continue;
         }
+        if folder.without_tilde().is_err() {
+            continue;
+        }
         let path = context.files.resolve(folder.text);
         let shown = path.display();
         let fault = match fs::metadata(&path) {

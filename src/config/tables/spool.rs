@@ -1,5 +1,7 @@
 //! `[spool]`: the directory of the spool, its group, and how long entries stay in it.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::config::context::ValidationContext;
@@ -16,9 +18,8 @@ const FOREVER: &str = "forever";
 /// The settings, and the name and number of the group.
 pub(crate) fn spool(table: &Reader<'_>, context: &ValidationContext) -> (Settings, Option<(String, u32)>) {
     let directory = table.text("directory").ok().flatten();
-    if let Some(directory) = directory.filter(|directory| directory.is_empty_or_has_nul()) {
-        let hint = "the default is `spool`, in the directory of this file";
-        directory.at.error("`directory` is not the path of a directory", hint);
+    if let Some(directory) = directory {
+        check_directory(directory, context);
     }
     let named = table.text("group").ok().flatten().filter(|named| !named.text.is_empty());
     let group = named.and_then(|named| Some((named.text.to_owned(), group(named, context).ok()??)));
@@ -33,6 +34,22 @@ pub(crate) fn spool(table: &Reader<'_>, context: &ValidationContext) -> (Setting
         min_free: table.size("min_free"),
     };
     (settings, group)
+}
+
+/// Reports a path that cannot be the spool's directory. A missing directory is created at startup.
+fn check_directory(directory: Text<'_>, context: &ValidationContext) {
+    let path = context.files.resolve(directory.text);
+    let message = if directory.is_empty_or_has_nul() {
+        "`directory` is not the path of a directory".to_owned()
+    } else if directory.without_tilde().is_err() {
+        return;
+    } else {
+        let is_file = |place: &&Path| fs::metadata(place).is_ok_and(|found| !found.is_dir());
+        let Some(file) = path.ancestors().find(is_file) else { return };
+        format!("`directory`: `{}` is not a directory", file.display())
+    };
+    let hint = "write the path of a directory; the default is `spool`, in the directory of this file";
+    directory.at.error(message, hint);
 }
 
 /// The time after which entries are removed; `None` means never.

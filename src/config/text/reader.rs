@@ -21,6 +21,17 @@ pub(crate) struct Text<'a> {
 }
 
 impl Text<'_> {
+    /// Rejects a path that begins with `~`, which only a shell replaces with a home directory.
+    pub(crate) fn without_tilde(self) -> Result<(), Reported> {
+        if !self.text.starts_with('~') {
+            return Ok(());
+        }
+        Err(self.at.error(
+            "the path begins with `~`, which is not replaced with a home directory here",
+            "write the path in full, as in `/home/USER/…`; a file or directory that is called `~` is `./~`",
+        ))
+    }
+
     /// Whether the text cannot be a path.
     pub(crate) fn is_empty_or_has_nul(self) -> bool {
         self.text.is_empty() || self.text.contains('\0')

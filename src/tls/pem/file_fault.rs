@@ -31,6 +31,12 @@ pub enum PemFault {
     /// The file is empty.
     #[error("the file is empty")]
     Empty,
+    /// It is PKCS#12, which contains certificates and their key, encrypted with a password.
+    #[error("the file is PKCS#12 (.p12, .pfx)")]
+    Pkcs12 {
+        /// The expected kind of data.
+        wanted: Wanted,
+    },
     /// It is text in UTF-16, as Windows PowerShell writes it.
     #[error("the file is UTF-16 text")]
     Utf16,
@@ -75,6 +81,12 @@ impl PemFault {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Empty => "write the certificates or the key to it; a copy may have been interrupted",
+            Self::Pkcs12 { wanted: Wanted::Certificates } => {
+                "convert it with `openssl pkcs12 -in OLD -nokeys -out NEW` (an old file may need `-legacy`)"
+            }
+            Self::Pkcs12 { wanted: Wanted::Keys } => {
+                "convert it with `openssl pkcs12 -in OLD -nocerts -nodes -out NEW` (an old file may need `-legacy`)"
+            }
             Self::Utf16 => "save it as ASCII; in PowerShell, add `-Encoding ascii`",
             Self::NotPem { encoded_twice: true } => {
                 "it is a PEM file encoded in base64 once more; decode it with `base64 -d OLD > NEW`"
@@ -87,7 +99,8 @@ impl PemFault {
                 let conversion = found.first().and_then(|label| label.conversion());
                 conversion.unwrap_or("name the file of the private key")
             }
-            Self::Missing { wanted: Wanted::RevocationLists, .. } => "name the file of the revocation list",
+            Self::Pkcs12 { wanted: Wanted::RevocationLists }
+            | Self::Missing { wanted: Wanted::RevocationLists, .. } => "name the file of the revocation list",
             Self::Missing { wanted: Wanted::Certificates, .. } => "name the file of the certificate",
             Self::TrailingBytes(_) => {
                 "copy the file again; a DER file contains one structure and nothing else, so convert files to PEM before you join them"

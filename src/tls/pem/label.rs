@@ -41,6 +41,7 @@ const LABELS: &[(&str, Kind)] = &[
     ("TRUSTED CERTIFICATE", Kind::WrappedCertificates),
     ("PKCS7", Kind::WrappedCertificates),
     ("CMS", Kind::WrappedCertificates),
+    ("PKCS12", Kind::WrappedCertificates),
     ("CERTIFICATE REQUEST", Kind::Other),
     ("NEW CERTIFICATE REQUEST", Kind::Other),
     ("DH PARAMETERS", Kind::Other),
@@ -78,6 +79,9 @@ impl Label {
         match self.name? {
             "TRUSTED CERTIFICATE" => Some("convert it with `openssl x509 -in OLD -out NEW`"),
             "PKCS7" | "CMS" => Some("convert it with `openssl pkcs7 -in OLD -print_certs -out NEW`"),
+            "PKCS12" => Some(
+                "convert it with `sed '/-----/d' OLD | base64 -d | openssl pkcs12 -nodes -out NEW`, and make NEW readable only for its owner",
+            ),
             "OPENSSH PRIVATE KEY" => Some("convert a copy of it with `ssh-keygen -p -N '' -m PKCS8 -f COPY`"),
             _ => None,
         }

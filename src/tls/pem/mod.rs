@@ -110,6 +110,9 @@ pub fn holds_private_key(bytes: &[u8]) -> bool {
 }
 
 fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFault> {
+    if is_pkcs12(bytes) {
+        return Err(PemFault::Pkcs12 { wanted });
+    }
     if looks_like_der(bytes) {
         if let Some(trailing) =
             der_bytes(bytes).and_then(|der| bytes.len().checked_sub(der)).filter(|it| *it > 0)
@@ -190,6 +193,14 @@ fn looks_like_der(bytes: &[u8]) -> bool {
         [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
         _ => false,
     }
+}
+
+/// Whether a file is PKCS#12 (RFC 7292): a SEQUENCE, of definite or indefinite length, that begins with version 3 and
+/// another SEQUENCE. No certificate, list or key begins like this.
+fn is_pkcs12(bytes: &[u8]) -> bool {
+    let [0x30, length, rest @ ..] = bytes else { return false };
+    let octets = usize::from(length.saturating_sub(0x80));
+    rest.get(octets..).is_some_and(|content| content.starts_with(&[0x02, 0x01, 0x03, 0x30]))
 }
 
 /// The size of a DER structure according to its header (X.690, 8.1.3); `None` if it is indefinite or too large.
