@@ -155,3 +155,37 @@ fn certificates_of_a_directory_are_read_as_by_openssl() {
         different.join("\n")
     );
 }
+
+#[test]
+fn pkcs12_is_named_with_the_command_that_converts_it() {
+    let world = World::new();
+    let daemon = world.start();
+    bash(
+        &world,
+        "openssl pkcs12 -export -in certs/client.pem -inkey certs/client.key -passout pass: -out client.p12",
+    );
+    let url = daemon.url("/webhooks/pix");
+    let tail = ["--ca", "certs/root-ca.pem"];
+    for (args, new) in [
+        (vec!["send", &url, "webhooks.toml", "--cert", "client.p12", "--key", "certs/client.key"], "new.pem"),
+        (vec!["send", &url, "webhooks.toml", "--cert", "new.pem", "--key", "client.p12"], "new.key"),
+    ] {
+        let refused = world.run(&[&args[..], &tail].concat());
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(65), "{text}");
+        let command = text.split('`').find(|word| word.starts_with("openssl pkcs12 ")).unwrap();
+        let command = command.replace("OLD", "client.p12 -passin pass:").replace("NEW", new);
+        bash(&world, &command);
+    }
+    let args = ["send", &url, "webhooks.toml", "--cert", "new.pem", "--key", "new.key"];
+    let sent = world.run(&[&args[..], &tail].concat());
+    assert!(sent.status.success(), "{sent:?}");
+    for args in [&["certs", "show", "client.p12"][..], &["explain", "--cert", "client.p12"]] {
+        let refused = world.run(args);
+        assert_eq!(refused.status.code(), Some(65), "{refused:?}");
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("openssl pkcs12 -in OLD -nokeys"),
+            "{refused:?}"
+        );
+    }
+}
