@@ -1,11 +1,12 @@
 //! Writes to standard output, and escapes untrusted text.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, makedev};
 use serde::Serialize;
 
-use super::exit::Failure;
+use super::exit::{Failure, shown};
 use crate::escape::Escaped;
 
 /// Writes text. Colors are kept only on a terminal, and not if NO_COLOR is set.
@@ -47,6 +48,16 @@ pub fn print_json(document: &impl Serialize) -> Result<(), Failure> {
         .and_then(|()| out.write_all(b"\n"))
         .and_then(|()| out.flush())
         .map_err(Failure::output)
+}
+
+/// A path as a word of a shell's command line, in quotes if it contains a special character.
+pub fn shell_word(path: &Path) -> String {
+    let text = shown(path);
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if text.chars().all(is_plain) && !text.is_empty() {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Escapes untrusted text except for its line feeds and tabs.

@@ -10,6 +10,8 @@ use rustix::fs::{Gid, Uid, fchown};
 
 use super::authority::{CreateError, Issued, KeyKind, Root};
 
+/// The file name of the root, without its extension.
+const ROOT: &str = "root-ca";
 /// The common name of the default client, and the file name of the first client.
 const DEFAULT_CLIENT: &str = "client";
 
@@ -33,6 +35,8 @@ pub struct PkiFile {
     pub pem: String,
     /// Whether it is a private key, which only its owner may read.
     pub secret: bool,
+    /// Whether it is the private key of the root, which the daemon does not need.
+    pub is_root_key: bool,
 }
 
 /// The owner of the files.
@@ -48,7 +52,7 @@ pub struct Owner {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// Files already exist.
-    #[error("`{}` already contains {}; no file was written, `--force` replaces them", .folder.display(), list(names))]
+    #[error("`{}` already contains {}; no file was written to it", .folder.display(), list(names))]
     AlreadyExists {
         /// The directory.
         folder: PathBuf,
@@ -76,7 +80,7 @@ pub fn make(request: &Request, now: Timestamp) -> Result<Vec<PkiFile>, CreateErr
     let file_stems = file_stems(clients)?;
     let root = Root::new(request.keys, now)?;
     let mut files = Vec::new();
-    files.extend(pair("root-ca", root.issued.clone()));
+    files.extend(pair(ROOT, root.issued.clone()));
     files.extend(pair("server", root.server(&request.hosts)?));
     for (file_stem, common_name) in file_stems.iter().zip(clients) {
         files.extend(pair(file_stem, root.client(common_name)?));
@@ -85,7 +89,8 @@ pub fn make(request: &Request, now: Timestamp) -> Result<Vec<PkiFile>, CreateErr
 }
 
 /// Writes the files to a directory, which is created if it is missing. Each is written under a temporary name and
-/// renamed at the end, so that no incomplete file is ever visible under its name.
+/// renamed at the end, so that no incomplete file is ever visible under its name. The private key of the root stays
+/// with the caller: its owner could issue a certificate for any sender.
 ///
 /// # Errors
 /// If any of them exists and `force` is not set (no file is written then), or an operation on the file system fails.
@@ -152,7 +157,7 @@ impl Draft {
         let mode = if file.secret { 0o600 } else { 0o644 };
         let mut out = OpenOptions::new().write(true).create_new(true).mode(mode).open(&self.path)?;
         out.write_all(file.pem.as_bytes())?;
-        if let Some(owner) = owner {
+        if let Some(owner) = owner.filter(|_| !file.is_root_key) {
             fchown(&out, Some(owner.user), owner.group)?;
         }
         out.sync_all()
@@ -168,14 +173,24 @@ impl Drop for Draft {
 
 fn pair(file_stem: &str, issued: Issued) -> [PkiFile; 2] {
     [
-        PkiFile { name: format!("{file_stem}.pem"), pem: issued.certificate_pem, secret: false },
-        PkiFile { name: format!("{file_stem}.key"), pem: issued.key_pem, secret: true },
+        PkiFile {
+            name: format!("{file_stem}.pem"),
+            pem: issued.certificate_pem,
+            secret: false,
+            is_root_key: false,
+        },
+        PkiFile {
+            name: format!("{file_stem}.key"),
+            pem: issued.key_pem,
+            secret: true,
+            is_root_key: file_stem == ROOT,
+        },
     ]
 }
 
 /// The file name of each client, without its extension.
 fn file_stems(clients: &[String]) -> Result<Vec<&str>, CreateError> {
-    let mut taken = vec!["root-ca", "server", DEFAULT_CLIENT];
+    let mut taken = vec![ROOT, "server", DEFAULT_CLIENT];
     for name in clients.iter().skip(1) {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if name.starts_with(['.', '-']) || !name.chars().all(fits) {
@@ -245,6 +260,13 @@ mod tests {
 
     #[test]
     fn files_of_the_first_client_are_named_client() {
+        let root_keys: Vec<_> = files(&[])
+            .expect("files")
+            .into_iter()
+            .filter(|file| file.is_root_key)
+            .map(|file| file.name)
+            .collect();
+        assert_eq!(root_keys, ["root-ca.key"]);
         let names: Vec<_> =
             files(&["webhook.bank/x", "b-2"]).expect("files").into_iter().map(|file| file.name).collect();
         assert_eq!(names[4..], ["client.pem", "client.key", "b-2.pem", "b-2.key"]);

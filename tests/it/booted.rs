@@ -134,6 +134,8 @@ fn installs(machine: &Machine) {
         assert_eq!(machine.run(&format!("systemctl is-enabled {unit}")).1.trim(), "disabled");
     }
     machine.run_ok("cd /etc/hookspool && hookspool certs init --owner hookspool");
+    let owners = machine.run_ok("cd /etc/hookspool/certs && stat -c '%U %a' root-ca.key server.key");
+    assert_eq!(owners, "root 600\nhookspool 600\n");
     machine.run_ok("systemctl enable --now hookspool.socket hookspool.service");
     machine.deliver();
     members_of_the_group_can_consume(machine);
@@ -285,7 +287,9 @@ fn drains_when_it_stops(machine: &Machine) {
 
 fn keeps_the_spool_when_it_is_removed(machine: &Machine) {
     let waiting = machine.waiting();
-    machine.run_ok("systemctl enable --now hookspool-consumer@cob.path && systemctl enable hookspool-consumer@rec.path");
+    machine.run_ok(
+        "systemctl enable --now hookspool-consumer@cob.path && systemctl enable hookspool-consumer@rec.path",
+    );
     let output = machine.run_ok("dpkg --purge hookspool");
     assert!(output.contains("the spool stays in /var/lib/hookspool"), "{output}");
     assert_eq!(machine.waiting(), waiting);

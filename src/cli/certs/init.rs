@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::next::next;
 use super::owner::owner;
 use crate::cli::args::InitArgs;
 use crate::cli::exit::{Exit, Failure, shown};
@@ -21,7 +22,12 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     };
     let owner = args.owner.as_deref().map(owner).transpose()?;
     let files = devpki::make(&request, Clock::System.now()).map_err(not_made)?;
-    let paths = devpki::write(&args.dir, &files, owner, args.force).map_err(not_written)?;
+    let paths = devpki::write(&args.dir, &files, owner, args.force).map_err(|error| match error {
+        WriteError::AlreadyExists { .. } => {
+            Failure::CannotCreate(format!("{error}; `--force` replaces them").into())
+        }
+        WriteError::Io { .. } => not_written(error),
+    })?;
     let mut text = String::new();
     for path in &paths {
         text.push_str(&format!("wrote {}\n", shown(path)));
@@ -29,29 +35,18 @@ pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     text.push_str(
         "\nFor development only: they contain `O=hookspool development`, and `check` warns about them.\n",
     );
-    text.push_str("Next: hookspool run, and in another terminal\n");
-    text.push_str(&next(&args.dir));
+    text.push_str(&next(&args.dir, args.owner.is_some()));
     print(&text)?;
     Ok(Exit::Success)
 }
 
-/// Creates the PKI that the distributed webhooks.toml names, for a command that needs one.
+/// Creates the PKI that the distributed webhooks.toml names.
 ///
 /// # Errors
 /// If a file exists already, or a file cannot be written.
 pub fn make_default(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let files = devpki::make(&Request::default(), Clock::System.now()).map_err(not_made)?;
     devpki::write(folder, &files, None, false).map_err(not_written)
-}
-
-fn next(folder: &Path) -> String {
-    let file = |name: &str| shown(&folder.join(name));
-    format!(
-        "  echo '{{}}' | hookspool send https://localhost:8443/webhooks/pix --cert {} --key {} --ca {}\n",
-        file("client.pem"),
-        file("client.key"),
-        file("root-ca.pem"),
-    )
 }
 
 fn not_made(error: CreateError) -> Failure {
