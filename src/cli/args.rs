@@ -30,6 +30,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Read the configuration and every file that it names; report all findings at once
     Check(CheckArgs),
+    /// Write a webhooks.toml with every key explained, and development certificates
+    Init(ConfigInitArgs),
     /// Create development certificates, or show any certificates
     #[command(subcommand)]
     Certs(CertsCommand),
@@ -102,6 +104,26 @@ pub struct DemoArgs {
     /// Exit after the delivery, with 0 if it is on disk
     #[arg(long)]
     pub once: bool,
+}
+
+/// `hookspool init`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Existing files are reported and left unchanged.
+
+Example, from an empty directory to a stored delivery:
+  hookspool init
+  hookspool run 2> hookspool.log &
+  echo '{}' | hookspool send https://localhost:8443/webhooks/pix \\
+    --cert certs/client.pem --key certs/client.key --ca certs/root-ca.pem
+  hookspool spool list")]
+pub struct ConfigInitArgs {
+    /// The directory to write to
+    #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub folder: PathBuf,
+    /// Write only webhooks.toml
+    #[arg(long)]
+    pub no_certs: bool,
 }
 
 /// `hookspool certs init`
@@ -241,6 +263,9 @@ fn rate(text: &str) -> Result<f64, String> {
 
 const ENVIRONMENT: &str = "HOOKSPOOL_CONFIG";
 const LOCAL: &str = "webhooks.toml";
+/// Where `demo` writes a configuration if there is none. A webhooks.toml in the working directory itself would take
+/// precedence over the system's from then on.
+const DEMO: &str = "hookspool-demo/webhooks.toml";
 const SYSTEM: &str = "/etc/hookspool/webhooks.toml";
 
 /// The path of the configuration file.
@@ -258,9 +283,12 @@ pub fn config_path(args: &Args) -> Result<PathBuf, Failure> {
 /// production spool by mistake.
 ///
 /// # Errors
-/// If the named file is missing, or none is named and there is none in the working directory.
+/// If the named file is missing.
 pub fn demo_config_path(args: &Args) -> Result<PathBuf, Failure> {
-    choose(args.config.clone(), &[LOCAL], "`./webhooks.toml` does not exist")
+    match &args.config {
+        None if !exists(Path::new(LOCAL))? => Ok(PathBuf::from(DEMO)),
+        named => choose(named.clone(), &[LOCAL], "`./webhooks.toml` does not exist"),
+    }
 }
 
 fn choose(named: Option<PathBuf>, defaults: &[&str], searched: &'static str) -> Result<PathBuf, Failure> {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -12,7 +13,8 @@ use super::args::PeerArgs;
 use super::certs::init::make_default;
 use super::exit::{Exit, Failure, shown};
 use super::files::exists;
-use super::output::print;
+use super::init::write_config;
+use super::output::{print, shell_word};
 use super::peer::{DeliveryClient, failed};
 use super::settings::load;
 use crate::client::ClientResponse;
@@ -20,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::daemon::{Signals, StartError, serve, serve_while, unconfined};
 use crate::devpki::is_development;
-use crate::logging::Logging;
+use crate::logging::{self, Level, Logging};
 use crate::metrics::CertificateRole;
 use crate::metrics::Queue;
 use crate::policy::Endpoint;
@@ -28,15 +30,23 @@ use crate::spool::Layout;
 
 /// The notification of a received Pix, with fictitious data.
 const SAMPLE: &[u8] = include_bytes!("../../tests/samples/01-pix-recebido.json");
-/// Another sample, for the command that the demo prints.
-const ANOTHER_SAMPLE: &str = "tests/samples/02-pix-varios.json";
+/// The body of the command that the demo prints. It is part of the command, because curl sends an empty body if a file
+/// does not exist.
+const ANOTHER: &str = r#"{"pix":[{"valor":"1.00"}]}"#;
+/// The suffix that the Pix API appends to the URL.
+const SUFFIX: &str = "/pix";
 
-/// Creates certificates if none exist, serves, delivers the sample, shows the entry, and continues to serve.
+/// Creates the configuration and certificates that do not exist, serves, delivers the sample, shows the entry, and
+/// continues to serve.
 ///
 /// # Errors
 /// If a step fails, or a sender has a CA that is not for development: its spool may be in production.
 pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
-    let folder = config.parent().unwrap_or(Path::new("")).join("certs");
+    let above = config.parent().unwrap_or(Path::new(""));
+    if !exists(config)? {
+        print(&write_config(above)?)?;
+    }
+    let folder = above.join("certs");
     if !exists(&folder.join("root-ca.pem"))? && !exists(&folder.join("server.pem"))? {
         make_default(&folder)?;
         print(&format!("created throwaway certificates in {}\n", shown(&folder)))?;
@@ -44,16 +54,18 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
     let (settings, _) = load(config)?;
     let plan = Plan::of(&settings)?;
     let sandbox = unconfined(&settings)?;
-    let logging = Logging::start(settings.log)?;
+    // The result should not scroll away behind the messages of the start.
+    let level = settings.log.level;
+    let quiet = logging::Settings { level: Level::Error, ..settings.log };
+    let logging = Arc::new(Logging::start(quiet)?);
     let signals = Signals::listen().map_err(StartError::from)?;
-    serve_while(settings, sandbox, logging, Clock::System, signals, async |daemon, signals| {
+    serve_while(settings, sandbox, Arc::clone(&logging), Clock::System, signals, async |daemon, signals| {
         let Some(address) = daemon.addresses().first() else {
             return Err(Failure::Configuration("[server] listen names no address".to_owned()));
         };
-        let shown = plan.deliver_and_show(*address).await?;
-        print(&shown)?;
+        print(&plan.deliver_and_show(*address, once).await?)?;
         if !once {
-            print("\nServing until Ctrl-C.\n")?;
+            logging.set_level(level);
             serve(daemon, signals).await;
         }
         Ok(Exit::Success)
@@ -95,19 +107,19 @@ impl Plan {
         })
     }
 
-    async fn deliver_and_show(&self, address: SocketAddr) -> Result<String, Failure> {
-        let url = format!("https://localhost:{}{}", address.port(), self.endpoint.path);
+    async fn deliver_and_show(&self, address: SocketAddr, once: bool) -> Result<String, Failure> {
+        let suffix = self.endpoint.suffixes.iter().find(|suffix| *suffix == SUFFIX).map_or("", |_| SUFFIX);
+        let url = format!("https://localhost:{}{}{suffix}", address.port(), self.endpoint.path);
         let answer = self.deliver(&url, address).await?;
         let body = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
         let entry = self.entry(&answer, &body)?;
+        let another = if once { String::new() } else { self.curl(&url)? };
         Ok(format!(
-            "delivered {} bytes to {url}\n{} in {:.1} ms: {body}\n\nthe entry on disk is {}\n{}\nDeliver another one:\n{}",
-            SAMPLE.len(),
+            "{} in {} ms for a Pix delivered to {url}\n{another}\nOn disk: {}\n{}",
             answer.status,
-            answer.elapsed.as_secs_f64() * 1e3,
+            answer.elapsed.as_millis(),
             shown(&entry),
             show(&entry)?,
-            self.curl(&url),
         ))
     }
 
@@ -142,32 +154,35 @@ impl Plan {
         }
     }
 
-    fn curl(&self, url: &str) -> String {
+    /// A command that delivers another one, from any directory.
+    fn curl(&self, url: &str) -> Result<String, Failure> {
         let [ca, cert, key] = &self.pki;
-        format!(
-            "  curl --cacert {} --cert {} --key {} \\\n       -H 'content-type: application/json' \
-             --data-binary @{ANOTHER_SAMPLE} {url}\n",
-            shown(ca),
-            shown(cert),
-            shown(key),
-        )
+        let folder = ca.parent().unwrap_or(Path::new(""));
+        let folder = fs::canonicalize(folder).map_err(|why| Failure::reading(folder, why))?;
+        let name = |path: &Path| shell_word(Path::new(path.file_name().unwrap_or_default()));
+        Ok(format!(
+            "\nServing until Ctrl-C. To deliver another one:\n  cd {} && curl \\\n    --cacert {} --cert {} --key {} \\\n    \
+             -H 'content-type: application/json' -d '{ANOTHER}' \\\n    {url}\n",
+            shell_word(&folder),
+            name(ca),
+            name(cert),
+            name(key),
+        ))
     }
 }
 
-/// The envelope, formatted, and the payload, after comparing it with the sample.
+/// The main values of the envelope, and the payload, after comparing it with the sample.
 fn show(entry: &Path) -> Result<String, Failure> {
     let bytes = fs::read(entry).map_err(|why| Failure::reading(entry, why))?;
     let line = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let (envelope, payload) = (&bytes[..line], bytes.get(line + 1..).unwrap_or_default());
     let envelope = serde_json::from_slice::<Value>(envelope)
-        .and_then(|envelope| serde_json::to_string_pretty(&envelope))
         .map_err(|why| Failure::BadFile { path: entry.to_owned(), why: why.into() })?;
     if payload != SAMPLE {
         let why = "its payload differs from what was delivered".into();
         return Err(Failure::BadFile { path: entry.to_owned(), why });
     }
-    Ok(format!(
-        "{envelope}\n{}\nThe payload is byte for byte what was delivered.\n",
-        String::from_utf8_lossy(payload)
-    ))
+    let fields = ["sender", "event", "received_at"];
+    let shown: String = fields.iter().map(|name| format!("\"{name}\":{},", envelope[name])).collect();
+    Ok(format!("{{{shown}…}}\n{}", String::from_utf8_lossy(payload)))
 }

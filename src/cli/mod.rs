@@ -16,6 +16,8 @@ pub mod settings;
 
 pub mod certs;
 pub mod check;
+pub mod init;
+
 pub mod demo;
 pub mod explain;
 pub mod manual;
@@ -45,7 +47,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 /// entries.
 fn changes_something(command: &Command) -> bool {
     match command {
-        Command::Certs(CertsCommand::Init(_)) | Command::Reload | Command::Send(_) => true,
+        Command::Certs(CertsCommand::Init(_)) | Command::Init(_) | Command::Reload | Command::Send(_) => true,
         Command::Spool(command) => match command {
             SpoolCommand::Take(_)
             | SpoolCommand::Done(_)
@@ -71,6 +73,7 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Run => run::run(&args::config_path(args)?),
         Command::Demo(demo) => demo::demo(&args::demo_config_path(args)?, demo.once),
         Command::Check(check) => check::check_as(&args::config_path(args)?, check),
+        Command::Init(args) => init::init(args),
         Command::Certs(CertsCommand::Init(init)) => certs::init::init(init),
         Command::Certs(CertsCommand::Show(show)) => certs::show::show(show),
         Command::Explain(explain) => explain::explain(&args::config_path(args)?, explain),

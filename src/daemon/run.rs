@@ -38,7 +38,7 @@ pub fn run(
     clock: Clock,
     signals: Signals,
 ) -> Result<(), StartError> {
-    serve_while(settings, sandbox, logging, clock, signals, async |daemon, signals| {
+    serve_while(settings, sandbox, Arc::new(logging), clock, signals, async |daemon, signals| {
         serve(daemon, signals).await;
     })
 }
@@ -50,12 +50,11 @@ pub fn run(
 pub fn serve_while<T>(
     settings: Settings,
     sandbox: Sandbox,
-    logging: Logging,
+    logging: Arc<Logging>,
     clock: Clock,
     mut signals: Signals,
     meanwhile: impl AsyncFnOnce(&Daemon, &mut Signals) -> T,
 ) -> Result<T, StartError> {
-    let logging = Arc::new(logging);
     log_sandbox(&sandbox);
     raise_descriptor_limit(settings.limits.max_connections);
     let inherited = Inherited::from_environment()?;

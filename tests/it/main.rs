@@ -40,6 +40,7 @@ mod durability;
 mod encodings;
 mod environment;
 mod faults;
+mod first;
 mod half_closed;
 mod handlers;
 mod handshakes;
