@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails if its setup fails")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::CommandFactory as _;
@@ -61,7 +61,8 @@ fn every_command_and_option_is_in_the_help_and_the_manual() {
                 "{words:?} is not in the manual"
             );
         }
-        for argument in command.get_arguments() {
+        assert!(help.contains("Example"), "{words:?} --help has no example");
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
             let name = argument.get_id();
             assert!(argument.get_help().is_some(), "{words:?} {name} has no help");
             if let Some(long) = argument.get_long() {
@@ -71,6 +72,87 @@ fn every_command_and_option_is_in_the_help_and_the_manual() {
             }
         }
     }
+}
+
+#[test]
+fn config_is_shown_where_it_has_an_effect_and_accepted_everywhere() {
+    let without = ["certs", "certs init", "certs show", "init", "man", "probe", "send"];
+    for (words, _) in commands() {
+        let args: Vec<_> = words.iter().map(String::as_str).chain(["--config", "x", "--help"]).collect();
+        let shown = output_of(&args).contains("--config");
+        assert_eq!(shown, !without.contains(&words.join(" ").as_str()), "{words:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("certs");
+    output_of(&["certs", "--config", "x", "init", "--config", "y", "--dir", dir.to_str().unwrap()]);
+}
+
+#[test]
+fn the_shells_complete_queues_and_endpoints() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("webhooks.toml"),
+        "[[endpoint]]\nname = \"pix\"\n[[endpoint]]\nname = \"boleto\"\nx = [\n",
+    )
+    .unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        fs::write(folder.path().join(shell), output_of(&["completions", shell])).unwrap();
+    }
+    let run = |shell: &str, script: &str| {
+        let path =
+            format!("{}:{}", Path::new(PROGRAM).parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(shell);
+        command
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .env("PATH", path)
+            .env_remove("HOOKSPOOL_CONFIG");
+        let out = command.env("HOME", folder.path()).output().unwrap();
+        let mut words: Vec<_> =
+            String::from_utf8(out.stdout).unwrap().split_whitespace().map(str::to_owned).collect();
+        words.sort();
+        words.join(" ")
+    };
+    let bash = |option: &str, word: &str| {
+        run(
+            "bash",
+            &format!(
+                "source ./bash; COMP_WORDS=(hookspool spool list {option} '{word}'); COMP_CWORD=4; _hookspool hookspool '{word}' {option}; echo \"${{COMPREPLY[@]}}\""
+            ),
+        )
+    };
+    let fish = |option: &str, word: &str| {
+        run(
+            "fish",
+            &format!(
+                "source ./fish; complete -C 'hookspool spool list {option} {word}' | string split -f1 \\t"
+            ),
+        )
+    };
+    // Only the action of the option, because zsh completes only on a terminal.
+    let zsh = |option: &str| {
+        run(
+            "zsh",
+            &format!(
+                "action=$(sed -n \"s/^'--{option}=.*:[A-Z]*:\\(.*\\)' .*/\\1/p\" zsh | head -n 1); compadd() {{ shift; print -r -- $@ }}; eval ${{${{action#\\{{}}%\\}}}}"
+            ),
+        )
+    };
+    for (option, word, expected) in [
+        ("--endpoint", "", "boleto pix"),
+        ("--endpoint", "p", "pix"),
+        ("--queue", "", "corrupt done failed new taken"),
+        ("--queue", "f", "failed"),
+    ] {
+        assert_eq!(bash(option, word), expected, "bash {option} {word}");
+        assert_eq!(fish(option, word), expected, "fish {option} {word}");
+    }
+    assert_eq!(zsh("endpoint"), "boleto pix");
+    assert!(
+        fs::read_to_string(folder.path().join("zsh"))
+            .unwrap()
+            .contains("QUEUE:(new taken done failed corrupt)")
+    );
 }
 
 #[test]

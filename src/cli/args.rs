@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, Parser, Subcommand, value_parser};
 
 use super::exit::Failure;
 use super::files::{exists, is_stdin};
@@ -11,7 +11,12 @@ use super::spool_args::SpoolCommand;
 
 /// Receives webhooks over mutual TLS and answers 200 after the payload is durable on disk.
 #[derive(Debug, Parser)]
-#[command(name = "hookspool", version, max_term_width = 100)]
+#[command(
+    name = "hookspool",
+    version,
+    max_term_width = 100,
+    after_help = "Example, from an empty directory to a stored delivery:\n  hookspool demo"
+)]
 pub struct Args {
     /// The configuration; otherwise $HOOKSPOOL_CONFIG, ./webhooks.toml or /etc/hookspool/webhooks.toml
     #[arg(long, global = true, value_name = "FILE")]
@@ -25,32 +30,57 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon in the foreground
+    #[command(after_help = "Example:\n  hookspool run 2> hookspool.log")]
     Run,
     /// Create throwaway certificates if none exist, serve, and deliver one sample
+    #[command(after_help = "\
+Without --config and ./webhooks.toml, a configuration is written to ./hookspool-demo.
+
+Example:
+  hookspool demo")]
     Demo(DemoArgs),
     /// Read the configuration and every file that it names; report all findings at once
+    #[command(after_help = "Example:\n  hookspool check --config /etc/hookspool/webhooks.toml")]
     Check(CheckArgs),
     /// Write a webhooks.toml with every key explained, and development certificates
+    #[command(arg(without_config()))]
     Init(ConfigInitArgs),
     /// Create development certificates, or show any certificates
     #[command(subcommand)]
+    #[command(after_help = "Example:\n  hookspool certs show certs/client.pem", arg(without_config()))]
     Certs(CertsCommand),
     /// Report whether a certificate would be accepted, and why or why not
+    #[command(after_help = "Example:\n  hookspool explain --cert bank.pem --endpoint pix")]
     Explain(ExplainArgs),
     /// Deliver a file as a sender would
+    #[command(
+        after_help = "\
+Example:
+  hookspool send https://localhost:8443/webhooks/pix payment.json \\
+    --cert certs/client.pem --key certs/client.key --ca certs/root-ca.pem",
+        arg(without_config())
+    )]
     Send(SendArgs),
     /// Do what a bank does when a webhook is registered: connect without a certificate, then with one
+    #[command(arg(without_config()))]
     Probe(ProbeArgs),
     /// Inspect and move entries
     #[command(subcommand)]
+    #[command(after_help = "Example:\n  hookspool spool list --endpoint pix")]
     Spool(SpoolCommand),
     /// Reload the running daemon's certificates and configuration, and report the outcome
+    #[command(after_help = "Example:\n  hookspool reload")]
     Reload,
     /// Show the status of the running daemon
+    #[command(after_help = "Example:\n  hookspool status --json")]
     Status(JsonArgs),
     /// Print the completion script for a shell
+    #[command(
+        after_help = "Example:\n  hookspool completions bash > ~/.local/share/bash-completion/completions/hookspool"
+    )]
     Completions(CompletionsArgs),
     /// Write the manual pages hookspool(1) and webhooks.toml(5)
+    #[command(after_help = "Example:\n  hookspool man ~/.local/share/man/man1", arg(without_config()))]
     Man(ManArgs),
 }
 
@@ -58,8 +88,10 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum CertsCommand {
     /// Create a throwaway PKI: a root, a server and a client
+    #[command(arg(without_config()))]
     Init(InitArgs),
     /// Show the contents of PEM or DER files, and the [[sender]] lines that would match
+    #[command(after_help = "Example:\n  hookspool certs show certs/*.pem", arg(without_config()))]
     Show(ShowArgs),
 }
 
@@ -87,7 +119,11 @@ pub struct CheckArgs {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct CompletionsArgs {
     /// The shell
-    pub shell: clap_complete::Shell,
+    #[arg(required_unless_present = "endpoints")]
+    pub shell: Option<clap_complete::Shell>,
+    /// Print the names of the endpoints instead; the scripts call this
+    #[arg(long, conflicts_with = "shell")]
+    pub endpoints: bool,
 }
 
 /// `hookspool man`
@@ -131,7 +167,10 @@ pub struct ConfigInitArgs {
 #[command(after_help = "\
 Writes root-ca, server and client, each as .pem (certificate) and .key (private key, mode 0600).
 The first --client is written as client.pem and client.key, whatever its name; each further one
-as NAME.pem and NAME.key.")]
+as NAME.pem and NAME.key.
+
+Example:
+  hookspool certs init --host hooks.shop.example --client webhook.bank.example")]
 pub struct InitArgs {
     /// The directory to write to
     #[arg(long, default_value = "certs")]
@@ -145,7 +184,7 @@ pub struct InitArgs {
     /// Use RSA keys of 2048 bits instead of ECDSA P-256
     #[arg(long)]
     pub rsa: bool,
-    /// The owner of the files
+    /// The owner of the files, except of the root's private key
     #[arg(long, value_name = "USER[:GROUP]")]
     pub owner: Option<String>,
     /// Replace existing files
@@ -230,7 +269,7 @@ pub struct SendArgs {
     #[arg(long = "header", value_name = "HEADER")]
     pub headers: Vec<String>,
     /// The number of deliveries
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     pub repeat: u64,
     /// The maximum number of deliveries per second [default: no limit]
     #[arg(long, value_name = "R", value_parser = rate)]
@@ -242,7 +281,11 @@ pub struct SendArgs {
 #[command(after_help = "\
 Over TLS 1.2 and 1.3 it delivers {\"evento\":\"teste_webhook\"} three times: without a certificate and
 with one from an unknown CA, which must be refused, and with --cert, which must be answered
-2xx. A TLS version that the server does not support is reported, and is not a failure.")]
+2xx. A TLS version that the server does not support is reported, and is not a failure.
+
+Example:
+  hookspool probe https://hooks.shop.example/webhooks/pix \\
+    --cert certs/client.pem --key certs/client.key --ca certs/root-ca.pem")]
 pub struct ProbeArgs {
     /// The URL to connect to: https only
     pub url: String,
@@ -252,6 +295,16 @@ pub struct ProbeArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// `--config` for commands that read no configuration: accepted, as by every command, but not shown.
+fn without_config() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .global(true)
+        .hide(true)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -12,6 +12,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::args::Args;
 use super::exit::{Exit, Failure, shown};
 use super::output::print;
+use crate::config;
 use crate::config::schema::{Fallback, TABLES_OF_KEYS};
 
 /// The sections of hookspool(1) after the commands: a heading, and pairs of a term and its text.
@@ -84,6 +85,9 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
     ("SEE ALSO", &[("webhooks.toml(5), systemd.exec(5), journalctl(1)", "")]),
 ];
 
+/// The command whose output completes `--endpoint`.
+const ENDPOINTS: &str = "hookspool completions --endpoints 2>/dev/null";
+
 /// Prints the completion script for a shell.
 ///
 /// # Errors
@@ -91,8 +95,41 @@ const SECTIONS: &[(&str, &[(&str, &str)])] = &[
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "hookspool", &mut script);
-    print(&String::from_utf8_lossy(&script))?;
+    print(&with_endpoints(shell, &String::from_utf8_lossy(&script)))?;
     Ok(Exit::Success)
+}
+
+/// Prints the names of the endpoints, one per line. An invalid configuration is not reported.
+///
+/// # Errors
+/// If the configuration or standard output cannot be used.
+pub fn endpoints(config: &Path) -> Result<Exit, Failure> {
+    let names = config::endpoint_names(config)?;
+    print(&names.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+    Ok(Exit::Success)
+}
+
+/// Adds the values of `--endpoint`, which only the configuration knows, to a generated script.
+fn with_endpoints(shell: Shell, script: &str) -> String {
+    match shell {
+        Shell::Bash => {
+            let (files, names) =
+                ("$(compgen -f \"${cur}\")", format!("$(compgen -W \"$({ENDPOINTS})\" -- \"${{cur}}\")"));
+            let mut parts = script.split("--endpoint)\n");
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |done, part| done + "--endpoint)\n" + &part.replacen(files, &names, 1))
+        }
+        Shell::Zsh => each_line(script, "'--endpoint=", |line| {
+            line.replace(":NAME:_default'", &format!(":NAME:{{compadd -- ${{(f)\"$({ENDPOINTS})\"}}}}'"))
+        }),
+        Shell::Fish => each_line(script, " -l endpoint ", |line| format!("{line} -f -a \"({ENDPOINTS})\"")),
+        Shell::Elvish | Shell::PowerShell | _ => script.to_owned(),
+    }
+}
+
+fn each_line(script: &str, mark: &str, change: impl Fn(&str) -> String) -> String {
+    let changed = |line: &str| if line.contains(mark) { change(line) } else { line.to_owned() };
+    script.lines().map(|line| changed(line) + "\n").collect()
 }
 
 /// Writes hookspool.1 and webhooks.toml.5 to a directory, which is created if it is missing.

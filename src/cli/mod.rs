@@ -80,7 +80,10 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Send(send) => send::send(send),
         Command::Probe(probe) => probe::probe(probe),
         Command::Spool(command) => spool::spool(&args::config_path(args)?, command),
-        Command::Completions(completions) => manual::completions(completions.shell),
+        Command::Completions(completions) => match completions.shell {
+            Some(shell) => manual::completions(shell),
+            None => manual::endpoints(&args::config_path(args)?),
+        },
         Command::Man(man) => manual::man(&man.folder),
         Command::Reload => {
             let path = args::config_path(args)?;

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::metrics::Queue;
 use crate::policy::Name;
@@ -16,20 +17,29 @@ pub const CORRUPT: &str = "corrupt";
 #[derive(Debug, Subcommand)]
 pub enum SpoolCommand {
     /// List the entries of a queue, oldest first
+    #[command(after_help = "Example:\n  hookspool spool list --endpoint pix --queue failed --since 1d")]
     List(SpoolListArgs),
     /// Show one entry
+    #[command(
+        after_help = "Example:\n  hookspool spool show spool/pix/new/01a209e5-0f6a-7499-9320-a41957822a68.hook --format payload"
+    )]
     Show(SpoolShowArgs),
     /// Read every entry and compare length and digest; entries that are not intact are moved to corrupt/
+    #[command(after_help = "Example:\n  hookspool spool verify --endpoint pix")]
     Verify(SpoolVerifyArgs),
     /// Claim the oldest entry of an endpoint, or the given ones
     Take(SpoolTakeArgs),
     /// Move entries from taken to done
+    #[command(after_help = "Example:\n  hookspool spool done 01a209e5-0f6a-7499-9320-a41957822a68")]
     Done(SpoolMoveArgs),
     /// Move entries from taken to failed
+    #[command(after_help = "Example:\n  hookspool spool fail 01a209e5-0f6a-7499-9320-a41957822a68")]
     Fail(SpoolMoveArgs),
     /// Return entries to new
+    #[command(after_help = "Example:\n  hookspool spool requeue --queue failed --endpoint pix")]
     Requeue(SpoolRequeueArgs),
     /// Remove entries that are done or failed
+    #[command(after_help = "Example:\n  hookspool spool purge --queue done --older 7d")]
     Purge(SpoolPurgeArgs),
 }
 
@@ -39,8 +49,8 @@ pub struct SpoolListArgs {
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// The queue: new, taken, done or failed; or corrupt, whose entries are listed in no order
-    #[arg(long, value_name = "QUEUE", default_value = "new")]
+    /// The queue; or corrupt, whose entries are listed in no order
+    #[arg(long, value_name = "QUEUE", default_value = "new", value_parser = folder(FOLDERS))]
     pub queue: EntryFolder,
     /// Received at most this long ago, as in 1h
     #[arg(long, value_name = "AGE")]
@@ -59,8 +69,8 @@ pub struct SpoolShowArgs {
     /// The entry: its ID or its path
     #[arg(value_name = "ID|PATH")]
     pub entry: String,
-    /// Only in this queue: new, taken, done, failed or corrupt [default: all]
-    #[arg(long, value_name = "QUEUE")]
+    /// Only in this queue [default: all]
+    #[arg(long, value_name = "QUEUE", value_parser = folder(FOLDERS))]
     pub queue: Option<EntryFolder>,
     /// Print this part byte for byte
     #[arg(long, value_enum, value_name = "PART", conflicts_with = "json")]
@@ -87,8 +97,8 @@ pub struct SpoolVerifyArgs {
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
-    /// The queue: new, taken, done or failed [default: all]
-    #[arg(long, value_name = "QUEUE")]
+    /// The queue [default: all]
+    #[arg(long, value_name = "QUEUE", value_parser = one_of(Queue::ALL))]
     pub queue: Option<AnyQueue>,
     /// Print one JSON document
     #[arg(long)]
@@ -107,6 +117,7 @@ Signals are passed on to CMD.
 Exit status with --all or --batch: 0 if at least one entry was done and none failed, 75 if some have
 returned to new, 1 if one failed or there was no entry.
 
+Example:
   hookspool spool take --endpoint pix --all --exec ./book-the-payment")]
 pub struct SpoolTakeArgs {
     /// The entries, by ID or path
@@ -148,8 +159,8 @@ pub struct SpoolRequeueArgs {
     /// The entries, by ID or path
     #[arg(value_name = "ID|PATH", required_unless_present = "queue", conflicts_with = "queue")]
     pub entries: Vec<String>,
-    /// All entries of a queue: taken, failed, done or corrupt
-    #[arg(long, value_name = "QUEUE", value_parser = requeueable)]
+    /// All entries of a queue
+    #[arg(long, value_name = "QUEUE", value_parser = folder(&FOLDERS[1..]))]
     pub queue: Option<EntryFolder>,
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME", requires = "queue", conflicts_with = "entries")]
@@ -171,7 +182,7 @@ pub struct SpoolRequeueArgs {
 /// `hookspool spool purge`
 #[derive(Debug, clap::Args)]
 pub struct SpoolPurgeArgs {
-    /// The queue: done or failed
+    /// The queue
     #[arg(long, value_name = "QUEUE", value_parser = one_of(&[Queue::Done, Queue::Failed]))]
     pub queue: AnyQueue,
     /// Entries that have been in the queue for this long, as in 7d
@@ -201,37 +212,20 @@ impl std::str::FromStr for EntryFolder {
     }
 }
 
-/// Parses a directory whose entries can return to `new`.
-fn requeueable(text: &str) -> Result<EntryFolder, String> {
-    match text.parse() {
-        Ok(EntryFolder::Queue(Queue::New)) | Err(_) => {
-            Err("expected taken, failed, done or corrupt".to_owned())
-        }
-        folder => folder,
-    }
+/// The directories of entries. Entries of all except the first can return to it.
+const FOLDERS: &[&str] = &["new", "taken", "done", "failed", CORRUPT];
+
+/// Creates a parser that accepts only these directories, and lists them for the help and the completions.
+fn folder(names: &'static [&'static str]) -> impl TypedValueParser<Value = EntryFolder> {
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<EntryFolder>())
 }
 
 /// A queue that the command line names.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyQueue(pub Queue);
 
-impl std::str::FromStr for AnyQueue {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Queue::named(text).map(Self).ok_or_else(|| "expected new, taken, done or failed".to_owned())
-    }
-}
-
-/// Creates a parser that accepts only the names of these queues.
-fn one_of(
-    queues: &'static [Queue],
-) -> impl Fn(&str) -> Result<AnyQueue, String> + Clone + Send + Sync + 'static {
-    move |text| match Queue::named(text) {
-        Some(queue) if queues.contains(&queue) => Ok(AnyQueue(queue)),
-        Some(_) | None => {
-            let names: Vec<_> = queues.iter().map(|queue| queue.word()).collect();
-            Err(format!("expected {}", names.join(" or ")))
-        }
-    }
+/// Creates a parser that accepts only the names of these queues, and lists them for the help and the completions.
+fn one_of(queues: &'static [Queue]) -> impl TypedValueParser<Value = AnyQueue> {
+    let names = PossibleValuesParser::new(queues.iter().map(|queue| queue.word()));
+    names.try_map(|name| Queue::named(&name).map(AnyQueue).ok_or("there is no such queue"))
 }

@@ -125,6 +125,18 @@ pub fn spool_settings(path: &Path) -> Result<crate::spool::Settings, LoadError> 
     without_findings(path, |top, context| spool(&top.section(&schema::SPOOL), context).0)
 }
 
+/// Reads only the names of the endpoints, as written, for a shell's completion.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn endpoint_names(path: &Path) -> Result<Vec<String>, LoadError> {
+    without_findings(path, |top, _| {
+        let endpoints = top.sections("endpoint", &schema::ENDPOINT).unwrap_or_default();
+        let names = endpoints.iter().filter_map(|endpoint| endpoint.text("name").ok().flatten());
+        names.map(|name| name.text.to_owned()).collect()
+    })
+}
+
 /// Reads one table, which depends neither on the time nor on certificates, and drops all findings.
 fn without_findings<T>(
     path: &Path,

@@ -13,7 +13,7 @@ mod validate;
 mod load;
 
 pub use files::{Digest, FileFault};
-pub use load::{LoadError, Loaded, admin_settings, load, load_within, spool_settings};
+pub use load::{LoadError, Loaded, admin_settings, endpoint_names, load, load_within, spool_settings};
 pub use read_scope::ReadScope;
 pub use restart::RestartSettings;
 pub use settings::{Settings, Tls};
