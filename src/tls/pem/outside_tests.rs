@@ -150,7 +150,8 @@ proptest! {
         let pieces: Vec<_> = text.as_bytes().chunks(width).map(String::from_utf8_lossy).collect();
         let file = format!("{}{before}\n{prefix}{}\n{}", list_block(), pieces.join(joint), list_block());
         let blocks = scan(file.as_bytes());
-        prop_assert!(blocks.read.len() == 2 && blocks.faults.named.len() == 1, "{blocks:?} {file}");
+        // Rarely, a piece in the middle looks like words, and the text before and after it is reported separately.
+        prop_assert!(blocks.read.len() == 2 && !blocks.faults.named.is_empty(), "{blocks:?} {file}");
     }
 
     #[test]
