@@ -87,7 +87,7 @@ fn draft(peer: &PeerFacts, permit: &Permit) -> Draft {
     Draft::new(&envelope, payload)
 }
 
-/// A verified peer, with what verified it.
+/// A verified peer, with its certificate and the policy and verifier that accepted it.
 fn verified(folder: &Path) -> (Policy, SenderVerifier, CertificateDer<'static>, Peer) {
     let (settings, client) = world(folder);
     let verifier = SenderVerifier::new(settings.senders, Clock::System);

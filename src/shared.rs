@@ -1,4 +1,4 @@
-//! What all parts of the daemon share.
+//! The state that several parts of the daemon share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -9,18 +9,18 @@ use crate::metrics::Metrics;
 use crate::refusals::Refusals;
 use crate::spool::Spool;
 
-/// The parts that the listeners, the intake and the reload share. There is one.
+/// The state that the listeners, the intake and the reload share. A daemon has one instance.
 #[derive(Debug)]
 pub struct Shared {
     /// The snapshot in force, the last reload, and whether the daemon is shutting down.
     pub live: Live,
-    /// All metrics. They are only written, and read only by `/metrics`.
+    /// All metrics. Only `/metrics` reads them.
     pub metrics: Arc<Metrics>,
     /// The latest refusals.
     pub refusals: Refusals,
     /// The spool that entries are written to, and its health.
     pub spool: Spool,
-    /// The clock.
+    /// The source of the time of day, which tests can replace.
     pub clock: Clock,
     /// The number of open connections.
     pub connections: AtomicI64,
@@ -29,7 +29,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Creates the shared parts, without connections and deliveries.
+    /// Creates the shared state, with the counts at 0.
     pub fn new(live: Live, metrics: Arc<Metrics>, spool: Spool, clock: Clock) -> Self {
         Self {
             live,

@@ -13,13 +13,13 @@ use super::exit::Failure;
 use crate::systemd::credentials;
 use crate::systemd::unit::Unit;
 
-/// The program of this process, also if the other user could not find it by its path.
+/// The program of this process. This path works even if the directory of the program is not accessible.
 const PROGRAM: &str = "/proc/self/exe";
 
 /// The credentials of the running unit, which its user can read.
 const CREDENTIALS: &str = "/run/credentials/hookspool.service";
 
-/// A user of this machine, from whatever database.
+/// A user that `id` finds in any of the user databases of this machine.
 #[derive(Clone, Debug)]
 pub struct User {
     uid: String,
@@ -52,8 +52,8 @@ impl User {
         }
     }
 
-    /// The command that runs this program as this user. If the unit runs as the user, it has the groups and
-    /// credentials of the unit, too.
+    /// The command that runs this program as this user. If the unit runs as the same user, the command also gets the
+    /// groups and credentials of the unit.
     ///
     /// # Errors
     /// If this process may not become that user.
@@ -79,7 +79,7 @@ impl User {
         let mut groups: Vec<&str> = groups.split(' ').collect();
         let primary = groups[0];
         groups.extend(unit.into_iter().flat_map(Unit::groups));
-        // Inherited by the next program, which is why it is not closed here.
+        // Not closed here, because `setpriv` must inherit it.
         let program = open(PROGRAM, OFlags::PATH, Mode::empty()).map_err(|why| not_run(why.into()))?;
         let path = format!("/proc/self/fd/{}", program.into_raw_fd());
         let mut command = Command::new("setpriv");

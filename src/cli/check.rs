@@ -88,7 +88,7 @@ fn of_the_spool(settings: &Settings) -> Vec<Diagnostic> {
 }
 
 /// Findings about the sockets of a running daemon that the members of `[spool] group` can use, although the
-/// configuration does not give it to them.
+/// configuration does not permit it.
 fn of_the_sockets(settings: &Settings) -> Vec<Diagnostic> {
     let Some(group) = settings.spool.group.filter(|group| settings.admin.group != Some(*group)) else {
         return Vec::new();

@@ -54,7 +54,7 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
     let (settings, _) = load(config)?;
     let plan = Plan::of(&settings)?;
     let sandbox = unconfined(&settings)?;
-    // The result should not scroll away behind the messages of the start.
+    // Otherwise the log lines of the startup would precede the result, and both might not fit on the screen.
     let level = settings.log.level;
     let quiet = logging::Settings { level: Level::Error, ..settings.log };
     let logging = Arc::new(Logging::start(quiet)?);

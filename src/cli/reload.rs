@@ -69,7 +69,7 @@ fn attempt(config: &Path, socket: &Path) -> Result<Value, String> {
     serde_json::from_slice(&output.stdout).map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// Whether a restart would help, after a rejection because of the daemon's sandbox.
+/// After a rejection because of the daemon's sandbox: a hint that states whether a restart would succeed.
 fn advice(attempt: &Result<Value, String>, known: &Value) -> String {
     let document = match attempt {
         Ok(document) => document,

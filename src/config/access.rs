@@ -16,7 +16,7 @@ const SYMLINKS_MAX: usize = 40;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AccessDenied {
     user: String,
-    /// The first directory that is closed to the user; none if it is the file.
+    /// The first directory that the user cannot enter; none if the file itself is the reason.
     folder: Option<PathBuf>,
     /// The mode of the file, if it is the reason.
     mode: Option<u32>,

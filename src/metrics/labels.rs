@@ -1,4 +1,4 @@
-//! The labels: each an enum, whose words are part of the interface for programs.
+//! The labels of metrics. Each is an enum, whose words are part of the interface for programs.
 
 use serde::{Deserialize, Serialize};
 

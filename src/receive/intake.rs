@@ -1,7 +1,7 @@
 //! Processes one delivery; read this first.
 //!
-//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order, and answers with the receipt or
-//! with a [`DeliveryError`]. It does not use TLS.
+//! [`Intake::deliver`] checks, routes, authorizes, reads and commits, in that order. Its answer is made from the
+//! receipt or from a [`DeliveryError`]. It does not use TLS.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

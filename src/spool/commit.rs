@@ -26,7 +26,8 @@ use crate::policy::Name;
 const BATCH_ENTRIES_MAX: usize = 256;
 /// No entry is added to a batch that has this many bytes.
 const BATCH_BYTES_MAX: usize = 1 << 20;
-/// The maximum number of drafts that wait for the commit thread. The limit of body memory bounds the bytes of their payloads.
+/// The maximum number of drafts that wait for the commit thread. The limit of body memory bounds the bytes of their
+/// payloads.
 const WAITING_ENTRIES_MAX: usize = 4096;
 /// The interval at which free space and the queues are checked, a failing spool is probed, and checkpoints start.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! Counts the entries of each queue and in `corrupt`, and measures the age of the oldest entries in `new` and `taken`,
 //! in steps, for the metrics.
 //!
-//! Only names are read, and in `taken` the times of the files, and no list of them is kept, so memory does not grow with the number of entries. A pass over a
-//! million entries takes about 50 steps.
+//! It reads only names, and in `taken` also the times of the files. It keeps no list of them, so memory does not grow
+//! with the number of entries. A pass over a million entries takes about 50 steps.
 
 use std::collections::BTreeMap;
 use std::io;

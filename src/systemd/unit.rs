@@ -153,7 +153,8 @@ impl Unit {
         }
     }
 
-    /// Whether one of these settings mounts a directory of the host at or above the path: `SOURCE[:DESTINATION[:OPTIONS]]`.
+    /// Whether one of these settings mounts a directory of the host at or above the path. Their format is
+    /// `SOURCE[:DESTINATION[:OPTIONS]]`.
     fn is_bound(&self, path: &Path, keys: &[&str]) -> bool {
         let mut bound = keys.iter().flat_map(|key| self.list(key));
         bound.any(|text| {

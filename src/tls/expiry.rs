@@ -22,7 +22,7 @@ struct Thresholds {
 
 fn thresholds(role: CertificateRole) -> Thresholds {
     match role {
-        // ACME clients renew when a third is left. 398 days is the longest lifetime that browsers ever accepted
+        // ACME clients renew when a third is left. 398 days is the longest lifetime that browsers have accepted
         // since 2020; only private CAs issue for longer.
         CertificateRole::Client | CertificateRole::Server => {
             Thresholds { due: 3, overdue: Some(6), longest: 398 * DAY }

@@ -1,5 +1,5 @@
-//! Runs the examples of docs/consumers.md unchanged: killed in mid-work, without a tool, with a ledger that is busy or
-//! full, with repetitions and refunds.
+//! Runs the examples of docs/consumers.md unchanged: kills them while they run, and runs them without a tool, with a
+//! ledger that is busy or on a full disk, and with repetitions and refunds.
 
 mod faults;
 mod kills;

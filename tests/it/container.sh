@@ -22,7 +22,7 @@ container=$(buildah $storage from scratch)
 buildah $storage copy -q "$container" base / >/dev/null
 buildah $storage commit -q "$container" debian:bookworm-slim >/dev/null
 
-# The stage that compiles needs the image of a registry; the tests have the program already.
+# The stage that compiles needs an image from a registry; the tests have already built the program.
 mkdir context
 cp "$2" context/hookspool
 awk '/^```dockerfile$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$3" |

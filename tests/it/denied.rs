@@ -88,7 +88,7 @@ fn check_reads_the_files_as_another_user() {
     let reason =
         format!("`{}` cannot be read: its mode 0600 does not permit it for user `nobody`", key.display());
     assert!(findings(&output).contains(&reason), "{}", findings(&output));
-    // The groups of the user count.
+    // The groups of the user permit access.
     chown(&key, None, Some(GROUP)).unwrap();
     mode(&key, 0o640);
     assert_eq!(as_user("daemon").status.code(), Some(0), "{:?}", as_user("daemon"));

@@ -7,7 +7,7 @@ use crate::booted::Machine;
 use crate::documents::block;
 use crate::world::{eventually, rounds};
 
-/// Stands for certbot, which needs an ACME server: issues a certificate, and runs the deploy hook as certbot does.
+/// Replaces certbot, which needs an ACME server: issues a certificate, and runs the deploy hook as certbot does.
 const CERTBOT: &str = r#"#!/bin/sh
 set -e
 while [ $# -gt 0 ]; do

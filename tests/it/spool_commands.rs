@@ -181,7 +181,7 @@ fn flags_select_the_entries_to_requeue() {
     let (world, ids) = spool_of(&[b"1", b"2", b"3"]);
     let requeue = |args: &[&str]| run_ok(&world, &[&["requeue", "--queue"], args].concat());
     run_ok(&world, &["take", "--endpoint", "pix", "--all", "--exec", "true"]);
-    // A second sender, and one that was received in 2023, as the ID and not the file says.
+    // An entry of a second sender, and one that was received in 2023 according to its ID, although its file is new.
     let done = |id: &str| world.path(&format!("spool/pix/done/{id}.hook"));
     let text = fs::read_to_string(done(&ids[1])).unwrap();
     fs::write(done(&ids[1]), text.replace("\"sender\":\"bank\"", "\"sender\":\"second\"")).unwrap();

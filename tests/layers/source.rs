@@ -44,7 +44,7 @@ pub(crate) fn modules(text: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// The lines of code, without items for tests, comments and documentation.
+/// The lines of code, without comments, documentation and items for tests.
 pub(crate) fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
     std::iter::from_fn(move || {

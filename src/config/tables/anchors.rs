@@ -104,7 +104,7 @@ fn read<'a>(
         };
         let identity = &anchor.identity;
         if candidates.iter().any(|known| known.anchor.identity.sha256 == identity.sha256) {
-            // The same one in two files is how a bundle is renewed.
+            // During a renewal, a sender's old and new files often contain the same certificate.
             continue;
         }
         let kind = if anchor.never_issues().is_none() { "the CA" } else { "the certificate" };

@@ -1,7 +1,7 @@
 //! The tables of webhooks.toml, and the parts that several have in common.
 //!
-//! Each function reads one table through a `Reader`, with what else it needs by name, and returns a value. It reports
-//! findings at their `Location`, and adds to `Facts`.
+//! Each function reads one table through a `Reader`, takes its other inputs as arguments, and returns a value. It
+//! reports findings at their `Location`, and adds to `Facts`.
 
 // Parts
 mod certificates;

@@ -1,7 +1,8 @@
 //! Reads one table: reports unknown keys, and returns values of the expected type.
 //!
-//! An accessor without a `Result` is for a key with a default, which it returns instead of a wrong value: the reported
-//! error prevents the use of the settings. Those with one return `Ok(None)` if the key is missing and has no default.
+//! An accessor that returns no `Result` is for a key with a default. For a wrong value it reports an error, which
+//! prevents the use of the settings, and returns a placeholder. The other accessors return `Ok(None)` if the key is
+//! missing and has no default.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -47,7 +48,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) at: Location<'a>,
 }
 
-/// A missing table is read like one without keys.
+/// A table without keys, which is read instead of a missing one.
 static NO_KEYS: Table = Table { entries: Vec::new() };
 
 impl<'a> Reader<'a> {

@@ -167,7 +167,7 @@ fn restarts_only_if_it_helps(machine: &Machine, name: impl Fn(&str)) {
     }
     machine.run_ok("systemctl restart hookspool");
     machine.deliver();
-    // The unit permits what a drop-in opens.
+    // The daemon can read a path that a drop-in permits.
     name("/home/ops/more");
     machine.run_ok(
         "mkdir -p /etc/systemd/system/hookspool.service.d && printf '[Service]\\nProtectHome=read-only\\n' > /etc/systemd/system/hookspool.service.d/home.conf \

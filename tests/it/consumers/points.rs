@@ -7,11 +7,12 @@ use super::{NODE, PYTHON, SHELL, TAKE, ledgers, names, needed, payloads, requeue
 use crate::documents::write_program;
 use crate::world::World;
 
-/// The calls that change a file of a consumer, or make it durable. Not every processor has those with a question mark.
+/// The calls that change a file of a consumer, or make it durable. Not every architecture has those with a question
+/// mark.
 const CALLS: &str = "write fsync fdatasync ?link linkat ?rename ?renameat renameat2 ?unlink unlinkat";
 
-/// Runs a consumer that `prepare` lets be killed, then another that completes the work. Returns whether the first one
-/// was killed.
+/// Runs a consumer that the script `prepare` causes to be killed, then another that completes the work. Returns whether
+/// the first one was killed.
 fn kill_at(world: &World, line: &str, prepare: &str) -> bool {
     for name in names(world, "spool/pix/done") {
         fs::rename(world.path("spool/pix/done").join(&name), world.path("spool/pix/new").join(name)).unwrap();
@@ -60,7 +61,8 @@ fn calls() -> Vec<String> {
     CALLS.split(' ').map(point).collect()
 }
 
-/// Stands before a tool in `PATH` and, instead of the tool, kills the consumer and all that it started.
+/// Precedes a tool in `PATH` and runs it; from the call number `KILL_AT` on, kills the consumer and all that it
+/// started.
 const KILLING: &str = "#!/bin/sh
 echo >>calls
 if [ $(/usr/bin/wc -l <calls) -ge $KILL_AT ]; then kill -KILL 0; fi

@@ -54,7 +54,7 @@ fn normal(line: &str) -> String {
     result
 }
 
-/// Whether the lines are as shown. A line `...` stands for any number of lines.
+/// Whether the lines are as shown. A line `...` matches any number of lines.
 fn equal(shown: &[String], printed: &[String]) -> bool {
     match shown.split_first() {
         None => printed.is_empty(),
