@@ -31,9 +31,12 @@ pub(super) fn requeue(context: &SpoolContext, args: &SpoolRequeueArgs) -> Result
         }
         match endpoint_to_return_to(context, &endpoints, &entry)? {
             Ok(endpoint) => {
-                return_from_corrupt(&context.disk, &context.layout, &entry, &endpoint)
-                    .map_err(|why| failed("return to `new`", &entry.path, why))?;
-                returned += 1;
+                match return_from_corrupt(&context.disk, &context.layout, &entry, &endpoint) {
+                    Ok(()) => returned += 1,
+                    // Another command has moved it.
+                    Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+                    Err(why) => return Err(failed("return to `new`", &entry.path, why)),
+                }
             }
             Err(defect) => {
                 bar.suspend(|| {

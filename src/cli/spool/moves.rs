@@ -42,11 +42,19 @@ fn requeue_all(context: &SpoolContext, args: &SpoolRequeueArgs, queue: Queue) ->
     let since = context.since(args.since);
     let mut moves = Moves::new(context);
     let mut held = 0_u64;
+    let mut failures = Vec::new();
     let moved = for_each_older(context, args.endpoint.as_ref(), queue, args.older, "requeueing", |place| {
-        if since.is_some_and(|since| place.id.made_at() < since)
-            || !is_from(context, place, args.sender.as_ref())?
-        {
+        if since.is_some_and(|since| place.id.made_at() < since) {
             return Ok(false);
+        }
+        // One entry that cannot be read does not keep the others back.
+        match is_from(context, place, args.sender.as_ref()) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(failure) => {
+                failures.push(failure);
+                return Ok(false);
+            }
         }
         let moved = move_entry(context, place, Queue::New, args.force);
         match moved {
@@ -56,13 +64,16 @@ fn requeue_all(context: &SpoolContext, args: &SpoolRequeueArgs, queue: Queue) ->
                 held += 1;
                 Ok(false)
             }
-            Err(LeaseError::Io(why)) => Err(failed("move", &place.path(&context.layout), why)),
+            Err(LeaseError::Io(why)) => {
+                failures.push(failed("move", &place.path(&context.layout), why));
+                Ok(false)
+            }
         }
     })?;
     moves.sync()?;
     let left = if held == 0 { String::new() } else { format!(", {held} left: being processed") };
     print(&format!("{moved} returned to `new`{left}\n"))?;
-    Ok(Exit::Success)
+    reported(failures)
 }
 
 /// Whether the envelope of an entry names this sender. True without a sender, and false for an entry that was moved or
@@ -132,7 +143,11 @@ pub(super) fn each(
     entries: &[String],
     mut act: impl FnMut(&str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    let mut failures: Vec<Failure> = entries.iter().filter_map(|named| act(named).err()).collect();
+    reported(entries.iter().filter_map(|named| act(named).err()).collect())
+}
+
+/// Reports all failures but the last, which is returned.
+pub(super) fn reported(mut failures: Vec<Failure>) -> Result<Exit, Failure> {
     let Some(last) = failures.pop() else { return Ok(Exit::Success) };
     for failure in &failures {
         report(&failure.to_string());

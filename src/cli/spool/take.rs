@@ -5,7 +5,7 @@ use std::io::{self, Seek as _};
 
 use super::context::{SpoolContext, bar, failed, report};
 use super::handler::{self, HandlerResult};
-use super::moves::{Moves, each};
+use super::moves::{Moves, each, reported};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{was_closed, write};
 use crate::cli::spool_args::SpoolTakeArgs;
@@ -43,6 +43,9 @@ pub(super) fn take(context: &SpoolContext, args: &SpoolTakeArgs) -> Result<Exit,
     let tally = run.pass()?;
     if is_one { tally.result_of_one(endpoint) } else { Ok(tally.result_of_many()) }
 }
+
+/// The entries that one run may fail to read before it gives up, because all of them may have the same fault.
+const UNREADABLE_MAX: usize = 100;
 
 /// An entry that has been claimed and verified.
 struct Claimed {
@@ -160,13 +163,23 @@ impl Run<'_> {
         // Entries whose handler was ended by a signal, and how often. They are retried after the others.
         let mut killed: BTreeMap<EntryId, u32> = BTreeMap::new();
         let mut claimed = 0;
+        let mut unreadable = Vec::new();
         let bar = bar(if self.limit == u64::MAX { 0 } else { self.limit }, "taking");
         for place in waiting {
             if claimed == self.limit {
                 break;
             }
             let place = place.map_err(|error| self.context.unlisted(error))?;
-            let Some(entry) = claim(self.context, &place)? else { continue };
+            let entry = match claim(self.context, &place) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => continue,
+                // One entry that cannot be read does not keep the younger ones back.
+                Err(failure) if self.limit != 1 && unreadable.len() < UNREADABLE_MAX => {
+                    unreadable.push(failure);
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
             claimed += 1;
             bar.inc(1);
             if !self.process(entry, &mut tally, &mut moves, &mut killed)? {
@@ -178,7 +191,8 @@ impl Run<'_> {
         if self.limit != 1 {
             self.retry_killed(&mut tally, &mut moves, &mut killed)?;
         }
-        moves.sync().map(|()| tally)
+        moves.sync()?;
+        reported(unreadable).map(|_| tally)
     }
 
     fn retry_killed(

@@ -51,10 +51,7 @@ fn book_under_kills(line: &str, ledger: impl Fn(&World) -> ledgers::Ledger) {
         requeue(&world);
         kills += 1;
     }
-    assert!(
-        kills >= payloads.len() / (4 * KILLED_AFTER) && interrupted > 0,
-        "{kills} kills, {interrupted} interrupted"
-    );
+    assert!(kills > 1 && interrupted > 0, "{kills} kills, {interrupted} interrupted");
     let (expected, unusable) = payloads::items(&payloads);
     assert_eq!(names(&world, "spool/corrupt"), BTreeSet::from([torn]));
     let counts = queues(&world).iter().map(BTreeSet::len).collect::<Vec<_>>();
