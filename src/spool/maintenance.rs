@@ -19,7 +19,7 @@ use super::layout::Layout;
 use super::lease::{Lease, LeaseError};
 use super::queue_counts::{EntryCounts, QueueCounts};
 use super::settings::Retention;
-use super::transfer::{older, set_aside, sync_moves};
+use super::transfer::{examined, set_aside, sync_moves};
 use super::volume::Volume;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Queue};
@@ -28,11 +28,9 @@ use crate::metrics::{Metrics, Queue};
 const TICK: Duration = Duration::from_secs(1);
 /// The entries that are read in one step.
 const READS_PER_TICK: usize = 100;
-/// The entries that are returned to `new` in one step.
-const RETURNS_PER_TICK: usize = 100;
-/// The entries whose age is checked in one step.
+/// The entries whose age is checked in one step of each pass.
 const AGE_CHECKS_PER_TICK: usize = 1000;
-/// The intervals between the beginnings of two passes.
+/// The intervals between the beginnings of two passes. A pass that takes longer is completed first.
 const READ_EVERY: Duration = Duration::from_secs(86_400);
 const RETURN_EVERY: Duration = Duration::from_secs(10);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -117,38 +115,63 @@ struct Worker<V: Volume> {
     entry_counts: EntryCounts,
 }
 
-/// The entries of one pass, one at a time, or the error of listing them.
-type Pass<'a> = Box<dyn Iterator<Item = io::Result<EntryLocation>> + 'a>;
+/// Entries, one at a time, `None` for one that needs nothing, or the error of listing them.
+type Places<'a> = Box<dyn Iterator<Item = io::Result<Option<EntryLocation>>> + 'a>;
+
+/// One pass over entries, in steps.
+struct Pass<'a> {
+    places: Places<'a>,
+    begun: Instant,
+    is_complete: bool,
+}
+
+impl<'a> Pass<'a> {
+    fn new(places: Places<'a>) -> Self {
+        Self { places, begun: Instant::now(), is_complete: false }
+    }
+
+    /// Examines at most `most` entries, and returns those that need something.
+    fn step(&mut self, most: usize) -> Vec<io::Result<EntryLocation>> {
+        let examined: Vec<_> = self.places.by_ref().take(most).collect();
+        self.is_complete = examined.len() < most;
+        examined.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// Whether the next pass begins, if passes begin at this interval.
+    fn is_over(&self, interval: Duration) -> bool {
+        self.is_complete && self.begun.elapsed() >= interval
+    }
+}
 
 impl<V: Volume> Worker<V> {
     fn run(&self, stop: &Receiver<()>) {
-        let (mut reading, mut read_from) = (self.new_entries(), Instant::now());
-        let (mut returning, mut returned_from) = (self.abandoned_entries(), Instant::now());
-        let (mut purging, mut purged_from) = (self.expired_entries(), Instant::now());
+        let mut reading = Pass::new(self.new_entries());
+        let mut returning = Pass::new(self.abandoned_entries());
+        let mut purging = Pass::new(self.expired_entries());
         let (mut counting, mut counted_from) = (self.count(), Instant::now());
         loop {
             if counting.as_mut().is_some_and(|queue_counts| self.count_step(queue_counts)) {
                 counting = None;
             }
-            for place in reading.by_ref().take(READS_PER_TICK) {
+            for place in reading.step(READS_PER_TICK) {
                 self.log_error(place.and_then(|place| self.check(&place)));
             }
             self.return_step(&mut returning);
-            let removed = purging.by_ref().take(AGE_CHECKS_PER_TICK).filter_map(|place| {
+            let removed = purging.step(AGE_CHECKS_PER_TICK).into_iter().filter_map(|place| {
                 self.log_error(place.and_then(|place| self.volume.remove(&place.path(&self.layout))))
             });
             let removed = removed.count();
             if removed > 0 {
                 tracing::info!(count = removed, "expired entries removed");
             }
-            if read_from.elapsed() >= READ_EVERY {
-                (reading, read_from) = (self.new_entries(), Instant::now());
+            if reading.is_over(READ_EVERY) {
+                reading = Pass::new(self.new_entries());
             }
-            if returned_from.elapsed() >= RETURN_EVERY {
-                (returning, returned_from) = (self.abandoned_entries(), Instant::now());
+            if returning.is_over(RETURN_EVERY) {
+                returning = Pass::new(self.abandoned_entries());
             }
-            if purged_from.elapsed() >= PURGE_EVERY {
-                (purging, purged_from) = (self.expired_entries(), Instant::now());
+            if purging.is_over(PURGE_EVERY) {
+                purging = Pass::new(self.expired_entries());
             }
             if counting.is_none() && counted_from.elapsed() >= COUNT_EVERY {
                 (counting, counted_from) = (self.count(), Instant::now());
@@ -175,34 +198,36 @@ impl<V: Volume> Worker<V> {
     }
 
     /// Every entry in `new`.
-    fn new_entries(&self) -> Pass<'_> {
+    fn new_entries(&self) -> Places<'_> {
         self.in_each_endpoint(|endpoint| {
-            Ok(Box::new(entries(&self.volume, &self.layout, endpoint, Queue::New)?))
+            let entries = entries(&self.volume, &self.layout, endpoint, Queue::New)?;
+            Ok(Box::new(entries.map(|place| place.map(Some))))
         })
     }
 
     /// Every entry in `taken` that has not changed for `taken_timeout`. None within that time after the start, so that
     /// consumers that were started together with the daemon can renew their claims.
-    fn abandoned_entries(&self) -> Pass<'_> {
+    fn abandoned_entries(&self) -> Places<'_> {
         let timeout = self.retention.get().taken.filter(|timeout| self.started.elapsed() >= *timeout);
         let Some(timeout) = timeout else { return Box::new(empty()) };
         let age = (timeout, self.clock.now());
         self.in_each_endpoint(move |endpoint| {
-            Ok(Box::new(older(&self.volume, &self.layout, endpoint, Queue::Taken, age)?))
+            Ok(Box::new(examined(&self.volume, &self.layout, endpoint, Queue::Taken, age)?))
         })
     }
 
-    /// Returns entries to `new`, and makes the moves durable before they are reported.
+    /// Returns entries to `new`, and reports those whose moves are durable.
     fn return_step(&self, abandoned: &mut Pass<'_>) {
-        let places = abandoned.by_ref().take(RETURNS_PER_TICK);
+        let places = abandoned.step(AGE_CHECKS_PER_TICK).into_iter();
         let returned: Vec<_> = places
             .filter_map(|place| self.log_error(place.and_then(|place| self.return_entry(place))).flatten())
             .collect();
-        let endpoints: BTreeSet<_> = returned.iter().map(|place| &place.endpoint).collect();
-        for endpoint in endpoints {
-            self.log_error(sync_moves(&self.volume, &self.layout, endpoint, (Queue::Taken, Queue::New)));
-        }
-        for place in &returned {
+        let mut durable: BTreeSet<_> = returned.iter().map(|place| place.endpoint.clone()).collect();
+        durable.retain(|endpoint| {
+            let moves = (Queue::Taken, Queue::New);
+            self.log_error(sync_moves(&self.volume, &self.layout, endpoint, moves)).is_some()
+        });
+        for place in returned.iter().filter(|place| durable.contains(&place.endpoint)) {
             self.metrics.spool_returned(place.endpoint.as_str());
             tracing::warn!(
                 id = %place.id,
@@ -212,25 +237,34 @@ impl<V: Volume> Worker<V> {
         }
     }
 
-    /// Moves an entry in `taken` to `new`; `None` if it is being processed or was moved.
+    /// Moves an entry in `taken` to `new`; `None` if it is being processed or was moved, or if its consumer has renewed
+    /// its claim since the entry was examined.
     fn return_entry(&self, place: EntryLocation) -> io::Result<Option<EntryLocation>> {
+        let Some(timeout) = self.retention.get().taken else { return Ok(None) };
         let lease = Lease::take(&self.volume, &self.layout, &place);
-        match lease.and_then(|mut lease| lease.transfer(&self.volume, &self.layout, Queue::New)) {
-            Ok(()) => Ok(Some(place)),
+        let moved = lease.and_then(|mut lease| {
+            let changed = self.volume.facts(&place.path(&self.layout)).map_err(LeaseError::Io)?.changed;
+            if self.clock.now().duration_since(changed).unsigned_abs() < timeout {
+                return Ok(false);
+            }
+            lease.transfer(&self.volume, &self.layout, Queue::New).map(|()| true)
+        });
+        match moved {
+            Ok(moved) => Ok(moved.then_some(place)),
             Err(LeaseError::Moved | LeaseError::Held) => Ok(None),
             Err(LeaseError::Io(error)) => Err(error),
         }
     }
 
     /// Every entry whose retention has passed.
-    fn expired_entries(&self) -> Pass<'_> {
+    fn expired_entries(&self) -> Places<'_> {
         let Retention { taken: _, done, failed } = self.retention.get();
         let now = self.clock.now();
         let queues = [(Queue::Done, done), (Queue::Failed, failed)];
         self.in_each_endpoint(move |endpoint| {
             let limited = queues.into_iter().filter_map(|(queue, age)| Some((queue, age?)));
             let of_endpoint =
-                limited.map(|(queue, age)| older(&self.volume, &self.layout, endpoint, queue, (age, now)));
+                limited.map(|(queue, age)| examined(&self.volume, &self.layout, endpoint, queue, (age, now)));
             let of_endpoint: Vec<_> = of_endpoint.collect::<io::Result<_>>()?;
             Ok(Box::new(of_endpoint.into_iter().flatten()))
         })
@@ -238,8 +272,8 @@ impl<V: Volume> Worker<V> {
 
     fn in_each_endpoint<'a>(
         &'a self,
-        pass: impl Fn(&crate::policy::Name) -> io::Result<Pass<'a>> + 'a,
-    ) -> Pass<'a> {
+        pass: impl Fn(&crate::policy::Name) -> io::Result<Places<'a>> + 'a,
+    ) -> Places<'a> {
         let names = match endpoints(&self.volume, &self.layout) {
             Ok(names) => names,
             Err(error) => return Box::new(once(Err(error))),
@@ -317,8 +351,8 @@ mod tests {
         )
     }
 
-    fn queues(places: Pass<'_>) -> Vec<Queue> {
-        places.map(|place| place.unwrap().queue).collect()
+    fn queues(places: Places<'_>) -> Vec<Queue> {
+        places.filter_map(|place| place.unwrap()).map(|place| place.queue).collect()
     }
 
     #[test]
@@ -336,9 +370,22 @@ mod tests {
     }
 
     #[test]
+    fn step_examines_no_more_entries_than_its_limit() {
+        let (worker, _) =
+            worker(Retention { failed: Some(Duration::ZERO), ..NOTHING }, "1970-01-08T00:00:00Z");
+        let mut pass = Pass::new(Box::new(
+            (0..3).map(|_| Ok(None)).chain(worker.expired_entries()).chain(once(Ok(None))),
+        ));
+        assert!(pass.step(3).is_empty() && !pass.is_complete);
+        assert_eq!(pass.step(1).len(), 1);
+        assert!(!pass.is_over(Duration::ZERO), "one is left");
+        assert!(pass.step(2).is_empty() && pass.is_over(Duration::ZERO));
+    }
+
+    #[test]
     fn damaged_entry_in_new_is_moved_to_corrupt() {
         let (worker, id) = worker(NOTHING, "1970-01-08T00:00:00Z");
-        let places: Vec<_> = worker.new_entries().collect::<Result<_, _>>().unwrap();
+        let places: Vec<_> = worker.new_entries().map(|place| place.unwrap().unwrap()).collect();
         assert_eq!(places.len(), 1);
         worker.check(&places[0]).unwrap();
         let exists = |path: &Path| worker.volume.facts(path).is_ok();
@@ -390,10 +437,10 @@ mod tests {
         let taken = worker.layout.entry(&pix, Queue::Taken, id);
         let inode = worker.volume.state().now.names[&taken];
         worker.volume.state().locked.insert(inode);
-        worker.return_step(&mut worker.abandoned_entries());
+        worker.return_step(&mut Pass::new(worker.abandoned_entries()));
         assert!(worker.volume.facts(&taken).is_ok(), "its consumer is still running");
         worker.volume.state().locked.remove(&inode);
-        worker.return_step(&mut worker.abandoned_entries());
+        worker.return_step(&mut Pass::new(worker.abandoned_entries()));
         let state = worker.volume.state();
         assert_eq!(state.now.names.get(&worker.layout.entry(&pix, Queue::New, id)), Some(&inode));
         assert!(!state.now.names.contains_key(&taken));

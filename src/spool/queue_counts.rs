@@ -63,6 +63,8 @@ pub(super) struct QueueCounts {
     /// The queues that have not been counted yet, the next one last.
     folders: Vec<(Name, Queue)>,
     counting: Option<Counting>,
+    /// Whether all queues have been counted.
+    is_over: bool,
 }
 
 struct Counting {
@@ -82,7 +84,11 @@ impl QueueCounts {
     /// If the spool cannot be listed.
     pub(super) fn begin<V: Volume>(volume: &V, layout: &Layout) -> io::Result<Self> {
         let each = |name: Name| Queue::ALL.iter().map(move |queue| (name.clone(), *queue));
-        Ok(Self { folders: endpoints(volume, layout)?.into_iter().flat_map(each).collect(), counting: None })
+        Ok(Self {
+            folders: endpoints(volume, layout)?.into_iter().flat_map(each).collect(),
+            counting: None,
+            is_over: false,
+        })
     }
 
     /// Counts at most [`NAMES_PER_STEP`] names and publishes completed queues. Returns true when the pass is complete.
@@ -99,7 +105,13 @@ impl QueueCounts {
         for _ in 0..NAMES_PER_STEP {
             let Some(counting) = &mut self.counting else {
                 let Some((endpoint, queue)) = self.folders.pop() else {
-                    return count_corrupt(volume, layout, published).map(|()| true);
+                    // Once, so that a fault of `corrupt` does not prevent the next pass.
+                    let is_first = !std::mem::replace(&mut self.is_over, true);
+                    return if is_first {
+                        count_corrupt(volume, layout, published).map(|()| true)
+                    } else {
+                        Ok(true)
+                    };
                 };
                 let places = Box::new(entries(volume, layout, &endpoint, queue)?);
                 self.counting =

@@ -58,19 +58,27 @@ pub fn older<V: Volume>(
     layout: &Layout,
     endpoint: &Name,
     queue: Queue,
-    (age, now): (Duration, Timestamp),
+    age: (Duration, Timestamp),
 ) -> io::Result<impl Iterator<Item = io::Result<EntryLocation>> + use<V>> {
+    Ok(examined(volume, layout, endpoint, queue, age)?.filter_map(Result::transpose))
+}
+
+/// As [`older`], with `None` for each entry that is younger, so that a caller can limit how many are examined.
+pub(super) fn examined<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    endpoint: &Name,
+    queue: Queue,
+    (age, now): (Duration, Timestamp),
+) -> io::Result<impl Iterator<Item = io::Result<Option<EntryLocation>>> + use<V>> {
     let (own_volume, layout) = (volume.clone(), layout.clone());
     let since = now.checked_sub(age).unwrap_or(Timestamp::MIN);
-    Ok(entries(volume, &layout, endpoint, queue)?.filter_map(move |place| {
-        let place = match place {
-            Ok(place) => place,
-            Err(error) => return Some(Err(error)),
-        };
+    Ok(entries(volume, &layout, endpoint, queue)?.map(move |place| {
+        let place = place?;
         match own_volume.facts(&place.path(&layout)) {
-            Ok(facts) => (facts.changed <= since).then_some(Ok(place)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => Some(Err(error)),
+            Ok(facts) => Ok((facts.changed <= since).then_some(place)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }))
 }
