@@ -29,8 +29,10 @@ const UNIT_UNREAD: &str = "cannot read the sandbox of hookspool.service";
 /// # Errors
 /// If the configuration cannot be read, or the process cannot become that user.
 pub fn check_as(config: &Path, args: &CheckArgs) -> Result<Exit, Failure> {
-    let unit = Unit::installed().map_err(|why| Failure::Io { what: UNIT_UNREAD.to_owned(), why })?;
-    let by_unit = || unit.as_ref().and_then(Unit::user).filter(|_| geteuid().is_root());
+    // Only root can become another user, and can read every drop-in.
+    let unit = if geteuid().is_root() { Unit::installed() } else { Ok(None) };
+    let unit = unit.map_err(|why| Failure::Io { what: UNIT_UNREAD.to_owned(), why })?;
+    let by_unit = || unit.as_ref().and_then(Unit::user);
     if let Some(user) = args.as_user.as_deref().or_else(by_unit) {
         let user = User::find(user)?;
         if !user.is_current() {

@@ -49,7 +49,8 @@ pub fn reload(config: &Path, addresses: &[Address]) -> Result<Exit, Failure> {
         }
     };
     print(&page(&document))?;
-    if document["unreadable_until_restart"].as_array().is_some_and(|folders| !folders.is_empty()) {
+    let is_listed = |name: &str| document[name].as_array().is_some_and(|list| !list.is_empty());
+    if is_listed("unreadable_until_restart") || is_listed("waits_for_restart") {
         print(&advice(&attempt(config, socket), &document["findings"]))?;
     }
     Ok(if document["outcome"] == "rejected" { Exit::Config } else { Exit::Success })

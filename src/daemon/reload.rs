@@ -296,7 +296,7 @@ impl Reloader {
 fn renewed_credentials() -> Finding {
     let message =
         "files named `credential:` are those of the last start: systemd passes a renewed one at a restart";
-    let hint = "after a renewal, run `systemctl restart hookspool`; files that the daemon's user can read, as \
+    let hint = "after a renewal, run `hookspool check`, then `systemctl restart hookspool`; files that the daemon's user can read, as \
                 certbot-deploy-hook installs them, need no restart";
     Diagnostic::new(Severity::Note, None, message).with_hint(hint).to_finding()
 }
