@@ -151,9 +151,11 @@ pub struct SpoolMoveArgs {
 /// `hookspool spool requeue`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-From corrupt, only entries that are intact after all are returned. Each other entry is reported with its
-defect, and the exit status is 1. The endpoint and the sender are those of the envelope.
+From corrupt, only entries that are intact after all are returned. Each other entry
+is reported with its defect, and the exit status is 1. The endpoint and the sender are
+those of the envelope.
 
+Example:
   hookspool spool requeue --queue failed --endpoint pix --since 1d")]
 pub struct SpoolRequeueArgs {
     /// The entries, by ID or path

@@ -65,6 +65,8 @@ fn the_documented_commands_lead_from_installation_to_an_upgrade_without_a_failed
     });
     assert_eq!(machine.run_ok(SEND), "200\n");
 
+    // As a release without the group created them.
+    machine.run_ok("chmod 2750 /var/lib/hookspool/spool/pix/* /var/lib/hookspool/spool/corrupt");
     upgrade_under_load(&machine);
     machine.run_ok(take);
     assert_eq!((queue(&machine, "new"), queue(&machine, "taken")), (0, 0));
