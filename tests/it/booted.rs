@@ -1,114 +1,13 @@
 //! Installs the package on a booted systemd and enables, reloads, restarts, blocks, stops and removes it.
 
+mod consumer;
+mod machine;
 mod permissions;
 
-use std::fs::{self, File};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use crate::world::{eventually, rounds};
-
-mod consumer;
-
-/// A container with systemd and the package in `/var/hookspool.deb`.
-pub struct Machine {
-    nspawn: Child,
-    leader: String,
-    console: tempfile::TempDir,
-}
-
-impl Machine {
-    pub fn boot() -> Self {
-        let console = tempfile::tempdir().unwrap();
-        let (package, root) = (console.path().join("hookspool.deb"), console.path().join("machine"));
-        let built = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/deb/build"))
-            .args(["dev", "--output"])
-            .arg(&package)
-            .env("PROGRAM", env!("CARGO_BIN_EXE_hookspool"))
-            .output()
-            .unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        fs::create_dir(&root).unwrap();
-        let log = File::create(console.path().join("console")).unwrap();
-        let nspawn = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh"])
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/booted.sh"))
-            .args([&root, &package])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut machine = Self { nspawn, leader: String::new(), console };
-        machine.await_up();
-        machine
-    }
-
-    /// Reboots, and waits until the machine is up again.
-    pub fn reboot(&mut self) {
-        let before = self.leader.clone();
-        let _ = self.run("systemctl reboot");
-        eventually("the machine ends", || (self.child()? != before).then_some(()));
-        self.await_up();
-    }
-
-    fn await_up(&mut self) {
-        eventually("the machine is up", || {
-            self.leader = self.child()?;
-            let (_, state) = self.run("systemctl is-system-running");
-            ["running", "degraded"].contains(&state.trim()).then_some(())
-        });
-    }
-
-    fn child(&mut self) -> Option<String> {
-        if let Some(status) = self.nspawn.try_wait().unwrap() {
-            panic!("{status}: {}", fs::read_to_string(self.console.path().join("console")).unwrap());
-        }
-        let child = |pid: &str| {
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-            children.split_whitespace().next().map(str::to_owned)
-        };
-        // The script, systemd-nspawn, and the first process of the machine.
-        child(&child(&self.nspawn.id().to_string())?)
-    }
-
-    pub fn shell(&self, script: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &self.leader, "--all", "sh", "-c", script]).stdin(Stdio::null());
-        command
-    }
-
-    /// Runs a script; returns whether it succeeded, and its output.
-    pub fn run(&self, script: &str) -> (bool, String) {
-        let out = self.shell(&format!("exec 2>&1; cd /; {script}")).output().unwrap();
-        (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned())
-    }
-
-    pub fn run_ok(&self, script: &str) -> String {
-        let (succeeded, output) = self.run(script);
-        assert!(succeeded, "{script}: {output}\n{}", self.run("journalctl --no-pager -n 50").1);
-        output
-    }
-
-    pub fn deliver(&self) {
-        assert_eq!(self.run_ok(&format!("{CURL} -d '{{}}'")), "200");
-    }
-
-    pub fn waiting(&self) -> usize {
-        self.run_ok("ls /var/lib/hookspool/spool/pix/new").lines().count()
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // The first process of the machine would outlive systemd-nspawn. The mounts end with their namespace.
-        if !self.leader.is_empty() {
-            let _ = Command::new("kill").args(["-KILL", &self.leader]).status();
-        }
-        let _ = self.nspawn.kill();
-        let _ = self.nspawn.wait();
-    }
-}
+pub use machine::Machine;
 
 /// A delivery that prints only its status code.
 const CURL: &str = "curl -sS -o /dev/null -w '%{http_code}' --cacert /etc/hookspool/certs/root-ca.pem \
