@@ -1,15 +1,14 @@
 //! The units that start a consumer when entries arrive.
 
 use super::{CURL, Machine};
-use crate::documents::file;
+use crate::documents::{file, read};
 use crate::world::eventually;
 
-/// The directory of the consumer's files, below the only path that the unit may write to.
-const FILES: &str = "/var/lib/hookspool/consumer";
+/// The working directory of the consumer.
+const FILES: &str = "/var/lib/hookspool/consumers/pix";
 /// Answers 75 to the payload `later` while the file `down` exists, ignores SIGTERM and does not end with the payload
 /// `stuck` while the file `stuck` exists, and fails with the payload `bad`.
 const CONSUMER: &str = r#"#!/bin/sh
-cd /var/lib/hookspool/consumer || exit 1
 case $(cat) in
 later) [ ! -e down ] || { echo >>attempts; exit 75; } ;;
 stuck) trap "" TERM; touch started; while [ -e stuck ]; do sleep 0.1; done ;;
@@ -34,16 +33,33 @@ fn wait_until(machine: &Machine, queue: &str, entries: usize) {
     });
 }
 
+/// Installs a consumer with the commands of the document.
+fn install(machine: &Machine, consumer: &str) {
+    let commands = file("docs/consumers.md", "enable-consumer.sh");
+    machine.run_ok(&format!("cd /root && cat >book-the-payment <<'END'\n{consumer}END\nset -e\n{commands}"));
+}
+
 pub(super) fn processes_every_entry(machine: &Machine) {
-    let documented = file("docs/consumers.md", "enable-consumer.sh");
-    machine.run_ok(&format!(
-        "install -d -o hookspool {FILES} && cd /root && printf '%s' '{CONSUMER}' >book-the-payment && set -e\n{documented}"
-    ));
-    wait_until(machine, "new", 0);
+    books_with_the_documented_consumer(machine);
+    install(machine, CONSUMER);
     survives_more_starts_than_the_default_limit(machine);
     retries_without_delaying_younger_entries(machine);
     returns_entries_that_a_stop_left_in_taken(machine);
     machine.run_ok(&format!("systemctl disable {UNITS} && systemctl stop {UNITS}"));
+}
+
+fn books_with_the_documented_consumer(machine: &Machine) {
+    let state = "stat -c '%a %U %G' /var/lib/hookspool";
+    let before = machine.run_ok(state);
+    install(machine, &file("docs/consumers.md", "book-the-payment"));
+    // The payloads of the tests before this one are not payments.
+    wait_until(machine, "new", 0);
+    let payment = read("tests/samples/01-pix-recebido.json");
+    assert_eq!(machine.run_ok(&format!("{CURL} --data-binary @- <<'END'\n{payment}END\n")), "200");
+    wait_until(machine, "done", 2);
+    assert_eq!(machine.run_ok(&format!("ls {FILES}/ledger")), "E99999004202611231312aB3dE5fG7h1\n");
+    assert_eq!(machine.run_ok(&format!("stat -c '%a %U' {FILES}")), "750 hookspool\n");
+    assert_eq!(machine.run_ok(state), before);
 }
 
 fn survives_more_starts_than_the_default_limit(machine: &Machine) {
@@ -53,8 +69,9 @@ fn survives_more_starts_than_the_default_limit(machine: &Machine) {
         deliver(machine, "ok");
         wait_until(machine, "done", before + number);
     }
+    let failed = count(machine, "failed");
     deliver(machine, "bad");
-    wait_until(machine, "failed", 1);
+    wait_until(machine, "failed", failed + 1);
 }
 
 fn retries_without_delaying_younger_entries(machine: &Machine) {
@@ -87,6 +104,8 @@ fn returns_entries_that_a_stop_left_in_taken(machine: &Machine) {
     // The consumer ignores SIGTERM and is killed.
     machine.run_ok(&format!("systemctl stop {UNITS}"));
     assert_eq!((count(machine, "new"), count(machine, "taken")), (0, 1));
-    machine.run_ok(&format!("rm {FILES}/stuck && systemctl start hookspool-consumer@pix.path"));
+    // With the drop-in, the pause of ExecStopPost= could exceed the timeout, and the unit would be left as failed.
+    machine.run_ok(&format!("rm -r {FILES}/stuck {drop_in} && systemctl daemon-reload"));
+    machine.run_ok("systemctl start hookspool-consumer@pix.path");
     wait_until(machine, "done", before + 1);
 }
