@@ -7,12 +7,19 @@ use crate::world::eventually;
 /// The working directory of the consumer.
 const FILES: &str = "/var/lib/hookspool/consumers/pix";
 /// Answers 75 to the payload `later` while the file `down` exists, ignores SIGTERM and does not end with the payload
-/// `stuck` while the file `stuck` exists, and fails with the payload `bad`.
+/// `stuck` while the file `stuck` exists, and fails with the payload `bad`. The payload `intrude` makes it write to
+/// the file `seen` what it can read of the keys and secrets, and whether it can reload the daemon.
 const CONSUMER: &str = r#"#!/bin/sh
 case $(cat) in
 later) [ ! -e down ] || { echo >>attempts; exit 75; } ;;
 stuck) trap "" TERM; touch started; while [ -e stuck ]; do sleep 0.1; done ;;
 bad) exit 3 ;;
+intrude)
+    for root in "" /proc/[0-9]*/root; do
+        head -v $root/etc/hookspool/certs/server.key $root/etc/hookspool/secrets/pix $root/run/credentials/*/*
+    done >seen
+    hookspool reload >>seen && echo reloaded >>seen
+    touch intruded ;;
 esac
 "#;
 const UNITS: &str = "hookspool-consumer@pix.path hookspool-consumer@pix.service";
@@ -42,6 +49,7 @@ fn install(machine: &Machine, consumer: &str) {
 pub(super) fn processes_every_entry(machine: &Machine) {
     books_with_the_documented_consumer(machine);
     install(machine, CONSUMER);
+    keeps_keys_and_the_daemon_from_the_consumer(machine);
     survives_more_starts_than_the_default_limit(machine);
     retries_without_delaying_younger_entries(machine);
     returns_entries_that_a_stop_left_in_taken(machine);
@@ -60,6 +68,16 @@ fn books_with_the_documented_consumer(machine: &Machine) {
     assert_eq!(machine.run_ok(&format!("ls {FILES}/ledger")), "E99999004202611231312aB3dE5fG7h1\n");
     assert_eq!(machine.run_ok(&format!("stat -c '%a %U' {FILES}")), "750 hookspool\n");
     assert_eq!(machine.run_ok(state), before);
+}
+
+fn keeps_keys_and_the_daemon_from_the_consumer(machine: &Machine) {
+    machine
+        .run_ok("echo 5f0c9f3aa1b2c3d4 | install -o hookspool -m 0400 /dev/stdin /etc/hookspool/secrets/pix");
+    deliver(machine, "intrude");
+    eventually("the consumer has tried", || {
+        machine.run(&format!("test -e {FILES}/intruded")).0.then_some(())
+    });
+    assert_eq!(machine.run_ok(&format!("cat {FILES}/seen")), "");
 }
 
 fn survives_more_starts_than_the_default_limit(machine: &Machine) {
