@@ -50,6 +50,7 @@ pub(super) fn processes_every_entry(machine: &Machine) {
     books_with_the_documented_consumer(machine);
     install(machine, CONSUMER);
     keeps_keys_and_the_daemon_from_the_consumer(machine);
+    continues_beside_an_unreadable_entry_in_taken(machine);
     survives_more_starts_than_the_default_limit(machine);
     retries_without_delaying_younger_entries(machine);
     returns_entries_that_a_stop_left_in_taken(machine);
@@ -78,6 +79,16 @@ fn keeps_keys_and_the_daemon_from_the_consumer(machine: &Machine) {
         machine.run(&format!("test -e {FILES}/intruded")).0.then_some(())
     });
     assert_eq!(machine.run_ok(&format!("cat {FILES}/seen")), "");
+}
+
+fn continues_beside_an_unreadable_entry_in_taken(machine: &Machine) {
+    let before = count(machine, "done");
+    machine.run_ok(
+        "cd /var/lib/hookspool/spool/pix && entry=$(ls done | head -n 1) && install -m 0600 done/$entry taken/",
+    );
+    deliver(machine, "ok");
+    wait_until(machine, "done", before + 1);
+    machine.run_ok("rm /var/lib/hookspool/spool/pix/taken/*");
 }
 
 fn survives_more_starts_than_the_default_limit(machine: &Machine) {
