@@ -135,7 +135,7 @@ impl Drop for Machine {
     fn drop(&mut self) {
         let script = self.script.id().to_string();
         // A stopped script starts no other systemd-nspawn after a reboot.
-        signal("-STOP", &[script.clone()]);
+        signal("-STOP", std::slice::from_ref(&script));
         // The processes would outlive the script. The mounts end with their namespace.
         signal("-KILL", &descendants(&script));
         let _ = self.script.kill();
