@@ -60,6 +60,12 @@ pub struct Machine {
 
 impl Machine {
     pub fn boot() -> Self {
+        let mut machine = Self::start();
+        machine.await_up();
+        machine
+    }
+
+    fn start() -> Self {
         let only = ONLY.lock().unwrap_or_else(PoisonError::into_inner);
         let console = tempfile::tempdir().unwrap();
         let (package, root) = (console.path().join("hookspool.deb"), console.path().join("machine"));
@@ -75,9 +81,7 @@ impl Machine {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut machine = Self { script, leader: String::new(), console, _only: only };
-        machine.await_up();
-        machine
+        Self { script, leader: String::new(), console, _only: only }
     }
 
     /// Reboots, and waits until the machine is up again.
@@ -141,4 +145,18 @@ impl Drop for Machine {
         let _ = self.script.kill();
         let _ = self.script.wait();
     }
+}
+
+#[test]
+fn a_machine_that_is_dropped_while_it_starts_leaves_no_process() {
+    let machine = Machine::start();
+    let script = machine.script.id().to_string();
+    let processes = eventually("the first process of the machine", || {
+        let found = descendants(&script);
+        found.iter().any(|pid| in_a_machine(pid)).then_some(found)
+    });
+    drop(machine);
+    // A process that has ended and was not waited for has no program.
+    let ended = |pid: &String| fs::read_link(format!("/proc/{pid}/exe")).is_err();
+    eventually(&format!("{processes:?} end"), || processes.iter().all(ended).then_some(()));
 }
