@@ -99,6 +99,42 @@ fn a_volume_with_lost_and_found_and_foreign_files_is_served_and_consumed() {
     }
 }
 
+#[test]
+fn an_entry_that_cannot_be_read_does_not_keep_the_others_back() {
+    assert!(rustix::process::geteuid().is_root(), "this test changes users: run it as root");
+    let world = World::new();
+    fs::copy(program(), world.path("hookspool")).unwrap();
+    give_to_nobody(&world.path(""));
+    let daemon = world.start_by(as_nobody(&world, "022"));
+    for payload in [b"1", b"2", b"3"] {
+        deliver(&world, &daemon, payload);
+    }
+    stop(daemon);
+    let names = |queue: &str| -> Vec<_> {
+        let folder = fs::read_dir(world.path(&format!("spool/pix/{queue}"))).unwrap();
+        let mut names: Vec<_> = folder.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    // As a backup that root restored.
+    let oldest = names("new").remove(0);
+    let closed = world.path("spool/pix/new").join(&oldest);
+    chown(&closed, Some(0), Some(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o600)).unwrap();
+    let code = |args: &str| as_nobody(&world, "022").args(args.split(' ')).output().unwrap().status.code();
+
+    assert_eq!(code("spool take --endpoint pix --all --exec true"), Some(74));
+    assert_eq!((names("new"), names("done").len()), (vec![oldest.clone()], 2));
+    for queue in ["new", "done"] {
+        for name in names(queue) {
+            let from = world.path(&format!("spool/pix/{queue}")).join(&name);
+            fs::rename(from, world.path("spool/pix/taken").join(&name)).unwrap();
+        }
+    }
+    assert_eq!(code("spool requeue --queue taken"), Some(74));
+    assert_eq!((names("taken"), names("new").len()), (vec![oldest], 2));
+}
+
 /// Becomes a program for which no file system has hard links or unnamed files: `link`, `linkat` and `open` with
 /// `O_TMPFILE` fail as on exFAT, by a seccomp filter.
 const WITHOUT_LINKS: &str = r#"
