@@ -17,6 +17,7 @@ use super::entries::{EntryLocation, endpoints, entries};
 use super::entry::{EntryFault, check_entry};
 use super::layout::Layout;
 use super::lease::{Lease, LeaseError};
+use super::pass::{Pass, Places};
 use super::queue_counts::{EntryCounts, QueueCounts};
 use super::settings::Retention;
 use super::transfer::{examined, set_aside, sync_moves};
@@ -113,34 +114,6 @@ struct Worker<V: Volume> {
     clock: Clock,
     metrics: Arc<Metrics>,
     entry_counts: EntryCounts,
-}
-
-/// Entries, one at a time, `None` for one that needs nothing, or the error of listing them.
-type Places<'a> = Box<dyn Iterator<Item = io::Result<Option<EntryLocation>>> + 'a>;
-
-/// One pass over entries, in steps.
-struct Pass<'a> {
-    places: Places<'a>,
-    begun: Instant,
-    is_complete: bool,
-}
-
-impl<'a> Pass<'a> {
-    fn new(places: Places<'a>) -> Self {
-        Self { places, begun: Instant::now(), is_complete: false }
-    }
-
-    /// Examines at most `most` entries, and returns those that need something.
-    fn step(&mut self, most: usize) -> Vec<io::Result<EntryLocation>> {
-        let examined: Vec<_> = self.places.by_ref().take(most).collect();
-        self.is_complete = examined.len() < most;
-        examined.into_iter().filter_map(Result::transpose).collect()
-    }
-
-    /// Whether the next pass begins, if passes begin at this interval.
-    fn is_over(&self, interval: Duration) -> bool {
-        self.is_complete && self.begun.elapsed() >= interval
-    }
 }
 
 impl<V: Volume> Worker<V> {
@@ -367,19 +340,6 @@ mod tests {
             queues(worker(both, "1970-02-01T00:00:00Z").0.expired_entries()),
             [Queue::Done, Queue::Failed]
         );
-    }
-
-    #[test]
-    fn step_examines_no_more_entries_than_its_limit() {
-        let (worker, _) =
-            worker(Retention { failed: Some(Duration::ZERO), ..NOTHING }, "1970-01-08T00:00:00Z");
-        let mut pass = Pass::new(Box::new(
-            (0..3).map(|_| Ok(None)).chain(worker.expired_entries()).chain(once(Ok(None))),
-        ));
-        assert!(pass.step(3).is_empty() && !pass.is_complete);
-        assert_eq!(pass.step(1).len(), 1);
-        assert!(!pass.is_over(Duration::ZERO), "one is left");
-        assert!(pass.step(2).is_empty() && pass.is_over(Duration::ZERO));
     }
 
     #[test]

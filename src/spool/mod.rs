@@ -38,6 +38,7 @@ mod lease;
 mod ordered;
 mod greatest;
 mod queue_counts;
+mod pass;
 mod maintenance;
 
 pub use commit::{Committer, Spool};
