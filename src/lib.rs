@@ -46,7 +46,8 @@ pub mod refusals;
 // 5 Shared state
 pub mod shared;
 
-// 6 Work
+// 6 Work: neither uses the other
+pub mod forward;
 pub mod receive;
 
 // 7 Listeners

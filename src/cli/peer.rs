@@ -5,7 +5,7 @@ use std::io::Write as _;
 use super::args::PeerArgs;
 use super::exit::{Failure, shown};
 use super::files::{not_pem, read_pem};
-use crate::client::{ClientConnection, ClientFault, Target, without_credentials};
+use crate::client::{ClientConnection, ClientFault, ServerUrl, without_credentials};
 use crate::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
 use crate::tls::key_pair::{KeyPair, KeyPairFault};
 use crate::tls::pem::{certificates, private_keys};
@@ -13,7 +13,7 @@ use crate::tls::pem::{certificates, private_keys};
 /// A client for one server.
 pub struct DeliveryClient {
     /// The URL of the server.
-    pub target: Target,
+    pub target: ServerUrl,
     connector: Connector,
     instead: Option<String>,
 }
@@ -24,7 +24,7 @@ impl DeliveryClient {
     /// # Errors
     /// If a file is missing or has the wrong contents, or neither a CA nor `--insecure` is given.
     pub fn new(url: &str, args: &PeerArgs) -> Result<Self, Failure> {
-        let target = Target::parse(url).map_err(|fault| Failure::Usage(fault.to_string()))?;
+        let target = ServerUrl::parse(url).map_err(|fault| Failure::Usage(fault.to_string()))?;
         let settings = client_settings(args)?;
         let connector = connector(&settings, args)?;
         Ok(Self { target, connector, instead: args.connect.clone() })

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::alert_recorder::{AlertRecorder, RecordedAlert};
 use super::fault::ClientFault;
-use super::target::Target;
+use super::server_url::ServerUrl;
 use crate::tls::client::{ClientSession, Connector};
 
 /// The timeout for connecting and the TLS handshake.
@@ -30,7 +30,7 @@ const AGENT: &str = concat!("hookspool/", env!("CARGO_PKG_VERSION"));
 pub struct ClientConnection {
     /// The results of the handshake.
     pub session: ClientSession,
-    target: Target,
+    target: ServerUrl,
     sender: Sender,
     recorded: RecordedAlert,
     /// The task that drives the connection; aborted when this is dropped.
@@ -62,7 +62,7 @@ impl ClientConnection {
     /// If the server cannot be reached within [`CONNECT_DEADLINE`], or the handshake fails.
     pub async fn open(
         connector: &Connector,
-        target: &Target,
+        target: &ServerUrl,
         instead: Option<&str>,
     ) -> Result<Self, ClientFault> {
         let opening = Self::open_without_timeout(connector, target, instead.unwrap_or(&target.address));
@@ -73,7 +73,7 @@ impl ClientConnection {
 
     async fn open_without_timeout(
         connector: &Connector,
-        target: &Target,
+        target: &ServerUrl,
         address: &str,
     ) -> Result<Self, ClientFault> {
         let tcp = TcpStream::connect(address)

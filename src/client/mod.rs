@@ -2,7 +2,7 @@
 
 mod fault;
 mod alert_recorder;
-mod target;
+mod server_url;
 
 mod connection;
 mod plain;
@@ -10,4 +10,4 @@ mod plain;
 pub use connection::{CONNECT_DEADLINE, ClientConnection, ClientResponse, EXCHANGE_DEADLINE};
 pub use fault::ClientFault;
 pub use plain::{get_tcp, get_unix, post_unix};
-pub use target::{Target, TargetFault, without_credentials};
+pub use server_url::{ServerUrl, ServerUrlFault, without_credentials};

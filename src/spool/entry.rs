@@ -1,5 +1,6 @@
 //! Reads entries and checks that they are intact.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -27,8 +28,14 @@ pub struct EnvelopeFacts {
     pub sender: String,
     /// The suffix of the request's path; none if it had no suffix.
     pub event: Option<String>,
+    /// The values of the placeholders in the endpoint's path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
     /// What the payload must be.
     pub payload: PayloadClaim,
+    /// The first entry with the same payload that the daemon remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<String>,
 }
 
 /// The length and digest of a payload as its envelope states them.

@@ -19,6 +19,15 @@ pub struct KeyPair {
     pub(super) certified: Arc<CertifiedKey>,
 }
 
+/// Pairs with the same chain are equal, because the key belongs to its first certificate.
+impl PartialEq for KeyPair {
+    fn eq(&self, other: &Self) -> bool {
+        self.certified.cert == other.certified.cert
+    }
+}
+
+impl Eq for KeyPair {}
+
 /// Why a chain and a key are not a pair.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum KeyPairFault {

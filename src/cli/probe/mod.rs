@@ -15,7 +15,7 @@ use super::files::stdin_at_most_once;
 use super::output::{print, print_json};
 use super::peer::{client_settings, connector, failed};
 use super::runtime::block_on;
-use crate::client::{ClientConnection, ClientFault, ClientResponse, Target};
+use crate::client::{ClientConnection, ClientFault, ClientResponse, ServerUrl};
 use crate::tls::client::{ClientSettings, Connector, TlsVersions};
 use assessment::{Reaction, assess};
 use cases::{CASES, Credentials, ProbeCase};
@@ -31,7 +31,7 @@ const VERSIONS: [(&str, TlsVersions); 2] = [("1.2", TlsVersions::Tls12), ("1.3",
 /// # Errors
 /// If the flags are not valid, the server cannot be reached, or its certificate is not accepted.
 pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
-    let target = Target::parse(&args.url).map_err(|fault| Failure::Usage(fault.to_string()))?;
+    let target = ServerUrl::parse(&args.url).map_err(|fault| Failure::Usage(fault.to_string()))?;
     stdin_at_most_once(args.peer.files())?;
     let settings = client_settings(&args.peer)?;
     let Some(own) = settings.key_pair.clone() else {
@@ -73,7 +73,11 @@ pub fn probe(args: &ProbeArgs) -> Result<Exit, Failure> {
 }
 
 /// Connects and delivers once. A fault that the server did not cause is an error.
-async fn connect(args: &ProbeArgs, connector: &Connector, target: &Target) -> Result<Reaction, ClientFault> {
+async fn connect(
+    args: &ProbeArgs,
+    connector: &Connector,
+    target: &ServerUrl,
+) -> Result<Reaction, ClientFault> {
     let delivery = async {
         let mut connection = ClientConnection::open(connector, target, args.peer.connect.as_deref()).await?;
         connection.post(&HeaderMap::new(), Bytes::from_static(BODY)).await

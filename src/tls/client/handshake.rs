@@ -154,6 +154,11 @@ impl Connector {
         Ok(Self { config: Arc::new(config), verifier })
     }
 
+    /// The configuration alone, for a client that connects by itself.
+    pub(super) fn into_config(self) -> ClientConfig {
+        Arc::unwrap_or_clone(self.config)
+    }
+
     /// Performs the handshake over `tcp`, without a timeout.
     ///
     /// # Errors

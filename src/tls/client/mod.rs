@@ -1,11 +1,14 @@
-//! The client side of the handshake, for `send` and `probe`.
+//! The client side of the handshake, for `send`, `probe` and `forward`.
 //!
-//! A server is verified only with the CAs of the command line; the system's roots are never used.
+//! `send` and `probe` verify a server only with the CAs of the command line. The targets of `forward` are verified with
+//! the CAs of the configuration, or else with those of the system.
 
 mod alert;
 mod server_verifier;
 
 mod handshake;
+
+mod target;
 
 pub use alert::Alert;
 pub use handshake::{
@@ -13,3 +16,4 @@ pub use handshake::{
     is_disconnect,
 };
 pub use server_verifier::{ServerFault, Trust};
+pub use target::{system_anchors, target_config};

@@ -8,7 +8,7 @@ const HTTPS_PORT: u16 = 443;
 
 /// A parsed https URL.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ServerUrl {
     /// Host and port to connect to, an IPv6 address in brackets.
     pub address: String,
     /// The URL in the form of an HTTP/2 request.
@@ -23,7 +23,7 @@ pub struct Target {
 
 /// Why a URL cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum TargetFault {
+pub enum ServerUrlFault {
     /// The text is not a URL with a host.
     #[error("`{0}` is not a URL: expected `https://HOST[:PORT]/PATH`")]
     Form(String),
@@ -40,21 +40,21 @@ pub enum TargetFault {
     Host(String),
 }
 
-impl Target {
+impl ServerUrl {
     /// Parses a URL.
     ///
     /// # Errors
     /// If it is not an https URL with a host.
-    pub fn parse(url: &str) -> Result<Self, TargetFault> {
-        let form = || TargetFault::Form(without_credentials(url));
+    pub fn parse(url: &str) -> Result<Self, ServerUrlFault> {
+        let form = || ServerUrlFault::Form(without_credentials(url));
         let uri: Uri = url.parse().map_err(|_| form())?;
         let scheme = uri.scheme_str().ok_or_else(form)?;
         if scheme != "https" {
-            return Err(TargetFault::Scheme(without_credentials(url)));
+            return Err(ServerUrlFault::Scheme(without_credentials(url)));
         }
         let authority = uri.authority().ok_or_else(form)?;
         if authority.as_str().contains('@') {
-            return Err(TargetFault::UserInfo);
+            return Err(ServerUrlFault::UserInfo);
         }
         let host = authority.host();
         let port = match authority.port_u16() {
@@ -64,7 +64,7 @@ impl Target {
         };
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         let server_name =
-            ServerName::try_from(bare.to_owned()).map_err(|_| TargetFault::Host(host.to_owned()))?;
+            ServerName::try_from(bare.to_owned()).map_err(|_| ServerUrlFault::Host(host.to_owned()))?;
         Ok(Self {
             address: format!("{host}:{port}"),
             host: if port == HTTPS_PORT { host.to_owned() } else { format!("{host}:{port}") },
@@ -99,7 +99,7 @@ mod tests {
             "u:s3cret@a",
             "https://a/ x?s3cret",
         ] {
-            let fault = Target::parse(url).expect_err("not a target").to_string();
+            let fault = ServerUrl::parse(url).expect_err("not a target").to_string();
             assert!(!fault.contains("s3cret") && fault.contains('a'), "{fault}");
         }
     }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_url_is_split_into_its_parts() {
         let check = |url: &str, address: &str, host: &str, path: &str| {
-            let target = Target::parse(url).expect("a target");
+            let target = ServerUrl::parse(url).expect("a target");
             assert_eq!((&*target.address, &*target.host, &*target.path_and_query), (address, host, path));
         };
         check("https://a.example", "a.example:443", "a.example", "/");
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn addresses_and_names_are_distinguished() {
-        let name = |url: &str| Target::parse(url).expect("a target").server_name;
+        let name = |url: &str| ServerUrl::parse(url).expect("a target").server_name;
         assert!(matches!(name("https://[::1]:8443/"), ServerName::IpAddress(_)));
         assert!(matches!(name("https://127.0.0.1/"), ServerName::IpAddress(_)));
         assert!(matches!(name("https://localhost/"), ServerName::DnsName(_)));
@@ -127,12 +127,15 @@ mod tests {
 
     #[test]
     fn other_urls_are_rejected() {
-        assert!(matches!(Target::parse("http://a/"), Err(TargetFault::Scheme(_))));
-        assert!(matches!(Target::parse("localhost:8443"), Err(TargetFault::Form(_))));
-        assert!(matches!(Target::parse("/x"), Err(TargetFault::Form(_))));
-        assert!(matches!(Target::parse(""), Err(TargetFault::Form(_))));
-        assert!(matches!(Target::parse("https://a:99999/"), Err(TargetFault::Form(_))));
-        assert!(matches!(Target::parse("https://u:p@a/"), Err(TargetFault::UserInfo)));
-        assert!(matches!(Target::parse("https://a_%/"), Err(TargetFault::Form(_) | TargetFault::Host(_))));
+        assert!(matches!(ServerUrl::parse("http://a/"), Err(ServerUrlFault::Scheme(_))));
+        assert!(matches!(ServerUrl::parse("localhost:8443"), Err(ServerUrlFault::Form(_))));
+        assert!(matches!(ServerUrl::parse("/x"), Err(ServerUrlFault::Form(_))));
+        assert!(matches!(ServerUrl::parse(""), Err(ServerUrlFault::Form(_))));
+        assert!(matches!(ServerUrl::parse("https://a:99999/"), Err(ServerUrlFault::Form(_))));
+        assert!(matches!(ServerUrl::parse("https://u:p@a/"), Err(ServerUrlFault::UserInfo)));
+        assert!(matches!(
+            ServerUrl::parse("https://a_%/"),
+            Err(ServerUrlFault::Form(_) | ServerUrlFault::Host(_))
+        ));
     }
 }

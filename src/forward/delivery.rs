@@ -1,0 +1,25 @@
+//! What a target receives: one intact entry that has been claimed.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use crate::spool::EnvelopeFacts;
+
+/// One claimed entry in one attempt.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The keys of the envelope.
+    pub facts: EnvelopeFacts,
+    /// The envelope: one line of JSON, without the newline.
+    pub envelope: Bytes,
+    /// The payload, whose digest has been compared with the envelope.
+    pub payload: Bytes,
+    /// The number of this attempt in this process, from 1.
+    pub attempt: u32,
+    /// The entry's file in `taken`, for a command.
+    pub path: PathBuf,
+    /// A copy of the locked descriptor. A command that inherits it keeps the lease.
+    pub file: File,
+}

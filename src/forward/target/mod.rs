@@ -1,0 +1,57 @@
+//! The targets. A kind of target is one file that implements [`Target`]; it never moves files.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::delivery::Delivery;
+
+/// The result of an attempt for one entry.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// The target has the entry.
+    Done,
+    /// The target did not accept it; a later attempt may succeed.
+    Retry {
+        /// How long the target asked to wait.
+        after: Option<Duration>,
+        /// Why, in one line.
+        reason: String,
+    },
+    /// The target will never accept it.
+    Failed {
+        /// Why, in one line.
+        reason: String,
+    },
+    /// The target cannot be reached, so no entry can be delivered now.
+    Unreachable {
+        /// Why, in one line.
+        reason: String,
+    },
+}
+
+/// The limits of one attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct BatchLimits {
+    /// The most entries.
+    pub entries: usize,
+    /// The most bytes of payloads. One entry may be larger.
+    pub bytes: usize,
+}
+
+impl BatchLimits {
+    /// One entry for each attempt.
+    pub const ONE: Self = Self { entries: 1, bytes: 0 };
+}
+
+/// Where entries are delivered to. Attempts run concurrently. An attempt that exceeds its timeout is dropped: whatever
+/// it has started must end with it.
+pub trait Target: std::fmt::Debug + Send + Sync {
+    /// The limits of one attempt.
+    fn limits(&self) -> BatchLimits {
+        BatchLimits::ONE
+    }
+
+    /// Attempts to deliver, and returns a verdict for each entry, in the same order.
+    fn deliver<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Verdict>>;
+}
