@@ -8,6 +8,8 @@ use crate::policy::Name;
 
 /// The extension of an entry's file.
 const EXTENSION: &str = "hook";
+/// The extension of the file that says why an entry was given up.
+const NOTE_EXTENSION: &str = "why";
 /// The characters of a hyphenated UUID (RFC 9562, section 4).
 const ID_CHARS: usize = 36;
 
@@ -49,11 +51,17 @@ impl Layout {
 
     /// The ID in the file name of an entry; none if it is not such a name.
     pub fn id_of(path: &Path) -> Option<EntryId> {
-        let name = path.file_name()?.to_str()?;
-        let id = name.strip_suffix(EXTENSION)?.strip_suffix('.')?;
-        // Only one form is valid: hyphenated and lowercase.
-        let is_canonical = id.len() == ID_CHARS && !id.bytes().any(|byte| byte.is_ascii_uppercase());
-        is_canonical.then(|| id.parse().ok())?
+        id_before(path, EXTENSION)
+    }
+
+    /// The ID in the file name of a [`Layout::failure_note`]; none if it is not such a name.
+    pub(super) fn id_of_note(path: &Path) -> Option<EntryId> {
+        id_before(path, NOTE_EXTENSION)
+    }
+
+    /// The path of the file that says why an entry in `failed` was given up.
+    pub fn failure_note(&self, endpoint: &Name, id: EntryId) -> PathBuf {
+        self.queue(endpoint, Queue::Failed).join(format!("{id}.{NOTE_EXTENSION}"))
     }
 
     /// The path in `corrupt` of an entry that is not intact.
@@ -90,6 +98,13 @@ impl Layout {
     pub fn entry(&self, endpoint: &Name, queue: Queue, id: EntryId) -> PathBuf {
         self.queue(endpoint, queue).join(file_name(id))
     }
+}
+
+fn id_before(path: &Path, extension: &str) -> Option<EntryId> {
+    let id = path.file_name()?.to_str()?.strip_suffix(extension)?.strip_suffix('.')?;
+    // Only one form is valid: hyphenated and lowercase.
+    let is_canonical = id.len() == ID_CHARS && !id.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_canonical.then(|| id.parse().ok())?
 }
 
 fn file_name(id: EntryId) -> String {

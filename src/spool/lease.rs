@@ -11,6 +11,7 @@ use super::entries::EntryLocation;
 use super::layout::Layout;
 use super::transfer::transfer;
 use super::volume::Volume;
+use super::why::FailureNote;
 use crate::metrics::Queue;
 
 /// An entry's file, open for reading and locked.
@@ -59,6 +60,26 @@ impl<R> Lease<R> {
         Ok(())
     }
 
+    /// Moves the entry to `failed`, with a note of the reason beside it, and keeps the lease. If the note cannot be
+    /// written, for example because the disk is full, the entry is moved all the same.
+    ///
+    /// # Errors
+    /// As [`Lease::transfer`].
+    pub fn give_up<V: Volume>(
+        &mut self,
+        volume: &V,
+        layout: &Layout,
+        note: &FailureNote,
+    ) -> Result<(), LeaseError> {
+        if let Err(error) = note.write(volume, layout, &self.place) {
+            tracing::warn!(id = %self.place.id, endpoint = %self.place.endpoint, %error, "reason of a failure not written");
+        }
+        let failed = EntryLocation { queue: Queue::Failed, ..self.place.clone() };
+        volume.rename(&self.place.path(layout), &failed.path(layout)).map_err(moved)?;
+        self.place = failed;
+        Ok(())
+    }
+
     /// Where the entry is.
     pub fn place(&self) -> &EntryLocation {
         &self.place
@@ -79,9 +100,49 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::clock::Timestamp;
     use crate::envelope::EntryId;
     use crate::spool::disk::Disk;
     use crate::spool::folders::make_queues;
+    use crate::spool::layout::Access;
+    use crate::spool::sim::{Fault, Sim};
+
+    #[test]
+    fn entry_that_is_given_up_is_in_failed_with_its_note_or_in_taken_after_any_fault() {
+        let layout = Layout::new("/spool".into());
+        let place = EntryLocation {
+            id: EntryId::fresh(),
+            endpoint: "pix".parse().expect("a name"),
+            queue: Queue::Taken,
+        };
+        let note = FailureNote::new(Timestamp::UNIX_EPOCH, &place.endpoint, 7, "410 Gone");
+        let (mut noted, mut moves) = (0, 0);
+        for first in 0..8 {
+            let sim = Sim::default();
+            sim.create(&place.path(&layout), Access::Shared).expect("created");
+            let mut lease = Lease::take(&sim, &layout, &place).expect("a lease");
+            let calls = sim.state().calls.len();
+            sim.state().faults = vec![(Fault::Numbered(calls + first, 1), 28)];
+            let outcome = lease.give_up(&sim, &layout, &note);
+            sim.state().faults.clear();
+            let failed = EntryLocation { queue: Queue::Failed, ..place.clone() };
+            assert_eq!(lease.place(), if outcome.is_ok() { &failed } else { &place });
+            let is_at = |place: &EntryLocation| sim.state().now.names.contains_key(&place.path(&layout));
+            assert_eq!((is_at(&failed), is_at(&place)), (outcome.is_ok(), outcome.is_err()));
+            let found = FailureNote::read(&sim, &layout, &failed);
+            assert!(found.is_none() || found == Some(note.clone()));
+            (noted, moves) = (noted + u32::from(found.is_some()), moves + u32::from(outcome.is_ok()));
+            // A note does not outlive the stay in `failed`.
+            lease.place = failed.clone();
+            if outcome.is_ok() {
+                lease.transfer(&sim, &layout, Queue::New).expect("requeued");
+                assert_eq!(FailureNote::read(&sim, &layout, &failed), None);
+            }
+        }
+        // Of the calls remove, create, write, sync and rename, only a failed rename leaves the entry in `taken`, and a
+        // failed create, write or sync no note.
+        assert_eq!((noted, moves), (5, 7));
+    }
 
     #[test]
     fn lease_lasts_until_the_last_copy_of_its_descriptor_is_closed() {

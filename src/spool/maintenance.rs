@@ -20,8 +20,9 @@ use super::lease::{Lease, LeaseError};
 use super::pass::{Pass, Places};
 use super::queue_counts::{EntryCounts, QueueCounts};
 use super::settings::Retention;
-use super::transfer::{examined, set_aside, sync_moves};
+use super::transfer::{examined, remove_entry, set_aside, sync_moves};
 use super::volume::Volume;
+use super::why::{orphaned_notes, remove_note};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Queue};
 
@@ -35,6 +36,7 @@ const AGE_CHECKS_PER_TICK: usize = 1000;
 const READ_EVERY: Duration = Duration::from_secs(86_400);
 const RETURN_EVERY: Duration = Duration::from_secs(10);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
+const ORPHANS_EVERY: Duration = Duration::from_secs(3600);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// The retention, which can be changed while the thread runs.
@@ -121,6 +123,7 @@ impl<V: Volume> Worker<V> {
         let mut reading = Pass::new(self.new_entries());
         let mut returning = Pass::new(self.abandoned_entries());
         let mut purging = Pass::new(self.expired_entries());
+        let mut tidying = Pass::new(self.orphaned_notes());
         let (mut counting, mut counted_from) = (self.count(), Instant::now());
         loop {
             if counting.as_mut().is_some_and(|queue_counts| self.count_step(queue_counts)) {
@@ -130,13 +133,11 @@ impl<V: Volume> Worker<V> {
                 self.log_error(place.and_then(|place| self.check(&place)));
             }
             self.return_step(&mut returning);
-            let removed = purging.step(AGE_CHECKS_PER_TICK).into_iter().filter_map(|place| {
-                self.log_error(place.and_then(|place| self.volume.remove(&place.path(&self.layout))))
-            });
-            let removed = removed.count();
+            let removed = self.remove_expired(&mut purging);
             if removed > 0 {
                 tracing::info!(count = removed, "expired entries removed");
             }
+            self.remove_orphaned_notes(&mut tidying);
             if reading.is_over(READ_EVERY) {
                 reading = Pass::new(self.new_entries());
             }
@@ -145,6 +146,9 @@ impl<V: Volume> Worker<V> {
             }
             if purging.is_over(PURGE_EVERY) {
                 purging = Pass::new(self.expired_entries());
+            }
+            if tidying.is_over(ORPHANS_EVERY) {
+                tidying = Pass::new(self.orphaned_notes());
             }
             if counting.is_none() && counted_from.elapsed() >= COUNT_EVERY {
                 (counting, counted_from) = (self.count(), Instant::now());
@@ -241,6 +245,28 @@ impl<V: Volume> Worker<V> {
             let of_endpoint: Vec<_> = of_endpoint.collect::<io::Result<_>>()?;
             Ok(Box::new(of_endpoint.into_iter().flatten()))
         })
+    }
+
+    /// Removes entries whose retention has passed. Returns their number.
+    fn remove_expired(&self, expired: &mut Pass<'_>) -> usize {
+        let removed = expired.step(AGE_CHECKS_PER_TICK).into_iter().filter_map(|place| {
+            self.log_error(place.and_then(|place| remove_entry(&self.volume, &self.layout, &place)))
+        });
+        removed.count()
+    }
+
+    /// The entries that a crash or a consumer removed from `failed`, but not their notes.
+    fn orphaned_notes(&self) -> Places<'_> {
+        let now = self.clock.now();
+        self.in_each_endpoint(move |endpoint| {
+            Ok(Box::new(orphaned_notes(&self.volume, &self.layout, endpoint, now)?))
+        })
+    }
+
+    fn remove_orphaned_notes(&self, orphaned: &mut Pass<'_>) {
+        for place in orphaned.step(AGE_CHECKS_PER_TICK) {
+            self.log_error(place.map(|place| remove_note(&self.volume, &self.layout, &place)));
+        }
     }
 
     fn in_each_endpoint<'a>(
@@ -340,6 +366,23 @@ mod tests {
             queues(worker(both, "1970-02-01T00:00:00Z").0.expired_entries()),
             [Queue::Done, Queue::Failed]
         );
+    }
+
+    #[test]
+    fn note_is_removed_with_its_expired_entry_and_when_it_has_no_entry() {
+        let (worker, id) =
+            worker(Retention { failed: Some(Duration::ZERO), ..NOTHING }, "1970-01-08T00:00:00Z");
+        let pix = "pix".parse().unwrap();
+        let (noted, orphaned) =
+            (worker.layout.failure_note(&pix, id), worker.layout.failure_note(&pix, EntryId::fresh()));
+        for note in [&noted, &orphaned] {
+            worker.volume.state().now.names.insert(note.clone(), 9);
+        }
+        let exists = |path: &Path| worker.volume.facts(path).is_ok();
+        worker.remove_orphaned_notes(&mut Pass::new(worker.orphaned_notes()));
+        assert!(exists(&noted) && !exists(&orphaned));
+        assert_eq!(worker.remove_expired(&mut Pass::new(worker.expired_entries())), 1);
+        assert!(!exists(&noted) && !exists(&worker.layout.entry(&pix, Queue::Failed, id)));
     }
 
     #[test]

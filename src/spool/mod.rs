@@ -5,7 +5,7 @@
 //! spool/<endpoint>/new/<id>.hook   complete and durable, waiting for a consumer
 //! spool/<endpoint>/taken/          claimed by a consumer, by rename
 //! spool/<endpoint>/done/           processed
-//! spool/<endpoint>/failed/         given up by its consumer
+//! spool/<endpoint>/failed/         given up by its consumer; <id>.why says why
 //! spool/corrupt/                   entries that were found not to be intact
 //! spool/.journal-0, .journal-1     the write-ahead log, which can restore entries whose files are not durable yet
 //! ```
@@ -33,6 +33,7 @@ mod writer;
 mod commit;
 mod entry;
 mod entries;
+mod why;
 mod transfer;
 mod lease;
 mod ordered;
@@ -63,9 +64,10 @@ pub use open::{OpenError, Opened, open};
 pub use ordered::{IDS_MAX, Ordered};
 pub use queue_counts::{EntryCount, EntryCounts};
 pub use settings::{Retention, Settings};
-pub use transfer::{older, set_aside, sync_moves, transfer};
+pub use transfer::{older, remove_entry, set_aside, sync_moves, transfer};
 pub use volume::{Displaced, FileFacts, UnexpectedFile, Volume};
 pub use wal::LogError;
+pub use why::FailureNote;
 pub use writer::Receipt;
 
 #[cfg(test)]

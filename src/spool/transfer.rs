@@ -8,11 +8,13 @@ use super::corrupt::move_to_corrupt;
 use super::entries::{EntryLocation, entries};
 use super::layout::Layout;
 use super::volume::Volume;
+use super::why::remove_note;
 use crate::clock::Timestamp;
 use crate::metrics::Queue;
 use crate::policy::Name;
 
-/// Moves an entry to another queue of its endpoint.
+/// Moves an entry to another queue of its endpoint. A note of why it was given up does not apply afterwards and is
+/// removed, also one that a crash left in `failed` earlier.
 ///
 /// # Errors
 /// `NotFound` if another process has moved the entry; otherwise as `rename(2)`.
@@ -23,8 +25,22 @@ pub fn transfer<V: Volume>(
     to: Queue,
 ) -> io::Result<EntryLocation> {
     let moved = EntryLocation { queue: to, ..place.clone() };
+    if place.queue == Queue::Failed || to == Queue::Failed {
+        remove_note(volume, layout, place);
+    }
     volume.rename(&place.path(layout), &moved.path(layout))?;
     Ok(moved)
+}
+
+/// Removes an entry, and the note of why it was given up.
+///
+/// # Errors
+/// As `unlink(2)`.
+pub fn remove_entry<V: Volume>(volume: &V, layout: &Layout, place: &EntryLocation) -> io::Result<()> {
+    if place.queue == Queue::Failed {
+        remove_note(volume, layout, place);
+    }
+    volume.remove(&place.path(layout))
 }
 
 /// Makes moves between two queues of an endpoint durable. The new names are synced first, so that no entry loses both.

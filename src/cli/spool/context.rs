@@ -101,7 +101,7 @@ impl SpoolContext {
             }
         };
         match in_queue {
-            Ok(place) => Ok(EntryFile::in_queue(&place, &self.layout)),
+            Ok(place) => Ok(EntryFile::in_queue(&place, &self.disk, &self.layout)),
             Err(failure) if matches!(folder, Some(EntryFolder::Queue(_))) => Err(failure),
             Err(failure) => {
                 let corrupt = self.corrupt_entry(named)?.ok_or(failure)?;

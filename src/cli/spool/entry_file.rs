@@ -7,8 +7,8 @@ use crate::cli::spool_args::CORRUPT;
 use crate::envelope::EntryId;
 use crate::policy::Name;
 use crate::spool::{
-    CorruptEntry, Disk, EntryFault, EntryLocation, EnvelopeFacts, Layout, OpenEntry, Volume as _, check_file,
-    open_file,
+    CorruptEntry, Disk, EntryFault, EntryLocation, EnvelopeFacts, FailureNote, Layout, OpenEntry,
+    Volume as _, check_file, open_file,
 };
 
 #[derive(Debug)]
@@ -19,24 +19,27 @@ pub(super) struct EntryFile {
     /// The name of the queue, or `corrupt`.
     pub(super) folder: &'static str,
     pub(super) path: PathBuf,
+    /// Why it was given up; only in `failed`.
+    pub(super) why: Option<FailureNote>,
     /// The path without the number that a name in `corrupt` can have. It is compared with the envelope.
     unnumbered: PathBuf,
 }
 
 impl EntryFile {
-    pub(super) fn in_queue(place: &EntryLocation, layout: &Layout) -> Self {
+    pub(super) fn in_queue(place: &EntryLocation, disk: &Disk, layout: &Layout) -> Self {
         let path = place.path(layout);
         Self {
             id: place.id,
             endpoint: Some(place.endpoint.clone()),
             folder: place.queue.word(),
+            why: FailureNote::read(disk, layout, place),
             unnumbered: path.clone(),
             path,
         }
     }
 
     pub(super) fn in_corrupt(CorruptEntry { id, path }: CorruptEntry, layout: &Layout) -> Self {
-        Self { id, endpoint: None, folder: CORRUPT, path, unnumbered: layout.corrupted(id) }
+        Self { id, endpoint: None, folder: CORRUPT, path, why: None, unnumbered: layout.corrupted(id) }
     }
 
     /// Opens the entry and reads its envelope.

@@ -13,7 +13,9 @@ use crate::cli::spool_args::{EntryFolder, SpoolListArgs};
 use crate::escape::Escaped;
 use crate::metrics::Queue;
 use crate::policy::Name;
-use crate::spool::{EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Ordered, corrupt_entries, entries};
+use crate::spool::{
+    EntryFault, EntryLocation, EnvelopeFacts, FailureNote, IDS_MAX, Ordered, corrupt_entries, entries,
+};
 
 /// One entry of the document that `--json` prints, `{"entries": [..]}`. The names of the keys must not change.
 #[derive(Debug, Serialize)]
@@ -28,6 +30,9 @@ struct Row {
     /// Why the entry is not intact. The payload is read only in `corrupt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<String>,
+    /// Why `forward` gave up the entry; only in `failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<FailureNote>,
 }
 
 /// The contents of the envelope.
@@ -55,7 +60,7 @@ pub(super) fn list(context: &SpoolContext, args: &SpoolListArgs) -> Result<Exit,
         if since.is_some_and(|since| file.id.made_at() < since) {
             continue;
         }
-        let Some(row) = row(context, &file).filter(|row| is_wanted(row, args)) else { continue };
+        let Some(row) = row(context, file).filter(|row| is_wanted(row, args)) else { continue };
         let separator = if rows == 0 { "\n" } else { ",\n" };
         match args.json {
             true => write(&format!("{separator}{}", json(&row)?))?,
@@ -93,7 +98,7 @@ fn files<'a>(
     Ok(match args.queue {
         EntryFolder::Queue(queue) => {
             let places = oldest_first(context, args, queue)?;
-            Box::new(places.map(|place| Ok(EntryFile::in_queue(&place?, layout))))
+            Box::new(places.map(|place| Ok(EntryFile::in_queue(&place?, disk, layout))))
         }
         EntryFolder::Corrupt => {
             let found = corrupt_entries(disk, layout).map_err(|error| context.unlisted(error))?;
@@ -135,7 +140,7 @@ fn json(row: &Row) -> Result<String, Failure> {
 }
 
 /// The row of an entry; `None` if a consumer has moved the entry in the meantime.
-fn row(context: &SpoolContext, file: &EntryFile) -> Option<Row> {
+fn row(context: &SpoolContext, file: EntryFile) -> Option<Row> {
     let mut endpoint = file.endpoint.as_ref().map(ToString::to_string);
     let is_gone = |fault: &EntryFault| matches!(fault, EntryFault::Io(error) if error.kind() == io::ErrorKind::NotFound);
     let (facts, fault) = match file.open(&context.disk) {
@@ -159,18 +164,20 @@ fn row(context: &SpoolContext, file: &EntryFile) -> Option<Row> {
         path: file.path.display().to_string(),
         facts,
         fault: fault.map(|fault| fault.to_string()),
+        why: file.why,
     })
 }
 
-fn line(Row { id, endpoint, queue, facts, fault, .. }: &Row) -> String {
+fn line(Row { id, endpoint, queue, facts, fault, why, .. }: &Row) -> String {
     let place = format!("{}/{queue}", Escaped(endpoint.as_deref().unwrap_or("-")));
     let fault = fault.as_ref().map_or(String::new(), |fault| format!("  not intact: {fault}"));
+    let why = why.as_ref().map_or(String::new(), |why| format!("  {why}"));
     let Some(Facts { received_at, sender, event, length, .. }) = facts else {
-        return format!("{id}  {place}{fault}\n");
+        return format!("{id}  {place}{fault}{why}\n");
     };
     let size = if *length == 0 { "empty payload".to_owned() } else { format!("{length} bytes") };
     format!(
-        "{id}  {}  {place}  {}  {}  {size}{fault}\n",
+        "{id}  {}  {place}  {}  {}  {size}{fault}{why}\n",
         Escaped(received_at),
         Escaped(sender),
         Escaped(event.as_deref().unwrap_or("-")),

@@ -12,7 +12,7 @@ use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::quantity::HumanDuration;
 use crate::spool::{
-    EntryFault, EntryLocation, Lease, LeaseError, Volume as _, entries, older, open_entry, sync_moves,
+    EntryFault, EntryLocation, Lease, LeaseError, entries, older, open_entry, remove_entry, sync_moves,
     transfer,
 };
 
@@ -94,7 +94,7 @@ pub(super) fn purge(context: &SpoolContext, args: &SpoolPurgeArgs) -> Result<Exi
     let queue = args.queue.0;
     let removed =
         for_each_older(context, args.endpoint.as_ref(), queue, Some(args.older), "purging", |place| {
-            match context.disk.remove(&place.path(&context.layout)) {
+            match remove_entry(&context.disk, &context.layout, place) {
                 Ok(()) => moves.record(&place.endpoint, (queue, queue)).map(|()| true),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
                 Err(why) => Err(failed("remove", &place.path(&context.layout), why)),

@@ -10,7 +10,7 @@ use super::entry_file::EntryFile;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{escaped_lines, print, print_json};
 use crate::cli::spool_args::{SpoolFormat, SpoolShowArgs};
-use crate::spool::{EntryFault, OpenEntry};
+use crate::spool::{EntryFault, FailureNote, OpenEntry};
 
 /// The document that `--json` prints. The names of the keys must not change.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,8 @@ struct Document {
     whole: bool,
     /// Why the entry is not intact.
     fault: Option<String>,
+    /// Why `forward` gave up the entry; null except in `failed`.
+    why: Option<FailureNote>,
     envelope: Value,
 }
 
@@ -69,6 +71,7 @@ fn document(context: &SpoolContext, file: &EntryFile, fault: Option<String>) -> 
         path: file.path.display().to_string(),
         whole: fault.is_none(),
         fault,
+        why: file.why.clone(),
         envelope: entry.and_then(|entry| serde_json::from_slice(&entry.line).ok()).unwrap_or(Value::Null),
     }
 }
@@ -76,7 +79,8 @@ fn document(context: &SpoolContext, file: &EntryFile, fault: Option<String>) -> 
 fn page(context: &SpoolContext, file: &EntryFile, fault: Option<&str>) -> Result<String, Failure> {
     let path = &file.path;
     let state = fault.map_or("intact".to_owned(), |fault| format!("NOT INTACT: {fault}"));
-    let mut out = escaped_lines(&format!("{}\n{state}\n\n", path.display()));
+    let why = file.why.as_ref().map_or(String::new(), |why| format!("{why}\n"));
+    let mut out = escaped_lines(&format!("{}\n{state}\n{why}\n", path.display()));
     let Ok(mut entry) = file.open(&context.disk) else { return Ok(out) };
     let envelope: Value = serde_json::from_slice(&entry.line).unwrap_or(Value::Null);
     out += &escaped_lines(&format!("{envelope:#}\n\n"));
