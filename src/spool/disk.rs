@@ -145,13 +145,13 @@ impl Disk {
 }
 
 /// Changes the group and the mode if they differ.
-fn set_group_and_mode(directory: &File, gid: u32, mode: u32) -> io::Result<()> {
-    if directory.metadata()?.gid() != gid {
-        rustix::fs::fchown(directory, None, Some(rustix::fs::Gid::from_raw(gid)))?;
+fn set_group_and_mode(file: &File, gid: u32, mode: u32) -> io::Result<()> {
+    if file.metadata()?.gid() != gid {
+        rustix::fs::fchown(file, None, Some(rustix::fs::Gid::from_raw(gid)))?;
     }
     // chown(2) may clear the setgid bit.
-    if directory.metadata()?.mode() & PERMISSIONS != mode {
-        directory.set_permissions(Permissions::from_mode(mode))?;
+    if file.metadata()?.mode() & PERMISSIONS != mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
     }
     Ok(())
 }
@@ -292,6 +292,17 @@ impl Volume for Disk {
         };
         self.correct_dir(&File::from(self.root.open_dir(path)?), path, access, is_new)?;
         Ok(is_new)
+    }
+
+    fn make_lock_file(&self, path: &Path) -> io::Result<()> {
+        let (directory, name) = self.root.parent(path)?;
+        let file = open_file(&directory, name, OFlags::RDONLY | OFlags::CREATE)?;
+        let found = file.metadata()?;
+        let gid = self.group.unwrap_or(found.gid());
+        if is_owned_by_process(found.uid())? {
+            set_group_and_mode(&file, gid, self.file_mode(Access::Private))?;
+        }
+        Ok(())
     }
 
     fn list(&self, path: &Path) -> io::Result<Names> {

@@ -78,7 +78,7 @@ pub(super) fn make_tmp_and_corrupt<V: Volume>(volume: &V, layout: &Layout) -> Re
     make(volume, &layout.corrupt(), Access::Shared)
 }
 
-/// Creates the missing queues of endpoints.
+/// Creates the missing queues of endpoints, and the files that `hookspool forward` locks.
 ///
 /// # Errors
 /// If a directory cannot be created or synced, or its path is not a directory.
@@ -87,6 +87,11 @@ pub fn make_queues<V: Volume>(volume: &V, layout: &Layout, endpoints: &[Name]) -
         make(volume, &layout.endpoint(endpoint), Access::Private)?;
         for queue in Queue::ALL.iter().copied() {
             make(volume, &layout.queue(endpoint, queue), Access::Shared)?;
+        }
+        let lock = layout.forward_lock(endpoint);
+        // Only `forward` needs it, so deliveries are accepted without it, for example on a full disk.
+        if let Err(error) = volume.make_lock_file(&lock) {
+            tracing::warn!(file = %lock.display(), %error, "cannot create the lock file for hookspool forward");
         }
     }
     // Also if they existed: the process that created them may have ended before the sync.

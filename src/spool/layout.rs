@@ -79,6 +79,11 @@ impl Layout {
         self.root.join(".lock")
     }
 
+    /// The file that `hookspool forward` locks to process an endpoint.
+    pub fn forward_lock(&self, endpoint: &Name) -> PathBuf {
+        self.endpoint(endpoint).join(".forward.lock")
+    }
+
     /// The directory of an endpoint.
     pub fn endpoint(&self, endpoint: &Name) -> PathBuf {
         self.root.join(endpoint.as_str())

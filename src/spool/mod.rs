@@ -6,6 +6,7 @@
 //! spool/<endpoint>/taken/          claimed by a consumer, by rename
 //! spool/<endpoint>/done/           processed
 //! spool/<endpoint>/failed/         given up by its consumer; <id>.why says why
+//! spool/<endpoint>/.forward.lock   limits the endpoint to one `hookspool forward`
 //! spool/corrupt/                   entries that were found not to be intact
 //! spool/.journal-0, .journal-1     the write-ahead log, which can restore entries whose files are not durable yet
 //! ```
@@ -21,6 +22,7 @@ mod position;
 mod walk;
 mod disk;
 mod lock;
+mod forward_lock;
 mod health;
 mod folders;
 mod corrupt;
@@ -53,6 +55,7 @@ pub use entry::{
 };
 pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
+pub use forward_lock::{ForwardLock, ForwardLockError};
 pub use greatest::{Greatest, greatest};
 pub use health::{Health, HealthFault};
 pub use inspect::{SpoolProblem, inspect};

@@ -180,6 +180,13 @@ pub trait Volume: Clone + Debug + Send + 'static {
     /// As `mkdir(2)`, `fchown(2)` and `fchmod(2)`, and [`UnexpectedFile`].
     fn make_dir(&self, path: &Path, access: Access) -> io::Result<bool>;
 
+    /// Creates an empty file that others can lock if it is missing, and corrects the group and mode of an existing one,
+    /// without changing its content.
+    ///
+    /// # Errors
+    /// As `open(2)` with `O_CREAT`, `fchown(2)` and `fchmod(2)`, and [`UnexpectedFile`].
+    fn make_lock_file(&self, path: &Path) -> io::Result<()>;
+
     /// Lists the names in a directory, in no order.
     ///
     /// # Errors

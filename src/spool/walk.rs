@@ -102,10 +102,11 @@ fn open_subdirectory(from: &impl AsFd, name: &OsStr, flags: OFlags) -> io::Resul
     }
 }
 
-/// Opens an existing regular file in a directory. `O_NONBLOCK` prevents a FIFO from blocking the caller.
+/// Opens a regular file in a directory. `O_NONBLOCK` prevents a FIFO from blocking the caller. A file that `O_CREAT`
+/// in `flags` creates is closed to everyone but its owner.
 pub(super) fn open_file(from: &impl AsFd, name: &OsStr, flags: OFlags) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: File = match openat(from, name, flags, Mode::empty()) {
+    let file: File = match openat(from, name, flags, Mode::RUSR | Mode::WUSR) {
         Err(Errno::LOOP) => return Err(UnexpectedFile::SymbolicLink.into()),
         // A FIFO without a reader, a socket, or a directory.
         Err(Errno::NXIO | Errno::ISDIR) => return Err(UnexpectedFile::NotRegularFile.into()),
