@@ -39,6 +39,7 @@ mod documents;
 mod durability;
 mod encodings;
 mod environment;
+mod failure_notes;
 mod faults;
 mod first;
 mod half_closed;

@@ -371,6 +371,8 @@ fn members_can_consume_but_not_change_the_spool() {
             format!("mv pix/taken/{id}.hook pix/done/{id}.hook"),
             "sync pix/done pix/taken".to_owned(),
             format!("rm pix/done/{id}.hook"),
+            format!("umask 007; echo >pix/failed/{id}.why && rm pix/failed/{id}.why"),
+            "flock --nonblock pix/.forward.lock true".to_owned(),
         ];
         for script in allowed {
             let output = target.member(&script);
@@ -389,6 +391,8 @@ fn members_can_consume_but_not_change_the_spool() {
             "touch tmp/file".to_owned(),
             "mkdir boleto".to_owned(),
             "rm -f .lock".to_owned(),
+            "rm -f pix/.forward.lock".to_owned(),
+            "test -w pix/.forward.lock".to_owned(),
             "rm -f .journal-0 && test ! -e .journal-0".to_owned(),
             "mkfifo .journal-2".to_owned(),
             "test -w .lock".to_owned(),
@@ -409,7 +413,7 @@ fn members_can_consume_but_not_change_the_spool() {
 }
 
 /// The modes of a spool with a group.
-const MODES: [(&str, u32); 13] = [
+const MODES: [(&str, u32); 14] = [
     ("", 0o2750),
     ("tmp", 0o2750),
     ("corrupt", 0o2770),
@@ -419,6 +423,7 @@ const MODES: [(&str, u32); 13] = [
     ("pix/taken", 0o2770),
     ("pix/done", 0o2770),
     ("pix/failed", 0o2770),
+    ("pix/.forward.lock", 0o640),
     ("second/new", 0o2770),
     (".lock", 0o640),
     (".journal-0", 0o640),

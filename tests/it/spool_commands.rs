@@ -11,7 +11,7 @@ use crate::wire::Wire;
 use crate::world::World;
 
 /// Creates a spool with these payloads in `pix`, and stops the daemon. Returns the IDs in order.
-fn spool_of(payloads: &[&[u8]]) -> (World, Vec<String>) {
+pub fn spool_of(payloads: &[&[u8]]) -> (World, Vec<String>) {
     let world = World::new();
     let mut daemon = world.start();
     let mut wire = Wire::connect(&world, &daemon, "client");
@@ -31,14 +31,14 @@ fn spool(world: &World, args: &[&str]) -> Output {
     world.run(&[&["spool"], args].concat())
 }
 
-fn run_ok(world: &World, args: &[&str]) -> String {
+pub fn run_ok(world: &World, args: &[&str]) -> String {
     let output = spool(world, args);
     assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs a command; returns its exit code and its standard error.
-fn run_failing(world: &World, args: &[&str]) -> (i32, String) {
+pub fn run_failing(world: &World, args: &[&str]) -> (i32, String) {
     let output = spool(world, args);
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
