@@ -8,9 +8,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::context::AdminContext;
-use super::health::not_ready;
-use super::status::Status;
+use super::service::AdminService;
 use crate::metrics::ReloadOutcome;
 
 /// The kind of socket that a client is connected to.
@@ -27,25 +25,25 @@ const RELOAD_MAX: Duration = Duration::from_secs(30);
 
 /// Answers one request.
 pub(super) async fn answer(
-    context: &AdminContext,
+    service: &impl AdminService,
     transport: Transport,
     method: &Method,
     path: &str,
 ) -> Response<String> {
     match (path, method, transport) {
-        ("/reload", &Method::POST, Transport::Unix) => reload(context).await,
+        ("/reload", &Method::POST, Transport::Unix) => reload(service).await,
         ("/reload", &Method::POST, Transport::Tcp) => {
             text(StatusCode::FORBIDDEN, "a reload is accepted over the Unix socket only\n")
         }
         ("/reload", _, _) => not_allowed("POST"),
-        (_, _, _) => read_only(context, method, path),
+        (_, _, _) => read_only(service, method, path),
     }
 }
 
-async fn reload(context: &AdminContext) -> Response<String> {
+async fn reload(service: &impl AdminService) -> Response<String> {
     let (request, response) = oneshot::channel();
     let reload = async {
-        context.reload.send(request).await.ok()?;
+        service.reload().send(request).await.ok()?;
         response.await.ok()
     };
     match timeout(RELOAD_MAX, reload).await {
@@ -66,7 +64,7 @@ fn not_allowed(allowed: &'static str) -> Response<String> {
     response
 }
 
-fn read_only(context: &AdminContext, method: &Method, path: &str) -> Response<String> {
+fn read_only(service: &impl AdminService, method: &Method, path: &str) -> Response<String> {
     if !matches!(path, "/livez" | "/readyz" | "/metrics" | "/status") {
         return text(
             StatusCode::NOT_FOUND,
@@ -78,20 +76,20 @@ fn read_only(context: &AdminContext, method: &Method, path: &str) -> Response<St
     }
     match path {
         "/livez" => text(StatusCode::OK, "alive\n"),
-        "/readyz" => readyz(context),
-        "/metrics" => metrics(context),
-        _ => json(StatusCode::OK, &Status::of(context)),
+        "/readyz" => readyz(service),
+        "/metrics" => metrics(service),
+        _ => json(StatusCode::OK, &service.status()),
     }
 }
 
-fn readyz(context: &AdminContext) -> Response<String> {
-    let reasons = not_ready(&context.shared.live, context.shared.spool.health());
+fn readyz(service: &impl AdminService) -> Response<String> {
+    let reasons = service.not_ready();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &reasons)
 }
 
-fn metrics(context: &AdminContext) -> Response<String> {
-    let mut response = text(StatusCode::OK, &context.shared.metrics.text());
+fn metrics(service: &impl AdminService) -> Response<String> {
+    let mut response = text(StatusCode::OK, &service.metrics());
     let version = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, version);
     response

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{Transport, answer};
-use super::context::AdminContext;
+use super::service::AdminService;
 use super::sockets::Socket;
 
 /// The number of concurrent connections; further ones wait.
@@ -48,7 +48,7 @@ impl AdminListener {
     ///
     /// # Errors
     /// If the thread or its runtime cannot be created.
-    pub fn start(sockets: Vec<Socket>, context: AdminContext) -> Result<Self, AdminListenerError> {
+    pub fn start(sockets: Vec<Socket>, service: impl AdminService) -> Result<Self, AdminListenerError> {
         let paths = sockets
             .iter()
             .filter_map(|socket| match socket {
@@ -63,7 +63,7 @@ impl AdminListener {
         let close = CancellationToken::new();
         let closed = close.clone();
         let thread = thread::Builder::new().name("admin".into()).spawn(move || {
-            if let Err(error) = runtime.block_on(serve(sockets, context, closed)) {
+            if let Err(error) = runtime.block_on(serve(sockets, service, closed)) {
                 tracing::error!(%error, "admin listener closed");
             }
         })?;
@@ -80,10 +80,10 @@ impl AdminListener {
     }
 }
 
-async fn serve(sockets: Vec<Socket>, context: AdminContext, close: CancellationToken) -> io::Result<()> {
+async fn serve(sockets: Vec<Socket>, service: impl AdminService, close: CancellationToken) -> io::Result<()> {
     let tasks = TaskTracker::new();
     let acceptor =
-        Acceptor { context, connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: tasks.clone() };
+        Acceptor { service, connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: tasks.clone() };
     for socket in sockets {
         let acceptor = acceptor.clone();
         match socket {
@@ -108,25 +108,25 @@ async fn serve(sockets: Vec<Socket>, context: AdminContext, close: CancellationT
 }
 
 #[derive(Clone, Debug)]
-struct Acceptor {
-    context: AdminContext,
+struct Acceptor<A> {
+    service: A,
     connections: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
-impl Acceptor {
-    async fn accept<S, A>(self, transport: Transport, mut next: A)
+impl<A: AdminService> Acceptor<A> {
+    async fn accept<S, N>(self, transport: Transport, mut next: N)
     where
-        A: AsyncFnMut() -> io::Result<S>,
+        N: AsyncFnMut() -> io::Result<S>,
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         loop {
             let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
             match next().await {
                 Ok(stream) => {
-                    let context = self.context.clone();
+                    let service = self.service.clone();
                     self.tasks.spawn(async move {
-                        let _ = timeout(CONNECTION_MAX, serve_connection(stream, transport, context)).await;
+                        let _ = timeout(CONNECTION_MAX, serve_connection(stream, transport, service)).await;
                         drop(permit);
                     });
                 }
@@ -136,15 +136,15 @@ impl Acceptor {
     }
 }
 
-async fn serve_connection<S>(stream: S, transport: Transport, context: AdminContext)
+async fn serve_connection<S>(stream: S, transport: Transport, service: impl AdminService)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
-        Ok::<_, Infallible>(answer(&context, transport, request.method(), request.uri().path()).await)
+    let respond = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
+        Ok::<_, Infallible>(answer(&service, transport, request.method(), request.uri().path()).await)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
     // A client that disconnects is not reported.
-    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    let _ = http.serve_connection(TokioIo::new(stream), respond).await;
 }
