@@ -7,12 +7,24 @@
 mod template;
 mod settings;
 mod delivery;
+mod report;
+mod status;
 mod target;
+mod claim;
+mod attempt;
+mod schedule;
+mod backlog;
+mod waiting;
+mod engine;
 
+pub use claim::ForwardSpool;
 pub use delivery::Delivery;
+pub use engine::{Engine, EngineContext};
+pub use report::{AttemptReport, Observer};
 pub use settings::{
     Consumer, ExecSettings, HttpAddress, HttpSettings, NatsSettings, Order, PostgresSettings, RetrySettings,
     SecretBytes, TargetSettings, TargetTls,
 };
+pub use status::{AttemptError, ConsumerStatus, SharedStatus};
 pub use target::{BatchLimits, Target, Verdict};
 pub use template::{Template, TemplateFault};

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 
 use super::families::{Counter, Counters, Families, Gauge, Observations, SECONDS};
@@ -189,12 +190,16 @@ impl Metrics {
 
     /// Formats all metrics in the text format of Prometheus, version 0.0.4.
     pub fn text(&self) -> String {
-        let gathered = self.certificates.with_lock(|| self.registry.gather());
-        let mut out = Vec::new();
-        match TextEncoder::new().encode(&gathered, &mut out) {
-            Ok(()) => String::from_utf8_lossy(&out).into_owned(),
-            Err(error) => format!("# {error}\n"),
-        }
+        text_of(&self.certificates.with_lock(|| self.registry.gather()))
+    }
+}
+
+/// Metrics in Prometheus's text format.
+pub(super) fn text_of(gathered: &[MetricFamily]) -> String {
+    let mut out = Vec::new();
+    match TextEncoder::new().encode(gathered, &mut out) {
+        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+        Err(error) => format!("# {error}\n"),
     }
 }
 

@@ -44,6 +44,18 @@ macro_rules! label {
 }
 
 label! {
+    /// The outcome of an attempt of `forward` for one entry.
+    pub enum AttemptOutcome {
+        /// It is repeated later.
+        Again = "again",
+        /// The target has the entry.
+        Done = "done",
+        /// The entry was given up.
+        Failed = "failed",
+    }
+}
+
+label! {
     /// What a certificate or revocation list is used for.
     pub enum CertificateRole {
         /// An anchor of a sender.

@@ -1,4 +1,4 @@
-//! The metrics of the daemon: their names, labels and help texts. No sockets.
+//! The metrics of the daemon and of `forward`: their names, labels and help texts. No sockets.
 //!
 //! A label is an enum with a closed set of values, or a name from the configuration. Every series of a closed set exists
 //! from the start, at 0. No label contains data from a peer.
@@ -6,10 +6,12 @@
 mod labels;
 mod families;
 mod catalog;
+mod forward;
 
 pub use catalog::{HandshakeMetrics, Metrics, NO_ENDPOINT};
 pub use families::{Counter, Counters, Gauge, Observations};
+pub use forward::{ConsumerGauges, ConsumerMetrics, ForwardMetrics};
 pub use labels::{
-    CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, MetricLabel, Queue,
-    RefusalReason, ReloadOutcome,
+    AttemptOutcome, CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, MetricLabel,
+    Queue, RefusalReason, ReloadOutcome,
 };

@@ -155,7 +155,39 @@ pub fn check_entry<V: Volume>(volume: &V, path: &Path) -> Result<EnvelopeFacts, 
 /// If it cannot be read, or is not intact.
 pub fn check_file<R: Read>(file: R, path: &Path) -> Result<EnvelopeFacts, EntryFault> {
     let OpenEntry { facts, mut payload, .. } = open_file(file, path)?;
-    let claimed = facts.payload.length;
+    check_payload(&facts.payload, &mut payload, |_| {})?;
+    Ok(facts)
+}
+
+/// A whole entry that is intact.
+#[derive(Debug)]
+pub struct ReadEntry {
+    /// The keys of its envelope.
+    pub facts: EnvelopeFacts,
+    /// The envelope, with its newline.
+    pub line: Vec<u8>,
+    /// The payload.
+    pub payload: Vec<u8>,
+}
+
+/// Reads a whole entry from a file that is open at its beginning.
+///
+/// # Errors
+/// If it cannot be read, or is not intact.
+pub fn read_file<R: Read>(file: R, path: &Path) -> Result<ReadEntry, EntryFault> {
+    let OpenEntry { facts, line, mut payload } = open_file(file, path)?;
+    let mut bytes = Vec::new();
+    check_payload(&facts.payload, &mut payload, |piece| bytes.extend_from_slice(piece))?;
+    Ok(ReadEntry { facts, line, payload: bytes })
+}
+
+/// Reads a payload to its end, passes its pieces on, and compares its length and digest with the envelope.
+fn check_payload(
+    claim: &PayloadClaim,
+    payload: &mut impl BufRead,
+    mut keep: impl FnMut(&[u8]),
+) -> Result<(), EntryFault> {
+    let claimed = claim.length;
     let mut digest = PayloadDigest::default();
     let mut found = 0_u64;
     loop {
@@ -165,6 +197,7 @@ pub fn check_file<R: Read>(file: R, path: &Path) -> Result<EnvelopeFacts, EntryF
             break;
         }
         digest.update(piece);
+        keep(piece);
         found = found.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
         payload.consume(read);
     }
@@ -172,11 +205,11 @@ pub fn check_file<R: Read>(file: R, path: &Path) -> Result<EnvelopeFacts, EntryF
         return Err(NotIntact::Length { claimed, found }.into());
     }
     let found = digest.finish().to_string();
-    if found != facts.payload.sha256 {
-        let claimed = Escaped(&facts.payload.sha256).to_string();
+    if found != claim.sha256 {
+        let claimed = Escaped(&claim.sha256).to_string();
         return Err(NotIntact::Digest { claimed, found }.into());
     }
-    Ok(facts)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -51,7 +51,8 @@ pub use disk::Disk;
 pub use draft::Draft;
 pub use entries::{EntryLocation, endpoints, entries, find};
 pub use entry::{
-    EntryFault, EnvelopeFacts, NotIntact, OpenEntry, check_entry, check_file, open_entry, open_file,
+    EntryFault, EnvelopeFacts, NotIntact, OpenEntry, PayloadClaim, ReadEntry, check_entry, check_file,
+    open_entry, open_file, read_file,
 };
 pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};

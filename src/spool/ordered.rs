@@ -55,6 +55,11 @@ impl<V: Volume> Ordered<V> {
         }
     }
 
+    /// The number of entries that have not been returned, once the first one has been.
+    pub fn remaining(&self) -> usize {
+        self.remaining
+    }
+
     fn pass(&mut self) -> io::Result<()> {
         let mut smallest = BinaryHeap::with_capacity(self.at_once);
         self.is_complete = true;

@@ -1,5 +1,6 @@
 //! The targets. A kind of target is one file that implements [`Target`]; it never moves files.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -10,7 +11,10 @@ use super::delivery::Delivery;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// The target has the entry.
-    Done,
+    Done {
+        /// What it answered, for people: `200 OK`, `committed`.
+        detail: Cow<'static, str>,
+    },
     /// The target did not accept it; a later attempt may succeed.
     Retry {
         /// How long the target asked to wait.

@@ -1,0 +1,209 @@
+//! One attempt: claim entries, deliver them, and move each to the queue that its verdict requires.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+use super::claim::{Claim, ClaimFault, ForwardSpool};
+use super::delivery::Delivery;
+use super::report::{AttemptReport, Observer};
+use super::settings::Consumer;
+use super::target::{Target, Verdict};
+use crate::clock::Clock;
+use crate::envelope::EntryId;
+use crate::metrics::{AttemptOutcome, ConsumerMetrics, Queue};
+use crate::policy::Name;
+use crate::spool::{EntryLocation, FailureNote, LeaseError};
+
+/// What all attempts of a consumer share.
+#[derive(Debug)]
+pub(super) struct AttemptContext {
+    pub(super) consumer: Arc<Consumer>,
+    /// The endpoints, by position.
+    pub(super) lanes: Vec<Name>,
+    pub(super) target: Arc<dyn Target>,
+    pub(super) spool: ForwardSpool,
+    pub(super) observer: Observer,
+    pub(super) metrics: ConsumerMetrics,
+    pub(super) clock: Clock,
+}
+
+/// An entry to attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) id: EntryId,
+    /// The position of its endpoint.
+    pub(super) lane: usize,
+    /// The number of this attempt, from 1.
+    pub(super) attempt: u32,
+    /// When it was attempted first.
+    pub(super) first: Instant,
+    /// How long the target had been down at that time.
+    pub(super) down_before: Duration,
+    /// After this time, it has failed if the target asks for a retry.
+    pub(super) gives_up_at: Option<Instant>,
+}
+
+/// The result for one entry.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) candidate: Candidate,
+    pub(super) result: AttemptResult,
+}
+
+#[derive(Debug)]
+pub(super) enum AttemptResult {
+    /// It is in `done`.
+    Done,
+    /// It is in `failed`, because the target rejected it.
+    Failed { reason: String },
+    /// It is in `failed`, because the target has asked for retries for too long.
+    GivenUp { reason: String },
+    /// It is in `new` again.
+    Retry { after: Option<Duration>, reason: String },
+    /// It is in `new` again; no entry can be delivered now.
+    Unreachable { reason: String },
+    /// Another process has it, or it is in `corrupt`.
+    Gone,
+    /// It was not attempted, because the batch was full.
+    Unused,
+    /// The file system returned an error.
+    Unreadable,
+}
+
+/// A claimed entry of the batch.
+struct Claimed {
+    candidate: Candidate,
+    claim: Claim,
+}
+
+/// Attempts a batch. If this future is dropped, the entries return to `new`.
+pub(super) async fn attempt(context: Arc<AttemptContext>, batch: Vec<Candidate>) -> Vec<Outcome> {
+    let claiming = Arc::clone(&context);
+    let claimed = spawn_blocking(move || claim(&claiming, batch)).await;
+    let Ok((claimed, deliveries, mut outcomes)) = claimed else { return Vec::new() };
+    if claimed.is_empty() {
+        return outcomes;
+    }
+    let started = Instant::now();
+    let limit = context.consumer.timeout;
+    let mut verdicts = timeout(limit, context.target.deliver(&deliveries)).await.unwrap_or_else(|_| {
+        let reason = format!("no result within {limit:?}");
+        vec![Verdict::Retry { after: None, reason }; deliveries.len()]
+    });
+    let elapsed = started.elapsed();
+    context.metrics.observe(elapsed.as_secs_f64());
+    verdicts
+        .resize_with(deliveries.len(), || Verdict::Retry { after: None, reason: "no verdict".to_owned() });
+    let settled = spawn_blocking(move || {
+        claimed
+            .into_iter()
+            .zip(deliveries)
+            .zip(verdicts)
+            .map(|((claimed, delivery), verdict)| settle(&context, claimed, delivery, verdict, elapsed))
+            .collect::<Vec<_>>()
+    });
+    outcomes.extend(settled.await.unwrap_or_default());
+    outcomes
+}
+
+/// Claims entries until the batch is full.
+fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<Delivery>, Vec<Outcome>) {
+    let limit = context.target.limits().bytes;
+    let (mut claimed, mut deliveries, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bytes = 0;
+    for candidate in batch {
+        if !deliveries.is_empty() && bytes >= limit {
+            outcomes.push(Outcome { candidate, result: AttemptResult::Unused });
+            continue;
+        }
+        let endpoint = context.lanes[candidate.lane].clone();
+        let place = EntryLocation { id: candidate.id, endpoint, queue: Queue::New };
+        match Claim::take(&context.spool, &place, candidate.attempt) {
+            Ok((claim, delivery)) => {
+                bytes += delivery.payload.len();
+                claimed.push(Claimed { candidate, claim });
+                deliveries.push(delivery);
+            }
+            Err(fault) => outcomes.push(Outcome { candidate, result: unclaimed(&place, &fault) }),
+        }
+    }
+    (claimed, deliveries, outcomes)
+}
+
+fn unclaimed(place: &EntryLocation, fault: &ClaimFault) -> AttemptResult {
+    let (id, endpoint) = (place.id, &place.endpoint);
+    match fault {
+        ClaimFault::Gone => AttemptResult::Gone,
+        ClaimFault::NotIntact { .. } => {
+            tracing::error!(%id, %endpoint, error = %fault, "entry not intact");
+            AttemptResult::Gone
+        }
+        ClaimFault::Io(error) => {
+            tracing::error!(%id, %endpoint, %error, "entry not read; retrying");
+            AttemptResult::Unreadable
+        }
+    }
+}
+
+/// Moves an entry to the queue that its verdict requires, and reports the attempt.
+fn settle(
+    context: &AttemptContext,
+    Claimed { candidate, claim }: Claimed,
+    delivery: Delivery,
+    verdict: Verdict,
+    elapsed: Duration,
+) -> Outcome {
+    let is_over = candidate.gives_up_at.is_some_and(|at| Instant::now() >= at);
+    let (queue, outcome, result, detail) = match verdict {
+        Verdict::Done { detail } => (Queue::Done, AttemptOutcome::Done, AttemptResult::Done, detail),
+        Verdict::Failed { reason } => {
+            let detail = reason.clone().into();
+            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::Failed { reason }, detail)
+        }
+        Verdict::Retry { reason, .. } if is_over => {
+            let limit = context.consumer.retry.give_up;
+            let reason = format!("given up after {limit:?}: {reason}");
+            let detail = reason.clone().into();
+            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::GivenUp { reason }, detail)
+        }
+        Verdict::Retry { after, reason } => {
+            let detail = reason.clone().into();
+            (Queue::New, AttemptOutcome::Again, AttemptResult::Retry { after, reason }, detail)
+        }
+        Verdict::Unreachable { reason } => {
+            let detail = reason.clone().into();
+            (Queue::New, AttemptOutcome::Again, AttemptResult::Unreachable { reason }, detail)
+        }
+    };
+    // The descriptor of the delivery keeps the lease, too.
+    let Delivery { facts, .. } = delivery;
+    let moved = if queue == Queue::Failed {
+        let attempts = candidate.attempt.into();
+        let note = FailureNote::new(context.clock.now(), &context.consumer.name, attempts, &detail);
+        claim.give_up(&note)
+    } else {
+        claim.finish(queue)
+    };
+    let result = match moved {
+        Ok(()) => result,
+        Err(LeaseError::Moved | LeaseError::Held) => AttemptResult::Gone,
+        Err(LeaseError::Io(error)) => {
+            tracing::error!(id = %candidate.id, to = queue.word(), %error, "entry not moved; it will be attempted again");
+            AttemptResult::Gone
+        }
+    };
+    context.metrics.attempt(outcome);
+    context.observer.report(&AttemptReport {
+        consumer: &context.consumer.name,
+        id: candidate.id,
+        facts: &facts,
+        attempt: candidate.attempt,
+        outcome,
+        detail: &detail,
+        elapsed,
+    });
+    Outcome { candidate, result }
+}

@@ -1,0 +1,159 @@
+//! The entries of one endpoint that wait in `new`, the oldest first, a bounded number in memory.
+//!
+//! Names arrive as events, in the order in which the entries became visible. A listing fills the backlog at the start,
+//! after events were lost, and when more entries wait than fit in memory.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::envelope::EntryId;
+use crate::metrics::Queue;
+use crate::policy::Name;
+use crate::spool::{Layout, Ordered, Volume};
+
+/// The most IDs in memory, 16 bytes each. More than the entries that a consumer may remember, so that a listing always
+/// contains entries that were not attempted yet.
+pub(super) const READY_MAX: usize = 1 << 15;
+/// How often an idle queue is listed, in case an event was missed.
+const LISTING_INTERVAL: Duration = Duration::from_secs(30);
+/// The same without inotify.
+const LISTING_INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(1);
+
+/// The shortest time between two listings, unless events were lost.
+const LISTING_PAUSE: Duration = Duration::from_millis(100);
+
+/// The waiting entries of one endpoint that have not been attempted.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    ready: BTreeSet<EntryId>,
+    /// Whether every entry in `new` is in `ready`, unless it was taken from it.
+    is_complete: bool,
+    /// Entries in `new` that are not in `ready`, at the last listing.
+    beyond: usize,
+    listed: Option<Instant>,
+    is_listing: bool,
+}
+
+/// The lowest IDs of a queue.
+#[derive(Debug)]
+pub(super) struct Listed {
+    ids: BTreeSet<EntryId>,
+    beyond: usize,
+}
+
+impl Backlog {
+    pub(super) fn new() -> Self {
+        Self { ready: BTreeSet::new(), is_complete: false, beyond: 0, listed: None, is_listing: false }
+    }
+
+    /// Adds an entry that has just become visible.
+    pub(super) fn arrived(&mut self, id: EntryId) {
+        if self.is_complete && self.ready.len() < READY_MAX {
+            self.ready.insert(id);
+        } else {
+            self.is_complete = false;
+            self.beyond += 1;
+        }
+    }
+
+    /// Events were lost, so that entries may be missing.
+    pub(super) fn missed(&mut self) {
+        self.is_complete = false;
+        self.listed = None;
+    }
+
+    /// Returns an entry that was taken and not attempted.
+    pub(super) fn put_back(&mut self, id: EntryId) {
+        self.ready.insert(id);
+    }
+
+    /// The oldest entry.
+    pub(super) fn first(&self) -> Option<EntryId> {
+        self.ready.first().copied()
+    }
+
+    /// Takes the oldest entry.
+    pub(super) fn pop(&mut self) -> Option<EntryId> {
+        self.ready.pop_first()
+    }
+
+    /// The entries that wait, as far as known.
+    pub(super) fn len(&self) -> usize {
+        self.ready.len() + self.beyond
+    }
+
+    /// Whether the queue has been listed, and nothing is missing.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed.is_some() && self.is_complete && !self.is_listing
+    }
+
+    /// When the queue is to be listed: at once if entries are known to be missing, and otherwise now and then.
+    pub(super) fn listing_due(&self, now: Instant, has_events: bool) -> Option<Instant> {
+        if self.is_listing || !self.ready.is_empty() {
+            return None;
+        }
+        let interval = match (self.is_complete, has_events) {
+            (false, _) => LISTING_PAUSE,
+            (true, true) => LISTING_INTERVAL,
+            (true, false) => LISTING_INTERVAL_WITHOUT_EVENTS,
+        };
+        Some(self.listed.map_or(now, |listed| listed + interval))
+    }
+
+    /// A listing begins. From here on, events add to the backlog.
+    pub(super) fn begin_listing(&mut self) {
+        (self.is_listing, self.is_complete, self.beyond) = (true, true, 0);
+    }
+
+    /// A listing has ended. `is_known` are entries that were taken from the backlog and not finished.
+    pub(super) fn end_listing(
+        &mut self,
+        listed: io::Result<Listed>,
+        now: Instant,
+        is_known: impl Fn(&EntryId) -> bool,
+    ) -> io::Result<()> {
+        self.is_listing = false;
+        self.listed = Some(now);
+        let Listed { ids, beyond } = listed.inspect_err(|_| self.is_complete = true)?;
+        self.ready.extend(ids.into_iter().filter(|id| !is_known(id)));
+        self.is_complete &= beyond == 0;
+        self.beyond += beyond;
+        Ok(())
+    }
+}
+
+/// Lists the lowest IDs in `new` of an endpoint.
+///
+/// If `in_order`, an entry is listed only if all entries that became visible before it, and have a lower ID, are listed
+/// too. While a directory is read, a name that is added is missed if its position has been read already, and a later one
+/// may be found. Therefore the directory is read twice, and the result ends before the first name that only the second
+/// reading found: everything that preceded a name of the first reading was there when the second one began.
+///
+/// # Errors
+/// If the queue cannot be listed.
+pub(super) fn list<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    endpoint: &Name,
+    in_order: bool,
+) -> io::Result<Listed> {
+    let first = read(volume, layout, endpoint)?;
+    if !in_order {
+        return Ok(first);
+    }
+    let second = read(volume, layout, endpoint)?;
+    let ids: BTreeSet<_> = second.ids.iter().copied().take_while(|id| first.ids.contains(id)).collect();
+    let beyond = second.beyond + (second.ids.len() - ids.len());
+    Ok(Listed { ids, beyond })
+}
+
+fn read<V: Volume>(volume: &V, layout: &Layout, endpoint: &Name) -> io::Result<Listed> {
+    let mut ordered = Ordered::new(volume, layout, endpoint, Queue::New, READY_MAX);
+    let ids =
+        ordered.by_ref().take(READY_MAX).map(|place| Ok(place?.id)).collect::<io::Result<BTreeSet<_>>>()?;
+    let beyond = if ids.is_empty() { 0 } else { ordered.remaining() };
+    Ok(Listed { ids, beyond })
+}

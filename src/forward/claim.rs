@@ -1,0 +1,145 @@
+//! Claims: an entry that this process has moved to `taken` and locked.
+
+use std::io::{self, Seek as _};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::delivery::Delivery;
+use crate::metrics::Queue;
+use crate::spool::{
+    Disk, EntryFault, EntryLocation, FailureNote, Layout, Lease, LeaseError, NotIntact, ReadEntry, read_file,
+    set_aside,
+};
+
+/// The spool that is forwarded.
+#[derive(Clone, Debug)]
+pub struct ForwardSpool {
+    /// Its file system.
+    pub disk: Disk,
+    /// Its paths.
+    pub layout: Layout,
+}
+
+/// An entry in `taken`, with the lease on its file. If it is dropped, the entry returns to `new`.
+#[derive(Debug)]
+pub(super) struct Claim {
+    spool: ForwardSpool,
+    /// None after the entry has been moved on.
+    lease: Option<Lease>,
+}
+
+/// Why an entry was not claimed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClaimFault {
+    /// Another process has moved or locked it.
+    #[error("another process has it")]
+    Gone,
+    /// It is not intact, and was moved to `corrupt`.
+    #[error("the entry is not intact: {fault}; moved to `{}`", to.display())]
+    NotIntact { fault: NotIntact, to: PathBuf },
+    /// The file system returned an error.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Claim {
+    /// Locks an entry, moves it to `taken`, reads it and checks that it is intact.
+    pub(super) fn take(
+        spool: &ForwardSpool,
+        place: &EntryLocation,
+        attempt: u32,
+    ) -> Result<(Self, Delivery), ClaimFault> {
+        let ForwardSpool { disk, layout } = spool;
+        let lease = Lease::take(disk, layout, place).and_then(|mut lease| {
+            lease.transfer(disk, layout, Queue::Taken)?;
+            Ok(lease)
+        });
+        let claim = match lease {
+            Ok(lease) => Self { spool: spool.clone(), lease: Some(lease) },
+            Err(LeaseError::Moved | LeaseError::Held) => return Err(ClaimFault::Gone),
+            Err(LeaseError::Io(error)) => return Err(error.into()),
+        };
+        match claim.read(attempt) {
+            Ok(delivery) => Ok((claim, delivery)),
+            Err(EntryFault::Io(error)) => Err(error.into()),
+            Err(EntryFault::NotIntact(fault)) => Err(claim.set_aside(fault)),
+        }
+    }
+
+    fn read(&self, attempt: u32) -> Result<Delivery, EntryFault> {
+        let Some(lease) = &self.lease else { return Err(io::Error::from(io::ErrorKind::NotFound).into()) };
+        let path = lease.place().path(&self.spool.layout);
+        let mut file = lease.file();
+        file.rewind()?;
+        let ReadEntry { facts, mut line, payload } = read_file(file, &path)?;
+        line.pop();
+        Ok(Delivery {
+            facts,
+            envelope: Bytes::from(line),
+            payload: Bytes::from(payload),
+            attempt,
+            path: std::path::absolute(&path).unwrap_or(path),
+            file: file.try_clone()?,
+        })
+    }
+
+    fn set_aside(mut self, fault: NotIntact) -> ClaimFault {
+        let Some(lease) = self.lease.take() else { return ClaimFault::Gone };
+        match set_aside(&self.spool.disk, &self.spool.layout, lease.place()) {
+            Ok(to) => ClaimFault::NotIntact { fault, to },
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Moves the entry to a queue and ends the lease.
+    pub(super) fn finish(mut self, to: Queue) -> Result<(), LeaseError> {
+        match self.lease.take() {
+            Some(mut lease) => lease.transfer(&self.spool.disk, &self.spool.layout, to),
+            None => Ok(()),
+        }
+    }
+
+    /// Moves the entry to `failed`, with a note of the reason beside it, and ends the lease.
+    pub(super) fn give_up(mut self, note: &FailureNote) -> Result<(), LeaseError> {
+        match self.lease.take() {
+            Some(mut lease) => lease.give_up(&self.spool.disk, &self.spool.layout, note),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(lease) = &mut self.lease
+            && let Err(error) = lease.transfer(&self.spool.disk, &self.spool.layout, Queue::New)
+        {
+            // The next pass over `taken` returns it.
+            let id = lease.place().id;
+            tracing::warn!(%id, %error, "claimed entry not returned to new");
+        }
+    }
+}
+
+/// Returns entries of an endpoint from `taken` to `new` whose file is not locked: a process that had claimed them has
+/// ended. Returns their number.
+///
+/// # Errors
+/// If the queue cannot be listed.
+pub(super) fn recover(spool: &ForwardSpool, endpoint: &crate::policy::Name) -> io::Result<usize> {
+    let ForwardSpool { disk, layout } = spool;
+    let mut recovered = 0;
+    for place in crate::spool::entries(disk, layout, endpoint, Queue::Taken)? {
+        let place = place?;
+        let moved =
+            Lease::take(disk, layout, &place).and_then(|mut lease| lease.transfer(disk, layout, Queue::New));
+        match moved {
+            Ok(()) => recovered += 1,
+            Err(LeaseError::Moved | LeaseError::Held) => {}
+            Err(LeaseError::Io(error)) => {
+                tracing::warn!(id = %place.id, %error, "claimed entry not returned to new");
+            }
+        }
+    }
+    Ok(recovered)
+}

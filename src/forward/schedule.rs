@@ -1,0 +1,197 @@
+//! Decides when entries are attempted again, and when a target counts as down. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::settings::RetrySettings;
+use crate::envelope::EntryId;
+
+/// The entries that a consumer remembers at most while they wait for their next attempt. While it is full, nothing new
+/// is claimed.
+pub(super) const REMEMBERED_MAX: usize = 10_000;
+/// The number of consecutive attempts, of any entries, that must ask for a retry before a target counts as down.
+const DOWN_AFTER: u32 = 20;
+/// The shortest delay, whatever is configured, so that a failing target costs no processor time.
+const DELAY_MIN: Duration = Duration::from_millis(10);
+
+/// The delay before the next attempt, after this number of attempts: `min`, doubled with each attempt, plus up to as
+/// much again (`spread`, from 0 to 1), at most `max`.
+pub(super) fn delay(retry: &RetrySettings, attempts: u32, spread: f64) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(31);
+    let base = retry.min.max(DELAY_MIN).saturating_mul(1 << doublings).min(retry.max);
+    base.saturating_add(base.mul_f64(spread.clamp(0.0, 1.0))).min(retry.max.max(DELAY_MIN))
+}
+
+/// The delay if the target named one (`Retry-After`), which is honored up to `max`.
+pub(super) fn delay_asked(retry: &RetrySettings, after: Duration) -> Duration {
+    after.max(DELAY_MIN).min(retry.max.max(DELAY_MIN))
+}
+
+/// An entry that waits for its next attempt. It is in `new`, and holds no descriptor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Remembered {
+    /// The position of its endpoint.
+    pub(super) lane: usize,
+    /// The attempts so far.
+    pub(super) attempts: u32,
+    /// When it was attempted first.
+    pub(super) first: Instant,
+    /// [`Gate::down_time`] at that time.
+    pub(super) down_before: Duration,
+    /// When it may be attempted again.
+    pub(super) due: Instant,
+}
+
+/// The entries that wait for their next attempt, by ID and by time.
+#[derive(Debug, Default)]
+pub(super) struct Retries {
+    entries: BTreeMap<EntryId, Remembered>,
+    by_time: BTreeSet<(Instant, EntryId)>,
+}
+
+impl Retries {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn contains(&self, id: &EntryId) -> bool {
+        self.entries.contains_key(id)
+    }
+
+    /// The lowest ID.
+    pub(super) fn first(&self) -> Option<EntryId> {
+        self.entries.keys().next().copied()
+    }
+
+    pub(super) fn insert(&mut self, id: EntryId, entry: Remembered) {
+        if let Some(old) = self.entries.insert(id, entry) {
+            self.by_time.remove(&(old.due, id));
+        }
+        self.by_time.insert((entry.due, id));
+    }
+
+    /// The time at which the next entry is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.by_time.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the entry that has been due for the longest time.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<(EntryId, Remembered)> {
+        let (_, id) = *self.by_time.first().filter(|(due, _)| *due <= now)?;
+        self.by_time.pop_first();
+        Some((id, self.entries.remove(&id)?))
+    }
+
+    /// Advances all entries that are due later to a time within `within`: their target has recovered.
+    pub(super) fn advance(&mut self, now: Instant, within: Duration, mut spread: impl FnMut() -> f64) {
+        self.by_time.clear();
+        for (id, entry) in &mut self.entries {
+            entry.due = entry.due.min(now + within.mul_f64(spread().clamp(0.0, 1.0)));
+            self.by_time.insert((entry.due, *id));
+        }
+    }
+}
+
+/// What a verdict says about the target.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sign {
+    /// The target answered, and decided about the entry.
+    Decided,
+    /// The target asked for a retry.
+    AskedForRetry,
+    /// The target cannot be reached.
+    Unreachable,
+}
+
+/// A change of the state of a target.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Change {
+    /// It counts as down from now on.
+    Down,
+    /// It no longer counts as down.
+    Up,
+}
+
+/// Whether a target counts as down. While it does, one attempt is made at a time.
+#[derive(Debug)]
+pub(super) struct Gate {
+    retry: RetrySettings,
+    /// Whether the time during which the target only asks for retries counts as down time. Not in order of arrival:
+    /// there, one entry that is never accepted would never be given up.
+    excuses_retries: bool,
+    /// The latest attempts that asked for a retry, without any other in between.
+    asked_for_retry: u32,
+    down: Option<Down>,
+    down_time: Duration,
+}
+
+#[derive(Debug)]
+struct Down {
+    /// The attempts since it is down.
+    attempts: u32,
+    next: Instant,
+    /// Since when the time is excused; none if it is not.
+    excused_since: Option<Instant>,
+}
+
+impl Gate {
+    pub(super) fn new(retry: RetrySettings, excuses_retries: bool) -> Self {
+        Self { retry, excuses_retries, asked_for_retry: 0, down: None, down_time: Duration::ZERO }
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
+    /// Whether the time now does not count towards giving up.
+    pub(super) fn is_excused(&self) -> bool {
+        self.down.as_ref().is_some_and(|down| down.excused_since.is_some())
+    }
+
+    /// When the next attempt may be made while the target is down.
+    pub(super) fn next_attempt(&self) -> Option<Instant> {
+        self.down.as_ref().map(|down| down.next)
+    }
+
+    /// How long the target has been down so far. This time does not count towards giving up.
+    pub(super) fn down_time(&self, now: Instant) -> Duration {
+        let since = self.down.as_ref().and_then(|down| down.excused_since);
+        self.down_time + since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Records the verdict of an attempt.
+    pub(super) fn record(
+        &mut self,
+        sign: Sign,
+        now: Instant,
+        after: Option<Duration>,
+        spread: f64,
+    ) -> Option<Change> {
+        match sign {
+            Sign::Decided => {
+                self.asked_for_retry = 0;
+                self.down_time = self.down_time(now);
+                return self.down.take().map(|_| Change::Up);
+            }
+            Sign::AskedForRetry => self.asked_for_retry = self.asked_for_retry.saturating_add(1),
+            Sign::Unreachable => {}
+        }
+        if self.down.is_none() && sign == Sign::AskedForRetry && self.asked_for_retry < DOWN_AFTER {
+            return None;
+        }
+        if self.down.as_ref().is_some_and(|down| now < down.next) {
+            // The attempt began before the target counted as down.
+            return None;
+        }
+        self.down_time = self.down_time(now);
+        let is_excused = sign == Sign::Unreachable || self.excuses_retries;
+        let attempts = self.down.as_ref().map_or(1, |down| down.attempts.saturating_add(1));
+        let delay = after
+            .map_or_else(|| delay(&self.retry, attempts, spread), |after| delay_asked(&self.retry, after));
+        let excused_since = is_excused.then_some(now);
+        let was_down = self.down.replace(Down { attempts, next: now + delay, excused_since }).is_some();
+        (!was_down).then_some(Change::Down)
+    }
+}
