@@ -33,6 +33,7 @@ pub mod policy;
 pub mod devpki;
 pub mod logging;
 pub mod sandbox;
+pub mod signals;
 pub mod spool;
 pub mod systemd;
 pub mod tls;
@@ -57,8 +58,9 @@ pub mod server;
 // 8 Configuration
 pub mod config;
 
-// 9 Program
+// 9 Programs: neither uses the other
 pub mod daemon;
+pub mod forwarder;
 
 // 10 Command line
 pub mod cli;

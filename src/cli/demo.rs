@@ -20,12 +20,13 @@ use super::settings::load;
 use crate::client::ClientResponse;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::daemon::{Signals, StartError, serve, serve_while, unconfined};
+use crate::daemon::{StartError, serve, serve_while, unconfined};
 use crate::devpki::is_development;
 use crate::logging::{self, Level, Logging};
 use crate::metrics::CertificateRole;
 use crate::metrics::Queue;
 use crate::policy::Endpoint;
+use crate::signals::Signals;
 use crate::spool::Layout;
 
 /// The notification of a received Pix, with fictitious data.

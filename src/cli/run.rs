@@ -5,9 +5,10 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::settings::load;
 use crate::clock::Clock;
-use crate::daemon::{self, Signals, StartError};
-use crate::logging::Logging;
+use crate::daemon::{self, StartError};
+use crate::logging::{Logging, log_findings};
 use crate::sandbox::keep_memory_private;
+use crate::signals::Signals;
 
 /// Serves until a signal stops the daemon.
 ///
@@ -22,7 +23,7 @@ pub fn run(config: &Path) -> Result<Exit, Failure> {
     // Logging starts a thread, and the sandbox does not apply to threads that exist already.
     let sandbox = daemon::confine(&settings)?;
     let logging = Logging::start(settings.log)?;
-    daemon::log_findings(&report);
+    log_findings(&report);
     daemon::run(settings, sandbox, logging, Clock::System, signals)?;
     Ok(Exit::Success)
 }

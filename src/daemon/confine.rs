@@ -1,15 +1,14 @@
 //! Creates the daemon's directories and restricts the process, before the first thread is started.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::Mode;
 
 use super::assemble::StartError;
 use crate::admin::socket_folders;
 use crate::config::Settings;
-use crate::sandbox::{AccessPaths, Enforcement, Sandbox, restrict, unrestricted};
+use crate::sandbox::{AccessPaths, Sandbox, restrict, unrestricted};
 use crate::spool::{OpenError, make_root};
 use crate::systemd::credentials;
 
@@ -44,29 +43,4 @@ fn make_folders(settings: &Settings) -> Result<(), StartError> {
     rustix::process::umask(Mode::RWXO);
     make_root(&settings.spool.directory, settings.spool.group).map_err(OpenError::from)?;
     socket_folders(&settings.admin).try_for_each(fs::create_dir_all).map_err(StartError::Folder)
-}
-
-/// Logs the restrictions in force.
-pub(super) fn log_sandbox(sandbox: &Sandbox) {
-    let shown = |directories: &BTreeSet<PathBuf>| {
-        directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(" ")
-    };
-    let (read, write, abi) = (shown(&sandbox.read), shown(&sandbox.write), &sandbox.abi);
-    match sandbox.force {
-        Enforcement::Full => tracing::info!(landlock = "full", abi, read, write, "sandboxed"),
-        Enforcement::Partial => {
-            tracing::info!(
-                landlock = "partial",
-                abi,
-                read,
-                write,
-                "sandboxed as far as this kernel supports Landlock"
-            );
-        }
-        Enforcement::None => tracing::warn!(
-            landlock = "none",
-            "not sandboxed: Landlock is not supported by this kernel, or disabled; a sandbox of systemd still applies"
-        ),
-        Enforcement::Off => tracing::info!(landlock = "off", "not sandboxed by Landlock"),
-    }
 }

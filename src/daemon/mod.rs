@@ -5,7 +5,6 @@ mod notice;
 mod load;
 mod report;
 mod reload;
-mod signals;
 mod sockets;
 mod assemble;
 mod confine;
@@ -13,6 +12,4 @@ mod run;
 
 pub use assemble::{Daemon, StartError};
 pub use confine::{confine, unconfined};
-pub use notice::log_findings;
 pub use run::{run, serve, serve_while};
-pub use signals::Signals;

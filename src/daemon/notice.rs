@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::{Timestamp, distance};
-use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::escape::Escaped;
 use crate::logging::Logging;
 use crate::shared::Shared;
@@ -21,21 +20,6 @@ const DROPPED_INTERVAL: Duration = Duration::from_secs(5);
 /// The interval at which the dates of certificates are checked.
 const DATES_INTERVAL: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// Logs all findings.
-pub fn log_findings(report: &Report) {
-    for finding in report.findings().iter().map(Diagnostic::to_finding) {
-        let (place, hint) = (finding.place(), &finding.hint);
-        match finding.severity {
-            Severity::Error => {
-                tracing::error!(place, finding = finding.message, hint, "configuration finding")
-            }
-            Severity::Warning | Severity::Note => {
-                tracing::warn!(place, finding = finding.message, hint, "configuration finding");
-            }
-        }
-    }
-}
 
 /// Warns if the file system can lose acknowledged entries.
 pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {

@@ -8,13 +8,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, timeout};
 
 use super::assemble::{Daemon, StartError};
-use super::confine::log_sandbox;
 use super::reload::Trigger;
-use super::signals::{Received, Signals};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
 use crate::sandbox::Sandbox;
+use crate::signals::{Received, Signals};
 use crate::systemd::activation::Inherited;
 use crate::systemd::environment::number;
 
@@ -55,7 +54,7 @@ pub fn serve_while<T>(
     mut signals: Signals,
     meanwhile: impl AsyncFnOnce(&Daemon, &mut Signals) -> T,
 ) -> Result<T, StartError> {
-    log_sandbox(&sandbox);
+    sandbox.log();
     raise_descriptor_limit(settings.limits.max_connections);
     let inherited = Inherited::from_environment()?;
     let runtime =

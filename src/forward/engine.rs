@@ -47,8 +47,8 @@ pub struct EngineContext {
     pub status: SharedStatus,
     /// Ends the engine.
     pub stop: CancellationToken,
-    /// Ends the engine as soon as no entry waits.
-    pub ends_when_empty: bool,
+    /// Whether each entry is attempted once, and the engine ends when none is left or the target is down.
+    pub is_single_pass: bool,
 }
 
 /// The engine of one consumer.
@@ -99,7 +99,7 @@ impl Engine {
         context.status.update(|status| *status = initial_status(&consumer));
         let excuses_retries = consumer.order == Order::None;
         Ok(Self {
-            waiting: Waiting::new(lanes.len(), consumer.order),
+            waiting: Waiting::new(lanes.len(), consumer.order, !context.is_single_pass),
             gate: Gate::new(consumer.retry, excuses_retries),
             in_progress: 0,
             tasks: JoinSet::new(),
@@ -132,7 +132,7 @@ impl Engine {
             self.start_housekeeping(now);
             self.start_attempts(now);
             self.publish();
-            if self.context.ends_when_empty && self.is_empty() {
+            if self.context.is_single_pass && self.has_passed() {
                 break;
             }
             let wake = self.next_wake(now);
@@ -378,9 +378,10 @@ impl Engine {
         fraction(self.random.hash_one(Instant::now()))
     }
 
-    fn is_empty(&self) -> bool {
-        let is_idle = self.tasks.is_empty() && self.waiting.waiting() + self.waiting.retrying() == 0;
-        is_idle && self.waiting.is_listed()
+    /// Whether a single pass over the entries has ended.
+    fn has_passed(&self) -> bool {
+        let has_attempted_all = self.waiting.waiting() == 0 && self.waiting.is_listed();
+        self.in_progress == 0 && (has_attempted_all || self.gate.is_down())
     }
 
     fn next_wake(&self, now: Instant) -> Instant {
@@ -480,3 +481,7 @@ fn sync(context: &AttemptContext, moves: &HashSet<(usize, Queue, Queue)>) -> io:
 fn fraction(random: u64) -> f64 {
     f64::from(u32::try_from(random >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -16,8 +16,10 @@ mod schedule;
 mod backlog;
 mod waiting;
 mod engine;
+mod copy;
 
 pub use claim::ForwardSpool;
+pub use copy::copy;
 pub use delivery::Delivery;
 pub use engine::{Engine, EngineContext};
 pub use report::{AttemptReport, Observer};
@@ -26,5 +28,5 @@ pub use settings::{
     SecretBytes, TargetSettings, TargetTls,
 };
 pub use status::{AttemptError, ConsumerStatus, SharedStatus};
-pub use target::{BatchLimits, Target, Verdict};
+pub use target::{BatchLimits, Target, TargetFault, Verdict, open_target};
 pub use template::{Template, TemplateFault};

@@ -19,6 +19,8 @@ pub(super) struct Waiting {
     lanes: Vec<Lane>,
     retries: Retries,
     in_flight: BTreeMap<EntryId, usize>,
+    /// Whether entries are attempted more than once.
+    retries_entries: bool,
     /// Whether an entry that is retried is preferred to a new one. They take turns, so that neither delays the other.
     prefers_retry: bool,
 }
@@ -32,9 +34,16 @@ struct Lane {
 }
 
 impl Waiting {
-    pub(super) fn new(lanes: usize, order: Order) -> Self {
+    pub(super) fn new(lanes: usize, order: Order, retries_entries: bool) -> Self {
         let lanes = (0..lanes).map(|_| Lane { backlog: Backlog::new(), is_busy: false }).collect();
-        Self { order, lanes, retries: Retries::default(), in_flight: BTreeMap::new(), prefers_retry: true }
+        Self {
+            order,
+            lanes,
+            retries: Retries::default(),
+            in_flight: BTreeMap::new(),
+            retries_entries,
+            prefers_retry: true,
+        }
     }
 
     /// An entry has become visible.
@@ -77,7 +86,7 @@ impl Waiting {
 
     /// Takes the entry to attempt next. `down_time` is how long the target has been down so far.
     pub(super) fn next(&mut self, now: Instant, down_time: Duration) -> Option<Candidate> {
-        let is_due = self.retries.next_due().is_some_and(|due| due <= now);
+        let is_due = self.retries_entries && self.retries.next_due().is_some_and(|due| due <= now);
         let takes_retry = is_due && (self.prefers_retry || self.oldest_new().is_none());
         let candidate = if takes_retry {
             let (id, Remembered { lane, attempts, first, down_before, .. }) = self.retries.take_due(now)?;
@@ -144,7 +153,7 @@ impl Waiting {
 
     /// When the next entry that is retried is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.retries.next_due()
+        self.retries.next_due().filter(|_| self.retries_entries)
     }
 
     /// The lowest ID.

@@ -67,6 +67,33 @@ pub struct Sandbox {
     _own: Option<File>,
 }
 
+impl Sandbox {
+    /// Logs the restrictions.
+    pub fn log(&self) {
+        let shown = |directories: &BTreeSet<PathBuf>| {
+            directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let (read, write, abi) = (shown(&self.read), shown(&self.write), &self.abi);
+        match self.force {
+            Enforcement::Full => tracing::info!(landlock = "full", abi, read, write, "sandboxed"),
+            Enforcement::Partial => {
+                tracing::info!(
+                    landlock = "partial",
+                    abi,
+                    read,
+                    write,
+                    "sandboxed as far as this kernel supports Landlock"
+                );
+            }
+            Enforcement::None => tracing::warn!(
+                landlock = "none",
+                "not sandboxed: Landlock is not supported by this kernel, or disabled; a sandbox of systemd still applies"
+            ),
+            Enforcement::Off => tracing::info!(landlock = "off", "not sandboxed by Landlock"),
+        }
+    }
+}
+
 /// The kernel supports Landlock, but restricting the process failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot restrict the process with Landlock; `landlock = false` in [sandbox] does without")]

@@ -48,7 +48,7 @@ impl Draft {
     }
 
     /// The pieces, in the order in which they are written.
-    pub(super) fn pieces(&self) -> [&[u8]; 2] {
+    pub(crate) fn pieces(&self) -> [&[u8]; 2] {
         [&self.envelope, &self.payload]
     }
 }
@@ -60,7 +60,7 @@ pub(super) mod tests {
     use crate::policy::{PartialPayload, Permit};
 
     /// Returns a draft with this payload for an endpoint.
-    pub(in crate::spool) fn draft(endpoint: &str, payload: &[u8]) -> Draft {
+    pub(crate) fn draft(endpoint: &str, payload: &[u8]) -> Draft {
         let request = RequestFacts {
             method: "POST",
             path: "/".into(),

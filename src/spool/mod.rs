@@ -75,6 +75,8 @@ pub use why::FailureNote;
 pub use writer::Receipt;
 
 #[cfg(test)]
+pub(crate) use draft::tests::draft as test_draft;
+#[cfg(test)]
 #[path = "sim_tests.rs"]
 mod sim;
 #[cfg(test)]

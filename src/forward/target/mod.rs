@@ -6,6 +6,11 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::delivery::Delivery;
+use crate::tls::client::ServerFault;
+
+mod open;
+
+pub use open::open_target;
 
 /// The result of an attempt for one entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,6 +37,17 @@ pub enum Verdict {
         /// Why, in one line.
         reason: String,
     },
+}
+
+/// Why a target cannot be set up.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TargetFault {
+    /// This build does not contain the kind.
+    #[error("this hookspool was built without `{0}`")]
+    NotInThisBuild(&'static str),
+    /// A certificate of the settings cannot be used.
+    #[error(transparent)]
+    Tls(#[from] ServerFault),
 }
 
 /// The limits of one attempt.

@@ -1,4 +1,4 @@
-//! The signals that the daemon handles, and what it does on each.
+//! The signals that the daemon and `forward` handle, and what it does on each.
 //!
 //! A signal that operators, tools or terminals send as a matter of routine must not end the daemon by its default
 //! action. Those that report a fault of the process (SIGSEGV, SIGABRT, SIGSYS and others), those of job control
@@ -55,7 +55,7 @@ const HINT: &str = "`hookspool reload` or SIGHUP reloads, SIGTERM stops; logs go
 /// A signal that requires an action.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Received {
-    /// Stop the daemon. Contains the name of the signal.
+    /// Stop the process. Contains the name of the signal.
     Stop(&'static str),
     /// Reload certificates and configuration.
     Reload,
@@ -93,7 +93,7 @@ impl Signals {
         poll_fn(|context| self.poll(context)).await
     }
 
-    /// Waits for the next signal that stops the daemon, and returns its name.
+    /// Waits for the next signal that stops the process, and returns its name.
     pub async fn stop(&mut self) -> &'static str {
         loop {
             match self.next().await {

@@ -1,0 +1,106 @@
+//! Sends a copy of each entry that arrives, and claims none: for a developer who watches real traffic.
+
+use std::io;
+use std::path::Path;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::claim::ForwardSpool;
+use super::delivery::Delivery;
+use super::report::{AttemptReport, Observer};
+use super::settings::Consumer;
+use super::target::{Target, Verdict};
+use crate::envelope::EntryId;
+use crate::metrics::{AttemptOutcome, Queue};
+use crate::policy::Name;
+use crate::spool::{EntryLocation, Layout, ReadEntry, Volume as _, read_file};
+use crate::watch::{Arrival, Arrivals};
+
+/// Sends each entry that arrives to the target once, until it is stopped.
+///
+/// # Errors
+/// If the queues cannot be watched.
+pub async fn copy(
+    spool: &ForwardSpool,
+    consumer: &Consumer,
+    target: &dyn Target,
+    observer: &Observer,
+    stop: &CancellationToken,
+) -> io::Result<()> {
+    let endpoints: Vec<_> = consumer.endpoints.iter().collect();
+    let queues: Vec<_> = endpoints.iter().map(|endpoint| spool.layout.queue(endpoint, Queue::New)).collect();
+    let mut arrivals = Arrivals::watch(queues.iter().map(|queue| queue.as_path()))?;
+    loop {
+        let arrived = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            arrived = arrivals.next() => arrived?,
+        };
+        for arrival in arrived {
+            match arrival {
+                Arrival::File(number, name) => {
+                    let Some(id) = Layout::id_of(Path::new(&name)) else { continue };
+                    let send = send(spool, endpoints[number], id, consumer, target, observer);
+                    tokio::select! {
+                        () = stop.cancelled() => return Ok(()),
+                        () = send => {}
+                    }
+                }
+                Arrival::Overflow => {
+                    tracing::warn!("entries not copied: they arrived faster than the target accepts them")
+                }
+                Arrival::Gone(_) => {
+                    return Err(io::Error::new(io::ErrorKind::NotFound, "the queue was removed"));
+                }
+            }
+        }
+    }
+}
+
+/// Sends one entry, unless it has been removed.
+async fn send(
+    spool: &ForwardSpool,
+    endpoint: &Name,
+    id: EntryId,
+    consumer: &Consumer,
+    target: &dyn Target,
+    observer: &Observer,
+) {
+    let (reading, endpoint) = (spool.clone(), endpoint.clone());
+    let read = spawn_blocking(move || read(&reading, &endpoint, id)).await;
+    let Ok(Some(delivery)) = read else { return };
+    let started = Instant::now();
+    let batch = [delivery];
+    let verdict = timeout(consumer.timeout, target.deliver(&batch)).await.ok().and_then(|mut all| all.pop());
+    let (outcome, detail) = match verdict {
+        Some(Verdict::Done { detail }) => (AttemptOutcome::Done, detail),
+        Some(Verdict::Failed { reason }) => (AttemptOutcome::Failed, reason.into()),
+        Some(Verdict::Retry { reason, .. } | Verdict::Unreachable { reason }) => {
+            (AttemptOutcome::Failed, reason.into())
+        }
+        None => (AttemptOutcome::Failed, format!("no result within {:?}", consumer.timeout).into()),
+    };
+    let [Delivery { facts, .. }] = &batch;
+    let elapsed = started.elapsed();
+    observer.report(&AttemptReport {
+        consumer: &consumer.name,
+        id,
+        facts,
+        attempt: 1,
+        outcome,
+        detail: &detail,
+        elapsed,
+    });
+}
+
+/// Reads an entry. A consumer may already have moved it.
+fn read(spool: &ForwardSpool, endpoint: &Name, id: EntryId) -> Option<Delivery> {
+    [Queue::New, Queue::Taken, Queue::Done, Queue::Failed].into_iter().find_map(|queue| {
+        let path = EntryLocation { id, endpoint: endpoint.clone(), queue }.path(&spool.layout);
+        let file = spool.disk.read(&path).ok()?;
+        let ReadEntry { facts, mut line, payload } = read_file(&file, &path).ok()?;
+        line.pop();
+        Some(Delivery { facts, envelope: line.into(), payload: payload.into(), attempt: 1, path, file })
+    })
+}

@@ -1,0 +1,158 @@
+//! The running consumers: starts, replaces and stops their engines.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::forward::{
+    Consumer, ConsumerStatus, Engine, EngineContext, ForwardSpool, Observer, SharedStatus, Target,
+    TargetFault, open_target,
+};
+use crate::metrics::ForwardMetrics;
+use crate::policy::Name;
+use crate::spool::ForwardLockError;
+
+/// The consumers that run.
+#[derive(Debug)]
+pub struct Consumers {
+    spool: ForwardSpool,
+    observer: Observer,
+    clock: Clock,
+    metrics: Arc<ForwardMetrics>,
+    running: BTreeMap<Name, RunningConsumer>,
+    statuses: ConsumerStatuses,
+}
+
+/// The status of each consumer, for the admin listener.
+#[derive(Clone, Debug, Default)]
+pub struct ConsumerStatuses(Arc<Mutex<BTreeMap<Name, SharedStatus>>>);
+
+impl ConsumerStatuses {
+    /// The latest status of each consumer.
+    pub fn current(&self) -> Vec<ConsumerStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().map(SharedStatus::current).collect()
+    }
+}
+
+#[derive(Debug)]
+struct RunningConsumer {
+    consumer: Arc<Consumer>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// A consumer whose target is ready.
+#[derive(Debug)]
+pub struct PreparedConsumer {
+    consumer: Arc<Consumer>,
+    target: Arc<dyn Target>,
+}
+
+impl PreparedConsumer {
+    /// Opens the target of a consumer. No connection is made yet.
+    ///
+    /// # Errors
+    /// If the settings of the target cannot be used.
+    pub fn new(consumer: Consumer) -> Result<Self, TargetFault> {
+        let target = open_target(&consumer)?;
+        Ok(Self { consumer: Arc::new(consumer), target })
+    }
+}
+
+impl Consumers {
+    /// No consumers yet.
+    pub fn new(spool: ForwardSpool, observer: Observer, clock: Clock, metrics: Arc<ForwardMetrics>) -> Self {
+        Self {
+            spool,
+            observer,
+            clock,
+            metrics,
+            running: BTreeMap::new(),
+            statuses: ConsumerStatuses::default(),
+        }
+    }
+
+    /// The status of each consumer.
+    pub fn statuses(&self) -> ConsumerStatuses {
+        self.statuses.clone()
+    }
+
+    /// Whether this consumer runs with the same settings.
+    pub fn is_running(&self, consumer: &Consumer) -> bool {
+        self.running.get(&consumer.name).is_some_and(|running| *running.consumer == *consumer)
+    }
+
+    /// Stops the consumers that are not in `names`, or in `prepared` because their settings have changed, and starts those
+    /// in `prepared`. The others are not disturbed. Returns the reasons why consumers could not be started.
+    pub async fn apply(
+        &mut self,
+        names: impl Fn(&Name) -> bool,
+        prepared: Vec<PreparedConsumer>,
+    ) -> Vec<ForwardLockError> {
+        let is_replaced = |name: &Name| prepared.iter().any(|it| it.consumer.name == *name);
+        let ending: Vec<_> =
+            self.running.keys().filter(|name| !names(name) || is_replaced(name)).cloned().collect();
+        let ending = ending.iter().filter_map(|name| self.running.remove(name)).collect();
+        self.end(ending).await;
+        let started = prepared.into_iter().map(|prepared| self.start(prepared, false));
+        started.filter_map(Result::err).collect()
+    }
+
+    /// Starts a consumer.
+    ///
+    /// # Errors
+    /// If another process has locked one of its endpoints.
+    pub fn start(
+        &mut self,
+        PreparedConsumer { consumer, target }: PreparedConsumer,
+        is_single_pass: bool,
+    ) -> Result<(), ForwardLockError> {
+        let stop = CancellationToken::new();
+        let status = SharedStatus::default();
+        let context = EngineContext {
+            spool: self.spool.clone(),
+            observer: self.observer.clone(),
+            clock: self.clock.clone(),
+            status: status.clone(),
+            stop: stop.clone(),
+            is_single_pass,
+        };
+        let metrics = self.metrics.consumer(consumer.name.as_str());
+        let engine = Engine::new(Arc::clone(&consumer), target, metrics, context)?;
+        let (name, kind) = (consumer.name.clone(), consumer.target.kind());
+        tracing::info!(consumer = %name, kind, "consumer started");
+        self.statuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), status);
+        let task = tokio::spawn(engine.run());
+        self.running.insert(name, RunningConsumer { consumer, stop, task });
+        Ok(())
+    }
+
+    /// Waits until all consumers have ended by themselves.
+    pub async fn ended(&mut self) {
+        for running in self.running.values_mut() {
+            // Only if the task panicked, which ends a release build.
+            let _ = (&mut running.task).await;
+        }
+    }
+
+    /// Stops all consumers, and waits for their attempts in progress.
+    pub async fn stop(&mut self) {
+        let all = std::mem::take(&mut self.running).into_values().collect();
+        self.end(all).await;
+    }
+
+    async fn end(&self, ending: Vec<RunningConsumer>) {
+        for running in &ending {
+            running.stop.cancel();
+        }
+        for RunningConsumer { consumer, task, .. } in ending {
+            let _ = task.await;
+            self.statuses.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&consumer.name);
+            self.metrics.remove_consumer(consumer.name.as_str());
+            tracing::info!(consumer = %consumer.name, "consumer stopped");
+        }
+    }
+}

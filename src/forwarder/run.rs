@@ -1,0 +1,167 @@
+//! Starts the consumers, reloads them, and stops.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::admin::{ForwardAdmin, ForwardState};
+use super::consumers::{Consumers, PreparedConsumer};
+use super::error::ForwardStartError;
+use super::reload::ForwardReloader;
+use crate::admin::{AdminListener, bind, socket_folders};
+use crate::clock::Clock;
+use crate::config::ForwardSettings;
+use crate::forward::{ForwardSpool, Observer, TargetSettings};
+use crate::logging::Logging;
+use crate::metrics::ForwardMetrics;
+use crate::sandbox::{AccessPaths, Sandbox, restrict, unrestricted};
+use crate::signals::{Received, Signals};
+use crate::spool::{Disk, Layout};
+use crate::systemd::activation::Inherited;
+use crate::systemd::credentials;
+use crate::systemd::manager::Manager;
+use crate::watch::{FileWatch, WatchEvent};
+
+/// The number of reload requests that can wait.
+const REQUESTS_WAITING_MAX: usize = 8;
+/// The threads for file operations. More would only wait for the disk.
+const BLOCKING_THREADS_MAX: usize = 16;
+/// What libraries read to find a host and to verify its certificate: the resolver's configuration and plug-ins, and the
+/// system's CAs.
+const NETWORK_FILES: &[&str] =
+    &["/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/lib", "/lib", "/lib64", "/run/systemd/resolve"];
+const NETWORK_CONFIGURATION: &[&str] = &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
+
+/// Restricts this thread and all later ones to the files that these consumers need. A command could do nothing useful
+/// with the same restrictions, so a process that runs commands is not restricted.
+///
+/// # Errors
+/// If a directory cannot be created, or the process cannot be restricted.
+pub fn confine(settings: &ForwardSettings) -> Result<Sandbox, ForwardStartError> {
+    rustix::process::umask(rustix::fs::Mode::RWXO);
+    socket_folders(&settings.listen).try_for_each(fs::create_dir_all).map_err(ForwardStartError::Folder)?;
+    let runs_commands =
+        settings.consumers.iter().any(|consumer| matches!(consumer.target, TargetSettings::Exec(_)));
+    if runs_commands {
+        return Ok(unrestricted());
+    }
+    let system = NETWORK_FILES.iter().chain(NETWORK_CONFIGURATION).map(PathBuf::from);
+    let places = AccessPaths {
+        files: settings.files.clone(),
+        read: credentials::directory().into_iter().chain(system).collect(),
+        spool: settings.spool.directory.clone(),
+        sockets: socket_folders(&settings.listen).map(Path::to_owned).collect(),
+    };
+    Ok(restrict(&settings.sandbox, &places)?)
+}
+
+/// Forwards until a signal stops the process, then waits for the attempts in progress.
+///
+/// # Errors
+/// If the process cannot start.
+pub fn run(
+    settings: ForwardSettings,
+    sandbox: Sandbox,
+    logging: Logging,
+    clock: Clock,
+    signals: Signals,
+) -> Result<(), ForwardStartError> {
+    sandbox.log();
+    let inherited = Inherited::from_environment()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(serve(settings, sandbox, logging, clock, signals, inherited));
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Opens the spool of a consumer.
+///
+/// # Errors
+/// If it does not exist, or cannot be opened.
+pub fn open_spool(settings: crate::spool::Settings) -> Result<ForwardSpool, ForwardStartError> {
+    let path = settings.directory;
+    match Disk::open(&path, settings.group) {
+        Ok(disk) => Ok(ForwardSpool { disk, layout: Layout::new(path) }),
+        Err(source) => Err(ForwardStartError::Spool { path, source }),
+    }
+}
+
+async fn serve(
+    settings: ForwardSettings,
+    sandbox: Sandbox,
+    logging: Logging,
+    clock: Clock,
+    mut signals: Signals,
+    mut inherited: Inherited,
+) -> Result<(), ForwardStartError> {
+    let sockets = bind(&settings.listen, &mut inherited)?;
+    let metrics = Arc::new(ForwardMetrics::default());
+    let spool = open_spool(settings.spool.clone())?;
+    let mut consumers = Consumers::new(spool, Observer::log(), clock.clone(), Arc::clone(&metrics));
+    let prepared = settings.consumers.iter().cloned().map(|consumer| {
+        let name = consumer.name.to_string();
+        PreparedConsumer::new(consumer).map_err(|source| ForwardStartError::Target { consumer: name, source })
+    });
+    let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+    prepared.into_iter().try_for_each(|prepared| consumers.start(prepared, false))?;
+
+    let state = Arc::new(ForwardState::default());
+    state.loaded(1, settings.degraded.clone());
+    let (requests, mut requested) = mpsc::channel(REQUESTS_WAITING_MAX);
+    let admin = ForwardAdmin { state: Arc::clone(&state), statuses: consumers.statuses(), metrics, reload: requests };
+    let admin = AdminListener::start(sockets, admin)?;
+    // One that waits is enough: it leads to reading all files.
+    let (changed, mut changes) = mpsc::channel(1);
+    let watch = FileWatch::start(settings.files.clone(), settings.reload, move |event| {
+        if event == WatchEvent::MayHaveChanged {
+            let _ = changed.try_send(());
+        }
+    })?;
+    let manager = Manager::from_environment();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), consumers = settings.consumers.len(), "forwarding");
+    let mut reloader = ForwardReloader::new(settings, sandbox.readable.clone(), state.clone(), logging, watch, clock);
+    manager.ready("forwarding").await;
+
+    loop {
+        let (is_requested, reply) = tokio::select! {
+            signal = signals.next() => match signal {
+                Received::Stop(signal) => {
+                    tracing::info!(signal, "stopping");
+                    break;
+                }
+                Received::Reload => {
+                    tracing::info!("SIGHUP received; reloading");
+                    (true, None)
+                }
+            },
+            Some(()) = changes.recv() => (false, None),
+            Some(reply) = requested.recv() => (true, Some(reply)),
+        };
+        if is_requested {
+            manager.reloading().await;
+        }
+        let reload = reloader.reload(&mut consumers, is_requested).await;
+        if is_requested {
+            manager.ready("forwarding").await;
+        }
+        if let Some(reply) = reply {
+            // The requester may have disconnected.
+            let _ = reply.send(reload);
+        }
+    }
+    let started = Instant::now();
+    state.begin_draining();
+    tokio::select! {
+        () = consumers.stop() => {}
+        _ = signals.stop() => tracing::warn!("stopped by a second signal; attempts in progress will be repeated"),
+    }
+    admin.close();
+    tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");
+    Ok(())
+}
