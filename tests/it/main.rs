@@ -16,6 +16,7 @@
 mod der;
 mod http2;
 mod nginx;
+mod servers;
 mod tools;
 mod wire;
 mod world;
