@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hookspool::client::{ClientConnection, Target};
+use hookspool::client::{ClientConnection, ServerUrl};
 use hookspool::clock::Timestamp;
 use hookspool::devpki::{KeyKind, Root};
 use hookspool::tls::client::{ClientSettings, Connector, Protocols, TlsVersions, Trust};
@@ -220,7 +220,7 @@ async fn http2(
     open: &mut Option<ClientConnection>,
     keep: bool,
 ) -> Result<(), String> {
-    let target = Target::parse(&format!("https://localhost:{port}/webhooks/pix")).unwrap();
+    let target = ServerUrl::parse(&format!("https://localhost:{port}/webhooks/pix")).unwrap();
     let mut connection = match open.take() {
         Some(connection) => connection,
         None => {
@@ -396,7 +396,7 @@ async fn post_http2(
     let mut connection = match open.take() {
         Some(connection) => connection,
         None => {
-            let target = Target::parse(&format!("https://localhost:{port}{path}")).unwrap();
+            let target = ServerUrl::parse(&format!("https://localhost:{port}{path}")).unwrap();
             let address = format!("127.0.0.1:{port}");
             ClientConnection::open(connector, &target, Some(&address))
                 .await

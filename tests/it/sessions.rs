@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hookspool::client::{ClientConnection, Target};
+use hookspool::client::{ClientConnection, ServerUrl};
 use hookspool::clock::{Clock, Timestamp};
 use hookspool::config;
 use hookspool::daemon::{Daemon, unconfined};
@@ -244,7 +244,7 @@ fn http2(timed: &TimedDaemon) -> ClientConnection {
         versions: TlsVersions::Both,
     };
     let connector = Connector::new(&settings).unwrap();
-    let target = Target::parse(&format!("https://localhost:{}/webhooks/pix", timed.port)).unwrap();
+    let target = ServerUrl::parse(&format!("https://localhost:{}/webhooks/pix", timed.port)).unwrap();
     let address = format!("127.0.0.1:{}", timed.port);
     timed.runtime.block_on(ClientConnection::open(&connector, &target, Some(&address))).unwrap()
 }
