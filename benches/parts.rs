@@ -36,7 +36,8 @@ fn world(folder: &Path) -> (Settings, CertificateDer<'static>) {
     fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let file = folder.join("webhooks.toml");
     fs::write(&file, include_str!("../webhooks.toml")).unwrap();
-    let settings = config::load(&file, Clock::System.now()).unwrap().settings.unwrap();
+    let settings =
+        config::load(&file, Clock::System.now(), config::Process::Daemon).unwrap().settings.unwrap();
     (settings, CertificateDer::from_pem_slice(client.certificate_pem.as_bytes()).unwrap())
 }
 
@@ -110,7 +111,7 @@ fn judging(c: &mut Criterion) {
     c.bench_function("a request is routed and permitted", |b| b.iter(|| permit(&policy, &peer)));
     let file = folder.path().join("webhooks.toml");
     c.bench_function("a configuration is loaded", |b| {
-        b.iter(|| config::load(&file, Clock::System.now()).unwrap());
+        b.iter(|| config::load(&file, Clock::System.now(), config::Process::Daemon).unwrap());
     });
 }
 

@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 use hookspool::cli::check::check;
 use hookspool::cli::exit::Exit;
 use hookspool::clock::Timestamp;
-use hookspool::config::{Loaded, admin_settings, load, schema::TABLES_OF_KEYS};
+use hookspool::config::{
+    Loaded, Process, admin_settings, consumer_endpoints, forward_listen, load, load_forward,
+    schema::TABLES_OF_KEYS,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
@@ -249,7 +252,7 @@ fn list_by_hand(version: &[u8], extension: &[u8]) -> Vec<u8> {
 fn load_text(world: &Path, text: &str) -> Loaded {
     let path = world.join("webhooks.toml");
     fs::write(&path, text).expect("a file");
-    load(&path, now()).expect("the file can be read")
+    load(&path, now(), Process::Check).expect("the file can be read")
 }
 
 /// The findings as text, without the directory of this run.
@@ -368,7 +371,9 @@ fn the_exit_code_of_check_depends_on_the_findings() {
     assert_eq!(exit("webhooks.toml"), Exit::Config);
     fs::write(world.path().join("latin1.toml"), b"# first\n# a\xe7\xe3o\n").expect("a file");
     assert_eq!(exit("latin1.toml"), Exit::Data);
-    let error = load(&world.path().join("latin1.toml"), now()).map(|_| ()).map_err(|why| why.to_string());
+    let error = load(&world.path().join("latin1.toml"), now(), Process::Check)
+        .map(|_| ())
+        .map_err(|why| why.to_string());
     assert!(error.is_err_and(|error| error.ends_with("see line 2, column 4")));
 }
 

@@ -113,6 +113,29 @@ pub struct CheckArgs {
     /// [default: for root, the user of hookspool.service if it is installed]
     #[arg(long, value_name = "USER")]
     pub as_user: Option<String>,
+    /// Judge only what this process reads
+    /// [default: everything]
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<CheckedProcess>,
+}
+
+/// A process whose tables `check` judges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum CheckedProcess {
+    /// `hookspool run`
+    Run,
+    /// `hookspool forward`
+    Forward,
+}
+
+impl CheckedProcess {
+    /// The value on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Forward => "forward",
+        }
+    }
 }
 
 /// `hookspool completions`

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 use serde::Serialize;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, CheckedProcess};
 use super::as_user::User;
 use super::exit::{Exit, Failure, shown};
 use super::output::{print, print_json};
-use super::settings::{print_findings, read};
+use super::settings::{print_findings, read, read_forward};
 use crate::admin::{Address, socket_folders};
 use crate::clock::{Clock, distance};
 use crate::config::access::{is_open_to, user_name};
-use crate::config::{Loaded, Settings};
+use crate::config::{ConsumerDraft, Loaded, LoadedForward, Process, Settings};
 use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
 use crate::escape::Escaped;
 use crate::spool::{SpoolProblem, inspect};
@@ -37,17 +37,23 @@ pub fn check_as(config: &Path, args: &CheckArgs) -> Result<Exit, Failure> {
         let user = User::find(user)?;
         if !user.is_current() {
             let config = std::path::absolute(config).map_err(|why| Failure::reading(config, why))?;
-            return Err(user.replace_process(&again(&config, &user, args.json), unit.as_ref()));
+            return Err(user.replace_process(&again(&config, &user, args.json, args.process), unit.as_ref()));
         }
     }
-    judge(config, args.json, args.as_user.is_some())
+    judge(config, args.json, args.process, args.as_user.is_some())
 }
 
 /// The arguments of a check as this user.
-pub fn again<'a>(config: &'a Path, user: &'a User, json: bool) -> Vec<&'a OsStr> {
+pub fn again<'a>(
+    config: &'a Path,
+    user: &'a User,
+    json: bool,
+    process: Option<CheckedProcess>,
+) -> Vec<&'a OsStr> {
     let mut args = ["check", "--as-user", user.uid(), "--config"].map(OsStr::new).to_vec();
     args.push(config.as_os_str());
     args.extend(json.then_some(OsStr::new("--json")));
+    args.extend(process.iter().flat_map(|process| ["--process", process.word()].map(OsStr::new)));
     args
 }
 
@@ -56,22 +62,38 @@ pub fn again<'a>(config: &'a Path, user: &'a User, json: bool) -> Vec<&'a OsStr>
 /// # Errors
 /// If the configuration cannot be read.
 pub fn check(config: &Path, json: bool) -> Result<Exit, Failure> {
-    judge(config, json, false)
+    judge(config, json, None, false)
 }
 
-fn judge(config: &Path, json: bool, shows_user: bool) -> Result<Exit, Failure> {
-    let Loaded { settings, report, files, .. } = read(config)?;
+fn judge(
+    config: &Path,
+    json: bool,
+    process: Option<CheckedProcess>,
+    shows_user: bool,
+) -> Result<Exit, Failure> {
+    let loaded = match process {
+        None => read(config, Process::Check)?,
+        Some(CheckedProcess::Run) => Loaded { consumers: Vec::new(), ..read(config, Process::Daemon)? },
+        Some(CheckedProcess::Forward) => {
+            let LoadedForward { settings: _, consumers, report, elsewhere, digest, files: _ } =
+                read_forward(config)?;
+            // The sandbox of the unit is that of the daemon.
+            Loaded { settings: None, consumers, report, elsewhere, files: Vec::new(), digest }
+        }
+    };
+    let Loaded { settings, consumers, report, files, .. } = loaded;
     let mut more = settings.as_ref().map(of_the_spool).unwrap_or_default();
     more.extend(settings.iter().flat_map(of_the_sockets));
     more.extend(of_the_unit(settings.as_ref(), &files));
     let report = report.with(more);
     if json {
-        print_json(&Document::of(settings.as_ref(), &report))?;
+        print_json(&Document::of(settings.as_ref(), &consumers, &report))?;
     } else {
         print_findings(&report);
         if let Some(settings) = &settings {
             print(&summary(settings))?;
         }
+        print(&consumers.iter().map(consumer_line).collect::<String>())?;
         let user = if shows_user { format!(", read as user {}", user_name()) } else { String::new() };
         print(&format!("{}: {}{user}\n", shown(config), report.summary()))?;
     }
@@ -148,7 +170,29 @@ struct Document {
     findings: Vec<Finding>,
     listen: Vec<String>,
     endpoints: Vec<Endpoint>,
+    consumers: Vec<Consumer>,
     certificates: Vec<ShownCertificate>,
+}
+
+#[derive(Serialize)]
+struct Consumer {
+    name: String,
+    /// Null if the table does not contain exactly one kind of target.
+    kind: Option<&'static str>,
+    endpoints: Vec<String>,
+}
+
+impl From<&ConsumerDraft> for Consumer {
+    fn from(ConsumerDraft { name, kind, endpoints, .. }: &ConsumerDraft) -> Self {
+        let endpoints = endpoints.iter().map(ToString::to_string).collect();
+        Self { name: name.clone(), kind: *kind, endpoints }
+    }
+}
+
+fn consumer_line(draft: &ConsumerDraft) -> String {
+    let Consumer { name, kind, endpoints } = draft.into();
+    let kind = kind.unwrap_or("no target");
+    format!("consumer {}: {kind}, entries of {}\n", Escaped(&name), endpoints.join(", "))
 }
 
 #[derive(Serialize)]
@@ -160,7 +204,7 @@ struct Endpoint {
 }
 
 impl Document {
-    fn of(settings: Option<&Settings>, report: &Report) -> Self {
+    fn of(settings: Option<&Settings>, consumers: &[ConsumerDraft], report: &Report) -> Self {
         Self {
             ok: report.errors() == 0,
             user: user_name().trim_matches('`').to_owned(),
@@ -169,6 +213,7 @@ impl Document {
             findings: report.findings().iter().map(|finding| finding.to_finding()).collect(),
             listen: settings.map(listen).unwrap_or_default(),
             endpoints: settings.map(endpoints).unwrap_or_default(),
+            consumers: consumers.iter().map(Consumer::from).collect(),
             certificates: settings
                 .iter()
                 .flat_map(|settings| &settings.certificates)

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use http::StatusCode;
 use serde_json::Value;
 
+use super::args::CheckedProcess;
 use super::as_user::User;
 use super::check::again;
 use super::exit::{Exit, Failure};
@@ -63,7 +64,7 @@ fn attempt(config: &Path, socket: &Path) -> Result<Value, String> {
     let user = User::find(&owner).map_err(|failure| failure.chain().unwrap_or_default())?;
     let config = std::path::absolute(config).map_err(|why| why.to_string())?;
     let unit = Unit::installed().map_err(|why| why.to_string())?;
-    let command = user.command(&again(&config, &user, true), unit.as_ref());
+    let command = user.command(&again(&config, &user, true, Some(CheckedProcess::Run)), unit.as_ref());
     let output =
         command.map_err(|failure| failure.chain().unwrap_or_default())?.stdin(Stdio::null()).output();
     let output = output.map_err(|why| why.to_string())?;

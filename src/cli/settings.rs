@@ -5,17 +5,17 @@ use std::path::Path;
 
 use super::exit::Failure;
 use crate::clock::Clock;
-use crate::config::{self, FileFault, LoadError, Loaded, Settings};
+use crate::config::{self, FileFault, LoadError, Loaded, LoadedForward, Process, ReadScope, Settings};
 use crate::diagnostic::Report;
 
-/// Loads a configuration that can be served, with its warnings.
+/// Loads a configuration that can be served, with its warnings and the errors in tables of other processes.
 ///
 /// # Errors
 /// If it cannot be read, or has errors, which are printed to standard error.
 pub fn load(path: &Path) -> Result<(Settings, Report), Failure> {
-    let Loaded { settings, report, .. } = read(path)?;
+    let Loaded { settings, report, elsewhere, .. } = read(path, Process::Daemon)?;
     match settings {
-        Some(settings) => Ok((settings, report)),
+        Some(settings) => Ok((settings, report.with(elsewhere.findings().to_vec()))),
         None => {
             print_findings(&report);
             Err(Failure::Configuration(format!("{}; the daemon does not start", report.summary())))
@@ -27,8 +27,16 @@ pub fn load(path: &Path) -> Result<(Settings, Report), Failure> {
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read(path: &Path) -> Result<Loaded, Failure> {
-    config::load(path, Clock::System.now()).map_err(Failure::from)
+pub fn read(path: &Path, process: Process) -> Result<Loaded, Failure> {
+    config::load(path, Clock::System.now(), process).map_err(Failure::from)
+}
+
+/// Loads the configuration of `hookspool forward`, with or without errors.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_forward(path: &Path) -> Result<LoadedForward, Failure> {
+    config::load_forward(path, Clock::System.now(), ReadScope::default()).map_err(Failure::from)
 }
 
 impl From<LoadError> for Failure {

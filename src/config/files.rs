@@ -11,12 +11,19 @@ use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::access::{AccessDenied, is_open_to};
+use super::process::{Owner, Process};
 use super::read_scope::ReadScope;
 use super::text::{Reported, Text};
-use crate::systemd::credentials;
+use crate::systemd::credentials::{self, CredentialFault};
 
 /// Bytes allocated beyond a file's length, so that its end is detected without a further allocation.
 const ROOM_BESIDE: u64 = 64;
+
+/// The hint about a credential that `check` cannot read.
+const UNSEEN_CREDENTIAL: &str = "it is not checked: only the process that the unit with `LoadCredential=` starts can read it, and does not start without it";
+/// The hint about a file of `hookspool forward` that the user of `check` cannot read.
+const UNSEEN_FILE: &str = "it is not checked: only the user of `hookspool forward` needs to read it; \
+                           `hookspool check --process forward --as-user hookspool-forward` checks it as that user";
 
 /// A digest of the contents of a set of files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -113,16 +120,20 @@ pub(super) struct Files {
     read_scope: ReadScope,
     /// The group whose members may consume entries, and must not be able to read keys and secrets.
     pub(super) spool_group: Option<u32>,
+    process: Process,
+    /// The owner of the table that is being validated.
+    pub(super) owner: Owner,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
 }
 
 impl Files {
-    pub(super) fn beside(config: &Path, read_scope: ReadScope) -> Self {
+    pub(super) fn beside(config: &Path, read_scope: ReadScope, process: Process) -> Self {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
         let order = vec![config.to_owned()];
         let (seen, read) = (Context::new(&SHA256), HashMap::new());
-        Self { seen, folder, read_scope, spool_group: None, read, order }
+        let owner = Owner::Daemon;
+        Self { seen, folder, read_scope, spool_group: None, process, owner, read, order }
     }
 
     /// Adds a file to the digest: its contents, or the fault if it cannot be read.
@@ -174,17 +185,49 @@ impl Files {
         what: &str,
         bytes_max: u64,
     ) -> Result<Arc<Contents>, Reported> {
-        let path = self.path_of(named, what)?;
-        self.contents(&path, bytes_max).map_err(|fault| {
+        self.open_or(named, what, bytes_max, |path, fault| {
             let path = path.display();
             let is_missing = matches!(fault, FileFault::Missing);
             let what_is = if is_missing { format!("{fault} `{path}`") } else { format!("`{path}` {fault}") };
-            named.at.error(format!("{what}: {what_is}"), hint(&fault))
+            (format!("{what}: {what_is}"), hint(fault))
+        })
+    }
+
+    /// Whether the process opens the files of the table that is being validated.
+    pub(super) fn are_opened(&self) -> bool {
+        self.process.uses(self.owner)
+    }
+
+    /// Like [`Files::open`], with a message and a hint for a file that cannot be read. The files of another process are
+    /// not opened, and nothing is reported. `check` reports no error for a file that may be readable only for `hookspool
+    /// forward`.
+    pub(super) fn open_or(
+        &mut self,
+        named: Text<'_>,
+        what: &str,
+        bytes_max: u64,
+        describe: impl FnOnce(&Path, &FileFault) -> (String, &'static str),
+    ) -> Result<Arc<Contents>, Reported> {
+        let path = self.path_of(named, what)?;
+        if !self.are_opened() {
+            return Err(Reported);
+        }
+        self.contents(&path, bytes_max).map_err(|fault| {
+            let (message, hint) = describe(&path, &fault);
+            let is_judged = self.process == Process::Check && self.owner == Owner::Forward;
+            if is_judged && credentials::is_credential(&path) {
+                named.at.note(message, UNSEEN_CREDENTIAL);
+            } else if is_judged && matches!(fault, FileFault::Denied(_)) {
+                named.at.warning(message, UNSEEN_FILE);
+            } else {
+                return named.at.error(message, hint);
+            }
+            Reported
         })
     }
 
     /// The path of a named file; an invalid name is reported.
-    pub(super) fn path_of(&self, named: Text<'_>, what: &str) -> Result<PathBuf, Reported> {
+    fn path_of(&self, named: Text<'_>, what: &str) -> Result<PathBuf, Reported> {
         let Text { text, at } = named;
         if text.is_empty() {
             let hint = "write a path; relative ones start at the directory of this file";
@@ -198,6 +241,13 @@ impl Files {
         named.without_tilde()?;
         let Some(name) = text.strip_prefix(credentials::PREFIX) else { return Ok(self.resolve(text)) };
         credentials::path(name).map_err(|fault| {
+            if fault == CredentialFault::NoDirectory && !self.are_opened() {
+                return Reported;
+            }
+            if fault == CredentialFault::NoDirectory && self.process == Process::Check {
+                at.note(format!("{what}: `{text}` {fault}"), UNSEEN_CREDENTIAL);
+                return Reported;
+            }
             at.error(
                 format!("{what}: `{text}` {fault}"),
                 "write `LoadCredential=NAME:/path/of/the/file` in a drop-in of the unit, and \
@@ -208,7 +258,7 @@ impl Files {
 
     /// The contents of a file, read once. A file that cannot be read is recorded as well, because it may
     /// appear later.
-    pub(super) fn contents(&mut self, path: &Path, bytes_max: u64) -> Result<Arc<Contents>, FileFault> {
+    fn contents(&mut self, path: &Path, bytes_max: u64) -> Result<Arc<Contents>, FileFault> {
         if let Some(contents) = self.read.get(path) {
             return Ok(Arc::clone(contents));
         }
@@ -227,6 +277,11 @@ impl Files {
         let contents = Arc::new(read?);
         self.read.insert(path.to_owned(), Arc::clone(&contents));
         Ok(contents)
+    }
+
+    /// The paths so far.
+    pub(super) fn names(&self) -> &[PathBuf] {
+        &self.order
     }
 
     /// The paths of webhooks.toml and of all requested files, whether they exist or not, in this order.

@@ -8,29 +8,53 @@ use jiff::Timestamp;
 
 use super::context::ValidationContext;
 use super::files::{Digest, FileFault, Files, read_within};
+use super::process::Process;
 use super::read_scope::ReadScope;
 use super::schema;
-use super::settings::Settings;
+use super::settings::{ForwardSettings, Settings};
 use super::tables::admin::admin;
+use super::tables::consumers::ConsumerDraft;
 use super::tables::spool::spool;
-use super::text::{Findings, Location, Reader, parse};
-use super::validate::validate;
-use crate::diagnostic::{Report, SourceFile};
+use super::text::{Findings, Location, Reader, Text, parse};
+use super::validate::{Validated, validate};
+use crate::diagnostic::{Diagnostic, Report, SourceFile};
 
 /// The size limit of webhooks.toml, in bytes: enough for thousands of senders.
 const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
-/// A configuration that has been read and validated.
+/// A configuration that has been read and validated for the daemon or for `check`.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The settings; `None` if there are errors other than those about the dates of certificates.
+    /// The settings; `None` if there are errors other than those about the dates of certificates, or if `check` cannot
+    /// read a credential.
     pub settings: Option<Settings>,
-    /// All findings, in the order of the text.
+    /// The consumers, with and without errors.
+    pub consumers: Vec<ConsumerDraft>,
+    /// All findings that concern the process, in the order of the text.
     pub report: Report,
-    /// The file and every file that it names, whether they exist or not.
+    /// The errors in tables of other processes, which do not prevent a start or a reload.
+    pub elsewhere: Report,
+    /// The file and every file that the tables of the daemon name, whether they exist or not.
     pub files: Vec<PathBuf>,
     /// The digest of the contents of all files. Findings about dates, groups and
     /// directories may still differ.
+    pub digest: Digest,
+}
+
+/// A configuration that has been read and validated for `hookspool forward`.
+#[derive(Debug)]
+pub struct LoadedForward {
+    /// The settings; `None` if there are errors.
+    pub settings: Option<ForwardSettings>,
+    /// The consumers, with and without errors.
+    pub consumers: Vec<ConsumerDraft>,
+    /// All findings that concern `hookspool forward`, in the order of the text.
+    pub report: Report,
+    /// The errors in tables of other processes, which do not prevent a start or a reload.
+    pub elsewhere: Report,
+    /// The file and every file that the tables of `hookspool forward` name, whether they exist or not.
+    pub files: Vec<PathBuf>,
+    /// The digest of the contents of all these files.
     pub digest: Digest,
 }
 
@@ -58,21 +82,64 @@ pub enum LoadError {
     },
 }
 
-/// Reads a configuration and every file it names, each once, and validates them as of `now`.
+/// Reads a configuration for the daemon or for `check`, with every file that the tables of the process name, each once,
+/// and validates them as of `now`.
 ///
 /// # Errors
 /// If the file cannot be read. Errors in its contents are findings.
-pub fn load(path: &Path, now: Timestamp) -> Result<Loaded, LoadError> {
-    load_within(path, now, ReadScope::default())
+pub fn load(path: &Path, now: Timestamp, process: Process) -> Result<Loaded, LoadError> {
+    load_within(path, now, process, ReadScope::default())
 }
 
 /// Like [`load`], for a process whose access to files is restricted.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result<Loaded, LoadError> {
+pub fn load_within(
+    path: &Path,
+    now: Timestamp,
+    process: Process,
+    read_scope: ReadScope,
+) -> Result<Loaded, LoadError> {
+    let Judged { validated, report, elsewhere, mut files, digest } = judge(path, now, process, read_scope)?;
+    let Validated { daemon, consumers, files_of_daemon, .. } = validated;
+    files.truncate(files_of_daemon.max(1));
+    let settings = daemon.filter(|_| !report.forbids_start()).map(|mut settings| {
+        settings.files.clone_from(&files);
+        settings.degraded.extend(degraded(&elsewhere, "hookspool forward"));
+        settings
+    });
+    Ok(Loaded { settings, consumers, report, elsewhere, files, digest })
+}
+
+/// Reads a configuration for `hookspool forward`, with every file that its tables name, each once, and validates them as
+/// of `now`.
+///
+/// # Errors
+/// If the file cannot be read. Errors in its contents are findings.
+pub fn load_forward(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result<LoadedForward, LoadError> {
+    let Judged { validated, report, elsewhere, files, digest } =
+        judge(path, now, Process::Forward, read_scope)?;
+    let settings = validated.forward.filter(|_| !report.forbids_start()).map(|mut settings| {
+        settings.files.clone_from(&files);
+        settings.degraded = degraded(&elsewhere, "hookspool run").collect();
+        settings
+    });
+    Ok(LoadedForward { settings, consumers: validated.consumers, report, elsewhere, files, digest })
+}
+
+/// A text and its files, judged for one process.
+struct Judged {
+    validated: Validated,
+    report: Report,
+    elsewhere: Report,
+    files: Vec<PathBuf>,
+    digest: Digest,
+}
+
+fn judge(path: &Path, now: Timestamp, process: Process, read_scope: ReadScope) -> Result<Judged, LoadError> {
     let contents = contents(path, &read_scope)?;
-    let mut files = Files::beside(path, read_scope);
+    let mut files = Files::beside(path, read_scope, process);
     files.note(path, &contents);
     let shown = path.display().to_string();
     let text = String::from_utf8(contents).map_err(|error| {
@@ -82,20 +149,33 @@ pub fn load_within(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result
     })?;
     let file = SourceFile::new(shown, text);
     let mut context = ValidationContext { files, now };
-    let (settings, findings) = match file.pem_text() {
-        Some(span) => (None, pasted(file, &span)),
+    let (validated, own, elsewhere) = match file.pem_text() {
+        Some(span) => {
+            let own = pasted(file, &span);
+            let elsewhere = own.beside();
+            (Validated::default(), own, elsewhere)
+        }
         None => {
             let (table, faults) = parse(file.text());
-            let findings = Findings::new(file, &faults);
-            (validate(&table, &mut context, &findings), findings)
+            let own = Findings::new(file, &faults);
+            let elsewhere = own.beside();
+            (validate(&table, process, &mut context, &own, &elsewhere), own, elsewhere)
         }
     };
-    let (report, digest) = (findings.into_report(), context.files.digest());
-    let files = context.files.into_names();
-    let settings = settings
-        .filter(|_| !report.forbids_start())
-        .map(|settings| Settings { files: files.clone(), ..settings });
-    Ok(Loaded { settings, report, files, digest })
+    let digest = context.files.digest();
+    Ok(Judged {
+        validated,
+        report: own.into_report(),
+        elsewhere: elsewhere.into_errors(),
+        files: context.files.into_names(),
+        digest,
+    })
+}
+
+/// A sentence for each error in the tables of another process.
+fn degraded<'r>(elsewhere: &'r Report, process: &'r str) -> impl Iterator<Item = String> + 'r {
+    let finding = elsewhere.findings().iter().map(Diagnostic::to_finding);
+    finding.map(move |finding| format!("the configuration of `{process}` has an error: {finding}"))
 }
 
 /// The only finding about a text that contains PEM or a key, because other findings could show it.
@@ -115,6 +195,30 @@ fn pasted(file: Arc<SourceFile>, span: &Range<usize>) -> Findings {
 /// If the file cannot be read.
 pub fn admin_settings(path: &Path) -> Result<crate::admin::Settings, LoadError> {
     without_findings(path, |top, context| admin(&top.section(&schema::ADMIN), &[], context).0)
+}
+
+/// Like [`admin_settings`], for the listener of `hookspool forward`.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn forward_listen(path: &Path) -> Result<crate::admin::Settings, LoadError> {
+    without_findings(path, |top, context| admin(&top.section(&schema::FORWARD), &[], context).0)
+}
+
+/// Reads only the names of the consumers and of the endpoints of each, as written.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn consumer_endpoints(path: &Path) -> Result<Vec<(String, Vec<String>)>, LoadError> {
+    without_findings(path, |top, _| {
+        let text = |text: Text<'_>| text.text.to_owned();
+        let consumer = |table: &Reader<'_>| {
+            let name = table.text("name").ok().flatten().map_or(String::new(), text);
+            (name, table.texts("endpoints").into_iter().map(text).collect())
+        };
+        let tables = top.sections("consumer", &schema::CONSUMER).unwrap_or_default();
+        tables.iter().map(consumer).collect()
+    })
 }
 
 /// Reads only the settings of the spool, because a consumer may not be able to read the certificates.
@@ -146,7 +250,7 @@ fn without_findings<T>(
     let text = String::from_utf8_lossy(&contents);
     let (table, _) = parse(&text);
     let findings = Findings::new(SourceFile::new("", &*text), &[]);
-    let files = Files::beside(path, ReadScope::default());
+    let files = Files::beside(path, ReadScope::default(), Process::Check);
     let mut context = ValidationContext { files, now: Timestamp::UNIX_EPOCH };
     Ok(table_of(Reader::top(&table, &schema::TOP, &findings), &mut context))
 }

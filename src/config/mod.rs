@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod schema;
+mod process;
 mod read_scope;
 mod text;
 mod files;
@@ -13,7 +14,12 @@ mod validate;
 mod load;
 
 pub use files::{Digest, FileFault};
-pub use load::{LoadError, Loaded, admin_settings, endpoint_names, load, load_within, spool_settings};
+pub use load::{
+    LoadError, Loaded, LoadedForward, admin_settings, consumer_endpoints, endpoint_names, forward_listen,
+    load, load_forward, load_within, spool_settings,
+};
+pub use process::Process;
 pub use read_scope::ReadScope;
 pub use restart::RestartSettings;
-pub use settings::{Settings, Tls};
+pub use settings::{ForwardSettings, Settings, Tls};
+pub use tables::consumers::ConsumerDraft;

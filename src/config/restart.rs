@@ -1,5 +1,6 @@
 //! The settings that require a restart, to compare those of two configurations.
 
+use super::process::{Owner, Process};
 use super::schema::{self, TABLES_OF_KEYS};
 use super::text::{Table, Value, default};
 use crate::escape::toml_string;
@@ -9,8 +10,15 @@ use crate::escape::toml_string;
 pub struct RestartSettings(Vec<(String, String)>);
 
 impl RestartSettings {
-    pub(super) fn of(top: &Table) -> Self {
-        let keys = TABLES_OF_KEYS.iter().flat_map(|table| table.keys.iter().map(move |key| (*table, key)));
+    /// Those of a process, without the tables of others.
+    pub(super) fn of(top: &Table, process: Process) -> Self {
+        let is_used = |table: &schema::TableSchema| match table.name {
+            "[server]" | "[admin]" => process.uses(Owner::Daemon),
+            "[forward]" => process.uses(Owner::Forward),
+            _ => true,
+        };
+        let tables = TABLES_OF_KEYS.iter().filter(|table| is_used(table));
+        let keys = tables.flat_map(|table| table.keys.iter().map(move |key| (*table, key)));
         let keys = keys.filter(|(_, key)| key.needs_restart);
         Self(
             keys.map(|(table, key)| (format!("{} {}", table.name, key.name), value(top, table, key.name)))
@@ -49,7 +57,7 @@ mod tests {
     use super::*;
 
     fn changed(from: &str, to: &str) -> Vec<String> {
-        let [from, to] = [from, to].map(|text| RestartSettings::of(&parse(text).0));
+        let [from, to] = [from, to].map(|text| RestartSettings::of(&parse(text).0, Process::Daemon));
         from.changed(&to).map(str::to_owned).collect()
     }
 

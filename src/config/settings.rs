@@ -1,18 +1,20 @@
-//! The settings of all modules, and the facts that the daemon reports.
+//! The settings of all modules, and the facts that each process reports.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::files::Digest;
 use super::restart::RestartSettings;
+use crate::forward::Consumer;
 use crate::live::Limits;
-use crate::policy::Policy;
+use crate::policy::{Name, Policy};
 use crate::tls::expiry::CertificateFact;
 use crate::tls::key_pair::KeyPair;
 use crate::tls::server::{MinVersion, NamedPair};
 use crate::tls::verifier::TrustedSender;
 use crate::{admin, logging, sandbox, server, spool, watch};
 
-/// A valid configuration.
+/// A valid configuration of the daemon.
 #[derive(Debug)]
 pub struct Settings {
     /// Settings of the listener for senders.
@@ -29,6 +31,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Settings of the spool.
     pub spool: spool::Settings,
+    /// The endpoints that a `[[consumer]]` names, also one with errors: `taken_timeout` does not apply to their entries.
+    pub forwarded: BTreeSet<Name>,
     /// The names and numbers of the groups of the spool and of the admin sockets.
     pub groups: Vec<(String, u32)>,
     /// Settings of the admin listener.
@@ -45,7 +49,37 @@ pub struct Settings {
     pub digest: Digest,
     /// The certificates and revocation lists in use, with their dates.
     pub certificates: Vec<CertificateFact>,
-    /// Faults that are caused only by expired or not yet valid files, a sentence each.
+    /// Faults that are caused only by expired or not yet valid files, and errors in the tables of `hookspool forward`, a
+    /// sentence each.
+    pub degraded: Vec<String>,
+}
+
+/// A valid configuration of `hookspool forward`.
+#[derive(Debug)]
+pub struct ForwardSettings {
+    /// The consumers, in the order of the configuration. May be empty.
+    pub consumers: Vec<Consumer>,
+    /// The names of all endpoints, also of those without a consumer.
+    pub endpoints: Vec<Name>,
+    /// Settings of the listener of `[forward]`.
+    pub listen: admin::Settings,
+    /// Settings of the spool.
+    pub spool: spool::Settings,
+    /// The names and numbers of the groups of the spool and of the sockets.
+    pub groups: Vec<(String, u32)>,
+    /// Settings of the file watcher.
+    pub reload: watch::Settings,
+    /// Settings of the log.
+    pub log: logging::Settings,
+    /// The settings that require a restart.
+    pub restart: RestartSettings,
+    /// Settings of the sandbox.
+    pub sandbox: sandbox::Settings,
+    /// webhooks.toml and every file that a `[[consumer]]` names.
+    pub files: Vec<PathBuf>,
+    /// The digest of the contents of these files.
+    pub digest: Digest,
+    /// Errors in the tables of the daemon, a sentence each.
     pub degraded: Vec<String>,
 }
 

@@ -32,7 +32,8 @@ use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
 use crate::shared::Shared;
 use crate::spool::{
-    self, Committer, Disk, FileSystem, Greatest, Layout, Maintenance, OpenError, Opened, SpoolLock, greatest,
+    self, Committer, Disk, FileSystem, Greatest, Layout, Maintenance, OpenError, Opened, RetentionSetting,
+    SpoolLock, greatest,
 };
 use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, WatchError, WatchEvent};
@@ -112,7 +113,7 @@ impl Daemon {
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
 
         let (committer, ids, maintenance) =
-            start_writing(spool, &disk, &layout, endpoints, &clock, &metrics)?;
+            start_writing(&settings, &disk, &layout, endpoints, &clock, &metrics)?;
         let loaded = LoadedState::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (reload_sender, reload_receiver) = mpsc::channel(TRIGGERS_WAITING_MAX);
@@ -203,15 +204,17 @@ fn continue_ids(disk: &Disk, layout: &Layout, clock: &Clock) -> EntryIds {
 
 /// Starts the threads that write to the spool.
 fn start_writing(
-    settings: &spool::Settings,
+    settings: &Settings,
     disk: &Disk,
     layout: &Layout,
     endpoints: Vec<Name>,
     clock: &Clock,
     metrics: &Arc<Metrics>,
 ) -> Result<(Committer, EntryIds, Maintenance), StartError> {
-    let (min_free, retention) = (settings.min_free.0, settings.retention);
-    let committer = Committer::start(disk.clone(), layout.clone(), min_free, endpoints, Arc::clone(metrics))?;
+    let spool::Settings { min_free, retention, .. } = settings.spool;
+    let retention = RetentionSetting::new(retention, settings.forwarded.clone());
+    let committer =
+        Committer::start(disk.clone(), layout.clone(), min_free.0, endpoints, Arc::clone(metrics))?;
     // After the entries of the logs have been restored to `new`, and before maintenance moves damaged ones.
     let ids = continue_ids(disk, layout, clock);
     let maintenance =

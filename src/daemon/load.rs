@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::clock::Timestamp;
-use crate::config::{self, Digest, LoadError, Loaded, ReadScope, Settings};
+use crate::config::{self, Digest, LoadError, Loaded, Process, ReadScope, Settings};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::live::Snapshot;
 
@@ -23,7 +23,7 @@ pub(super) enum RejectedInput {
 pub(super) enum LoadOutcome {
     /// The files are equal to those in force.
     Unchanged,
-    /// The configuration is valid.
+    /// The configuration is valid. The report includes the errors in tables of other processes.
     Valid(Box<Settings>, Report),
     /// The configuration has errors. Contains the files that it names, whether they exist or not.
     Invalid(RejectedInput, Report, Vec<PathBuf>),
@@ -38,7 +38,7 @@ pub(super) async fn load(
     now: Timestamp,
 ) -> LoadOutcome {
     let read = tokio::task::spawn_blocking(move || read(&config, now, &read_scope)).await;
-    let Loaded { settings, report, files, digest } = match read {
+    let Loaded { settings, report, elsewhere, files, digest, consumers: _ } = match read {
         Ok(Ok(loaded)) => loaded,
         Ok(Err(fault)) => return invalid(&fault),
         Err(error) => return invalid(&error),
@@ -49,7 +49,7 @@ pub(super) async fn load(
     let is_in_force = |digest: &str| current.certificates.iter().any(|fact| fact.digest == digest);
     match settings {
         Some(settings) if !report.forbids_reload(is_in_force) => {
-            LoadOutcome::Valid(Box::new(settings), report)
+            LoadOutcome::Valid(Box::new(settings), report.with(elsewhere.findings().to_vec()))
         }
         Some(_) | None => LoadOutcome::Invalid(RejectedInput::Files(digest), report, files),
     }
@@ -58,9 +58,9 @@ pub(super) async fn load(
 /// Reads all files until two consecutive reads agree. Files that change in between could be a mix of two valid
 /// sets.
 fn read(config: &Path, now: Timestamp, read_scope: &ReadScope) -> Result<Loaded, LoadError> {
-    let mut loaded = config::load_within(config, now, read_scope.clone())?;
+    let mut loaded = config::load_within(config, now, Process::Daemon, read_scope.clone())?;
     for _ in 0..MIXED_READINGS_MAX {
-        let again = config::load_within(config, now, read_scope.clone())?;
+        let again = config::load_within(config, now, Process::Daemon, read_scope.clone())?;
         if again.digest == loaded.digest {
             break;
         }

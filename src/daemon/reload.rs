@@ -208,7 +208,7 @@ impl Reloader {
             // In the snapshot.
             limits, tls, senders, policy, certificates, degraded,
             // Applied here.
-            reload, log, spool, files, digest,
+            reload, log, spool, forwarded, files, digest,
             // Compared, because a change requires a restart.
             restart, server: _, admin: _, groups: _, sandbox: _,
         } = settings;
@@ -220,7 +220,7 @@ impl Reloader {
         logging.set_level(log.level);
         let health = shared.spool.health();
         health.set_min_free(spool.min_free.0);
-        retention.set(spool.retention);
+        retention.set(spool.retention, forwarded);
         for endpoint in policy.endpoints() {
             metrics.add_endpoint(endpoint.name.as_str());
         }

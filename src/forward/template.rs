@@ -71,6 +71,15 @@ impl Template {
         })
     }
 
+    /// The text with one value in place of every placeholder.
+    pub fn filled(&self, value: &str) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Endpoint | Part::Event | Part::Sender | Part::Suffix | Part::Param(_) => value.to_owned(),
+        };
+        self.0.iter().map(part).collect()
+    }
+
     /// The path and query of a URL for an entry: values are percent-encoded (RFC 3986, section 2.1).
     pub fn path(&self, facts: &EnvelopeFacts) -> String {
         let mut path = String::new();

@@ -25,6 +25,7 @@ use super::volume::Volume;
 use super::why::{orphaned_notes, remove_note};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, Queue};
+use crate::policy::Name;
 
 /// The interval between two steps.
 const TICK: Duration = Duration::from_secs(1);
@@ -39,18 +40,30 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 const ORPHANS_EVERY: Duration = Duration::from_secs(3600);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
-/// The retention, which can be changed while the thread runs.
+/// The retention, which can be changed while the thread runs, and the endpoints that a `[[consumer]]` names.
 #[derive(Clone, Debug)]
-pub struct RetentionSetting(Arc<Mutex<Retention>>);
+pub struct RetentionSetting(Arc<Mutex<(Retention, BTreeSet<Name>)>>);
 
 impl RetentionSetting {
-    /// Sets the retention, which applies from the next pass.
-    pub fn set(&self, retention: Retention) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = retention;
+    /// Creates a setting.
+    pub fn new(retention: Retention, forwarded: BTreeSet<Name>) -> Self {
+        Self(Arc::new(Mutex::new((retention, forwarded))))
+    }
+
+    /// Sets the retention, which applies from the next pass, and the endpoints whose entries `hookspool forward`
+    /// processes, which do not return to `new`.
+    pub fn set(&self, retention: Retention, forwarded: BTreeSet<Name>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (retention, forwarded);
     }
 
     fn get(&self) -> Retention {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// The time after which an entry of an endpoint in `taken` returns to `new`.
+    fn taken(&self, endpoint: &Name) -> Option<Duration> {
+        let setting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        setting.0.taken.filter(|_| !setting.1.contains(endpoint))
     }
 }
 
@@ -71,24 +84,23 @@ impl Maintenance {
     pub fn start<V: Volume>(
         volume: V,
         layout: Layout,
-        retention: Retention,
+        retention: RetentionSetting,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
-        let setting = RetentionSetting(Arc::new(Mutex::new(retention)));
         let (stop, stopped) = channel();
         let entry_counts = EntryCounts::default();
         let worker = Worker {
             volume,
             layout,
             started: Instant::now(),
-            retention: setting.clone(),
+            retention: retention.clone(),
             clock,
             metrics,
             entry_counts: entry_counts.clone(),
         };
         let thread = thread::Builder::new().name("maintenance".into()).spawn(move || worker.run(&stopped))?;
-        Ok(Self { retention: setting, entry_counts, stop, thread })
+        Ok(Self { retention, entry_counts, stop, thread })
     }
 
     /// A handle that changes the retention.
@@ -189,6 +201,9 @@ impl<V: Volume> Worker<V> {
         let Some(timeout) = timeout else { return Box::new(empty()) };
         let age = (timeout, self.clock.now());
         self.in_each_endpoint(move |endpoint| {
+            if self.retention.taken(endpoint).is_none() {
+                return Ok(Box::new(empty()));
+            }
             Ok(Box::new(examined(&self.volume, &self.layout, endpoint, Queue::Taken, age)?))
         })
     }
@@ -217,7 +232,7 @@ impl<V: Volume> Worker<V> {
     /// Moves an entry in `taken` to `new`; `None` if it is being processed or was moved, or if its consumer has renewed
     /// its claim since the entry was examined.
     fn return_entry(&self, place: EntryLocation) -> io::Result<Option<EntryLocation>> {
-        let Some(timeout) = self.retention.get().taken else { return Ok(None) };
+        let Some(timeout) = self.retention.taken(&place.endpoint) else { return Ok(None) };
         let lease = Lease::take(&self.volume, &self.layout, &place);
         let moved = lease.and_then(|mut lease| {
             let changed = self.volume.facts(&place.path(&self.layout)).map_err(LeaseError::Io)?.changed;
@@ -269,10 +284,7 @@ impl<V: Volume> Worker<V> {
         }
     }
 
-    fn in_each_endpoint<'a>(
-        &'a self,
-        pass: impl Fn(&crate::policy::Name) -> io::Result<Places<'a>> + 'a,
-    ) -> Places<'a> {
+    fn in_each_endpoint<'a>(&'a self, pass: impl Fn(&Name) -> io::Result<Places<'a>> + 'a) -> Places<'a> {
         let names = match endpoints(&self.volume, &self.layout) {
             Ok(names) => names,
             Err(error) => return Box::new(once(Err(error))),
@@ -335,7 +347,6 @@ mod tests {
         contents.names.insert("/spool/pix".into(), 9);
         contents.write(9, 0, b"");
         let clock = Clock::fixed_at(now.parse::<Timestamp>().unwrap());
-        let setting = RetentionSetting(Arc::new(Mutex::new(retention)));
         (
             Worker {
                 volume: Sim::with_contents(contents, true),

@@ -155,7 +155,8 @@ const FORBIDDEN: &[Attempt] = &[
 fn inside() {
     let Some(world) = std::env::var_os(INSIDE).map(PathBuf::from) else { return };
     let elsewhere = PathBuf::from(std::env::var_os("HOOKSPOOL_TEST_ELSEWHERE").unwrap());
-    let loaded = config::load(&world.join("webhooks.toml"), Timestamp::now()).unwrap();
+    let loaded =
+        config::load(&world.join("webhooks.toml"), Timestamp::now(), config::Process::Daemon).unwrap();
     fs::create_dir_all(world.join("spool")).unwrap();
     if !world.join("spool/link").is_symlink() {
         symlink(elsewhere.join("through"), world.join("spool/link")).unwrap();

@@ -159,7 +159,8 @@ impl TimedDaemon {
     fn start() -> Self {
         let world = World::new();
         let clock = Clock::fixed_at(Timestamp::now());
-        let loaded = config::load(&world.path("webhooks.toml"), clock.now()).unwrap();
+        let loaded =
+            config::load(&world.path("webhooks.toml"), clock.now(), config::Process::Daemon).unwrap();
         let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let logging = Arc::clone(LOGGING.get_or_init(|| Arc::new(Logging::start(QUIET).unwrap())));

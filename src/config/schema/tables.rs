@@ -35,6 +35,8 @@ pub(crate) const TOP: TableSchema = TableSchema {
         key("sandbox", TABLE, "The sandbox.").absent("the defaults").example("[sandbox]"),
         key("sender", TABLES, "Who may deliver.").example("[[sender]]"),
         key("endpoint", TABLES, "Where senders deliver.").example("[[endpoint]]"),
+        key("forward", TABLE, "The listener of `hookspool forward`.").absent("the defaults").example("[forward]"),
+        key("consumer", TABLES, "Where `hookspool forward` sends entries.").absent("none").example("[[consumer]]"),
     ],
 };
 
@@ -228,9 +230,144 @@ pub(crate) const QUERY_SECRET: TableSchema = TableSchema {
     ],
 };
 
+pub(crate) const FORWARD: TableSchema = TableSchema {
+    name: "[forward]",
+    keys: &[
+        key("listen", TEXTS, "The listener of `hookspool forward` for health, metrics and status: loopback addresses, `unix:PATH`, `systemd:NAME`. An empty list turns it off.")
+            .default("[\"127.0.0.1:9465\", \"unix:run/forward.sock\"]", "The port after that of `[admin]`.")
+            .needs_restart(),
+        key("group", TEXT, "The group whose members may use the Unix sockets: they get mode 0660, otherwise 0600.")
+            .default("\"\"", "Only the user of `hookspool forward` and root need them.")
+            .example("\"hookspool-admin\"")
+            .needs_restart(),
+    ],
+};
+
+pub(crate) const CONSUMER: TableSchema = TableSchema {
+    name: "[[consumer]]",
+    keys: &[
+        key("name", TEXT, "The name of the consumer: a-z, 0-9, - and _.").example("\"ledger\""),
+        key("endpoints", LIST, "The endpoints whose entries it receives. An endpoint has at most one consumer, and no other program may claim its entries.")
+            .example("[\"pix\"]"),
+        key("concurrency", "number", "The attempts that are in progress at the same time; for postgres and nats, the batches.")
+            .default("8", "Enough for a target on another host, and few for a small application.")
+            .range("1", "1000"),
+        key("order", "\"none\" or \"arrival\"", "`arrival`: one entry at a time for each endpoint, the oldest first; the next only when it is done or failed.")
+            .default("\"none\"", "An entry that the target does not accept must not delay the others.")
+            .example("\"arrival\""),
+        time("timeout", "The time limit of one attempt.")
+            .default("\"30s\"", "As long as most proxies wait for an application."),
+        key("retry", TABLE, "When an entry is attempted again.")
+            .default("{ min = \"5s\", max = \"1h\", give_up = \"3d\" }", "A weekend without the target loses nothing."),
+        key("http", TABLE, "Sends each entry to an HTTP server. Exactly one of http, exec, postgres and nats is required.")
+            .absent("another kind")
+            .example("{ url = \"http://127.0.0.1:3000/webhooks{suffix}\" }"),
+        key("exec", TABLE, "Runs a command for each entry.")
+            .absent("another kind")
+            .example("{ command = [\"/usr/local/bin/book-the-payment\"] }"),
+        key("postgres", TABLE, "Inserts each entry as a row of a table in PostgreSQL.")
+            .absent("another kind")
+            .example("{ url = \"postgresql://app@db.example/app\", table = \"webhooks\" }"),
+        key("nats", TABLE, "Publishes each entry to a JetStream stream of NATS.")
+            .absent("another kind")
+            .example("{ urls = [\"tls://nats.example:4222\"], stream = \"WEBHOOKS\", subject = \"webhooks.{endpoint}\" }"),
+    ],
+};
+
+pub(crate) const RETRY: TableSchema = TableSchema {
+    name: "`retry`",
+    keys: &[
+        time("min", "The shortest delay before an entry is attempted again.")
+            .default("\"5s\"", "The delay doubles with each attempt."),
+        time("max", "The longest delay, also if the target asks for a longer one with `Retry-After`.")
+            .default("\"1h\"", "A target that is available again receives everything within an hour."),
+        key("give_up", "time", "An entry whose first attempt is longer ago moves to failed/. Times at which the target is down do not count.")
+            .default("\"3d\"", "An error on a Friday can be corrected on Monday.")
+            .range("0s", "365d"),
+    ],
+};
+
+const CA: Key = key("ca", FILE, "The CA certificates that the server's certificate must chain to, in PEM or DER.")
+    .absent("the system's CAs")
+    .example("\"certs/internal-ca.pem\"");
+
+const INSECURE: Key = key("insecure", BOOLEAN, "Accept any server certificate: others on the network can read and change the payload.")
+    .default("false", "Only a verified server is known to be the right one.");
+
+pub(crate) const HTTP: TableSchema = TableSchema {
+    name: "`http`",
+    keys: &[
+        key("url", TEXT, "Where entries are sent: `http://`, `https://` or `unix:PATH:/path`. In the path and query, {endpoint}, {event}, {sender}, {suffix} and {params.NAME} are replaced, percent-encoded.")
+            .example("\"http://127.0.0.1:3000/webhooks{suffix}\""),
+        key("secret", FILE, "The file with the signing secret, `whsec_` and base64, for the header `webhook-signature` (Standard Webhooks).")
+            .absent("requests are not signed")
+            .example("\"secrets/ledger\""),
+        CA,
+        key("certificate", FILE, "The client certificate to present, with its chain, in PEM.")
+            .absent("none")
+            .example("\"certs/forward.pem\""),
+        key("key", FILE, "The private key of `certificate`, in PEM.").absent("none").example("\"certs/forward.key\""),
+        INSECURE,
+        key("headers", TABLE, "Additional headers: strings, or `{ file = \"PATH\" }` for a value that is secret.")
+            .absent("none")
+            .example("{ x-source = \"hookspool\", authorization = { file = \"secrets/token\" } }"),
+    ],
+};
+
+pub(crate) const HEADER: TableSchema = TableSchema {
+    name: "a header",
+    keys: &[key("file", FILE, "The file that contains the value.").example("\"secrets/token\"")],
+};
+
+pub(crate) const EXEC: TableSchema = TableSchema {
+    name: "`exec`",
+    keys: &[key("command", LIST, "The program and its arguments, without a shell: a path, or a name that is searched for in PATH. The payload is its standard input.")
+        .example("[\"/usr/local/bin/book-the-payment\"]")],
+};
+
+pub(crate) const POSTGRES: TableSchema = TableSchema {
+    name: "`postgres`",
+    keys: &[
+        key("url", TEXT, "The server, user and database, without a password. TLS is required and verified, except on loopback and Unix sockets; `sslmode=disable` turns it off.")
+            .example("\"postgresql://app@db.example/app\""),
+        key("table", TEXT, "The table, as `NAME` or `SCHEMA.NAME`; `hookspool forward --print-schema` prints its columns.")
+            .default("\"webhooks\"", "The name in the printed schema."),
+        key("password", FILE, "The file with the password of the user.").absent("none").example("\"secrets/postgres\""),
+        CA,
+        INSECURE,
+        key("notify", TEXT, "The channel of a NOTIFY, sent with each transaction that inserts rows.")
+            .absent("none")
+            .example("\"webhooks\""),
+    ],
+};
+
+pub(crate) const NATS: TableSchema = TableSchema {
+    name: "`nats`",
+    keys: &[
+        key("urls", TEXTS, "The servers: `tls://` or `nats://`, a host and a port.").example("[\"tls://nats.example:4222\"]"),
+        key("stream", TEXT, "The stream, which must accept the subject.").example("\"WEBHOOKS\""),
+        key("subject", TEXT, "The subject of each message. {endpoint}, {event}, {sender}, {suffix} and {params.NAME} are replaced; other characters than letters, digits, _ and - become _.")
+            .default("\"webhooks.{endpoint}\"", "A subject for each endpoint, below one prefix."),
+        key("credentials", FILE, "The credentials file (JWT and nkey) of the user.").absent("none").example("\"secrets/nats.creds\""),
+        CA,
+        INSECURE,
+        key("create_stream", TABLE, "Creates the stream if it is missing.")
+            .absent("the stream must exist")
+            .example("{ replicas = 3 }"),
+    ],
+};
+
+pub(crate) const CREATE_STREAM: TableSchema = TableSchema {
+    name: "`create_stream`",
+    keys: &[key("replicas", "number", "The number of servers that keep each message.")
+        .default("1", "A server that is not part of a cluster supports no more.")
+        .range("1", "5")],
+};
+
 /// Every table with its keys, in the order of the manual page.
 pub const TABLES_OF_KEYS: &[&TableSchema] = &[
     &SERVER, &TLS, &TLS_EXTRA, &SPOOL, &ADMIN, &RELOAD, &LOG, &SANDBOX, &SENDER, &ENDPOINT, &RESPONSE, &QUERY_SECRET,
+    &FORWARD, &CONSUMER, &RETRY, &HTTP, &HEADER, &EXEC, &POSTGRES, &NATS, &CREATE_STREAM,
 ];
 
 /// Keys of a later version, each with its table and the reason why it is an error until then.

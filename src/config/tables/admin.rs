@@ -1,4 +1,4 @@
-//! `[admin]`: the admin listener, which only this machine can reach.
+//! `[admin]` and the listener of `[forward]`, which only this machine can reach.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -12,30 +12,44 @@ use crate::server::Listen;
 /// The longest path that fits `sockaddr_un`, in bytes, without the final NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-/// The settings, and the name and number of the group. `taken` are the addresses of `[server]`.
+/// The addresses of another table, whose name is given.
+pub(crate) type Taken<'t> = (&'static str, &'t [Address]);
+
+/// The addresses of `[server]` as those of this listener.
+pub(crate) fn addresses_of(server: &[Listen]) -> Vec<Address> {
+    let address = |listen: &Listen| match listen {
+        Listen::Address(address) => Address::Tcp(*address),
+        Listen::Inherited(which) => Address::Inherited(which.clone()),
+    };
+    server.iter().map(address).collect()
+}
+
+/// The settings of `[admin]` or `[forward]`, and the name and number of the group. `taken` are the addresses of other
+/// tables.
 pub(crate) fn admin(
     table: &Reader<'_>,
-    taken: &[Listen],
+    taken: &[Taken<'_>],
     context: &ValidationContext,
 ) -> (Settings, Option<(String, u32)>) {
     let mut listen: Vec<Address> = Vec::new();
     for text in table.texts("listen") {
         let Ok(address) = address(text, context) else { continue };
-        match &address {
-            Address::Tcp(tcp) if tcp.port() == 0 => {}
-            Address::Tcp(tcp) if taken.contains(&Listen::Address(*tcp)) => {
+        let other = taken.iter().find(|(_, addresses)| addresses.contains(&address));
+        match (&address, other) {
+            (Address::Tcp(tcp), _) if tcp.port() == 0 => {}
+            (Address::Tcp(_) | Address::Unix(_), Some((table, _))) => {
                 text.at.error(
-                    format!("`{}` is also an address of `[server]`", text.text),
-                    "give the admin listener another port, or turn it off with `listen = []`",
+                    format!("`{}` is also an address of `{table}`", text.text),
+                    "give each listener its own, or turn this one off with `listen = []`",
                 );
             }
-            Address::Inherited(which) if taken.contains(&Listen::Inherited(which.clone())) => {
+            (Address::Inherited(_), Some((table, _))) => {
                 text.at.error(
-                    format!("`{}` is also a socket of `[server]`", text.text),
+                    format!("`{}` is also a socket of `{table}`", text.text),
                     "give each a name with FileDescriptorName= in its socket unit, and write `systemd:NAME`",
                 );
             }
-            Address::Tcp(_) | Address::Unix(_) | Address::Inherited(_) => {
+            (_, None) => {
                 if listen.contains(&address) {
                     report_repeated(text);
                 }
@@ -53,8 +67,11 @@ fn group(table: &Reader<'_>, context: &ValidationContext) -> Option<(String, u32
     let number = spool::group(named, context).ok()??;
     if context.files.spool_group == Some(number) {
         named.at.warning(
-            format!("`{}` is also `[spool] group`, so every consumer can reload the daemon", named.text),
-            "remove `group` from `[admin]`, or name a group whose members administer the daemon",
+            format!(
+                "`{}` is also `[spool] group`, so every consumer can use these sockets, also to reload",
+                named.text
+            ),
+            "remove `group` from this table, or name a group whose members administer hookspool",
         );
     }
     Some((named.text.to_owned(), number))

@@ -9,6 +9,7 @@ mod matchers;
 mod mount;
 mod names;
 mod networks;
+mod secret_file;
 
 // Tables
 pub(super) mod log;
@@ -28,3 +29,6 @@ pub(super) mod endpoints;
 
 // Senders and endpoints together
 pub(super) mod routes;
+
+// What `hookspool forward` reads
+pub(super) mod consumers;

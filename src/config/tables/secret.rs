@@ -1,14 +1,10 @@
 //! `query_secret` of an endpoint: the secret that the URL must contain.
 
-use super::mount::open_to_all;
+use super::secret_file::{open_to_others, secret_file};
 use crate::config::context::ValidationContext;
-use crate::config::files::FileFault;
 use crate::config::schema;
 use crate::config::text::{Reader, Reported, Text};
 use crate::policy::QuerySecret;
-
-/// The size limit of a file with a secret, in bytes.
-const FILE_BYTES_MAX: u64 = 4096;
 
 /// The secret, if the endpoint has one.
 pub(crate) fn query_secret(
@@ -42,23 +38,9 @@ fn read(
     context: &mut ValidationContext,
 ) -> Result<QuerySecret, Reported> {
     let at = file.at;
-    let path = context.files.path_of(file, what)?;
-    let contents = context.files.contents(&path, FILE_BYTES_MAX).map_err(|fault| {
-        // The text is not shown, because people write the secret instead of the path of its file.
-        let message = if matches!(fault, FileFault::Missing) {
-            format!("{what}: `file` names a file that does not exist")
-        } else {
-            format!("{what}: the file that `file` names {fault}")
-        };
-        at.error(
-            message,
-            "`file` is the path of a file that contains the secret, not the secret; correct the path, and make the file readable by the user that runs hookspool",
-        )
-    })?;
-    let path = path.display();
-    if let Some((message, hint)) =
-        open_to_all(&contents).or_else(|| context.files.open_to_consumers(&contents))
-    {
+    let contents = secret_file(file, "file", what, context)?;
+    let path = contents.path.display();
+    if let Some((message, hint)) = open_to_others(&contents, context) {
         at.warning(format!("{what}: {message}"), hint);
     }
     let secret = QuerySecret::from_file(name, &contents.bytes).map_err(|fault| {

@@ -25,13 +25,13 @@ const VERSIONS: &[(&str, MinVersion)] = &[("1.2", MinVersion::Tls12), ("1.3", Mi
 const RENEW: &str = "renew it, and replace the old one";
 
 /// The parsed contents of a file, and where it is named.
-struct Named<'a, T> {
+pub(crate) struct Named<'a, T> {
     at: Location<'a>,
     contents: Arc<Contents>,
     value: T,
 }
 
-type Chain<'a> = Named<'a, Vec<CertificateDer<'static>>>;
+pub(crate) type Chain<'a> = Named<'a, Vec<CertificateDer<'static>>>;
 
 pub(crate) fn tls<'a>(
     top: &Reader<'a>,
@@ -130,6 +130,25 @@ fn key_pair<'a>(
     facts: &mut Facts<'a>,
     beyond_loopback: bool,
 ) -> Result<KeyPair, Reported> {
+    let (chain, pair) = read_pair(table, header, context)?;
+    let path = &chain.contents.path;
+    let above: Vec<_> = chain.value.iter().skip(1).filter_map(|der| Identity::from_der(der).ok()).collect();
+    report_dates(&pair.identity, &above, &chain, context.now, facts);
+    report_oddities(&pair.identity, &chain, beyond_loopback);
+    report_chain(&chain.value, path, chain.at, facts);
+    let identities = std::iter::once(&pair.identity).chain(&above);
+    facts
+        .certificates
+        .extend(identities.map(|identity| fact(CertificateRole::Server, label, path, identity)));
+    Ok(pair)
+}
+
+/// Reads `certificate` and `key` of a table.
+pub(crate) fn read_pair<'a>(
+    table: &Reader<'a>,
+    header: &str,
+    context: &mut ValidationContext,
+) -> Result<(Chain<'a>, KeyPair), Reported> {
     let chain = named(table, header, "certificate", FileUse::Chain, pem::certificates, context);
     let keys = named(table, header, "key", FileUse::Key, pem::private_keys, context);
     let (chain, keys) = (chain?, keys?);
@@ -142,17 +161,8 @@ fn key_pair<'a>(
             KeyPairFault::UnusableKey(_) | KeyPairFault::Mismatch { .. } => (keys.at, &keys.contents),
         };
         at.error(format!("`{}`: {fault}", file.path.display()), hint)
-    })?;
-    let path = &chain.contents.path;
-    let above: Vec<_> = chain.value.iter().skip(1).filter_map(|der| Identity::from_der(der).ok()).collect();
-    report_dates(&pair.identity, &above, &chain, context.now, facts);
-    report_oddities(&pair.identity, &chain, beyond_loopback);
-    report_chain(&chain.value, path, chain.at, facts);
-    let identities = std::iter::once(&pair.identity).chain(&above);
-    facts
-        .certificates
-        .extend(identities.map(|identity| fact(CertificateRole::Server, label, path, identity)));
-    Ok(pair)
+    });
+    pair.map(|pair| (chain, pair))
 }
 
 /// The parsed contents of a file, with findings about its mode and about blocks that are not used.

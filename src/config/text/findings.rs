@@ -17,7 +17,7 @@ pub(crate) struct Findings {
     unreliable_from: usize,
 }
 
-/// An error has been reported about a value, which prevents the use of the settings.
+/// A finding has been reported about a value, or its file was not opened; its settings cannot be used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reported;
 
@@ -40,6 +40,12 @@ impl Findings {
         };
         let found = RefCell::new(faults.iter().map(finding).collect());
         Self { file, found, damaged_lines, unreliable_from }
+    }
+
+    /// No findings about the same text, of which the same parts are damaged.
+    pub(crate) fn beside(&self) -> Self {
+        let (file, damaged_lines) = (Arc::clone(&self.file), self.damaged_lines.clone());
+        Self { file, found: RefCell::default(), damaged_lines, unreliable_from: self.unreliable_from }
     }
 
     /// The number of findings.
@@ -66,6 +72,13 @@ impl Findings {
 
     pub(crate) fn into_report(self) -> Report {
         Report::new(self.found.into_inner())
+    }
+
+    /// Only the errors.
+    pub(crate) fn into_errors(self) -> Report {
+        let mut found = self.found.into_inner();
+        found.retain(|finding| finding.severity == Severity::Error);
+        Report::new(found)
     }
 
     /// Whether a finding at this position may only follow from a syntax error.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::defaults::default;
 use super::findings::{Findings, Location, Reported};
-use super::raw::{Node, Table, Value};
+use super::raw::{Entry, Node, Table, Value};
 use crate::config::schema::{Fallback, Key, LATER, TableSchema};
 use crate::quantity::{ByteSize, HumanDuration};
 
@@ -55,6 +55,11 @@ impl<'a> Reader<'a> {
     /// A reader of the whole text.
     pub(crate) fn top(table: &'a Table, schema: &'static TableSchema, findings: &'a Findings) -> Self {
         Self::new(table, schema, Location { span: &(0..0), findings })
+    }
+
+    /// The same table, whose findings are reported elsewhere.
+    pub(crate) fn reporting_to(self, findings: &'a Findings) -> Self {
+        Self { at: Location { findings, ..self.at }, ..self }
     }
 
     /// A reader of this table. Unknown keys, and those of a later version, are reported at once.
@@ -192,6 +197,30 @@ impl<'a> Reader<'a> {
             texts.push(Text { text, at });
         }
         outcome.map(|()| texts)
+    }
+
+    /// The arguments of a command: a list of strings, which may repeat.
+    pub(crate) fn arguments(&self, key: &str) -> Result<Option<Vec<Text<'a>>>, Reported> {
+        let Some(node) = self.node(key) else { return Ok(None) };
+        let items = node.value.as_list().unwrap_or(std::slice::from_ref(node)).iter();
+        let text = |item: &'a Node| {
+            let text = item.value.as_text().ok_or_else(|| self.wrong_type(key, "a list of strings", item))?;
+            Ok(Text { text, at: self.at_node(item) })
+        };
+        items.map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A table with any keys, such as `headers`, and these keys.
+    pub(crate) fn any_keys(&self, key: &str) -> Result<Option<(Self, Vec<Text<'a>>)>, Reported> {
+        let Some((table, at)) = self.read(key, "a table", Value::as_table)? else { return Ok(None) };
+        let name = |entry: &'a Entry| Text { text: &entry.key, at: Location { span: &entry.key_span, ..at } };
+        let names = table.entries.iter().map(name).collect();
+        Ok(Some((Self { table, schema: self.schema, at }, names)))
+    }
+
+    /// Whether the value of a key is a table.
+    pub(crate) fn has_table(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|node| node.value.as_table().is_some())
     }
 
     /// A number within the bounds of the schema; 0 if it is wrong.
