@@ -7,6 +7,7 @@ use clap::{Arg, Parser, Subcommand, value_parser};
 
 use super::exit::Failure;
 use super::files::{exists, is_stdin};
+use super::forward_args::ForwardArgs;
 use super::spool_args::SpoolCommand;
 
 /// Receives webhooks over mutual TLS and answers 200 after the payload is durable on disk.
@@ -68,6 +69,8 @@ Example:
     #[command(subcommand)]
     #[command(after_help = "Example:\n  hookspool spool list --endpoint pix")]
     Spool(SpoolCommand),
+    /// Forward entries to applications as they arrive
+    Forward(ForwardArgs),
     /// Reload the running daemon's certificates and configuration, and report the outcome
     #[command(after_help = "Example:\n  hookspool reload")]
     Reload,

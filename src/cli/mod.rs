@@ -3,6 +3,7 @@
 pub mod exit;
 
 pub mod spool_args;
+pub mod forward_args;
 
 pub mod files;
 
@@ -20,6 +21,7 @@ pub mod init;
 
 pub mod demo;
 pub mod explain;
+pub mod forward;
 pub mod manual;
 pub mod probe;
 pub mod reload;
@@ -61,6 +63,7 @@ fn changes_something(command: &Command) -> bool {
         | Command::Check(_)
         | Command::Certs(CertsCommand::Show(_))
         | Command::Explain(_)
+        | Command::Forward(_)
         | Command::Probe(_)
         | Command::Completions(_)
         | Command::Man(_)
@@ -79,6 +82,7 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
         Command::Explain(explain) => explain::explain(&args::config_path(args)?, explain),
         Command::Send(send) => send::send(send),
         Command::Probe(probe) => probe::probe(probe),
+        Command::Forward(args_of) => forward::forward(|| args::config_path(args), args_of),
         Command::Spool(command) => spool::spool(&args::config_path(args)?, command),
         Command::Completions(completions) => match completions.shell {
             Some(shell) => manual::completions(shell),

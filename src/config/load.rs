@@ -242,7 +242,7 @@ pub fn endpoint_names(path: &Path) -> Result<Vec<String>, LoadError> {
 }
 
 /// Reads one table, which depends neither on the time nor on certificates, and drops all findings.
-fn without_findings<T>(
+pub(super) fn without_findings<T>(
     path: &Path,
     table_of: impl FnOnce(Reader<'_>, &mut ValidationContext) -> T,
 ) -> Result<T, LoadError> {

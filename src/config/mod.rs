@@ -12,7 +12,9 @@ mod settings;
 mod tables;
 mod validate;
 mod load;
+mod ad_hoc;
 
+pub use ad_hoc::ad_hoc_consumer;
 pub use files::{Digest, FileFault};
 pub use load::{
     LoadError, Loaded, LoadedForward, admin_settings, consumer_endpoints, endpoint_names, forward_listen,
@@ -23,3 +25,5 @@ pub use read_scope::ReadScope;
 pub use restart::RestartSettings;
 pub use settings::{ForwardSettings, Settings, Tls};
 pub use tables::consumers::ConsumerDraft;
+#[cfg(feature = "postgres")]
+pub use tables::consumers::table_name;

@@ -12,6 +12,9 @@ mod postgres;
 #[cfg(feature = "nats")]
 mod nats;
 
+#[cfg(feature = "postgres")]
+pub use postgres::table_name;
+
 use std::num::NonZeroUsize;
 
 use super::endpoints::EndpointDraft;

@@ -29,13 +29,10 @@ pub(super) fn postgres(
     let uses_tls = server.as_ref().map_or(true, |(_, uses_tls)| *uses_tls);
     let tls = target_tls(&table, "postgres", of, uses_tls, context);
     let password = password(&table, of, context);
-    let parts = table.value("table", |text| Ok(text)).text.split('.').map(str::to_owned).collect::<Vec<_>>();
-    let named = if parts.len() <= 2 && parts.iter().all(|part| is_identifier(part)) {
-        Ok(parts)
-    } else {
+    let named = table_name(table.value("table", |text| Ok(text)).text).ok_or_else(|| {
         let hint = "write `NAME` or `SCHEMA.NAME`, each of letters, digits and `_`, without quotes";
-        Err(table.position("table").error(format!("{}: `table` is not the name of a table", of.shown), hint))
-    };
+        table.position("table").error(format!("{}: `table` is not the name of a table", of.shown), hint)
+    });
     let notify = match table.text("notify")? {
         Some(Text { text, at }) if !is_identifier(text) => {
             let hint = "write letters, digits and `_`, without quotes, as in `LISTEN webhooks`";
@@ -46,6 +43,12 @@ pub(super) fn postgres(
     let (url, _) = server?;
     let tls = uses_tls.then_some(tls?);
     Ok(PostgresSettings { url, table: named?, password: password?, notify: notify?, tls })
+}
+
+/// The parts of `NAME` or `SCHEMA.NAME`.
+pub fn table_name(text: &str) -> Option<Vec<String>> {
+    let parts: Vec<_> = text.split('.').map(str::to_owned).collect();
+    (parts.len() <= 2 && parts.iter().all(|part| is_identifier(part))).then_some(parts)
 }
 
 fn is_identifier(text: &str) -> bool {
