@@ -1,16 +1,34 @@
 //! The targets. A kind of target is one file that implements [`Target`]; it never moves files.
 
+#[cfg(any(feature = "nats", feature = "postgres"))]
+mod trust;
+#[cfg(feature = "postgres")]
+mod postgres_json;
+#[cfg(feature = "postgres")]
+mod postgres_schema;
+#[cfg(feature = "postgres")]
+mod postgres_rows;
+#[cfg(feature = "postgres")]
+mod postgres_fault;
+#[cfg(feature = "postgres")]
+mod postgres_pool;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod open;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub use open::open_target;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresTarget;
+#[cfg(feature = "postgres")]
+pub use postgres_schema::print_schema;
+
 use super::delivery::Delivery;
 use crate::tls::client::ServerFault;
-
-mod open;
-
-pub use open::open_target;
 
 /// The result of an attempt for one entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
