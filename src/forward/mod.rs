@@ -30,5 +30,5 @@ pub use settings::{
 pub use status::{AttemptError, ConsumerStatus, SharedStatus};
 pub use target::{BatchLimits, Target, TargetFault, Verdict, open_target};
 #[cfg(feature = "postgres")]
-pub use target::{PostgresTarget, print_schema};
+pub use target::print_schema;
 pub use template::{Template, TemplateFault};

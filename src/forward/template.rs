@@ -108,6 +108,18 @@ impl Template {
         subject
     }
 
+    /// The subjects of all entries, as one subject with wildcards: `a.b-{event}` is `a.*`. Values contain no dots, so
+    /// a placeholder is part of exactly one token.
+    pub fn subjects(&self) -> String {
+        let marked = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Endpoint | Part::Event | Part::Sender | Part::Suffix | Part::Param(_) => "*",
+        });
+        let marked = marked.collect::<String>();
+        let tokens = marked.split('.').map(|token| if token.contains('*') { "*" } else { token });
+        tokens.collect::<Vec<_>>().join(".")
+    }
+
     fn expand<'a>(&'a self, facts: &'a EnvelopeFacts, mut add: impl FnMut(Expanded<'a>)) {
         for part in &self.0 {
             match part {

@@ -17,6 +17,7 @@ mod der;
 mod http2;
 mod nginx;
 mod servers;
+mod targets;
 mod tools;
 mod wire;
 mod world;

@@ -15,6 +15,12 @@ mod postgres_fault;
 mod postgres_pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "nats")]
+mod nats_subject;
+#[cfg(feature = "nats")]
+mod nats_session;
+#[cfg(feature = "nats")]
+mod nats;
 mod open;
 
 use std::borrow::Cow;
@@ -23,8 +29,6 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use open::open_target;
-#[cfg(feature = "postgres")]
-pub use postgres::PostgresTarget;
 #[cfg(feature = "postgres")]
 pub use postgres_schema::print_schema;
 

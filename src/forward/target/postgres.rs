@@ -31,7 +31,7 @@ impl PostgresTarget {
         let rows: Vec<_> =
             batch.iter().enumerate().map(|(position, entry)| Row::new(position, entry)).collect();
         let result = self.store(&rows, &mut verdicts).await;
-        let rest = result.map_or_else(PostgresFault::verdict, |()| Verdict::Done);
+        let rest = result.map_or_else(PostgresFault::verdict, |()| Verdict::Done { detail: "committed".into() });
         verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(|| rest.clone())).collect()
     }
 
@@ -55,7 +55,7 @@ impl PostgresTarget {
                 result = insert(&[row]).await;
             }
             let verdict = match result {
-                Ok(()) => Verdict::Done,
+                Ok(()) => Verdict::Done { detail: "committed".into() },
                 Err(fault) if !fault.is_about_rows() => return Err(fault),
                 Err(fault) if rows.len() == 1 => fault.verdict(),
                 Err(_) => {

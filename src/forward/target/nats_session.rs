@@ -1,0 +1,189 @@
+//! A connection to NATS, and the stream as it was when the connection was opened.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::{
+    Context, ContextBuilder, CreateStreamErrorKind, GetStreamErrorKind, RequestError, RequestErrorKind,
+};
+use async_nats::jetstream::stream::{Config, Info};
+use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{ConnectOptions, Event, ServerAddr};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::Verdict;
+use super::nats_subject::accepts;
+use crate::escape::Escaped;
+
+/// The time to connect to one address, and to get an answer about the stream.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that does not answer two pings is gone.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The duplicate window of streams that are created.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(3600);
+
+/// The stream of a target.
+#[derive(Debug)]
+pub(super) struct StreamSettings {
+    pub(super) name: String,
+    /// The subjects of all entries, with wildcards.
+    pub(super) subjects: String,
+    /// The replicas with which it is created if it is missing.
+    pub(super) create_replicas: Option<usize>,
+    /// The timeout of an attempt.
+    pub(super) timeout: Duration,
+}
+
+/// A connection. It does not reconnect, so that the stream is examined again.
+#[derive(Debug)]
+pub(super) struct NatsSession {
+    pub(super) context: Context,
+    pub(super) stream: Config,
+    ended: watch::Receiver<Option<Verdict>>,
+}
+
+impl NatsSession {
+    /// Connects, and examines the stream or creates it.
+    ///
+    /// # Errors
+    /// The verdict on all entries.
+    pub(super) async fn open(
+        options: ConnectOptions,
+        servers: &[ServerAddr],
+        stream: &StreamSettings,
+    ) -> Result<Self, Verdict> {
+        let (sender, ended) = watch::channel(None);
+        let client = options
+            .name("hookspool")
+            .connection_timeout(CONNECT_TIMEOUT)
+            .ping_interval(PING_INTERVAL)
+            .ignore_discovered_servers()
+            .max_reconnects(servers.len())
+            .event_callback(move |event| {
+                if let Some(verdict) = end(&event) {
+                    sender.send_if_modified(|ended| ended.is_none() && ended.replace(verdict).is_none());
+                }
+                std::future::ready(())
+            })
+            .connect(servers)
+            .await
+            .map_err(|error| unreachable(format!("cannot connect to NATS: {}", Escaped(&error.to_string()))))?;
+        let context = ContextBuilder::new().timeout(stream.timeout).build(client);
+        let info = timeout(CONNECT_TIMEOUT, examine(&context, stream));
+        let silent = |_| unreachable("the NATS server does not answer requests about the stream".to_owned());
+        let stream = info.await.map_err(silent)??.config;
+        Ok(Self { context, stream, ended })
+    }
+
+    /// Whether the connection is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.ended.borrow().is_none()
+    }
+
+    /// Waits until the connection ends, and returns the verdict on entries that are not acknowledged.
+    pub(super) async fn ended(&self) -> Verdict {
+        let mut ended = self.ended.clone();
+        let verdict = ended.wait_for(Option::is_some).await.ok().and_then(|verdict| verdict.clone());
+        verdict.unwrap_or_else(lost)
+    }
+
+    /// Whether the stream stores messages of a subject.
+    pub(super) fn accepts(&self, subject: &str) -> bool {
+        self.stream.subjects.iter().any(|accepted| accepts(accepted, subject))
+    }
+}
+
+/// The verdict on entries that are not acknowledged when this happens; none if acknowledgments can still arrive.
+fn end(event: &Event) -> Option<Verdict> {
+    match event {
+        Event::Disconnected | Event::Closed => Some(lost()),
+        // For example, no permission to publish, in which case no acknowledgment arrives.
+        Event::ServerError(error) => Some(retry(format!("error of the NATS server: {}", Escaped(&error.to_string())))),
+        Event::Connected
+        | Event::LameDuckMode
+        | Event::Draining
+        | Event::SlowConsumer(_)
+        | Event::ClientError(_) => None,
+    }
+}
+
+/// What the server says about the stream, which is created if it is missing and the settings say so.
+async fn examine(context: &Context, wanted: &StreamSettings) -> Result<Info, Verdict> {
+    let name = &wanted.name;
+    let found = match context.get_stream(name).await {
+        Ok(stream) => Ok(stream.cached_info().clone()),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                create(context, wanted).await
+            }
+            GetStreamErrorKind::JetStream(error) => Err(refused(name, &error)),
+            GetStreamErrorKind::Request => Err(unanswered(&error)),
+            GetStreamErrorKind::EmptyName | GetStreamErrorKind::InvalidStreamName => {
+                Err(retry(format!("`{name}` is not a valid name of a stream")))
+            }
+        },
+    };
+    match found {
+        Ok(info) if info.config.no_ack => {
+            Err(retry(format!("the stream `{name}` does not acknowledge messages (`no_ack`)")))
+        }
+        found => found,
+    }
+}
+
+async fn create(context: &Context, wanted: &StreamSettings) -> Result<Info, Verdict> {
+    let name = &wanted.name;
+    let Some(num_replicas) = wanted.create_replicas else {
+        return Err(retry(format!(
+            "the NATS server has no stream `{name}`; create it, or add `create_stream = {{ replicas = 1 }}`"
+        )));
+    };
+    let config = Config {
+        name: name.clone(),
+        subjects: vec![wanted.subjects.clone()],
+        duplicate_window: DUPLICATE_WINDOW,
+        num_replicas,
+        ..Config::default()
+    };
+    match context.create_stream(config).await {
+        Ok(stream) => Ok(stream.cached_info().clone()),
+        Err(error) => match error.kind() {
+            CreateStreamErrorKind::JetStream(error) => Err(refused(name, &error)),
+            _ => Err(unanswered(&error)),
+        },
+    }
+}
+
+/// The verdict after an error response about the stream.
+fn refused(stream: &str, error: &jetstream::Error) -> Verdict {
+    let text = Escaped(&error.to_string()).to_string();
+    match error.error_code() {
+        ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT => {
+            unreachable(format!("JetStream is not enabled on the NATS server: {text}"))
+        }
+        _ => retry(format!("the NATS server refuses the stream `{stream}`: {text}")),
+    }
+}
+
+/// The verdict after a request about the stream without a response.
+fn unanswered(error: &dyn std::error::Error) -> Verdict {
+    let request = error.source().and_then(|source| source.downcast_ref::<RequestError>());
+    match request.map(RequestError::kind) {
+        Some(RequestErrorKind::NoResponders) => {
+            unreachable("JetStream is not enabled on the NATS server".to_owned())
+        }
+        _ => unreachable(format!("the NATS server does not answer: {}", Escaped(&error.to_string()))),
+    }
+}
+
+pub(super) fn lost() -> Verdict {
+    unreachable("the connection to NATS was lost".to_owned())
+}
+
+pub(super) fn unreachable(reason: String) -> Verdict {
+    Verdict::Unreachable { reason }
+}
+
+pub(super) fn retry(reason: String) -> Verdict {
+    Verdict::Retry { after: None, reason }
+}

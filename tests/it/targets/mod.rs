@@ -1,0 +1,66 @@
+//! The targets of `forward` against real servers.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+
+use hookspool::envelope::EntryId;
+use hookspool::forward::{Delivery, Verdict};
+use hookspool::spool::{EnvelopeFacts, PayloadClaim};
+
+mod postgres;
+
+/// An entry of endpoint `pix` with this payload.
+fn entry(payload: impl Into<Vec<u8>>) -> Delivery {
+    let payload = payload.into();
+    let facts = EnvelopeFacts {
+        id: EntryId::fresh().to_string(),
+        received_at: "2026-11-23T14:01:00.123456Z".to_owned(),
+        endpoint: "pix".to_owned(),
+        sender: "efi".to_owned(),
+        event: Some("rec".to_owned()),
+        params: BTreeMap::new(),
+        payload: PayloadClaim {
+            length: payload.len().try_into().unwrap(),
+            sha256: "00".repeat(32),
+            content_type: Some("application/json".to_owned()),
+        },
+        duplicate_of: None,
+    };
+    Delivery {
+        envelope: serde_json::to_vec(&facts).unwrap().into(),
+        facts,
+        payload: payload.into(),
+        attempt: 1,
+        path: PathBuf::new(),
+        file: tempfile::tempfile().unwrap(),
+    }
+}
+
+/// Runs a future on a runtime that ends with it.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// The reason of the only kind of verdict on all entries.
+fn retry(verdicts: &[Verdict]) -> &str {
+    let reason = |verdict| match verdict {
+        &Verdict::Retry { after: None, ref reason } => reason.as_str(),
+        _ => panic!("{verdicts:?}"),
+    };
+    verdicts.iter().map(reason).reduce(|a, b| if a == b { a } else { panic!("{a}, {b}") }).unwrap()
+}
+
+/// As [`retry`], for a target that cannot be reached.
+fn unreachable(verdicts: &[Verdict]) -> &str {
+    let reason = |verdict| match verdict {
+        &Verdict::Unreachable { ref reason } => reason.as_str(),
+        _ => panic!("{verdicts:?}"),
+    };
+    verdicts.iter().map(reason).reduce(|a, b| if a == b { a } else { panic!("{a}, {b}") }).unwrap()
+}
