@@ -16,7 +16,11 @@ use crate::policy::Name;
 ///
 /// # Errors
 /// If the file cannot be read; and why the endpoint or the URL cannot be used, as a message with a hint.
-pub fn ad_hoc_consumer(path: &Path, endpoint: &Name, url: &str) -> Result<Result<Consumer, String>, LoadError> {
+pub fn ad_hoc_consumer(
+    path: &Path,
+    endpoint: &Name,
+    url: &str,
+) -> Result<Result<Consumer, String>, LoadError> {
     let text = format!(
         "[[consumer]]\nname = \"ad-hoc\"\nendpoints = [\"{endpoint}\"]\n\
          retry = {{ min = \"1s\", max = \"30s\", give_up = \"1d\" }}\nhttp = {{ url = {} }}\n",

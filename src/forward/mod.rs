@@ -28,7 +28,7 @@ pub use settings::{
     SecretBytes, TargetSettings, TargetTls,
 };
 pub use status::{AttemptError, ConsumerStatus, SharedStatus};
-pub use target::{BatchLimits, Target, TargetFault, Verdict, open_target};
 #[cfg(feature = "postgres")]
 pub use target::print_schema;
+pub use target::{BatchLimits, Target, TargetFault, Verdict, open_target};
 pub use template::{Template, TemplateFault};

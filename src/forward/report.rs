@@ -57,7 +57,8 @@ impl fmt::Debug for Observer {
 
 fn log(report: &AttemptReport<'_>) {
     let AttemptReport { consumer, id, facts, attempt, outcome, detail, elapsed } = *report;
-    let (endpoint, milliseconds) = (&*facts.endpoint, elapsed.as_millis());
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let endpoint = &*facts.endpoint;
     let detail = Escaped(detail);
     match outcome {
         AttemptOutcome::Done => {

@@ -46,9 +46,11 @@ impl Waiting {
         }
     }
 
-    /// An entry has become visible.
+    /// An entry has become visible. Those that return for a retry are known.
     pub(super) fn arrived(&mut self, lane: usize, id: EntryId) {
-        self.lanes[lane].backlog.arrived(id);
+        if !self.retries.contains(&id) && !self.in_flight.contains_key(&id) {
+            self.lanes[lane].backlog.arrived(id);
+        }
     }
 
     /// Events were lost.

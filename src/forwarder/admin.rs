@@ -68,8 +68,7 @@ pub(super) struct ForwardAdmin {
 impl AdminService for ForwardAdmin {
     fn not_ready(&self) -> Vec<NotReady> {
         let is_draining = self.state.is_draining.load(Ordering::Relaxed);
-        let draining =
-            NotReady { code: "draining".into(), detail: "the process is stopping".to_owned() };
+        let draining = NotReady { code: "draining".into(), detail: "the process is stopping".to_owned() };
         is_draining.then_some(draining).into_iter().collect()
     }
 
@@ -81,7 +80,8 @@ impl AdminService for ForwardAdmin {
         let facts = self.state.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut degraded = facts.degraded;
         if facts.last_reload.as_ref().is_some_and(|last| last.outcome == ReloadOutcome::Rejected) {
-            degraded.push("the last reload was rejected; the previous configuration stays in force".to_owned());
+            degraded
+                .push("the last reload was rejected; the previous configuration stays in force".to_owned());
         }
         ForwardStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -31,9 +31,18 @@ const REQUESTS_WAITING_MAX: usize = 8;
 const BLOCKING_THREADS_MAX: usize = 16;
 /// What libraries read to find a host and to verify its certificate: the resolver's configuration and plug-ins, and the
 /// system's CAs.
-const NETWORK_FILES: &[&str] =
-    &["/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/lib", "/lib", "/lib64", "/run/systemd/resolve"];
-const NETWORK_CONFIGURATION: &[&str] = &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
+const NETWORK_FILES: &[&str] = &[
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/lib",
+    "/lib",
+    "/lib64",
+    "/run/systemd/resolve",
+];
+const NETWORK_CONFIGURATION: &[&str] =
+    &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
 /// Restricts this thread and all later ones to the files that these consumers need. A command could do nothing useful
 /// with the same restrictions, so a process that runs commands is not restricted.
@@ -114,7 +123,8 @@ async fn serve(
     let state = Arc::new(ForwardState::default());
     state.loaded(1, settings.degraded.clone());
     let (requests, mut requested) = mpsc::channel(REQUESTS_WAITING_MAX);
-    let admin = ForwardAdmin { state: Arc::clone(&state), statuses: consumers.statuses(), metrics, reload: requests };
+    let admin =
+        ForwardAdmin { state: Arc::clone(&state), statuses: consumers.statuses(), metrics, reload: requests };
     let admin = AdminListener::start(sockets, admin)?;
     // One that waits is enough: it leads to reading all files.
     let (changed, mut changes) = mpsc::channel(1);
@@ -125,7 +135,8 @@ async fn serve(
     })?;
     let manager = Manager::from_environment();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), consumers = settings.consumers.len(), "forwarding");
-    let mut reloader = ForwardReloader::new(settings, sandbox.readable.clone(), state.clone(), logging, watch, clock);
+    let mut reloader =
+        ForwardReloader::new(settings, sandbox.readable.clone(), state.clone(), logging, watch, clock);
     manager.ready("forwarding").await;
 
     loop {

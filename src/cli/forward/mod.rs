@@ -31,7 +31,8 @@ pub fn forward(
 fn schema(table: &str) -> Result<String, Failure> {
     let name = crate::config::table_name(table);
     let hint = "write NAME or SCHEMA.NAME, each of letters, digits and `_`";
-    let table = name.ok_or_else(|| Failure::Usage(format!("`{table}` is not the name of a table: {hint}")))?;
+    let table =
+        name.ok_or_else(|| Failure::Usage(format!("`{table}` is not the name of a table: {hint}")))?;
     Ok(crate::forward::print_schema(&table))
 }
 

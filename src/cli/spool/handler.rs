@@ -1,8 +1,8 @@
 //! Runs the command of `take --exec`, and maps its exit status to a queue.
 
 use std::ffi::OsString;
-use std::io::{self, Seek as _, SeekFrom};
-use std::process::{ExitStatus, Stdio};
+use std::io;
+use std::process::ExitStatus;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
@@ -11,10 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::context::SpoolContext;
 use crate::cli::runtime::block_on;
 use crate::metrics::Queue;
-use crate::spool::{EnvelopeFacts, Lease, open_file};
-
-/// The exit code after which the entry returns to `new`: EX_TEMPFAIL of sysexits(3).
-const TRY_AGAIN: i32 = 75;
+use crate::spool::{EnvelopeFacts, Lease, handler_environment, handler_input, queue_after};
 
 /// The result of a handler.
 #[derive(Debug)]
@@ -25,13 +22,9 @@ pub(super) struct HandlerResult {
 }
 
 impl HandlerResult {
-    /// The queue that the entry is moved to. A handler that was ended by a signal has no result.
+    /// The queue that the entry is moved to.
     pub(super) fn queue(&self) -> Queue {
-        match self.status.code() {
-            Some(0) => Queue::Done,
-            Some(TRY_AGAIN) | None => Queue::New,
-            Some(_) => Queue::Failed,
-        }
+        queue_after(self.status)
     }
 
     /// Whether a signal ended the handler.
@@ -49,20 +42,12 @@ pub(super) fn run(
     command: &[OsString],
 ) -> io::Result<HandlerResult> {
     let path = lease.place().path(&context.layout);
-    let path = std::path::absolute(&path).unwrap_or(path);
     let [program, arguments @ ..] = command else { return Err(io::ErrorKind::InvalidInput.into()) };
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .env("HOOKSPOOL_ID", &facts.id)
-        .env("HOOKSPOOL_ENDPOINT", lease.place().endpoint.as_str())
-        .env("HOOKSPOOL_SENDER", &facts.sender)
-        .env("HOOKSPOOL_EVENT", facts.event.as_deref().unwrap_or_default())
-        .env("HOOKSPOOL_RECEIVED_AT", &facts.received_at)
-        .env("HOOKSPOOL_CONTENT_TYPE", facts.payload.content_type.as_deref().unwrap_or_default())
-        .env("HOOKSPOOL_SHA256", &facts.payload.sha256)
-        .env("HOOKSPOOL_PATH", &path)
-        .stdin(payload(context, lease)?);
+        .envs(handler_environment(facts, &path))
+        .stdin(handler_input(lease.file(), &path)?);
     block_on(wait(command)).unwrap_or_else(|failure| Err(io::Error::other(failure.to_string())))
 }
 
@@ -93,15 +78,4 @@ async fn wait(mut command: Command) -> io::Result<HandlerResult> {
             let _ = kill_process(pid, passed_on);
         }
     }
-}
-
-/// A copy of the locked descriptor, at the beginning of the payload.
-fn payload(context: &SpoolContext, lease: &Lease) -> io::Result<Stdio> {
-    let mut file = lease.file().try_clone()?;
-    file.rewind()?;
-    let entry = open_file(&file, &lease.place().path(&context.layout)).map_err(io::Error::other)?;
-    let begin = u64::try_from(entry.line.len()).map_err(io::Error::other)?;
-    drop(entry);
-    file.seek(SeekFrom::Start(begin))?;
-    Ok(file.into())
 }

@@ -14,11 +14,10 @@ use crate::escape::Escaped;
 use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::spool::{
-    EntryFault, EntryLocation, EnvelopeFacts, IDS_MAX, Lease, LeaseError, Ordered, check_file, set_aside,
+    EntryFault, EntryLocation, EnvelopeFacts, HANDLER_KILLS_MAX, IDS_MAX, Lease, LeaseError, Ordered,
+    check_file, set_aside,
 };
 
-/// The number of times that a signal may end an entry's handler before the entry is moved to `failed`.
-const KILLED_MAX: u32 = 3;
 /// The number of IDs that are read to claim one entry; other processes may have claimed the oldest ones.
 const CANDIDATES: usize = 64;
 
@@ -264,14 +263,14 @@ impl Run<'_> {
         Ok(!result.is_interrupted)
     }
 
-    /// The queue that an entry is moved to; `failed` if signals ended its handlers [`KILLED_MAX`] times.
+    /// The queue that an entry is moved to; `failed` if signals ended its handlers [`HANDLER_KILLS_MAX`] times.
     fn queue_after(&self, id: EntryId, result: &HandlerResult, killed: &mut BTreeMap<EntryId, u32>) -> Queue {
         if !result.is_killed() || result.is_interrupted {
             return result.queue();
         }
         let times = killed.entry(id).or_default();
         *times += 1;
-        if *times < KILLED_MAX {
+        if *times < HANDLER_KILLS_MAX {
             return result.queue();
         }
         killed.remove(&id);

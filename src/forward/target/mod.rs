@@ -21,6 +21,12 @@ mod nats_subject;
 mod nats_session;
 #[cfg(feature = "nats")]
 mod nats;
+mod signature;
+mod http_connector;
+mod http_reason;
+mod http;
+mod exec_output;
+mod exec;
 mod open;
 
 use std::borrow::Cow;
@@ -65,12 +71,24 @@ pub enum Verdict {
 /// Why a target cannot be set up.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TargetFault {
+    /// The credentials cannot be used.
+    #[error("{0}")]
+    Credentials(&'static str),
+    /// No certificate can be valid for the host.
+    #[error("`{0}` is neither a DNS name nor an IP address, so no certificate can be valid for it")]
+    Host(String),
+    /// Neither the consumer nor the system has a CA certificate.
+    #[error("there is no CA certificate on this system; name the file of the server's CA in `ca`")]
+    NoAnchors,
     /// This build does not contain the kind.
     #[error("this hookspool was built without `{0}`")]
     NotInThisBuild(&'static str),
     /// A certificate of the settings cannot be used.
     #[error(transparent)]
     Tls(#[from] ServerFault),
+    /// The URL cannot be used.
+    #[error("`url` cannot be used: {0}")]
+    Url(String),
 }
 
 /// The limits of one attempt.

@@ -85,7 +85,12 @@ impl NatsTarget {
         let window = session.stream.duplicate_window;
         if window < self.window_min && !self.warned.swap(true, Ordering::Relaxed) {
             let (stream, needed) = (&self.stream.name, self.window_min);
-            warn!(stream, ?window, ?needed, "duplicate window of the stream too short; retries may store duplicates");
+            warn!(
+                stream,
+                ?window,
+                ?needed,
+                "duplicate window of the stream too short; retries may store duplicates"
+            );
         }
         *current = Some(Arc::clone(&session));
         Ok(session)
@@ -112,7 +117,10 @@ impl NatsTarget {
                 Err(verdict) => verdict,
             });
         }
-        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Retry { .. } | Verdict::Unreachable { .. })) {
+        if verdicts
+            .iter()
+            .any(|verdict| matches!(verdict, Verdict::Retry { .. } | Verdict::Unreachable { .. }))
+        {
             // The stream may have been changed since it was examined.
             let mut current = self.session.lock().await;
             current.take_if(|current| Arc::ptr_eq(current, &session));
@@ -129,7 +137,9 @@ impl NatsTarget {
         if !session.accepts(&subject) {
             let accepted = session.stream.subjects.join("`, `");
             let subject = Escaped(&subject);
-            return Err(retry(format!("the stream `{stream}` does not accept the subject `{subject}`, only `{accepted}`")));
+            return Err(retry(format!(
+                "the stream `{stream}` does not accept the subject `{subject}`, only `{accepted}`"
+            )));
         }
         let message = PublishMessage::build()
             .payload(delivery.payload.clone())
@@ -155,7 +165,9 @@ impl NatsTarget {
             }
             (_, Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)) => {
                 let max = session.stream.max_message_size;
-                let reason = format!("the message is larger than the stream `{stream}` accepts (`max_msg_size`): {max} bytes");
+                let reason = format!(
+                    "the message is larger than the stream `{stream}` accepts (`max_msg_size`): {max} bytes"
+                );
                 Verdict::Failed { reason }
             }
             (PublishErrorKind::StreamNotFound, _) => {
@@ -163,7 +175,10 @@ impl NatsTarget {
                 retry(format!("no stream accepts the subject `{}`", Escaped(&subject)))
             }
             (PublishErrorKind::BrokenPipe, _) => lost(),
-            _ => retry(format!("the stream `{stream}` does not accept the message: {}", Escaped(&error.to_string()))),
+            _ => retry(format!(
+                "the stream `{stream}` does not accept the message: {}",
+                Escaped(&error.to_string())
+            )),
         }
     }
 }

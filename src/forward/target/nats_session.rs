@@ -67,7 +67,9 @@ impl NatsSession {
             })
             .connect(servers)
             .await
-            .map_err(|error| unreachable(format!("cannot connect to NATS: {}", Escaped(&error.to_string()))))?;
+            .map_err(|error| {
+                unreachable(format!("cannot connect to NATS: {}", Escaped(&error.to_string())))
+            })?;
         let context = ContextBuilder::new().timeout(stream.timeout).build(client);
         let info = timeout(CONNECT_TIMEOUT, examine(&context, stream));
         let silent = |_| unreachable("the NATS server does not answer requests about the stream".to_owned());
@@ -98,7 +100,9 @@ fn end(event: &Event) -> Option<Verdict> {
     match event {
         Event::Disconnected | Event::Closed => Some(lost()),
         // For example, no permission to publish, in which case no acknowledgment arrives.
-        Event::ServerError(error) => Some(retry(format!("error of the NATS server: {}", Escaped(&error.to_string())))),
+        Event::ServerError(error) => {
+            Some(retry(format!("error of the NATS server: {}", Escaped(&error.to_string()))))
+        }
         Event::Connected
         | Event::LameDuckMode
         | Event::Draining

@@ -2,13 +2,32 @@
 
 use std::sync::Arc;
 
+use super::exec::ExecTarget;
+use super::http::HttpTarget;
+#[cfg(feature = "nats")]
+use super::nats::NatsTarget;
+#[cfg(feature = "postgres")]
+use super::postgres::PostgresTarget;
 use super::{Target, TargetFault};
-use crate::forward::settings::Consumer;
+use crate::forward::settings::{Consumer, TargetSettings};
 
 /// Sets up a target. It connects only when it delivers.
 ///
 /// # Errors
-/// If a certificate of the settings cannot be used, or this build does not contain the kind.
+/// If a certificate or the credentials cannot be used, or this build does not contain the kind.
 pub fn open_target(consumer: &Consumer) -> Result<Arc<dyn Target>, TargetFault> {
-    Err(TargetFault::NotInThisBuild(consumer.target.kind()))
+    Ok(match &consumer.target {
+        TargetSettings::Http(settings) => Arc::new(HttpTarget::new(settings)?),
+        TargetSettings::Exec(settings) => Arc::new(ExecTarget::new(settings)),
+        #[cfg(feature = "postgres")]
+        TargetSettings::Postgres(settings) => {
+            Arc::new(PostgresTarget::new(settings).map_err(TargetFault::Url)?)
+        }
+        #[cfg(feature = "nats")]
+        TargetSettings::Nats(settings) => Arc::new(
+            NatsTarget::new(settings, consumer.timeout, consumer.retry.min).map_err(TargetFault::Url)?,
+        ),
+        #[cfg(not(all(feature = "nats", feature = "postgres")))]
+        other => return Err(TargetFault::NotInThisBuild(other.kind())),
+    })
 }

@@ -31,7 +31,8 @@ impl PostgresTarget {
         let rows: Vec<_> =
             batch.iter().enumerate().map(|(position, entry)| Row::new(position, entry)).collect();
         let result = self.store(&rows, &mut verdicts).await;
-        let rest = result.map_or_else(PostgresFault::verdict, |()| Verdict::Done { detail: "committed".into() });
+        let rest =
+            result.map_or_else(PostgresFault::verdict, |()| Verdict::Done { detail: "committed".into() });
         verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(|| rest.clone())).collect()
     }
 

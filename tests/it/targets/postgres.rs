@@ -154,9 +154,7 @@ fn schema_faults_are_retried_with_a_solution() {
     assert!(retry(&attempt()).contains("42P10"), "{:?}", attempt());
     server.sql("ALTER TABLE webhooks ADD PRIMARY KEY (id); ALTER DATABASE app SET default_transaction_read_only = on");
     assert_eq!(retry(&attempt()), "cannot execute INSERT in a read-only transaction (SQLSTATE 25006)");
-    server.sql(
-        "BEGIN READ WRITE; ALTER DATABASE app RESET default_transaction_read_only; COMMIT",
-    );
+    server.sql("BEGIN READ WRITE; ALTER DATABASE app RESET default_transaction_read_only; COMMIT");
     server.sql("CREATE USER other; GRANT INSERT ON webhooks TO other");
     let url = server.url().replace("app@", "other@");
     let other = PostgresTarget::new(&PostgresSettings { url, ..settings(&server) }).unwrap();
