@@ -38,7 +38,7 @@ pub(super) struct Backlog {
 }
 
 /// The lowest IDs of a queue.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Listed {
     ids: BTreeSet<EntryId>,
     beyond: usize,

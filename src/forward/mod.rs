@@ -15,6 +15,8 @@ mod attempt;
 mod schedule;
 mod backlog;
 mod waiting;
+mod scheduler;
+mod housekeeping;
 mod engine;
 mod copy;
 

@@ -195,3 +195,107 @@ impl Gate {
         (!was_down).then_some(Change::Down)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RETRY: RetrySettings = RetrySettings {
+        min: Duration::from_secs(5),
+        max: Duration::from_secs(3600),
+        give_up: Duration::from_secs(3 * 86_400),
+    };
+
+    proptest! {
+        #[test]
+        fn delay_doubles_between_its_limits(attempts in 0_u32..100, spread in 0.0_f64..=1.0) {
+            let doubled = Duration::from_secs(5 << attempts.saturating_sub(1).min(20)).min(RETRY.max);
+            let found = delay(&RETRY, attempts, spread);
+            prop_assert!(found >= doubled.min(RETRY.max) && found <= (doubled * 2).min(RETRY.max), "{found:?}");
+        }
+
+        #[test]
+        fn delay_of_the_target_is_honored_up_to_the_maximum(seconds in 0_u64..10_000_000) {
+            let found = delay_asked(&RETRY, Duration::from_secs(seconds));
+            prop_assert_eq!(found, Duration::from_secs(seconds).clamp(DELAY_MIN, RETRY.max));
+        }
+
+        #[test]
+        fn entries_are_due_in_the_order_of_their_times(
+            delays in proptest::collection::vec(0_u64..100, 0..50), passed in 0_u64..100
+        ) {
+            let start = Instant::now();
+            let mut retries = Retries::default();
+            for (number, delay) in delays.iter().enumerate() {
+                let due = start + Duration::from_secs(*delay);
+                let entry = Remembered { lane: 0, attempts: 1, first: start, down_before: Duration::ZERO, due };
+                retries.insert(EntryId::from_bytes([u8::try_from(number).expect("few"); 16]), entry);
+            }
+            let now = start + Duration::from_secs(passed);
+            let due: Vec<_> = std::iter::from_fn(|| retries.take_due(now)).map(|(_, entry)| entry.due).collect();
+            prop_assert!(due.is_sorted());
+            prop_assert_eq!(due.len(), delays.iter().filter(|delay| **delay <= passed).count());
+            prop_assert!(retries.next_due().is_none_or(|next| next > now));
+            retries.advance(now, Duration::from_secs(1), || 0.5);
+            prop_assert!(retries.next_due().is_none_or(|next| next <= now + Duration::from_secs(1)));
+        }
+    }
+
+    #[test]
+    fn target_is_down_at_once_if_unreachable_and_after_twenty_retries_of_any_entries() {
+        let start = Instant::now();
+        let mut gate = Gate::new(RETRY, true);
+        assert_eq!(gate.record(Sign::Unreachable, start, None, 0.0), Some(Change::Down));
+        assert_eq!(gate.next_attempt(), Some(start + RETRY.min));
+        assert_eq!(gate.record(Sign::Decided, start, None, 0.0), Some(Change::Up));
+        for attempt in 1..=DOWN_AFTER {
+            let change = gate.record(Sign::AskedForRetry, start, None, 0.0);
+            assert_eq!(change, (attempt == DOWN_AFTER).then_some(Change::Down));
+        }
+        assert_eq!(gate.record(Sign::Decided, start, None, 0.0), Some(Change::Up));
+        for _ in 1..DOWN_AFTER {
+            assert_eq!(gate.record(Sign::AskedForRetry, start, None, 0.0), None);
+        }
+        assert_eq!(gate.record(Sign::Decided, start, None, 0.0), None, "one success ends the count");
+        assert_eq!(gate.record(Sign::AskedForRetry, start, None, 0.0), None);
+    }
+
+    #[test]
+    fn attempts_that_began_before_the_target_was_down_do_not_prolong_it() {
+        let start = Instant::now();
+        let mut gate = Gate::new(RETRY, true);
+        gate.record(Sign::Unreachable, start, None, 0.0);
+        for _ in 0..100 {
+            gate.record(Sign::Unreachable, start, None, 0.0);
+        }
+        assert_eq!(gate.next_attempt(), Some(start + RETRY.min));
+        let later = start + RETRY.min;
+        gate.record(Sign::Unreachable, later, None, 0.0);
+        assert_eq!(gate.next_attempt(), Some(later + RETRY.min * 2));
+        gate.record(Sign::AskedForRetry, later + RETRY.min * 2, Some(Duration::from_secs(60)), 0.0);
+        assert_eq!(gate.next_attempt(), Some(later + RETRY.min * 2 + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn time_while_the_target_is_down_is_excused_except_for_retries_in_order_of_arrival() {
+        let (start, hour) = (Instant::now(), Duration::from_secs(3600));
+        let retry = RetrySettings { min: Duration::from_millis(10), max: Duration::from_millis(10), ..RETRY };
+        for (excuses, sign, excused) in [
+            (true, Sign::Unreachable, hour),
+            (true, Sign::AskedForRetry, hour),
+            (false, Sign::Unreachable, hour),
+            (false, Sign::AskedForRetry, Duration::ZERO),
+        ] {
+            let mut gate = Gate::new(retry, excuses);
+            for _ in 0..DOWN_AFTER {
+                gate.record(sign, start, None, 0.0);
+            }
+            assert_eq!((gate.is_down(), gate.is_excused()), (true, !excused.is_zero()));
+            assert_eq!(gate.down_time(start + hour), excused);
+            gate.record(Sign::Decided, start + hour, None, 0.0);
+            assert_eq!(gate.down_time(start + hour * 2), excused, "the time after it does not count");
+        }
+    }
+}

@@ -352,7 +352,7 @@ mod tests {
                 volume: Sim::with_contents(contents, true),
                 layout,
                 started: Instant::now(),
-                retention: setting,
+                retention: RetentionSetting::new(retention, BTreeSet::new()),
                 clock,
                 metrics: Arc::new(Metrics::new(["pix"])),
                 entry_counts: EntryCounts::default(),

@@ -1,0 +1,220 @@
+//! What an engine does besides attempts: it watches and lists the queues, returns the claims of ended processes to `new`,
+//! and makes moves durable.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::Instant;
+
+use super::backlog::{Listed, list};
+use super::claim::{ForwardSpool, recover};
+use super::settings::Order;
+use super::waiting::Waiting;
+use crate::metrics::Queue;
+use crate::policy::Name;
+use crate::spool::{Layout, sync_moves};
+use crate::watch::{Arrival, Arrivals};
+
+/// How long moves may wait for the sync of their directories. After a power failure, the attempts of this time are
+/// repeated.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// How often `taken` is searched for entries whose handler has ended without this process.
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The housekeeping of one engine.
+#[derive(Debug)]
+pub(super) struct Housekeeping {
+    spool: ForwardSpool,
+    /// The endpoints, by position.
+    lanes: Vec<Name>,
+    order: Order,
+    /// None without inotify, or until the queues are watched again.
+    arrivals: Option<Arrivals>,
+    /// Moves from `taken` that are not durable yet: the endpoint, and the queue.
+    unsynced: BTreeSet<(usize, Queue)>,
+    next_sync: Option<Instant>,
+    next_recovery: Instant,
+    /// The recoveries in progress.
+    recovering: usize,
+    tasks: JoinSet<Finished>,
+}
+
+/// A task that has ended.
+#[derive(Debug)]
+pub(super) enum Finished {
+    Listing(usize, io::Result<Listed>),
+    Recovery(usize, io::Result<usize>),
+    Sync(io::Result<()>),
+}
+
+impl Housekeeping {
+    pub(super) fn new(spool: ForwardSpool, lanes: Vec<Name>, order: Order) -> Self {
+        Self {
+            spool,
+            lanes,
+            order,
+            arrivals: None,
+            unsynced: BTreeSet::new(),
+            next_sync: None,
+            next_recovery: Instant::now(),
+            recovering: 0,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Watches the queues. Without inotify, they are listed more often.
+    pub(super) fn watch(&mut self, waiting: &mut Waiting) {
+        let queues: Vec<PathBuf> =
+            self.lanes.iter().map(|endpoint| self.spool.layout.queue(endpoint, Queue::New)).collect();
+        let watched = Arrivals::watch(queues.iter().map(PathBuf::as_path));
+        self.arrivals = watched
+            .inspect_err(|error| tracing::warn!(%error, "inotify unavailable; listing queues instead"))
+            .ok();
+        waiting.missed();
+    }
+
+    /// Waits until entries arrive or a task has ended. Cancel safe.
+    pub(super) async fn next(&mut self) -> HousekeepingEvent {
+        tokio::select! {
+            arrived = next_arrivals(&mut self.arrivals) => HousekeepingEvent::Arrived(arrived),
+            Some(finished) = self.tasks.join_next() => match finished {
+                Ok(finished) => HousekeepingEvent::Finished(finished),
+                // Only if the task panicked, which ends a release build.
+                Err(error) => HousekeepingEvent::Finished(Finished::Sync(Err(io::Error::other(error)))),
+            },
+        }
+    }
+
+    /// Acts on what [`Housekeeping::next`] returned.
+    pub(super) fn handle(&mut self, event: HousekeepingEvent, waiting: &mut Waiting) {
+        match event {
+            HousekeepingEvent::Arrived(Ok(reports)) => self.arrived(reports, waiting),
+            HousekeepingEvent::Arrived(Err(error)) => {
+                tracing::warn!(%error, "queue watch failed; restarting it");
+                self.watch(waiting);
+            }
+            HousekeepingEvent::Finished(Finished::Listing(lane, listed)) => {
+                let ended = waiting.end_listing(lane, listed, Instant::now());
+                self.log_error(lane, ended.err());
+            }
+            HousekeepingEvent::Finished(Finished::Recovery(lane, recovered)) => {
+                self.recovering -= 1;
+                if let Ok(count @ 1..) = recovered {
+                    tracing::info!(endpoint = %self.lanes[lane], count, "claimed entries returned to new");
+                }
+                self.log_error(lane, recovered.err());
+            }
+            HousekeepingEvent::Finished(Finished::Sync(synced)) => log_sync(synced),
+        }
+    }
+
+    fn arrived(&mut self, reports: Vec<Arrival>, waiting: &mut Waiting) {
+        let mut is_gone = false;
+        for report in reports {
+            match report {
+                Arrival::File(lane, name) => {
+                    if let Some(id) = Layout::id_of(Path::new(&name)) {
+                        waiting.arrived(lane, id);
+                    }
+                }
+                Arrival::Overflow => waiting.missed(),
+                Arrival::Gone(_) => is_gone = true,
+            }
+        }
+        if is_gone {
+            self.arrivals = None;
+        }
+    }
+
+    /// Starts the listings, recovery and syncs that are due.
+    pub(super) fn start_due(&mut self, now: Instant, waiting: &mut Waiting) {
+        let in_order = self.order == Order::Arrival;
+        for lane in waiting.begin_listings(now, self.arrivals.is_some()) {
+            let (spool, endpoint) = (self.spool.clone(), self.lanes[lane].clone());
+            let work = move || list(&spool.disk, &spool.layout, &endpoint, in_order);
+            self.tasks.spawn(async move { Finished::Listing(lane, blocking(work).await) });
+        }
+        if self.next_recovery <= now && self.recovering == 0 {
+            self.next_recovery = now + RECOVERY_INTERVAL;
+            if self.arrivals.is_none() {
+                self.watch(waiting);
+            }
+            self.recovering = self.lanes.len();
+            for (lane, endpoint) in self.lanes.iter().cloned().enumerate() {
+                let spool = self.spool.clone();
+                let work = move || recover(&spool, &endpoint);
+                self.tasks.spawn(async move { Finished::Recovery(lane, blocking(work).await) });
+            }
+        }
+        if self.next_sync.is_some_and(|at| at <= now) {
+            self.next_sync = None;
+            let work = self.sync();
+            self.tasks.spawn(async move { Finished::Sync(blocking(work).await) });
+        }
+    }
+
+    /// When the next of these is due.
+    pub(super) fn next_due(&self, now: Instant, waiting: &Waiting) -> Instant {
+        let listing = waiting.next_listing(now, self.arrivals.is_some());
+        let recovery = self.next_recovery.max(now + RECOVERY_INTERVAL * u32::from(self.recovering > 0));
+        [listing, self.next_sync].into_iter().flatten().fold(recovery, Instant::min)
+    }
+
+    /// Records a move that is to be made durable.
+    pub(super) fn moved(&mut self, lane: usize, to: Queue, now: Instant) {
+        self.unsynced.insert((lane, to));
+        self.next_sync.get_or_insert(now + SYNC_INTERVAL);
+    }
+
+    fn sync(&mut self) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+        let (spool, lanes) = (self.spool.clone(), self.lanes.clone());
+        let moves = std::mem::take(&mut self.unsynced);
+        move || {
+            moves.iter().try_for_each(|(lane, to)| {
+                sync_moves(&spool.disk, &spool.layout, &lanes[*lane], (Queue::Taken, *to))
+            })
+        }
+    }
+
+    /// Ends all tasks, and makes the last moves durable.
+    pub(super) async fn end(mut self) {
+        self.tasks.shutdown().await;
+        log_sync(blocking(self.sync()).await);
+    }
+
+    fn log_error(&self, lane: usize, error: Option<io::Error>) {
+        if let Some(error) = error {
+            tracing::warn!(endpoint = %self.lanes[lane], %error, "queue not listed");
+        }
+    }
+}
+
+/// Something that housekeeping has to act on.
+#[derive(Debug)]
+pub(super) enum HousekeepingEvent {
+    /// Entries arrived, or the watch failed.
+    Arrived(io::Result<Vec<Arrival>>),
+    /// A task has ended.
+    Finished(Finished),
+}
+
+fn log_sync(synced: io::Result<()>) {
+    if let Err(error) = synced {
+        tracing::warn!(%error, "moves not synced; a power failure may repeat attempts");
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// Waits for arrivals; forever without a watch.
+async fn next_arrivals(arrivals: &mut Option<Arrivals>) -> io::Result<Vec<Arrival>> {
+    match arrivals {
+        Some(arrivals) => arrivals.next().await,
+        None => std::future::pending().await,
+    }
+}
