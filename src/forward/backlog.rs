@@ -157,3 +157,98 @@ fn read<V: Volume>(volume: &V, layout: &Layout, endpoint: &Name) -> io::Result<L
     let beyond = if ids.is_empty() { 0 } else { ordered.remaining() };
     Ok(Listed { ids, beyond })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::spool::{Disk, make_queues};
+
+    fn id(number: u16) -> EntryId {
+        let mut bytes = [0; 16];
+        bytes[..2].copy_from_slice(&number.to_be_bytes());
+        EntryId::from_bytes(bytes)
+    }
+
+    fn listed(numbers: std::ops::Range<u16>, beyond: usize) -> io::Result<Listed> {
+        Ok(Listed { ids: numbers.map(id).collect(), beyond })
+    }
+
+    /// Takes everything.
+    fn drained(backlog: &mut Backlog) -> Vec<EntryId> {
+        std::iter::from_fn(|| backlog.pop()).collect()
+    }
+
+    #[test]
+    fn entries_that_arrive_during_a_listing_are_kept_and_those_in_progress_are_not_listed() {
+        let (mut backlog, now) = (Backlog::new(), Instant::now());
+        assert_eq!(backlog.listing_due(now, true), Some(now));
+        backlog.begin_listing();
+        assert_eq!(backlog.listing_due(now, true), None, "one listing at a time");
+        backlog.arrived(id(9));
+        backlog.end_listing(listed(0..3, 0), now, |known| *known == id(1)).expect("listed");
+        assert!(backlog.is_listed());
+        assert_eq!(drained(&mut backlog), [id(0), id(2), id(9)]);
+        assert_eq!(backlog.listing_due(now, true), Some(now + LISTING_INTERVAL));
+        assert_eq!(backlog.listing_due(now, false), Some(now + LISTING_INTERVAL_WITHOUT_EVENTS));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_rest_is_listed_when_it_is_empty() {
+        let (mut backlog, now) = (Backlog::new(), Instant::now());
+        backlog.begin_listing();
+        backlog.end_listing(listed(0..2, 1_000_000), now, |_| false).expect("listed");
+        backlog.arrived(id(9));
+        assert_eq!((backlog.len(), backlog.is_listed()), (1_000_003, false));
+        assert_eq!(drained(&mut backlog), [id(0), id(1)], "a later entry does not overtake those in between");
+        assert_eq!(backlog.listing_due(now, true), Some(now + LISTING_PAUSE));
+        backlog.begin_listing();
+        backlog.end_listing(listed(2..3, 0), now, |_| false).expect("listed");
+        for number in 0..40_000 {
+            backlog.arrived(id(number));
+        }
+        assert_eq!((backlog.ready.len(), backlog.len(), backlog.is_listed()), (READY_MAX, 40_000, false));
+        drained(&mut backlog);
+        backlog.missed();
+        assert_eq!(backlog.listing_due(now, true), Some(now), "at once after lost events");
+    }
+
+    #[test]
+    fn failed_listing_is_repeated_after_the_interval() {
+        let (mut backlog, now) = (Backlog::new(), Instant::now());
+        backlog.begin_listing();
+        let ended = backlog.end_listing(Err(io::ErrorKind::PermissionDenied.into()), now, |_| false);
+        assert!(ended.is_err());
+        assert_eq!(backlog.listing_due(now, true), Some(now + LISTING_INTERVAL));
+    }
+
+    /// While entries of a sender that waits for each answer arrive, an entry is never listed without those before it.
+    #[test]
+    fn listing_in_order_contains_every_predecessor_of_its_entries() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Disk::open(folder.path(), None).expect("a spool");
+        let (layout, endpoint): (_, Name) =
+            (Layout::new(folder.path().into()), "pix".parse().expect("a name"));
+        make_queues(&disk, &layout, std::slice::from_ref(&endpoint)).expect("queues");
+        let writer = {
+            let (layout, endpoint) = (layout.clone(), endpoint.clone());
+            std::thread::spawn(move || {
+                for number in 0..3000 {
+                    fs::write(layout.entry(&endpoint, Queue::New, id(number)), "").expect("written");
+                }
+            })
+        };
+        let mut longest = 0;
+        while !writer.is_finished() {
+            let found = list(&disk, &layout, &endpoint, true).expect("listed").ids;
+            let expected: BTreeSet<_> = (0..).map(id).take(found.len()).collect();
+            assert_eq!(found, expected, "a prefix");
+            longest = longest.max(found.len());
+        }
+        writer.join().expect("no panic");
+        assert!(longest > 0);
+        let found = list(&disk, &layout, &endpoint, true).expect("listed");
+        assert_eq!((found.ids.len(), found.beyond), (3000, 0));
+    }
+}
