@@ -56,7 +56,10 @@ fn changes_something(command: &Command) -> bool {
             | SpoolCommand::Fail(_)
             | SpoolCommand::Requeue(_)
             | SpoolCommand::Purge(_) => true,
-            SpoolCommand::List(_) | SpoolCommand::Show(_) | SpoolCommand::Verify(_) => false,
+            SpoolCommand::List(_)
+            | SpoolCommand::Show(_)
+            | SpoolCommand::Verify(_)
+            | SpoolCommand::Stats(_) => false,
         },
         Command::Run
         | Command::Demo(_)

@@ -41,6 +41,14 @@ pub enum SpoolCommand {
     /// Remove entries that are done or failed
     #[command(after_help = "Example:\n  hookspool spool purge --queue done --older 7d")]
     Purge(SpoolPurgeArgs),
+    /// Count the entries of an endpoint, and measure how often deliveries arrive
+    #[command(after_help = "\
+Reads the envelope of each entry that is still in a queue. Entries that were purged or deleted are
+not counted.
+
+Example:
+  hookspool spool stats --endpoint pix --since 1d")]
+    Stats(SpoolStatsArgs),
 }
 
 /// `hookspool spool list`
@@ -193,6 +201,20 @@ pub struct SpoolPurgeArgs {
     /// Only this endpoint [default: all]
     #[arg(long, value_name = "NAME")]
     pub endpoint: Option<Name>,
+}
+
+/// `hookspool spool stats`
+#[derive(Debug, clap::Args)]
+pub struct SpoolStatsArgs {
+    /// The endpoint
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Name,
+    /// Only entries received at most this long ago, as in 1d [default: all]
+    #[arg(long, value_name = "AGE")]
+    pub since: Option<HumanDuration>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A directory of entries that the command line names: a queue, or `corrupt`, which belongs to no endpoint.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::entries::EntryLocation;
 use super::layout::{Access, Layout};
 use super::volume::Volume;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, rfc3339_micros};
 use crate::escape::{Escaped, SHOWN_CHARS_MAX};
 use crate::metrics::Queue;
 use crate::policy::Name;
@@ -46,7 +46,7 @@ impl FailureNote {
             None => reason.to_owned(),
             Some(_) => reason.chars().take(REASON_CHARS_MAX - 1).chain(['…']).collect(),
         };
-        Self { at: format!("{at:.6}"), consumer: consumer.to_string(), attempts, reason }
+        Self { at: rfc3339_micros(at), consumer: consumer.to_string(), attempts, reason }
     }
 
     /// Writes the note of an entry that is about to be moved to `failed`, in place of an older one, and syncs the file.

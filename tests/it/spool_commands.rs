@@ -283,3 +283,41 @@ fn concurrent_takes_claim_different_entries() {
     assert_eq!(taken.len(), ids.len());
     assert_eq!(taken.into_iter().collect::<BTreeSet<_>>(), ids.into_iter().collect());
 }
+
+#[test]
+fn stats_count_entries_bytes_duplicates_and_the_longest_gap() {
+    let (world, ids) = spool_of(&[b"first", b"first", b"other", b"old"]);
+    run_ok(&world, &["take", &ids[2], &ids[3]]);
+    run_ok(&world, &["done", &ids[3]]);
+    // Received in 2023 according to its ID.
+    let old = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let done = |id: &str| world.path(&format!("spool/pix/done/{id}.hook"));
+    let text = fs::read_to_string(done(&ids[3])).unwrap().replace(&ids[3], old);
+    fs::write(done(old), text).unwrap();
+    fs::remove_file(done(&ids[3])).unwrap();
+    fs::write(world.path(&format!("spool/pix/failed/{}.hook", ids[3])), "no envelope").unwrap();
+
+    let stats = |args: &[&str]| run_ok(&world, &[&["stats", "--endpoint", "pix"], args].concat());
+    let all: Value = serde_json::from_str(&stats(&["--json"])).unwrap();
+    for (queue, entries, bytes) in [("new", 2, 10), ("taken", 1, 5), ("done", 1, 3), ("failed", 1, 0)] {
+        let expected = serde_json::json!({ "entries": entries, "bytes": bytes });
+        assert_eq!(all["queues"][queue], expected, "{queue}");
+    }
+    assert_eq!([&all["entries"], &all["bytes"], &all["duplicates"], &all["unreadable"]], [5, 18, 1, 1]);
+    assert!(all["since"].is_null() && all["hours"].as_array().unwrap().len() > 1);
+    assert_eq!(all["longest_gap"]["from"], all["first_at"]);
+    assert!(all["longest_gap"]["seconds"].as_f64().unwrap() > 86_400.0);
+
+    let day: Value = serde_json::from_str(&stats(&["--since", "1d", "--json"])).unwrap();
+    assert_eq!([&day["entries"], &day["queues"]["done"]["entries"]], [4, 0]);
+    assert_eq!(day["deliveries_per_hour"], 0.2);
+    let page = stats(&["--since", "1d"]);
+    for line in
+        ["  new         2 entries, 10 bytes\n", "  duplicates  1 entry\n", "  per hour    0.2; the most"]
+    {
+        assert!(page.contains(line), "{page}");
+    }
+    assert_eq!(run_ok(&world, &["stats", "--endpoint", "second"]).lines().count(), 7);
+    let (code, message) = run_failing(&world, &["stats", "--endpoint", "nowhere"]);
+    assert!(code == 1 && message.contains("has no endpoint `nowhere`"), "{message}");
+}

@@ -7,6 +7,8 @@ mod handler;
 mod list;
 mod moves;
 mod show;
+mod arrivals;
+mod stats;
 mod take;
 mod verify;
 
@@ -31,5 +33,6 @@ pub fn spool(config: &Path, command: &SpoolCommand) -> Result<Exit, Failure> {
         SpoolCommand::Fail(args) => moves::fail(&context, args),
         SpoolCommand::Requeue(args) => moves::requeue(&context, args),
         SpoolCommand::Purge(args) => moves::purge(&context, args),
+        SpoolCommand::Stats(args) => stats::stats(&context, args),
     }
 }
