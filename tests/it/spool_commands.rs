@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::thread;
 
 use serde_json::Value;
 
 use crate::wire::Wire;
-use crate::world::World;
+use crate::world::{World, program};
 
 /// Creates a spool with these payloads in `pix`, and stops the daemon. Returns the IDs in order.
 pub fn spool_of(payloads: &[&[u8]]) -> (World, Vec<String>) {
@@ -320,4 +320,24 @@ fn stats_count_entries_bytes_duplicates_and_the_longest_gap() {
     assert_eq!(run_ok(&world, &["stats", "--endpoint", "second"]).lines().count(), 7);
     let (code, message) = run_failing(&world, &["stats", "--endpoint", "nowhere"]);
     assert!(code == 1 && message.contains("has no endpoint `nowhere`"), "{message}");
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_and_not_elsewhere() {
+    let (world, ids) = spool_of(&[b"1", b"2"]);
+    run_ok(&world, &["take", "--endpoint", "pix", "--all", "--exec", "true"]);
+    let args = "--queue done --endpoint pix --since 1d --sender second";
+    let elsewhere = spool(&world, &[&["requeue"][..], &args.split(' ').collect::<Vec<_>>()].concat());
+    assert_eq!((elsewhere.stdout.as_slice(), elsewhere.stderr.len()), (&b"0 returned to `new`\n"[..], 0));
+    let terminal = |command: &str| {
+        let config = world.path("webhooks.toml");
+        let line = format!("{} --config {} spool {command}", program().display(), config.display());
+        let output = Command::new("script").args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    let requeued = terminal(&format!("requeue {args}"));
+    assert!(requeued.contains("requeueing ") && requeued.contains(" of 2,"), "{requeued:?}");
+    let counted = terminal("stats --endpoint pix");
+    assert!(counted.contains("counting done ") && counted.contains(" of 2,"), "{counted:?}");
+    assert_eq!(queue(&world, "done"), ids);
 }

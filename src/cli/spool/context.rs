@@ -1,5 +1,6 @@
 //! The context of all spool commands: the spool, and functions to find an entry and to report errors.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -155,7 +156,7 @@ pub(super) fn report(finding: &str) {
 }
 
 /// A progress bar, which is shown only on a terminal.
-pub(super) fn bar(total: u64, what: &'static str) -> ProgressBar {
+pub(super) fn bar(total: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let bar = ProgressBar::new(total).with_message(what);
     let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos} of {human_len}, {eta} left");
     if let Ok(style) = style { bar.with_style(style) } else { bar }

@@ -13,12 +13,12 @@ use super::context::{SpoolContext, bar};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{print, print_json};
 use crate::cli::spool_args::SpoolStatsArgs;
-use crate::clock::{Timestamp, distance};
+use crate::clock::{Timestamp, distance, rfc3339_micros};
 use crate::metrics::Queue;
 use crate::spool::{EntryFault, EntryLocation, EnvelopeFacts, entries, open_entry};
 
 /// The shortest period over which deliveries per hour are computed, unless `--since` is shorter.
-const HOUR_SECONDS: f64 = 3600.0;
+const HOUR_MILLIS: u128 = 3_600_000;
 
 /// In the order in which an entry moves through them, so that few are missed or counted twice.
 const QUEUES: [Queue; 4] = [Queue::New, Queue::Taken, Queue::Done, Queue::Failed];
@@ -87,7 +87,8 @@ pub(super) fn stats(context: &SpoolContext, args: &SpoolStatsArgs) -> Result<Exi
             entries(&context.disk, &context.layout, &args.endpoint, queue)
                 .map_err(|error| context.unlisted(error))
         };
-        let bar = bar(u64::try_from(listed()?.count()).unwrap_or(u64::MAX), queue.word());
+        let bar =
+            bar(u64::try_from(listed()?.count()).unwrap_or(u64::MAX), format!("counting {}", queue.word()));
         for place in listed()? {
             let place = place.map_err(|error| context.unlisted(error))?;
             bar.inc(1);
@@ -135,31 +136,32 @@ impl Figures {
         let entries = queues.values().map(|queue| queue.entries).sum();
         let bytes = queues.values().fold(0_u64, |bytes, queue| bytes.saturating_add(queue.bytes));
         let first = arrivals.first().map(time);
-        let seconds = match (since, first) {
-            (Some(since), _) => now.duration_since(since).as_secs_f64(),
-            (None, Some(first)) => now.duration_since(first).as_secs_f64().max(HOUR_SECONDS),
-            (None, None) => 0.0,
+        let millis = |since: Timestamp| u128::try_from(now.duration_since(since).as_millis()).unwrap_or(0);
+        let period = match (since, first) {
+            (Some(since), _) => millis(since),
+            (None, Some(first)) => millis(first).max(HOUR_MILLIS),
+            (None, None) => 0,
         };
         let gap = |(from, to): (i64, i64)| {
             let length = time(to).duration_since(time(from));
             Gap {
-                from: shown(time(from)),
-                to: shown(time(to)),
+                from: rfc3339_micros(time(from)),
+                to: rfc3339_micros(time(to)),
                 seconds: length.as_secs_f64(),
                 length: format!("{length:#}"),
             }
         };
         Document {
             endpoint: endpoint.to_owned(),
-            since: since.map(shown),
+            since: since.map(rfc3339_micros),
             entries,
             bytes,
             queues,
             duplicates,
             unreadable,
-            first_at: first.map(shown),
-            last_at: arrivals.last().map(|last| shown(time(last))),
-            deliveries_per_hour: (seconds > 0.0).then(|| per_hour(entries, seconds)),
+            first_at: first.map(rfc3339_micros),
+            last_at: arrivals.last().map(|last| rfc3339_micros(time(last))),
+            deliveries_per_hour: per_hour(entries, period),
             hours: arrivals
                 .hours()
                 .map(|(from, deliveries)| Hour { from: time(from).to_string(), deliveries })
@@ -169,18 +171,14 @@ impl Figures {
     }
 }
 
-/// Deliveries per hour, with one decimal.
-#[allow(clippy::cast_precision_loss, reason = "the number of files of a directory is exact in 53 bits")]
-fn per_hour(deliveries: u64, seconds: f64) -> f64 {
-    (deliveries as f64 * HOUR_SECONDS / seconds * 10.0).round() / 10.0
+/// Deliveries per hour in a period of this many milliseconds, with one decimal; none if it is empty.
+fn per_hour(deliveries: u64, period: u128) -> Option<f64> {
+    let tenths = (u128::from(deliveries) * HOUR_MILLIS * 10 + period / 2).checked_div(period)?;
+    Some(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)
 }
 
 fn time(millisecond: i64) -> Timestamp {
     Timestamp::from_millisecond(millisecond).unwrap_or(Timestamp::MAX)
-}
-
-fn shown(at: Timestamp) -> String {
-    format!("{at:.3}")
 }
 
 fn page(document: &Document, now: Timestamp) -> String {
@@ -264,7 +262,7 @@ mod tests {
         let document = figures.document("pix", Some(at("2026-11-22T14:00:00Z")), now);
         assert_eq!(
             page(&document, now),
-            "deliveries to pix, since 2026-11-22T14:00:00.000Z\n  \
+            "deliveries to pix, since 2026-11-22T14:00:00.000000Z\n  \
             new         1 entry, 10 bytes\n  \
             taken       0 entries, 0 bytes\n  \
             done        2 entries, 990 bytes\n  \
@@ -273,8 +271,8 @@ mod tests {
             duplicates  1 entry\n  \
             unreadable  1 entry; `hookspool spool verify` shows the defects\n  \
             per hour    0.2; the most in the hour from 2026-11-23T10:00:00Z: 3\n  \
-            longest gap 3h 9m 59s 500ms, from 2026-11-23T10:20:00.500Z to 2026-11-23T13:30:00.000Z\n  \
-            last        2026-11-23T13:30:00.000Z (30 minutes ago)\n"
+            longest gap 3h 9m 59s 500ms, from 2026-11-23T10:20:00.500000Z to 2026-11-23T13:30:00.000000Z\n  \
+            last        2026-11-23T13:30:00.000000Z (30 minutes ago)\n"
         );
     }
 
