@@ -167,29 +167,23 @@ fn alerts_fire_with_a_twelfth_of_a_lists_lifetime_left() {
     assert_alerts(&certificates, 24 * 30, &[(660, LIST, &[]), (666, LIST, &[1]), (720, LIST, &[1])]);
 }
 
+/// Tests of the other rules, one sample per minute, in promtool's notation.
+const TESTS: &str = include_str!("alerts.yml");
+
 #[test]
-fn alerts_fire_for_entries_left_in_taken_and_in_corrupt() {
-    // A minute per sample. One entry is finished after 50 minutes; one is never finished and touched once, after 30.
-    run_tests(
-        "rule_files: [rules.yml]
-evaluation_interval: 1m
-tests:
-  - interval: 1m
-    input_series:
-      - series: 'hookspool_spool_oldest_taken_seconds{endpoint=\"pix\"}'
-        values: '0+60x50 0x130'
-      - series: 'hookspool_spool_oldest_taken_seconds{endpoint=\"boleto\"}'
-        values: '0+60x30 0+60x150'
-      - series: 'hookspool_spool_corrupt_entries'
-        values: '0x9 1x10 0x160'
-    alert_rule_test:
-      - { eval_time: 95m, alertname: HookspoolEntriesTaken, exp_alerts: [] }
-      - eval_time: 98m
-        alertname: HookspoolEntriesTaken
-        exp_alerts: [{ exp_labels: { severity: page, endpoint: boleto } }]
-      - { eval_time: 9m, alertname: HookspoolEntriesCorrupt, exp_alerts: [] }
-      - { eval_time: 10m, alertname: HookspoolEntriesCorrupt, exp_alerts: [{ exp_labels: { severity: ticket } }] }
-      - { eval_time: 30m, alertname: HookspoolEntriesCorrupt, exp_alerts: [] }
-",
-    );
+fn other_alerts_fire_when_they_should_and_not_otherwise() {
+    run_tests(TESTS);
+}
+
+#[test]
+fn every_rule_is_tested_firing_and_not_firing() {
+    let rules = fs::read_to_string(rules()).unwrap();
+    let names = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let others: Vec<_> = names.filter(|name| ![THIRD, SIXTH, LIST].contains(name)).collect();
+    assert!(others.len() > 10, "{others:?}");
+    for name in others {
+        let cases = TESTS.lines().filter(|line| line.contains(&format!("alertname: {name},")));
+        let (silent, firing): (Vec<_>, Vec<_>) = cases.partition(|line| line.contains("exp_alerts: []"));
+        assert!(!silent.is_empty() && !firing.is_empty(), "{name}");
+    }
 }
