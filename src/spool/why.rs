@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(orphans("1970-01-01T00:59:59Z"), [None, None, None]);
         assert_eq!(
             orphans("1970-01-01T01:00:00Z").into_iter().flatten().collect::<Vec<_>>(),
-            [without.clone()]
+            std::slice::from_ref(&without)
         );
     }
 }
