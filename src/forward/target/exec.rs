@@ -39,13 +39,15 @@ impl ExecTarget {
             Ok(child) => child,
             Err(why) => {
                 let reason = format!("cannot run `{name}`: {why}");
-                return match why.kind() {
-                    // The reason is this entry: its environment contains a NUL or is too long, or it cannot be read.
-                    io::ErrorKind::InvalidInput
-                    | io::ErrorKind::ArgumentListTooLong
-                    | io::ErrorKind::Other => Verdict::Retry { after: None, reason },
-                    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum is open")]
-                    _ => Verdict::Unreachable { reason },
+                // The cause is this entry: it cannot be read, or its environment contains a NUL or is too long.
+                let is_about_entry = matches!(
+                    why.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::ArgumentListTooLong | io::ErrorKind::Other
+                );
+                return if is_about_entry {
+                    Verdict::Retry { after: None, reason }
+                } else {
+                    Verdict::Unreachable { reason }
                 };
             }
         };
