@@ -19,9 +19,10 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::TargetFault;
+use super::trust::trust;
 use crate::client::CONNECT_DEADLINE;
 use crate::forward::settings::{HttpAddress, HttpSettings, TargetTls};
-use crate::tls::client::{Trust, system_anchors, target_config};
+use crate::tls::client::{Trust, target_config};
 
 /// Opens connections to one server, regardless of the URI of the request.
 #[derive(Clone)]
@@ -54,15 +55,10 @@ impl ServerConnector {
 }
 
 fn tls(settings: &TargetTls) -> Result<TlsConnector, TargetFault> {
-    let trust = if settings.insecure {
-        Trust::DangerouslyAnything
-    } else {
-        let anchors = if settings.anchors.is_empty() { system_anchors() } else { settings.anchors.clone() };
-        if anchors.is_empty() {
-            return Err(TargetFault::NoAnchors);
-        }
-        Trust::Anchors(anchors)
-    };
+    let trust = trust(settings);
+    if matches!(&trust, Trust::Anchors(anchors) if anchors.is_empty()) {
+        return Err(TargetFault::NoAnchors);
+    }
     Ok(TlsConnector::from(Arc::new(target_config(trust, settings.key_pair.clone())?)))
 }
 

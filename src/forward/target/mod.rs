@@ -1,7 +1,6 @@
 //! The targets. A kind of target is one file that implements [`Target`]; it never moves files.
 
 mod cloud_events;
-#[cfg(any(feature = "nats", feature = "postgres"))]
 mod trust;
 #[cfg(feature = "postgres")]
 mod postgres_json;
