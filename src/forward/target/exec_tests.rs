@@ -56,6 +56,10 @@ impl Claimed {
     }
 }
 
+fn done() -> Verdict {
+    Verdict::Done { detail: "exit status: 0".into() }
+}
+
 fn retry(reason: &str) -> Verdict {
     Verdict::Retry { after: None, reason: reason.to_owned() }
 }
@@ -70,7 +74,7 @@ async fn command_receives_the_payload_and_the_environment() {
     let script = "cat >\"$1/payload\"; env >\"$1/env\"";
     // The second attempt begins at the payload again.
     for _ in 0..2 {
-        assert_eq!(entry.run(script).await, Verdict::Done { detail: "exit status: 0".into() });
+        assert_eq!(entry.run(script).await, done());
         assert_eq!(fs::read(entry.file("payload")).expect("a file"), b"{\xff\0}\r\n");
     }
     let environment = fs::read_to_string(entry.file("env")).expect("a file");
@@ -92,7 +96,7 @@ async fn command_receives_the_payload_and_the_environment() {
 #[tokio::test]
 async fn exit_code_is_the_verdict_and_standard_error_the_reason() {
     let entry = claimed(b"{}");
-    assert_eq!(entry.run("echo fine >&2; exit 0").await, Verdict::Done { detail: "exit status: 0".into() });
+    assert_eq!(entry.run("echo fine >&2; exit 0").await, done());
     assert_eq!(entry.run("exit 75").await, retry("`/bin/sh` ended with exit status: 75"));
     assert_eq!(entry.run("exit 1").await, failed("`/bin/sh` ended with exit status: 1"));
     let script = r"printf 'first\nno \033[2Jtxid\n\n' >&2; exit 3";

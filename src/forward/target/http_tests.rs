@@ -158,18 +158,18 @@ async fn verdict_of(answer: &'static str, then: Then) -> (Verdict, Arc<Script>) 
     (deliver(&target, "{}").await, script)
 }
 
+fn done(detail: &'static str) -> Verdict {
+    Verdict::Done { detail: detail.into() }
+}
+
 fn retry(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Retry { after: None, reason } => reason,
-        other => panic!("{other:?}"),
-    }
+    let Verdict::Retry { after: None, reason } = verdict else { panic!("{verdict:?}") };
+    reason
 }
 
 fn unreachable(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Unreachable { reason } => reason,
-        other => panic!("{other:?}"),
-    }
+    let Verdict::Unreachable { reason } = verdict else { panic!("{verdict:?}") };
+    reason
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -185,7 +185,7 @@ async fn request_contains_the_exact_payload_and_all_headers() {
     settings.headers.insert("webhook-id", HeaderValue::from_static("not this"));
     let mut target = HttpTarget::new(&settings).expect("a target");
     target.clock = Clock::fixed_at("2026-11-23T14:11:00Z".parse().expect("a time"));
-    assert_eq!(deliver(&target, &b"{\xff\0}\r\n"[..]).await, Verdict::Done { detail: "200 OK".into() });
+    assert_eq!(deliver(&target, &b"{\xff\0}\r\n"[..]).await, done("200 OK"));
 
     let request = script.received().remove(0);
     assert!(request.head.starts_with("POST /in/pix/pix?from=efi HTTP/1.1\r\n"), "{}", request.head);
@@ -212,10 +212,7 @@ async fn request_contains_the_exact_payload_and_all_headers() {
 
 #[tokio::test]
 async fn status_is_the_verdict() {
-    assert_eq!(
-        verdict_of("HTTP/1.1 204 No Content\r\n\r\n", Then::Keep).await.0,
-        Verdict::Done { detail: "200 OK".into() }
-    );
+    assert_eq!(verdict_of("HTTP/1.1 204 No Content\r\n\r\n", Then::Keep).await.0, done("204 No Content"));
     let gone = verdict_of("HTTP/1.1 410 Gone\r\ncontent-length: 3\r\n\r\nbye", Then::Keep).await.0;
     assert_eq!(gone, Verdict::Failed { reason: "410 Gone: bye".to_owned() });
     let busy = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n";
@@ -250,7 +247,7 @@ async fn incomplete_and_invalid_responses_are_retried() {
 async fn success_whose_body_breaks_or_stalls_is_done() {
     for then in [Then::Close, Then::Stall] {
         let answer = "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nhalf";
-        assert_eq!(verdict_of(answer, then).await.0, Verdict::Done { detail: "200 OK".into() });
+        assert_eq!(verdict_of(answer, then).await.0, done("200 OK"));
     }
 }
 
@@ -264,8 +261,8 @@ async fn endless_response_is_read_up_to_its_limit() {
             Script::new(move |number| if number == 0 { (answer, Then::Flood) } else { (OK, Then::Keep) });
         let (port, _tasks) = server(&script, None).await;
         let target = HttpTarget::new(&at(false, "127.0.0.1", port)).expect("a target");
-        assert_eq!(deliver(&target, "a").await, Verdict::Done { detail: "200 OK".into() });
-        assert_eq!(deliver(&target, "b").await, Verdict::Done { detail: "200 OK".into() });
+        assert_eq!(deliver(&target, "a").await, done("200 OK"));
+        assert_eq!(deliver(&target, "b").await, done("200 OK"));
         assert_eq!(script.received()[1].connection, 1, "the connection is not used again");
         // The buffers of the sockets.
         assert!(*script.flooded.lock().expect("no panic") < 32 << 20);
@@ -279,7 +276,7 @@ async fn connection_is_used_again_and_its_loss_is_not_a_failure() {
     let (port, _tasks) = server(&script, None).await;
     let target = HttpTarget::new(&at(false, "localhost", port)).expect("a target");
     for _ in 0..20 {
-        assert_eq!(deliver(&target, "{}").await, Verdict::Done { detail: "200 OK".into() });
+        assert_eq!(deliver(&target, "{}").await, done("200 OK"));
     }
     let received = script.received();
     assert!(received.len() > 20 && received[1].connection == 0, "{received:?}");
@@ -289,7 +286,7 @@ async fn connection_is_used_again_and_its_loss_is_not_a_failure() {
     let (port, _tasks) = server(&script, None).await;
     let target = HttpTarget::new(&at(false, "127.0.0.1", port)).expect("a target");
     for _ in 0..50 {
-        assert_eq!(deliver(&target, "{}").await, Verdict::Done { detail: "200 OK".into() });
+        assert_eq!(deliver(&target, "{}").await, done("200 OK"));
     }
 }
 
@@ -311,8 +308,8 @@ async fn large_and_empty_payloads_arrive_complete() {
     let (port, _tasks) = server(&script, None).await;
     let target = HttpTarget::new(&at(false, "127.0.0.1", port)).expect("a target");
     let large: Bytes = (0..64_u32 << 18).flat_map(u32::to_le_bytes).collect();
-    assert_eq!(deliver(&target, large.clone()).await, Verdict::Done { detail: "200 OK".into() });
-    assert_eq!(deliver(&target, "").await, Verdict::Done { detail: "200 OK".into() });
+    assert_eq!(deliver(&target, large.clone()).await, done("200 OK"));
+    assert_eq!(deliver(&target, "").await, done("200 OK"));
     let received = script.received();
     assert!(received[0].body == large && received[1].body.is_empty());
     assert_eq!(received[1].header("content-length"), Some("0"));
@@ -335,7 +332,7 @@ async fn unix_socket_receives_requests() {
     let mut tasks = JoinSet::new();
     let serving = Arc::clone(&script);
     tasks.spawn(async move { serving.serve(0, listener.accept().await.expect("a connection").0).await });
-    assert_eq!(deliver(&target, "{}").await, Verdict::Done { detail: "200 OK".into() });
+    assert_eq!(deliver(&target, "{}").await, done("200 OK"));
     let request = script.received().remove(0);
     assert!(request.head.starts_with("POST /webhooks/pix HTTP/1.1\r\n"), "{}", request.head);
     assert_eq!(request.header("host"), Some("localhost"));
@@ -438,14 +435,8 @@ mod tls {
             anchors: vec![root.issued.certificate.clone()],
             ..TargetTls::default()
         };
-        assert_eq!(
-            verdict(port, "localhost", trusting(&root)).await,
-            Verdict::Done { detail: "200 OK".into() }
-        );
-        assert_eq!(
-            verdict(port, "127.0.0.1", trusting(&root)).await,
-            Verdict::Done { detail: "200 OK".into() }
-        );
+        assert_eq!(verdict(port, "localhost", trusting(&root)).await, done("200 OK"));
+        assert_eq!(verdict(port, "127.0.0.1", trusting(&root)).await, done("200 OK"));
         let reason = unreachable(verdict(port, "localhost", trusting(&other)).await);
         assert_eq!(
             reason,
@@ -455,7 +446,7 @@ mod tls {
             )
         );
         let insecure = TargetTls { insecure: true, ..TargetTls::default() };
-        assert_eq!(verdict(port, "localhost", insecure).await, Verdict::Done { detail: "200 OK".into() });
+        assert_eq!(verdict(port, "localhost", insecure).await, done("200 OK"));
         assert_eq!(script.received().len(), 3);
 
         let (plain, _tasks) = server(&Script::new(|_| (OK, Then::Close)), None).await;
@@ -474,7 +465,7 @@ mod tls {
         let client = root.client("forward").expect("a certificate");
         let pair = KeyPair::new(vec![client.certificate.clone()], &[key(&client).into()]).expect("a pair");
         tls.key_pair = Some(pair);
-        assert_eq!(verdict(port, "localhost", tls).await, Verdict::Done { detail: "200 OK".into() });
+        assert_eq!(verdict(port, "localhost", tls).await, done("200 OK"));
     }
 
     #[test]
