@@ -31,11 +31,25 @@ const END: &str = "-----END";
 const DIRECTORY_MIN: usize = 16;
 /// The longest name of a directory, in bytes (NAME_MAX). No more is searched at each position of a text.
 const DIRECTORY_MAX: usize = 255;
+/// The longest user and password before the `@` of a URL, in bytes.
+const USER_INFO_MAX: usize = 256;
 /// The table of webhooks.toml that may contain a secret instead of the path of its file.
 const SECRET_TABLE: &str = "query_secret";
 /// Parts of the names of keys whose values may be secrets, also if webhooks.toml has no such key.
-const SECRET_KEYS: [&str; 8] =
-    ["query_sec", "secret", "passw", "passphrase", "token", "hmac", "credentials", "signature"];
+const SECRET_KEYS: [&str; 12] = [
+    "query_sec",
+    "secret",
+    "passw",
+    "passphrase",
+    "token",
+    "hmac",
+    "credentials",
+    "signature",
+    "authorization",
+    "cookie",
+    "api-key",
+    "apikey",
+];
 /// The keys whose values are digests, which look like keys in hex.
 const DIGEST_KEYS: [&str; 2] = ["sha256", "spki_sha256"];
 
@@ -116,8 +130,13 @@ fn query(text: &str) -> Option<usize> {
     };
     let credentials = |at: usize| {
         let start = at + "://".len();
-        let authority = text.get(start..)?.split(['/', '"', ' ']).next()?;
-        authority.split_once('@').filter(|(user, _)| user.contains(':')).map(|_| start)
+        // A password may contain a slash, although it must be written as `%2F`.
+        let url = text.as_bytes().get(start..)?;
+        let end = url.iter().take(USER_INFO_MAX).position(|byte| b"@\" `".contains(byte))?;
+        let user = url.get(..end).filter(|_| url[end] == b'@')?;
+        // A token of NATS has no colon; the user of PostgreSQL alone is not a secret.
+        let is_token = text.get(..at)?.ends_with("nats") || text.get(..at)?.ends_with("tls");
+        (is_token && !user.contains(&b'/') || user.contains(&b':')).then_some(start)
     };
     let query = text.match_indices('?').map(|(at, _)| at).find(|at| is_query(*at));
     query.or_else(|| text.match_indices("://").find_map(|(at, _)| credentials(at)))
@@ -321,7 +340,10 @@ mod tests {
         assert_eq!(without_secrets(&message), format!("there is no file `{NOT_SHOWN}`, nor `x`"));
         assert_eq!(without_secrets(KEY), NOT_SHOWN);
         assert_eq!(without_secrets("`/x?hmac=y` is twice"), format!("`/x{NOT_SHOWN}` is twice"));
-        assert_eq!(without_secrets("no `https://u:p@h/`"), format!("no `https://{NOT_SHOWN}`"));
+        for scheme in ["https://u:p@h/", "postgresql://u:p/w@h", "nats://token@h", "tls://token@h"] {
+            let (before, _) = scheme.split_once("://").expect("a URL");
+            assert_eq!(without_secrets(&format!("no `{scheme}`")), format!("no `{before}://{NOT_SHOWN}`"));
+        }
     }
 
     #[test]
@@ -338,6 +360,7 @@ mod tests {
             "`/srv/pix/releases/3f786850e387550fdab836ed7e6dc881de23001b/certs/efi-ca.pem`",
             "`/nix/store/9krlzvny65gdc8s7kpb6lkx8cd02c25b-hookspool-1.0/etc/QuoVadis_Root_CA_1_G3/DigiCert_TLS_RSA4096_Root_G5`",
             "`/mnt/c/Users/JoaoSilva/Documents/Projetos/PixAPI/v2/Certs/HML/Efi_Producao_2026.pem`",
+            "`postgresql://app@db.example/app` and `https://app.example/@app`",
             "`/home/user/Downloads/C6Bank-Pix-mTLS-PRD-2026-11-25T13h05m.pem`",
             "`/etc/hookspool/certs/Itau-API-Pix-V2-PROD-2026Q4-R2/CA1.pem`",
             "from = [\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.1.0/33\"]",

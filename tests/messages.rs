@@ -14,9 +14,11 @@ use hookspool::cli::check::check;
 use hookspool::cli::exit::Exit;
 use hookspool::clock::Timestamp;
 use hookspool::config::{
-    Loaded, Process, admin_settings, consumer_endpoints, forward_listen, load, load_forward,
+    Loaded, Process, ReadScope, admin_settings, consumer_endpoints, forward_listen, load, load_forward,
     schema::TABLES_OF_KEYS,
 };
+use hookspool::forward::{HttpAddress, Order, RetrySettings, TargetSettings};
+use hookspool::policy::Name;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
@@ -394,6 +396,176 @@ fn the_admin_address_is_read_from_a_broken_configuration() {
     }
 }
 
+/// A valid configuration with these consumers.
+fn with_consumers(consumers: &str) -> String {
+    let base = fs::read_to_string("tests/messages/consumer_kinds.toml").expect("a case");
+    let (base, _) = base.split_once("[[consumer]]").expect("a consumer");
+    format!("{base}{consumers}")
+}
+
+#[test]
+fn settings_of_a_consumer_have_the_configured_values_and_the_defaults() {
+    let world = world();
+    write(world.path(), "signing", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX\n", 0o600);
+    write(world.path(), "password", "hunter2\n", 0o600);
+    let text = with_consumers(
+        r#"
+        [[consumer]]
+        name = "app"
+        endpoints = "pix"
+        http = { url = "https://App.example/in{suffix}?e={event}", secret = "signing", ca = "certs/ca.pem", headers = { X-A = "1", x-b = { file = "password" } } }
+        [[consumer]]
+        name = "ledger"
+        endpoints = ["rec"]
+        concurrency = 2
+        order = "arrival"
+        timeout = "1s"
+        retry = { min = "1s", give_up = "30d" }
+        postgres = { url = "postgresql://app@127.0.0.1/app?sslmode=verify-full&connect_timeout=5", table = "in.hooks", password = "password", notify = "hooks" }
+        [[consumer]]
+        name = "bus"
+        endpoints = ["cobr"]
+        nats = { urls = ["nats://localhost", "tls://N.example:1"], stream = "HOOKS", create_stream = {} }
+        "#,
+    );
+    load_text(world.path(), &text);
+    let loaded = load_forward(&world.path().join("webhooks.toml"), now(), ReadScope::default());
+    let loaded = loaded.expect("the file can be read");
+    assert!(loaded.report.findings().is_empty(), "{}", loaded.report.render(false));
+    let settings = loaded.settings.expect("no errors");
+    assert_eq!(settings.endpoints.iter().map(Name::as_str).collect::<Vec<_>>(), ["pix", "rec", "cobr"]);
+    let [app, ledger, bus] = &settings.consumers[..] else { panic!("{:?}", settings.consumers) };
+    let TargetSettings::Http(http) = &app.target else { panic!("{app:?}") };
+    let (host, port) = ("app.example".to_owned(), 443);
+    assert_eq!(http.address, HttpAddress::Tcp { https: true, host, port });
+    assert_eq!(http.path.filled("x"), "/inx?e=x");
+    assert_eq!(http.secret.as_ref().map(|secret| secret.0.len()), Some(24));
+    assert_eq!((http.tls.anchors.len(), &http.headers["x-b"]), (1, &"hunter2".parse().expect("a value")));
+    assert_eq!((app.concurrency.get(), app.order, app.timeout.as_secs()), (8, Order::None, 30));
+    let RetrySettings { min, max, give_up } = app.retry;
+    assert_eq!((min.as_secs(), max.as_secs(), give_up.as_secs()), (5, 3600, 259_200));
+    let TargetSettings::Postgres(postgres) = &ledger.target else { panic!("{ledger:?}") };
+    assert_eq!(postgres.url, "postgresql://app@127.0.0.1/app?connect_timeout=5");
+    assert_eq!(
+        (&postgres.table[..], postgres.notify.as_deref()),
+        (&["in".to_owned(), "hooks".to_owned()][..], Some("hooks"))
+    );
+    assert!(postgres.tls.as_ref().is_some_and(|tls| tls.anchors.is_empty() && !tls.insecure));
+    assert_eq!((ledger.concurrency.get(), ledger.order, ledger.retry.min.as_secs()), (2, Order::Arrival, 1));
+    let TargetSettings::Nats(nats) = &bus.target else { panic!("{bus:?}") };
+    assert_eq!(nats.urls, ["nats://localhost:4222", "tls://n.example:1"]);
+    assert_eq!(
+        (nats.create_replicas.map(usize::from), nats.subject.filled("x").as_str()),
+        (Some(1), "webhooks.x")
+    );
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    let names: Vec<_> = settings.files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
+    assert_eq!(names, ["webhooks.toml", "signing", "ca.pem", "password"]);
+}
+
+#[test]
+fn postgres_is_verified_unless_it_is_on_this_machine_or_sslmode_is_disable() {
+    let world = world();
+    for (url, has_tls, warnings) in [
+        ("postgresql://a@db.example/a", true, 0),
+        ("postgresql://a@db.example/a?sslmode=prefer", true, 0),
+        ("postgresql://a@db.example/a?sslmode=disable", false, 1),
+        ("postgresql://a@localhost/a", false, 0),
+        ("postgresql://a@localhost/a?sslmode=require", true, 0),
+        ("postgresql://a@%2Frun%2Fpostgresql/a", false, 0),
+        ("postgresql://a@localhost,db.example/a", true, 0),
+        ("postgresql:///a?host=/run/postgresql&user=a", false, 0),
+    ] {
+        let consumer =
+            format!("[[consumer]]\nname = \"a\"\nendpoints = \"pix\"\npostgres = {{ url = \"{url}\" }}\n");
+        load_text(world.path(), &with_consumers(&consumer));
+        let loaded = load_forward(&world.path().join("webhooks.toml"), now(), ReadScope::default());
+        let loaded = loaded.expect("the file can be read");
+        assert_eq!(loaded.report.warnings(), warnings, "{}", loaded.report.render(false));
+        let settings = loaded.settings.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
+        let TargetSettings::Postgres(postgres) = &settings.consumers[0].target else { panic!("{url}") };
+        assert_eq!(postgres.tls.is_some(), has_tls, "{url}");
+    }
+}
+
+#[test]
+fn each_process_opens_only_the_files_of_its_tables_and_reports_errors_in_others_apart() {
+    let world = world();
+    let path = world.path().join("webhooks.toml");
+    let text = with_consumers(
+        r#"
+        [forward]
+        listen = "nowhere"
+        [[consumer]]
+        name = "app"
+        endpoints = "pix"
+        pasword = "x"
+        http = { url = "http://127.0.0.1:1/", secret = "credential:signing", certificate = "certs/nowhere.pem", key = "certs/nowhere.key" }
+        [[consumer]]
+        name = "book"
+        endpoints = "rec"
+        exec = { command = ["/nowhere/book"] }
+        "#,
+    );
+    load_text(world.path(), &text);
+    let daemon = load(&path, now(), Process::Daemon).expect("the file can be read");
+    assert!(daemon.report.findings().is_empty(), "{}", daemon.report.render(false));
+    assert_eq!(daemon.elsewhere.errors(), 2, "{}", daemon.elsewhere.render(false));
+    let settings = daemon.settings.expect("the daemon starts");
+    assert_eq!(settings.degraded.len(), 2);
+    assert!(
+        settings.degraded.iter().any(|why| why.contains("`pasword` is not a key of [[consumer]]")),
+        "{:?}",
+        settings.degraded
+    );
+    assert_eq!(settings.forwarded.iter().map(Name::as_str).collect::<Vec<_>>(), ["pix", "rec"]);
+    let named = |files: &[PathBuf]| files.iter().any(|file| file.ends_with("certs/nowhere.pem"));
+    assert!(!named(&settings.files));
+    let forward = load_forward(&path, now(), ReadScope::default()).expect("the file can be read");
+    assert!(forward.settings.is_none());
+    assert_eq!(forward.report.errors(), 6, "{}", forward.report.render(false));
+    assert!(named(&forward.files));
+
+    // The same for the tables of the daemon.
+    let text =
+        with_consumers("[[consumer]]\nname = \"a\"\nendpoints = \"pix\"\nexec = { command = \"true\" }\n")
+            .replace("certs/server.key", "credential:key")
+            .replace("ca = ", "cas = ");
+    load_text(world.path(), &text);
+    let forward = load_forward(&path, now(), ReadScope::default()).expect("the file can be read");
+    assert!(forward.report.findings().is_empty(), "{}", forward.report.render(false));
+    assert_eq!(forward.elsewhere.errors(), 2, "{}", forward.elsewhere.render(false));
+    let settings = forward.settings.expect("forward starts");
+    assert_eq!((settings.degraded.len(), settings.files.len()), (2, 1), "{:?}", settings.degraded);
+    let daemon = load(&path, now(), Process::Daemon).expect("the file can be read");
+    assert_eq!(
+        (daemon.settings.is_none(), daemon.report.errors()),
+        (true, 3),
+        "{}",
+        daemon.report.render(false)
+    );
+    // A syntax error concerns both.
+    load_text(world.path(), &format!("{text}\nx"));
+    let forward = load_forward(&path, now(), ReadScope::default()).expect("the file can be read");
+    assert!(forward.settings.is_none() && forward.report.forbids_start());
+}
+
+#[test]
+fn consumers_are_read_from_a_broken_configuration() {
+    let world = world();
+    let path = world.path().join("webhooks.toml");
+    load_text(
+        world.path(),
+        "[forward]\nlisten = [\"127.0.0.1:7\", 8, \"x\"]\n[[consumer]]\nname = \"a\"\nendpoints = [\"x\", \"y\"]\n[[consumer]]\nhttp = 1\n",
+    );
+    let consumers = consumer_endpoints(&path).expect("the file can be read");
+    let endpoints = vec!["x".to_owned(), "y".to_owned()];
+    assert_eq!(consumers, [("a".to_owned(), endpoints), (String::new(), Vec::new())]);
+    load_text(world.path(), "[forward]\nlisten = [\"127.0.0.1:7\", \"x\"]\n[[");
+    let listen = forward_listen(&path).expect("the file can be read").listen;
+    assert_eq!(listen.iter().map(|address| format!("{address:?}")).collect::<Vec<_>>(), ["Tcp(127.0.0.1:7)"]);
+}
+
 #[test]
 fn a_six_day_certificate_is_no_finding_with_a_third_of_its_lifetime_left() {
     let world = world();
@@ -477,8 +649,11 @@ fn no_text_panics() {
     ];
     runner
         .run(&texts, |text| {
-            let loaded = load_text(world.path(), &text);
-            let _ = (loaded.report.render(true), loaded.report.summary());
+            let _ = load_text(world.path(), &text).report.render(true);
+            let path = world.path().join("webhooks.toml");
+            let forward = load_forward(&path, now(), ReadScope::default()).expect("the file can be read");
+            prop_assert_eq!(forward.settings.is_none(), forward.report.forbids_start(), "{}", text);
+            let loaded = load(&path, now(), Process::Daemon).expect("the file can be read");
             prop_assert_eq!(loaded.settings.is_none(), loaded.report.forbids_start(), "{}", text);
             Ok(())
         })

@@ -20,9 +20,9 @@ use crate::systemd::credentials::{self, CredentialFault};
 const ROOM_BESIDE: u64 = 64;
 
 /// The hint about a credential that `check` cannot read.
-const UNSEEN_CREDENTIAL: &str = "it is not checked: only the process that the unit with `LoadCredential=` starts can read it, and does not start without it";
+const UNSEEN_CREDENTIAL: &str = "it is not checked here: only the process of the unit with `LoadCredential=` can read it, and that does not start without it";
 /// The hint about a file of `hookspool forward` that the user of `check` cannot read.
-const UNSEEN_FILE: &str = "it is not checked: only the user of `hookspool forward` needs to read it; \
+const UNSEEN_FILE: &str = "it is not checked here: only the user of `hookspool forward` needs to read it; \
                            `hookspool check --process forward --as-user hookspool-forward` checks it as that user";
 
 /// A digest of the contents of a set of files.

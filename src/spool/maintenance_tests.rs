@@ -56,7 +56,8 @@ fn entries_expire_after_the_retention_of_their_queue() {
 
 #[test]
 fn note_is_removed_with_its_expired_entry_and_when_it_has_no_entry() {
-    let (worker, id) = worker(Retention { failed: Some(Duration::ZERO), ..NOTHING }, "1970-01-08T00:00:00Z");
+    let (worker, id) =
+        worker(Retention { failed: Some(Duration::ZERO), ..NOTHING }, "1970-01-08T00:00:00Z");
     let pix = "pix".parse().unwrap();
     let (noted, orphaned) =
         (worker.layout.failure_note(&pix, id), worker.layout.failure_note(&pix, EntryId::fresh()));
@@ -136,6 +137,25 @@ async fn entry_returns_to_new_if_unlocked_and_unchanged_for_the_timeout_but_not_
     assert!(state.calls.ends_with(&[queue(Queue::New), queue(Queue::Taken)]), "{:?}", state.calls);
     let returned = "hookspool_spool_returned_total{endpoint=\"pix\"} 1\n";
     assert!(worker.metrics.text().contains(returned));
+}
+
+#[tokio::test(start_paused = true)]
+async fn entry_of_an_endpoint_with_a_consumer_stays_in_taken() {
+    let hour = Duration::from_secs(3600);
+    let retention = Retention { taken: Some(hour), ..NOTHING };
+    let (worker, id) = worker(retention, "1970-01-02T00:00:00Z");
+    tokio::time::advance(hour).await;
+    let pix: Name = "pix".parse().unwrap();
+    let mut abandoned = Pass::new(worker.abandoned_entries());
+    worker.retention.set(retention, [pix.clone()].into());
+    assert!(queues(worker.abandoned_entries()).is_empty());
+    // A pass that began before the consumer was configured returns nothing, either.
+    worker.return_step(&mut abandoned);
+    let taken = worker.layout.entry(&pix, Queue::Taken, id);
+    assert!(worker.volume.facts(&taken).is_ok());
+    worker.retention.set(retention, ["other".parse().unwrap()].into());
+    worker.return_step(&mut Pass::new(worker.abandoned_entries()));
+    assert!(worker.volume.facts(&taken).is_err());
 }
 
 #[test]

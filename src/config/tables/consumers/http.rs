@@ -14,6 +14,9 @@ use crate::forward::{HttpAddress, HttpSettings, Template};
 const EXAMPLE: &str =
     "write it as in `http://127.0.0.1:3000/webhooks{suffix}` or `unix:/run/app.sock:/webhooks{suffix}`";
 
+const REMEDY: &str =
+    "send a header whose value is in a file, as in `headers = { authorization = { file = \"PATH\" } }`";
+
 pub(super) fn http(
     consumer: &Reader<'_>,
     of: TargetOf<'_>,
@@ -46,7 +49,7 @@ fn server(
         let path = path_of(&format!("/{path}"), url, of)?;
         return Ok((HttpAddress::Unix(context.files.resolve(socket.text)), path));
     }
-    let parts = Url::split(url, "url", &["http", "https"], "a header with `{ file = \"PATH\" }`")?;
+    let parts = Url::split(url, "url", of, &["http", "https"], REMEDY)?;
     let https = parts.scheme == "https";
     let Some((host, port)) = parts.host_and_port(if https { 443 } else { 80 }) else {
         return Err(url.at.error(format!("{}: the host or port of `url` is not valid", of.shown), EXAMPLE));

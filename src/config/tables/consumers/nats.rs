@@ -54,7 +54,7 @@ fn urls(table: &Reader<'_>, of: TargetOf<'_>) -> Result<Vec<String>, Reported> {
 }
 
 fn server(text: Text<'_>, of: TargetOf<'_>) -> Result<String, Reported> {
-    let url = Url::split(text, "urls", &["tls", "nats"], "`credentials`")?;
+    let url = Url::split(text, "urls", of, &["tls", "nats"], "name a credentials file with `credentials`")?;
     let Some((host, port)) = url.host_and_port(PORT).filter(|_| ["", "/"].contains(&url.path)) else {
         let message = format!("{}: one of the `urls` is not a host and a port", of.shown);
         return Err(text.at.error(message, "write it as in `tls://nats.example:4222`"));

@@ -14,11 +14,9 @@ pub(super) fn template(
     let template = Template::parse(text).map_err(|fault| {
         let hint = match fault {
             TemplateFault::Open => "close it with `}`, or write `%7B` for a brace that is not a placeholder",
-            TemplateFault::Unknown(_) => {
-                "there are `{endpoint}`, `{event}`, `{sender}`, `{suffix}` and `{params.NAME}`"
-            }
+            TemplateFault::Unknown(_) => "write one of these, or `%7B` for a brace that is not a placeholder",
         };
-        whole.at.error(format!("{}: `{key}` contains {fault}", of.shown), hint)
+        whole.at.error(format!("{}: `{key}`: {fault}", of.shown), hint)
     })?;
     for param in template.params() {
         let segment = format!("{{{param}}}");

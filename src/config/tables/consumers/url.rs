@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use rustls_pki_types::DnsName;
 
-use crate::config::text::{Reported, Text, choices};
+use super::TargetOf;
+use crate::config::text::{Location, Reported, Text, choices};
 
 /// A URL without user info and fragment.
 #[derive(Clone, Copy, Debug)]
@@ -17,31 +18,37 @@ pub(super) struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// Splits a URL with one of these schemes. `file` is the key for a file with the password.
-    pub(super) fn split(text: Text<'a>, key: &str, schemes: &[&str], file: &str) -> Result<Self, Reported> {
-        let at = text.at;
+    /// Splits a URL with one of these schemes. `remedy` is a hint about a user name or a password.
+    pub(super) fn split(
+        text: Text<'a>,
+        key: &str,
+        of: TargetOf<'_>,
+        schemes: &[&str],
+        remedy: &str,
+    ) -> Result<Self, Reported> {
+        let (at, shown) = (text.at, of.shown);
         let known = |scheme: &&str| schemes.contains(scheme);
         let Some((scheme, rest)) = text.text.split_once("://").filter(|(scheme, _)| known(&scheme)) else {
             let schemes: Vec<_> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
             let hint = format!("begin it with {}", choices(schemes.iter().map(String::as_str)));
-            return Err(at.error(format!("`{key}` is not a URL of this kind of target"), hint));
+            return Err(at.error(format!("{shown}: `{key}` is not a URL of this kind of target"), hint));
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
             return Err(at.error(
-                format!("`{key}` contains a user name, a password or a token"),
-                format!("remove everything before the `@`, and write the secret to a file that {file} names"),
+                format!("{shown}: `{key}` contains a user name, a password or a token"),
+                format!("remove everything before the `@`: {remedy}"),
             ));
         }
         if authority.contains('{') {
             return Err(at.error(
-                format!("`{key}` contains a placeholder in its host or port"),
+                format!("{shown}: `{key}` contains a placeholder in its host or port"),
                 "placeholders are replaced only in the path and query: a sender must not choose the server",
             ));
         }
         if path.contains('#') {
             let hint = "remove the `#` and what follows it: a fragment is never sent";
-            return Err(at.error(format!("`{key}` contains a fragment"), hint));
+            return Err(at.error(format!("{shown}: `{key}` contains a fragment"), hint));
         }
         Ok(Self { scheme, authority, path })
     }
@@ -73,7 +80,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 }
 
 /// Reports a connection to another host without TLS.
-pub(super) fn warn_of_plain_text(at: crate::config::text::Location<'_>, shown: &str, host: &str, tls: &str) {
+pub(super) fn warn_of_plain_text(at: Location<'_>, shown: &str, host: &str, tls: &str) {
     at.warning(
         format!(
             "{shown}: the connection to `{host}` is not encrypted, so the payload is readable on the network"
