@@ -34,6 +34,7 @@ mod cli;
 mod clients;
 mod clock;
 mod consumers;
+mod consumers_config;
 mod container;
 mod dates;
 mod denied;
