@@ -25,6 +25,7 @@ pub const BLOCKS: &[Row] = &[
     ("docs/guide.md", "[[sender]]", Config("")),
     ("docs/guide.md", "query_secret =", Config("[[endpoint]]")),
     ("docs/guide.md", "$ mkdir -p secrets", After(LIST)),
+    ("docs/guide.md", "[[consumer]]", Config("")),
     ("docs/guide.md", "crl =", Config("[[sender]]")),
     ("docs/guide.md", "[tls]", Config("")),
     ("docs/guide.md", "ca =", Config("[[sender]]")),
