@@ -96,7 +96,8 @@ pub(super) fn of_error(error: &legacy::Error, server: &str) -> (bool, String) {
         return (false, format!("{server} closed the connection without a complete response"));
     }
     if tls.is_some() || io.is_some_and(is_disconnect) {
-        return (true, format!("the connection to {server} was closed without a response: {cause}"));
+        // A server that rejects a large request early also resets the connection: only TLS shows that no entry can pass.
+        return (tls.is_some(), format!("the connection to {server} was closed without a response: {cause}"));
     }
     (false, format!("no valid HTTP response from {server}: {cause}"))
 }

@@ -350,7 +350,7 @@ async fn server_that_cannot_be_reached_is_named_with_the_cause() {
 }
 
 #[tokio::test]
-async fn reset_connection_cannot_be_reached() {
+async fn reset_connection_is_retried_and_its_server_is_not_down() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let mut tasks = JoinSet::new();
@@ -360,7 +360,7 @@ async fn reset_connection_cannot_be_reached() {
         // Unread bytes make the system reset the connection.
     });
     let target = HttpTarget::new(&at(false, "127.0.0.1", port)).expect("a target");
-    let reason = unreachable(deliver(&target, vec![b'x'; 16 << 20]).await);
+    let reason = retry(deliver(&target, vec![b'x'; 16 << 20]).await);
     assert!(reason.contains("was closed without a response: "), "{reason}");
 }
 
