@@ -96,9 +96,6 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
             let path = args::config_path(args)?;
             reload::reload(&path, &config::admin_settings(&path)?.listen)
         }
-        Command::Status(status) => {
-            let admin = config::admin_settings(&args::config_path(args)?)?;
-            status::status(&admin.listen, status.json)
-        }
+        Command::Status(status) => status::status(&args::config_path(args)?, status.json),
     }
 }

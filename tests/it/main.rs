@@ -45,6 +45,7 @@ mod environment;
 mod failure_notes;
 mod faults;
 mod first;
+mod forward_status;
 mod half_closed;
 mod handlers;
 mod handshakes;

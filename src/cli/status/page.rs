@@ -1,102 +1,23 @@
-//! `hookspool status`: shows the status of the running daemon.
+//! The status of the daemon, for people.
 
 use std::fmt::Write as _;
 
-use bytes::Bytes;
-use http::StatusCode;
-use serde::Deserialize as _;
-use serde_json::Value;
-
-use super::exit::{Exit, Failure};
-use super::output::{print, print_json};
-use super::runtime::block_on;
-use crate::admin::{Address, EndpointStatus, SpoolStatus, Status};
-use crate::client::{ClientFault, get_tcp, get_unix};
-use crate::clock::{Clock, Timestamp, distance};
+use crate::admin::{EndpointStatus, SpoolStatus, Status};
+use crate::clock::{Timestamp, distance};
 use crate::escape::Escaped;
+use crate::live::Reload;
 use crate::refusals::HandshakeRecord;
 use crate::tls::expiry::ShownCertificate;
 
-/// Requests the status from each address until one answers. Unix sockets come first, because another program may have
-/// bound a port.
-///
-/// # Errors
-/// If the daemon does not answer, or the response is not a status document.
-pub fn status(addresses: &[Address], json: bool) -> Result<Exit, Failure> {
-    let (sockets, ports): (Vec<_>, Vec<_>) =
-        addresses.iter().partition(|address| matches!(address, Address::Unix(_)));
-    let answer = block_on(async {
-        let mut faults = Vec::new();
-        for address in sockets.into_iter().chain(ports) {
-            match ask(address).await {
-                Ok(body) => return Ok(body),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        Err(faults)
-    })?;
-    let body = answer.map_err(|faults| Failure::Unreachable {
-        what: "the daemon does not answer".to_owned(),
-        why: if faults.is_empty() { "`[admin] listen` is empty".into() } else { faults.join("; ").into() },
-    })?;
-    let document: Value = serde_json::from_slice(&body).map_err(|why| Failure::Unreachable {
-        what: "the response is not JSON, so it is not from the daemon".to_owned(),
-        why: why.into(),
-    })?;
-    if json {
-        print_json(&document)?
-    } else {
-        let status = Status::deserialize(&document).map_err(|why| Failure::Unreachable {
-            what: "the response is not a status, so it is not from the daemon".to_owned(),
-            why: why.into(),
-        })?;
-        print(&page(&status, Clock::System.now()))?
-    }
-    Ok(Exit::Success)
-}
-
-async fn ask(address: &Address) -> Result<Bytes, String> {
-    let (place, answer) = match address {
-        Address::Tcp(address) => (address.to_string(), get_tcp(*address, "/status").await),
-        Address::Unix(path) => (format!("unix:{}", path.display()), get_unix(path, "/status").await),
-        Address::Inherited(which) => {
-            return Err(format!(
-                "the address of `{which}` is known only to its socket unit: add a `unix:` socket"
-            ));
-        }
-    };
-    match answer {
-        Ok((StatusCode::OK, body)) => Ok(body),
-        Ok((status, _)) => Err(format!("`{place}` answered {status}")),
-        Err(fault) => Err(with_cause(&fault)),
-    }
-}
-
-fn with_cause(fault: &ClientFault) -> String {
-    match std::error::Error::source(fault) {
-        Some(why) => format!("{fault}: {why}"),
-        None => fault.to_string(),
-    }
-}
-
-/// The status for people.
-fn page(status: &Status, now: Timestamp) -> String {
+/// The status as text.
+pub(super) fn page(status: &Status, now: Timestamp) -> String {
     let loaded = dated(&status.loaded_at, now);
     let mut out = format!(
         "hookspool {}, generation {}, loaded {loaded}\n",
         Escaped(&status.version),
         status.generation
     );
-    if let Some(reload) = &status.last_reload {
-        let _ = writeln!(out, "last reload   {} {}", reload.outcome.word(), dated(&reload.at, now));
-        for finding in &reload.findings {
-            let place = finding.place().map(|place| format!("{}: ", Escaped(&place))).unwrap_or_default();
-            let _ = writeln!(out, "  {place}{}: {}", finding.severity.word(), Escaped(&finding.message));
-        }
-    }
-    for degraded in &status.degraded {
-        let _ = writeln!(out, "\x1b[1;33mdegraded\x1b[0m      {}", Escaped(degraded));
-    }
+    condition(&mut out, status.last_reload.as_ref(), &status.degraded, now);
     let _ = writeln!(out, "connections   {}", status.connections);
     let SpoolStatus { directory, free_bytes, corrupt_entries } = &status.spool;
     let corrupt = match corrupt_entries {
@@ -109,6 +30,20 @@ fn page(status: &Status, now: Timestamp) -> String {
     endpoints(&mut out, &status.endpoints);
     refusals(&mut out, &status.refusals, now);
     out
+}
+
+/// The last reload, and what is degraded.
+pub(super) fn condition(out: &mut String, reload: Option<&Reload>, degraded: &[String], now: Timestamp) {
+    if let Some(reload) = reload {
+        let _ = writeln!(out, "last reload   {} {}", reload.outcome.word(), dated(&reload.at, now));
+        for finding in &reload.findings {
+            let place = finding.place().map(|place| format!("{}: ", Escaped(&place))).unwrap_or_default();
+            let _ = writeln!(out, "  {place}{}: {}", finding.severity.word(), Escaped(&finding.message));
+        }
+    }
+    for degraded in degraded {
+        let _ = writeln!(out, "\x1b[1;33mdegraded\x1b[0m      {}", Escaped(degraded));
+    }
 }
 
 fn certificates(out: &mut String, certificates: &[ShownCertificate], now: Timestamp) {
@@ -165,7 +100,8 @@ fn refusals(out: &mut String, refusals: &[HandshakeRecord], now: Timestamp) {
     }
 }
 
-fn dated(at: &str, now: Timestamp) -> String {
+/// A time of a status document, with its distance from now.
+pub(super) fn dated(at: &str, now: Timestamp) -> String {
     match at.parse::<Timestamp>() {
         Ok(then) => format!("{at} ({})", distance(now, then)),
         Err(_) => Escaped(at).to_string(),
@@ -174,6 +110,8 @@ fn dated(at: &str, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize as _;
+
     use super::*;
 
     #[test]
