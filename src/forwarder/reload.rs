@@ -11,6 +11,7 @@ use super::consumers::{Consumers, PreparedConsumer};
 use crate::clock::Clock;
 use crate::config::{Digest, ForwardSettings, LoadedForward, ReadScope, RestartSettings, load_forward};
 use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::forward::Consumer;
 use crate::live::Reload;
 use crate::logging::{Logging, log_findings};
 use crate::metrics::ReloadOutcome;
@@ -100,12 +101,14 @@ impl ForwardReloader {
             Ok(Err(fault)) => return invalid(&fault),
             Err(fault) => return invalid(&fault),
         };
-        if digest == self.digest {
+        let Some(settings) = settings else { return ReadOutcome::Invalid(Ok(digest), report, files) };
+        // Also those that could not be started, because another process had locked an endpoint.
+        let is_changed = |consumer: &&Consumer| !consumers.is_running(consumer);
+        let changed: Vec<_> = settings.consumers.iter().filter(is_changed).cloned().collect();
+        if digest == self.digest && changed.is_empty() {
             return ReadOutcome::Unchanged;
         }
-        let Some(settings) = settings else { return ReadOutcome::Invalid(Ok(digest), report, files) };
-        let changed = settings.consumers.iter().filter(|consumer| !consumers.is_running(consumer));
-        match changed.cloned().map(PreparedConsumer::new).collect() {
+        match changed.into_iter().map(PreparedConsumer::new).collect() {
             Ok(prepared) => ReadOutcome::Valid(Box::new(settings), report, prepared),
             Err(fault) => {
                 let error = Diagnostic::new(Severity::Error, None, fault.to_string());

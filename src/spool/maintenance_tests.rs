@@ -56,8 +56,7 @@ fn entries_expire_after_the_retention_of_their_queue() {
 
 #[test]
 fn note_is_removed_with_its_expired_entry_and_when_it_has_no_entry() {
-    let (worker, id) =
-        worker(Retention { failed: Some(Duration::ZERO), ..NOTHING }, "1970-01-08T00:00:00Z");
+    let (worker, id) = worker(Retention { failed: Some(Duration::ZERO), ..NOTHING }, "1970-01-08T00:00:00Z");
     let pix = "pix".parse().unwrap();
     let (noted, orphaned) =
         (worker.layout.failure_note(&pix, id), worker.layout.failure_note(&pix, EntryId::fresh()));
