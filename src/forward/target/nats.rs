@@ -18,7 +18,7 @@ use super::cloud_events::cloud_events;
 use super::nats_session::{NatsSession, StreamSettings, lost, retry};
 use super::nats_subject::has_empty_token;
 use super::trust::trust;
-use super::{BatchLimits, Target, Verdict};
+use super::{BatchLimits, Target, TargetFault, Verdict};
 use crate::escape::Escaped;
 use crate::forward::delivery::Delivery;
 use crate::forward::settings::{NatsSettings, TargetTls};
@@ -27,7 +27,7 @@ use crate::tls::client::target_config;
 
 /// A JetStream stream in NATS.
 #[derive(Debug)]
-pub struct NatsTarget {
+pub(super) struct NatsTarget {
     options: ConnectOptions,
     servers: Vec<ServerAddr>,
     subject: Template,
@@ -44,18 +44,23 @@ impl NatsTarget {
     ///
     /// # Errors
     /// If a URL, the credentials or a CA certificate cannot be used.
-    pub fn new(settings: &NatsSettings, timeout: Duration, retry_min: Duration) -> Result<Self, String> {
+    pub(super) fn new(
+        settings: &NatsSettings,
+        timeout: Duration,
+        retry_min: Duration,
+    ) -> Result<Self, TargetFault> {
         let mut options = ConnectOptions::new();
         if let Some(credentials) = &settings.credentials {
             let text = str::from_utf8(&credentials.0).ok();
             let with = text.and_then(|text| options.credentials(text).ok());
-            options = with.ok_or("`credentials` is not a credentials file of NATS, with a JWT and a seed")?;
+            let fault = "`credentials` is not a credentials file of NATS, with a JWT and a seed";
+            options = with.ok_or(TargetFault::Credentials(fault))?;
         }
         let servers: Result<Vec<ServerAddr>, _> = settings.urls.iter().map(|url| url.parse()).collect();
-        let servers = servers.map_err(|error| error.to_string())?;
+        let servers = servers.map_err(|error| TargetFault::Url(error.to_string()))?;
         if settings.tls != TargetTls::default() || servers.iter().any(ServerAddr::tls_required) {
             let config = target_config(trust(&settings.tls), settings.tls.key_pair.clone());
-            options = options.tls_client_config(config.map_err(|error| error.to_string())?);
+            options = options.tls_client_config(config?);
         }
         let stream = StreamSettings {
             name: settings.stream.clone(),
@@ -174,7 +179,8 @@ impl NatsTarget {
                 let subject = self.subject.subject(&delivery.facts);
                 retry(format!("no stream accepts the subject `{}`", Escaped(&subject)))
             }
-            (PublishErrorKind::BrokenPipe, _) => lost(),
+            // No response: the client's task for the connection has ended, or the response is not JetStream's.
+            (PublishErrorKind::BrokenPipe | PublishErrorKind::Other, None) => lost(),
             _ => retry(format!(
                 "the stream `{stream}` does not accept the message: {}",
                 Escaped(&error.to_string())

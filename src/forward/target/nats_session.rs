@@ -151,10 +151,17 @@ async fn create(context: &Context, wanted: &StreamSettings) -> Result<Info, Verd
     };
     match context.create_stream(config).await {
         Ok(stream) => Ok(stream.cached_info().clone()),
-        Err(error) => match error.kind() {
-            CreateStreamErrorKind::JetStream(error) => Err(refused(name, &error)),
-            _ => Err(unanswered(&error)),
-        },
+        Err(error) => Err(match error.kind() {
+            CreateStreamErrorKind::JetStream(error) => refused(name, &error),
+            CreateStreamErrorKind::EmptyStreamName
+            | CreateStreamErrorKind::InvalidStreamName
+            | CreateStreamErrorKind::DomainAndExternalSet
+            | CreateStreamErrorKind::JetStreamUnavailable
+            | CreateStreamErrorKind::TimedOut
+            | CreateStreamErrorKind::Response
+            | CreateStreamErrorKind::NotFound
+            | CreateStreamErrorKind::ResponseParse => unanswered(&error),
+        }),
     }
 }
 

@@ -20,13 +20,11 @@ pub fn open_target(consumer: &Consumer) -> Result<Arc<dyn Target>, TargetFault> 
         TargetSettings::Http(settings) => Arc::new(HttpTarget::new(settings)?),
         TargetSettings::Exec(settings) => Arc::new(ExecTarget::new(settings)),
         #[cfg(feature = "postgres")]
-        TargetSettings::Postgres(settings) => {
-            Arc::new(PostgresTarget::new(settings).map_err(TargetFault::Url)?)
-        }
+        TargetSettings::Postgres(settings) => Arc::new(PostgresTarget::new(settings)?),
         #[cfg(feature = "nats")]
-        TargetSettings::Nats(settings) => Arc::new(
-            NatsTarget::new(settings, consumer.timeout, consumer.retry.min).map_err(TargetFault::Url)?,
-        ),
+        TargetSettings::Nats(settings) => {
+            Arc::new(NatsTarget::new(settings, consumer.timeout, consumer.retry.min)?)
+        }
         #[cfg(not(all(feature = "nats", feature = "postgres")))]
         other => return Err(TargetFault::NotInThisBuild(other.kind())),
     })

@@ -5,13 +5,13 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use super::postgres_fault::PostgresFault;
 use super::postgres_pool::Pool;
 use super::postgres_rows::{Insert, Row};
-use super::{BatchLimits, Target, Verdict};
+use super::{BatchLimits, Target, TargetFault, Verdict};
 use crate::forward::delivery::Delivery;
 use crate::forward::settings::PostgresSettings;
 
 /// A table in PostgreSQL.
 #[derive(Debug)]
-pub struct PostgresTarget {
+pub(super) struct PostgresTarget {
     pool: Pool,
     insert: Insert,
 }
@@ -21,7 +21,7 @@ impl PostgresTarget {
     ///
     /// # Errors
     /// If the URL or a CA certificate cannot be used.
-    pub fn new(settings: &PostgresSettings) -> Result<Self, String> {
+    pub(super) fn new(settings: &PostgresSettings) -> Result<Self, TargetFault> {
         let insert = Insert::new(&settings.table, settings.notify.clone());
         Ok(Self { pool: Pool::new(settings)?, insert })
     }

@@ -5,13 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Config, Error, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tokio_util::task::AbortOnDropHandle;
 
+use super::TargetFault;
 use super::postgres_rows::{Insert, Row};
 use super::trust::trust;
 use crate::forward::settings::PostgresSettings;
@@ -32,7 +33,8 @@ pub(super) struct Pool {
 /// A connection, which is closed when it is dropped.
 struct Session {
     client: Client,
-    _connection: AbortOnDropHandle<()>,
+    /// The task that drives the connection.
+    _driver: JoinSet<()>,
 }
 
 /// A connection that one attempt uses. It is closed when it is dropped, unless it is given back.
@@ -52,8 +54,9 @@ impl Pool {
     ///
     /// # Errors
     /// If the URL or a CA certificate cannot be used.
-    pub(super) fn new(settings: &PostgresSettings) -> Result<Self, String> {
-        let mut config: Config = settings.url.parse().map_err(|error: Error| error.to_string())?;
+    pub(super) fn new(settings: &PostgresSettings) -> Result<Self, TargetFault> {
+        let mut config: Config =
+            settings.url.parse().map_err(|error: Error| TargetFault::Url(error.to_string()))?;
         if let Some(password) = &settings.password {
             config.password(password.0.as_slice());
         }
@@ -61,8 +64,7 @@ impl Pool {
         config.keepalives_idle(SILENCE_MAX).keepalives_interval(CONNECT_TIMEOUT).keepalives_retries(3);
         config.ssl_mode(if settings.tls.is_some() { SslMode::Require } else { SslMode::Disable });
         let tls = settings.tls.as_ref().map(|tls| target_config(trust(tls), tls.key_pair.clone()));
-        let tls = tls.transpose().map_err(|error| error.to_string())?;
-        Ok(Self { config, tls: tls.map(MakeRustlsConnect::new), idle: Mutex::default() })
+        Ok(Self { config, tls: tls.transpose()?.map(MakeRustlsConnect::new), idle: Mutex::default() })
     }
 
     /// Takes an idle connection, or else opens one.
@@ -87,11 +89,10 @@ where
     T::Stream: Send + 'static,
 {
     let (client, connection) = config.connect(tls).await?;
-    let connection = tokio::spawn(async {
-        // The client's statement returns the same error.
-        let _ = connection.await;
-    });
-    Ok(Session { client, _connection: AbortOnDropHandle::new(connection) })
+    let mut driver = JoinSet::new();
+    // The client's statement returns the errors of the connection.
+    driver.spawn(async { drop(connection.await) });
+    Ok(Session { client, _driver: driver })
 }
 
 impl Lease<'_> {

@@ -1,13 +1,20 @@
 //! The targets of `forward` against real servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use hookspool::envelope::EntryId;
-use hookspool::forward::{Delivery, Verdict};
+use hookspool::forward::{
+    Consumer, Delivery, Order, RetrySettings, Target, TargetFault, TargetSettings, Verdict, open_target,
+};
+use hookspool::policy::Name;
 use hookspool::spool::{EnvelopeFacts, PayloadClaim};
 
+mod nats;
 mod postgres;
 
 /// An entry of endpoint `pix` with this payload.
@@ -37,6 +44,20 @@ fn entry(payload: impl Into<Vec<u8>>) -> Delivery {
     }
 }
 
+/// The target of a consumer with these settings.
+fn open(target: TargetSettings) -> Result<Arc<dyn Target>, TargetFault> {
+    let seconds = Duration::from_secs;
+    open_target(&Consumer {
+        name: Name::new("ledger").unwrap(),
+        endpoints: BTreeSet::new(),
+        concurrency: NonZeroUsize::MIN,
+        order: Order::None,
+        timeout: seconds(30),
+        retry: RetrySettings { min: seconds(5), max: seconds(60), give_up: seconds(600) },
+        target,
+    })
+}
+
 /// Runs a future on a runtime that ends with it.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread()
@@ -49,8 +70,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// The reason of the only kind of verdict on all entries.
 fn retry(verdicts: &[Verdict]) -> &str {
-    let reason = |verdict| match verdict {
-        &Verdict::Retry { after: None, ref reason } => reason.as_str(),
+    let reason = |verdict: &'_ Verdict| match verdict {
+        Verdict::Retry { after: None, reason } => reason.as_str(),
         _ => panic!("{verdicts:?}"),
     };
     verdicts.iter().map(reason).reduce(|a, b| if a == b { a } else { panic!("{a}, {b}") }).unwrap()
@@ -58,8 +79,8 @@ fn retry(verdicts: &[Verdict]) -> &str {
 
 /// As [`retry`], for a target that cannot be reached.
 fn unreachable(verdicts: &[Verdict]) -> &str {
-    let reason = |verdict| match verdict {
-        &Verdict::Unreachable { ref reason } => reason.as_str(),
+    let reason = |verdict: &'_ Verdict| match verdict {
+        Verdict::Unreachable { reason } => reason.as_str(),
         _ => panic!("{verdicts:?}"),
     };
     verdicts.iter().map(reason).reduce(|a, b| if a == b { a } else { panic!("{a}, {b}") }).unwrap()
