@@ -11,7 +11,6 @@ use hookspool::envelope::EntryId;
 use hookspool::forward::{
     Consumer, Delivery, Order, RetrySettings, Target, TargetFault, TargetSettings, Verdict, open_target,
 };
-use hookspool::policy::Name;
 use hookspool::spool::{EnvelopeFacts, PayloadClaim};
 
 mod nats;
@@ -48,7 +47,7 @@ fn entry(payload: impl Into<Vec<u8>>) -> Delivery {
 fn open(target: TargetSettings) -> Result<Arc<dyn Target>, TargetFault> {
     let seconds = Duration::from_secs;
     open_target(&Consumer {
-        name: Name::new("ledger").unwrap(),
+        name: "ledger".parse().unwrap(),
         endpoints: BTreeSet::new(),
         concurrency: NonZeroUsize::MIN,
         order: Order::None,
@@ -68,20 +67,25 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// The reason of the only kind of verdict on all entries.
+/// The reason for which all entries are retried.
 fn retry(verdicts: &[Verdict]) -> &str {
-    let reason = |verdict: &'_ Verdict| match verdict {
-        Verdict::Retry { after: None, reason } => reason.as_str(),
-        _ => panic!("{verdicts:?}"),
-    };
-    verdicts.iter().map(reason).reduce(|a, b| if a == b { a } else { panic!("{a}, {b}") }).unwrap()
+    only(verdicts, |verdict| match verdict {
+        Verdict::Retry { after: None, reason } => Some(reason),
+        _ => None,
+    })
 }
 
-/// As [`retry`], for a target that cannot be reached.
+/// The reason for which the target cannot be reached.
 fn unreachable(verdicts: &[Verdict]) -> &str {
-    let reason = |verdict: &'_ Verdict| match verdict {
-        Verdict::Unreachable { reason } => reason.as_str(),
-        _ => panic!("{verdicts:?}"),
-    };
-    verdicts.iter().map(reason).reduce(|a, b| if a == b { a } else { panic!("{a}, {b}") }).unwrap()
+    only(verdicts, |verdict| match verdict {
+        Verdict::Unreachable { reason } => Some(reason),
+        _ => None,
+    })
+}
+
+/// The reason, which is the same in all verdicts.
+fn only(verdicts: &[Verdict], reason: fn(&Verdict) -> Option<&str>) -> &str {
+    let found = verdicts.first().and_then(reason);
+    assert!(found.is_some() && verdicts.iter().all(|verdict| *verdict == verdicts[0]), "{verdicts:?}");
+    found.unwrap()
 }
