@@ -7,7 +7,7 @@ mod handler;
 mod list;
 mod moves;
 mod show;
-mod arrivals;
+mod delivery_times;
 mod stats;
 mod take;
 mod verify;

@@ -8,8 +8,8 @@ use std::io;
 
 use serde::Serialize;
 
-use super::arrivals::Arrivals;
 use super::context::{SpoolContext, bar};
+use super::delivery_times::DeliveryTimes;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{print, print_json};
 use crate::cli::spool_args::SpoolStatsArgs;
@@ -75,7 +75,7 @@ struct Figures {
     queues: BTreeMap<&'static str, QueueFigures>,
     duplicates: u64,
     unreadable: u64,
-    arrivals: Arrivals,
+    arrivals: DeliveryTimes,
 }
 
 pub(super) fn stats(context: &SpoolContext, args: &SpoolStatsArgs) -> Result<Exit, Failure> {
@@ -118,7 +118,7 @@ impl Figures {
             queues: QUEUES.iter().map(|queue| (queue.word(), QueueFigures::default())).collect(),
             duplicates: 0,
             unreadable: 0,
-            arrivals: Arrivals::new(),
+            arrivals: DeliveryTimes::new(),
         }
     }
 

@@ -14,7 +14,7 @@ const HOUR_MILLIS: i64 = 3_600_000;
 
 /// Times in milliseconds since the epoch.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub(super) struct DeliveryTimes {
     slots_max: usize,
     /// The width of a slot is two to this power, in milliseconds.
     width_log2: u32,
@@ -24,7 +24,7 @@ pub(super) struct Arrivals {
     hours: BTreeMap<i64, u64>,
 }
 
-impl Arrivals {
+impl DeliveryTimes {
     pub(super) fn new() -> Self {
         Self::with_slots(SLOTS_MAX)
     }
@@ -79,8 +79,8 @@ mod tests {
 
     use super::*;
 
-    fn arrivals(times: &[i64], slots_max: usize) -> Arrivals {
-        let mut arrivals = Arrivals::with_slots(slots_max);
+    fn arrivals(times: &[i64], slots_max: usize) -> DeliveryTimes {
+        let mut arrivals = DeliveryTimes::with_slots(slots_max);
         times.iter().for_each(|at| arrivals.add(*at));
         arrivals
     }
