@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::super::claim::ForwardSpool;
 use super::super::delivery::Delivery;
@@ -139,7 +140,7 @@ impl World {
 
     /// Runs an engine until a condition holds, and stops it.
     async fn run_until(&self, condition: impl Fn(&Self) -> bool) {
-        let engine = tokio::spawn(self.engine(false).expect("an engine").run());
+        let engine = TaskTracker::new().spawn(self.engine(false).expect("an engine").run());
         let end = Instant::now() + DEADLINE;
         while !condition(self) {
             assert!(Instant::now() < end, "{:?} {:?}", self.status.current(), self.attempts());
@@ -174,7 +175,7 @@ async fn waiting_and_arriving_entries_are_each_delivered_once_and_concurrently()
     assert!((2..=3).contains(&world.target.in_progress.lock().expect("not poisoned").1));
     let mut world = world;
     world.stop = CancellationToken::new();
-    let engine = tokio::spawn(world.engine(false).expect("the lock is free").run());
+    let engine = TaskTracker::new().spawn(world.engine(false).expect("the lock is free").run());
     all.extend((0..50).map(|_| world.put(Queue::New)));
     while world.in_queue(Queue::Done).len() < 150 {
         sleep(Duration::from_millis(1)).await;
@@ -255,7 +256,7 @@ async fn target_that_is_down_gets_one_attempt_at_a_time_until_it_recovers() {
         for _ in 0..200 {
             world.put(Queue::New);
         }
-        let engine = tokio::spawn(world.engine(false).expect("an engine").run());
+        let engine = TaskTracker::new().spawn(world.engine(false).expect("an engine").run());
         let end = Instant::now() + DEADLINE;
         while world.status.current().target_up || world.status.current().in_flight > 0 {
             assert!(Instant::now() < end);
@@ -324,7 +325,8 @@ async fn attempt_that_exceeds_its_timeout_is_repeated_and_one_that_is_interrupte
         };
         let metrics = ForwardMetrics::default().consumer("ledger");
         let consumer = Arc::new(world.consumer.clone());
-        tokio::spawn(Engine::new(consumer, Arc::new(Silent), metrics, context).expect("an engine").run())
+        TaskTracker::new()
+            .spawn(Engine::new(consumer, Arc::new(Silent), metrics, context).expect("an engine").run())
     };
     world.consumer.timeout = Duration::from_millis(10);
     let engine = run(&world);

@@ -39,12 +39,12 @@ pub(super) struct Housekeeping {
     next_recovery: Instant,
     /// The recoveries in progress.
     recovering: usize,
-    tasks: JoinSet<Finished>,
+    tasks: JoinSet<HousekeepingResult>,
 }
 
 /// A task that has ended.
 #[derive(Debug)]
-pub(super) enum Finished {
+pub(super) enum HousekeepingResult {
     Listing(usize, io::Result<Listed>),
     Recovery(usize, io::Result<usize>),
     Sync(io::Result<()>),
@@ -81,9 +81,9 @@ impl Housekeeping {
         tokio::select! {
             arrived = next_arrivals(&mut self.arrivals) => HousekeepingEvent::Arrived(arrived),
             Some(finished) = self.tasks.join_next() => match finished {
-                Ok(finished) => HousekeepingEvent::Finished(finished),
+                Ok(finished) => HousekeepingEvent::Ended(finished),
                 // Only if the task panicked, which ends a release build.
-                Err(error) => HousekeepingEvent::Finished(Finished::Sync(Err(io::Error::other(error)))),
+                Err(error) => HousekeepingEvent::Ended(HousekeepingResult::Sync(Err(io::Error::other(error)))),
             },
         }
     }
@@ -96,18 +96,18 @@ impl Housekeeping {
                 tracing::warn!(%error, "queue watch failed; restarting it");
                 self.watch(waiting);
             }
-            HousekeepingEvent::Finished(Finished::Listing(lane, listed)) => {
+            HousekeepingEvent::Ended(HousekeepingResult::Listing(lane, listed)) => {
                 let ended = waiting.end_listing(lane, listed, Instant::now());
                 self.log_error(lane, ended.err());
             }
-            HousekeepingEvent::Finished(Finished::Recovery(lane, recovered)) => {
+            HousekeepingEvent::Ended(HousekeepingResult::Recovery(lane, recovered)) => {
                 self.recovering -= 1;
                 if let Ok(count @ 1..) = recovered {
                     tracing::info!(endpoint = %self.lanes[lane], count, "claimed entries returned to new");
                 }
                 self.log_error(lane, recovered.err());
             }
-            HousekeepingEvent::Finished(Finished::Sync(synced)) => log_sync(synced),
+            HousekeepingEvent::Ended(HousekeepingResult::Sync(synced)) => log_sync(synced),
         }
     }
 
@@ -135,7 +135,7 @@ impl Housekeeping {
         for lane in waiting.begin_listings(now, self.arrivals.is_some()) {
             let (spool, endpoint) = (self.spool.clone(), self.lanes[lane].clone());
             let work = move || list(&spool.disk, &spool.layout, &endpoint, in_order);
-            self.tasks.spawn(async move { Finished::Listing(lane, blocking(work).await) });
+            self.tasks.spawn(async move { HousekeepingResult::Listing(lane, blocking(work).await) });
         }
         if self.next_recovery <= now && self.recovering == 0 {
             self.next_recovery = now + RECOVERY_INTERVAL;
@@ -146,13 +146,13 @@ impl Housekeeping {
             for (lane, endpoint) in self.lanes.iter().cloned().enumerate() {
                 let spool = self.spool.clone();
                 let work = move || recover(&spool, &endpoint);
-                self.tasks.spawn(async move { Finished::Recovery(lane, blocking(work).await) });
+                self.tasks.spawn(async move { HousekeepingResult::Recovery(lane, blocking(work).await) });
             }
         }
         if self.next_sync.is_some_and(|at| at <= now) {
             self.next_sync = None;
             let work = self.sync();
-            self.tasks.spawn(async move { Finished::Sync(blocking(work).await) });
+            self.tasks.spawn(async move { HousekeepingResult::Sync(blocking(work).await) });
         }
     }
 
@@ -198,7 +198,7 @@ pub(super) enum HousekeepingEvent {
     /// Entries arrived, or the watch failed.
     Arrived(io::Result<Vec<Arrival>>),
     /// A task has ended.
-    Finished(Finished),
+    Ended(HousekeepingResult),
 }
 
 fn log_sync(synced: io::Result<()>) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::forward::{
@@ -23,6 +24,7 @@ pub struct Consumers {
     clock: Clock,
     metrics: Arc<ForwardMetrics>,
     running: BTreeMap<Name, RunningConsumer>,
+    tasks: TaskTracker,
     statuses: ConsumerStatuses,
 }
 
@@ -71,6 +73,7 @@ impl Consumers {
             clock,
             metrics,
             running: BTreeMap::new(),
+            tasks: TaskTracker::new(),
             statuses: ConsumerStatuses::default(),
         }
     }
@@ -125,7 +128,7 @@ impl Consumers {
         let (name, kind) = (consumer.name.clone(), consumer.target.kind());
         tracing::info!(consumer = %name, kind, "consumer started");
         self.statuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), status);
-        let task = tokio::spawn(engine.run());
+        let task = self.tasks.spawn(engine.run());
         self.running.insert(name, RunningConsumer { consumer, stop, task });
         Ok(())
     }

@@ -55,7 +55,7 @@ async fn forward_until_stopped(
     let target = |source| ForwardStartError::Target { consumer: name, source };
     let prepared = PreparedConsumer::new(consumer).map_err(target)?;
     let metrics = Arc::new(ForwardMetrics::default());
-    let observer = Observer::new(|report| print_line(report));
+    let observer = Observer::new(print_line);
     let mut consumers = Consumers::new(spool, observer, Clock::System, metrics);
     consumers.start(prepared, is_single_pass).map_err(ForwardStartError::from)?;
     let statuses = consumers.statuses();
@@ -88,7 +88,7 @@ async fn copy_until_stopped(
 ) -> Result<Exit, Failure> {
     let fault = |source| ForwardStartError::Target { consumer: consumer.name.to_string(), source };
     let target = open_target(consumer).map_err(fault)?;
-    let observer = Observer::new(|report| print_line(report));
+    let observer = Observer::new(print_line);
     let stop = CancellationToken::new();
     tokio::select! {
         copied = copy(spool, consumer, &*target, &observer, &stop) => {

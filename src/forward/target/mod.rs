@@ -1,31 +1,13 @@
-//! The targets. A kind of target is one file that implements [`Target`]; it never moves files.
+//! The targets. A kind of target is one module that implements [`Target`]; it never moves files.
 
 mod cloud_events;
 mod trust;
-#[cfg(feature = "postgres")]
-mod postgres_json;
-#[cfg(feature = "postgres")]
-mod postgres_schema;
-#[cfg(feature = "postgres")]
-mod postgres_rows;
-#[cfg(feature = "postgres")]
-mod postgres_fault;
-#[cfg(feature = "postgres")]
-mod postgres_pool;
+mod http;
+mod exec;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "nats")]
-mod nats_subject;
-#[cfg(feature = "nats")]
-mod nats_session;
-#[cfg(feature = "nats")]
 mod nats;
-mod signature;
-mod http_connector;
-mod http_reason;
-mod http;
-mod exec_output;
-mod exec;
 mod open;
 
 use std::borrow::Cow;
@@ -35,7 +17,7 @@ use futures_util::future::BoxFuture;
 
 pub use open::open_target;
 #[cfg(feature = "postgres")]
-pub use postgres_schema::print_schema;
+pub use postgres::print_schema;
 
 use super::delivery::Delivery;
 use crate::tls::client::ServerFault;

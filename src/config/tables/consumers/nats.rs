@@ -29,7 +29,7 @@ pub(super) fn nats(
     let hint = "add the name of the stream, as in `stream = \"WEBHOOKS\"`";
     let stream = table.required("stream", format!("{}: `nats` has no `stream`", of.shown), hint);
     let stream = stream.and_then(|text| stream_name(text, of));
-    let subject = subject(table.value("subject", |text| Ok(text)), of);
+    let subject = subject(table.value("subject", Ok), of);
     let replicas = match table.inline("create_stream", &schema::CREATE_STREAM)? {
         // Zero has been reported.
         Some(table) => Some(NonZeroUsize::new(table.number("replicas")).ok_or(Reported)?),

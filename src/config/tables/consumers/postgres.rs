@@ -29,7 +29,7 @@ pub(super) fn postgres(
     let uses_tls = server.as_ref().map_or(true, |(_, uses_tls)| *uses_tls);
     let tls = target_tls(&table, "postgres", of, uses_tls, context);
     let password = password(&table, of, context);
-    let named = table_name(table.value("table", |text| Ok(text)).text).ok_or_else(|| {
+    let named = table_name(table.value("table", Ok).text).ok_or_else(|| {
         let hint = "write `NAME` or `SCHEMA.NAME`, each of letters, digits and `_`, without quotes";
         table.position("table").error(format!("{}: `table` is not the name of a table", of.shown), hint)
     });

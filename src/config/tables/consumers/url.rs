@@ -28,7 +28,7 @@ impl<'a> Url<'a> {
     ) -> Result<Self, Reported> {
         let (at, shown) = (text.at, of.shown);
         let known = |scheme: &&str| schemes.contains(scheme);
-        let Some((scheme, rest)) = text.text.split_once("://").filter(|(scheme, _)| known(&scheme)) else {
+        let Some((scheme, rest)) = text.text.split_once("://").filter(|(scheme, _)| known(scheme)) else {
             let schemes: Vec<_> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
             let hint = format!("begin it with {}", choices(schemes.iter().map(String::as_str)));
             return Err(at.error(format!("{shown}: `{key}` is not a URL of this kind of target"), hint));

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Verdict;
-use super::nats_subject::accepts;
+use super::subject::accepts;
 use crate::escape::Escaped;
 
 /// The time to connect to one address, and to get an answer about the stream.

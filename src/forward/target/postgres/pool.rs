@@ -13,9 +13,9 @@ use tokio_postgres::{CancelToken, Client, Config, Error, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::TargetFault;
-use super::postgres_rows::{Insert, Row};
-use super::trust::trust;
+use super::rows::{Insert, Row};
 use crate::forward::settings::PostgresSettings;
+use crate::forward::target::trust::trust;
 use crate::tls::client::target_config;
 
 /// The time to connect to one address, or to cancel a statement.

@@ -1,5 +1,8 @@
 //! A JetStream stream in NATS: one message for each entry, acknowledged by the stream.
 
+mod subject;
+mod session;
+
 use std::error::Error as _;
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -14,9 +17,9 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::Mutex;
 use tracing::warn;
 
+use self::session::{NatsSession, StreamSettings, lost, retry};
+use self::subject::has_empty_token;
 use super::cloud_events::cloud_events;
-use super::nats_session::{NatsSession, StreamSettings, lost, retry};
-use super::nats_subject::has_empty_token;
 use super::trust::trust;
 use super::{BatchLimits, Target, TargetFault, Verdict};
 use crate::escape::Escaped;

@@ -1,5 +1,9 @@
 //! The `http` kind: each entry is the body of a POST request.
 
+mod signature;
+mod connector;
+mod reason;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -14,10 +18,10 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
+use self::connector::{ServerConnector, WasUsed};
+use self::reason::{Confidential, retry_after};
+use self::signature::signature;
 use super::cloud_events::cloud_events;
-use super::http_connector::{ServerConnector, WasUsed};
-use super::http_reason::{self, Confidential, retry_after};
-use super::signature::signature;
 use super::{Target, TargetFault, Verdict};
 use crate::clock::Clock;
 use crate::escape::Escaped;
@@ -82,7 +86,7 @@ impl HttpTarget {
         };
         match self.send(request).await {
             Ok(response) => self.verdict(response, &Confidential::of(&path, &self.headers)).await,
-            Err(error) => match http_reason::of_error(&error, &self.server) {
+            Err(error) => match reason::of_error(&error, &self.server) {
                 (true, reason) => Verdict::Unreachable { reason },
                 (false, reason) => Verdict::Retry { after: None, reason },
             },
@@ -134,7 +138,7 @@ impl HttpTarget {
     /// sent once more over a new one, because that says nothing about the server.
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
         match self.pooled.request(request.clone()).await {
-            Err(error) if was_used(&error) && http_reason::is_disconnected(&error) => {
+            Err(error) if was_used(&error) && reason::is_disconnected(&error) => {
                 self.fresh.request(request).await
             }
             result => result,
@@ -152,7 +156,7 @@ impl HttpTarget {
         if head.status.is_success() {
             return Verdict::Done { detail: head.status.to_string().into() };
         }
-        let reason = http_reason::of_response(head.status, &head.headers, &body, confidential);
+        let reason = reason::of_response(head.status, &head.headers, &body, confidential);
         if head.status == StatusCode::GONE {
             return Verdict::Failed { reason };
         }
@@ -212,5 +216,4 @@ impl Target for HttpTarget {
 }
 
 #[cfg(test)]
-#[path = "http_tests.rs"]
 mod tests;

@@ -19,9 +19,9 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::TargetFault;
-use super::trust::trust;
 use crate::client::CONNECT_DEADLINE;
 use crate::forward::settings::{HttpAddress, HttpSettings, TargetTls};
+use crate::forward::target::trust::trust;
 use crate::tls::client::{Trust, target_config};
 
 /// Opens connections to one server, regardless of the URI of the request.

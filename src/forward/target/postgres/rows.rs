@@ -3,8 +3,8 @@
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
-use super::postgres_json::storable;
-use super::postgres_schema::quoted;
+use super::json::storable;
+use super::schema::quoted;
 use crate::forward::delivery::Delivery;
 use crate::spool::EnvelopeFacts;
 

@@ -1,10 +1,18 @@
 //! A table in PostgreSQL: one transaction for each batch, and one row for each entry.
 
+mod json;
+mod schema;
+mod rows;
+mod fault;
+mod pool;
+
+pub use schema::print_schema;
+
 use futures_util::future::{BoxFuture, FutureExt as _};
 
-use super::postgres_fault::PostgresFault;
-use super::postgres_pool::Pool;
-use super::postgres_rows::{Insert, Row};
+use self::fault::PostgresFault;
+use self::pool::Pool;
+use self::rows::{Insert, Row};
 use super::{BatchLimits, Target, TargetFault, Verdict};
 use crate::forward::delivery::Delivery;
 use crate::forward::settings::PostgresSettings;

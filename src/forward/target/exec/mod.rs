@@ -1,5 +1,7 @@
 //! The `exec` kind: a command for each entry, as `spool take --exec` runs it.
 
+mod output;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -9,7 +11,7 @@ use futures_util::future::BoxFuture;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-use super::exec_output::LastLine;
+use self::output::LastLine;
 use super::{Target, Verdict};
 use crate::escape::Escaped;
 use crate::forward::delivery::Delivery;
@@ -145,5 +147,4 @@ impl Target for ExecTarget {
 }
 
 #[cfg(test)]
-#[path = "exec_tests.rs"]
 mod tests;
