@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
 
 use super::access::{AccessDenied, is_open_to};
-use super::process::{Owner, Process};
+use super::process::{Process, TableOwner};
 use super::read_scope::ReadScope;
 use super::text::{Reported, Text};
 use crate::systemd::credentials::{self, CredentialFault};
@@ -122,7 +122,7 @@ pub(super) struct Files {
     pub(super) spool_group: Option<u32>,
     process: Process,
     /// The owner of the table that is being validated.
-    pub(super) owner: Owner,
+    pub(super) owner: TableOwner,
     read: HashMap<PathBuf, Arc<Contents>>,
     order: Vec<PathBuf>,
 }
@@ -132,7 +132,7 @@ impl Files {
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
         let order = vec![config.to_owned()];
         let (seen, read) = (Context::new(&SHA256), HashMap::new());
-        let owner = Owner::Daemon;
+        let owner = TableOwner::Daemon;
         Self { seen, folder, read_scope, spool_group: None, process, owner, read, order }
     }
 
@@ -214,7 +214,7 @@ impl Files {
         }
         self.contents(&path, bytes_max).map_err(|fault| {
             let (message, hint) = describe(&path, &fault);
-            let is_judged = self.process == Process::Check && self.owner == Owner::Forward;
+            let is_judged = self.process == Process::Check && self.owner == TableOwner::Forward;
             if is_judged && credentials::is_credential(&path) {
                 named.at.note(message, UNSEEN_CREDENTIAL);
             } else if is_judged && matches!(fault, FileFault::Denied(_)) {

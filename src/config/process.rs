@@ -14,7 +14,7 @@ pub enum Process {
 
 /// The process whose settings a table contains. Other tables, such as `[spool]`, are those of both.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Owner {
+pub(super) enum TableOwner {
     /// `[server]`, `[tls]`, `[admin]`, `[[sender]]` and `[[endpoint]]`.
     Daemon,
     /// `[forward]` and `[[consumer]]`.
@@ -23,10 +23,10 @@ pub(super) enum Owner {
 
 impl Process {
     /// Whether the process uses the tables of this owner.
-    pub(super) fn uses(self, owner: Owner) -> bool {
+    pub(super) fn uses(self, owner: TableOwner) -> bool {
         match self {
-            Self::Daemon => owner == Owner::Daemon,
-            Self::Forward => owner == Owner::Forward,
+            Self::Daemon => owner == TableOwner::Daemon,
+            Self::Forward => owner == TableOwner::Forward,
             Self::Check => true,
         }
     }

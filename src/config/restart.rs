@@ -1,6 +1,6 @@
 //! The settings that require a restart, to compare those of two configurations.
 
-use super::process::{Owner, Process};
+use super::process::{Process, TableOwner};
 use super::schema::{self, TABLES_OF_KEYS};
 use super::text::{Table, Value, default};
 use crate::escape::toml_string;
@@ -13,8 +13,8 @@ impl RestartSettings {
     /// Those of a process, without the tables of others.
     pub(super) fn of(top: &Table, process: Process) -> Self {
         let is_used = |table: &schema::TableSchema| match table.name {
-            "[server]" | "[admin]" => process.uses(Owner::Daemon),
-            "[forward]" => process.uses(Owner::Forward),
+            "[server]" | "[admin]" => process.uses(TableOwner::Daemon),
+            "[forward]" => process.uses(TableOwner::Forward),
             _ => true,
         };
         let tables = TABLES_OF_KEYS.iter().filter(|table| is_used(table));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::context::{Facts, ValidationContext};
-use super::process::{Owner, Process};
+use super::process::{Process, TableOwner};
 use super::restart::RestartSettings;
 use super::schema;
 use super::settings::{ForwardSettings, Settings};
@@ -42,11 +42,11 @@ pub(super) fn validate(
     let top = Reader::top(table, &schema::TOP, own);
     let of = |owner| if process.uses(owner) { top } else { top.reporting_to(elsewhere) };
     let common = common(&top, context);
-    context.files.owner = Owner::Daemon;
-    let (mut daemon, endpoints, taken) = daemon(&of(Owner::Daemon), table, &common, context);
+    context.files.owner = TableOwner::Daemon;
+    let (mut daemon, endpoints, taken) = daemon(&of(TableOwner::Daemon), table, &common, context);
     let files_of_daemon = context.files.names().len();
-    context.files.owner = Owner::Forward;
-    let top = of(Owner::Forward);
+    context.files.owner = TableOwner::Forward;
+    let top = of(TableOwner::Forward);
     let taken = taken.each_ref().map(|(table, addresses)| (*table, &**addresses));
     let (listen, group) = admin(&top.section(&schema::FORWARD), &taken, context);
     let consumers = consumers(&top, &endpoints, context);

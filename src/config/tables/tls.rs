@@ -31,7 +31,7 @@ pub(crate) struct Named<'a, T> {
     value: T,
 }
 
-pub(crate) type Chain<'a> = Named<'a, Vec<CertificateDer<'static>>>;
+pub(crate) type NamedChain<'a> = Named<'a, Vec<CertificateDer<'static>>>;
 
 pub(crate) fn tls<'a>(
     top: &Reader<'a>,
@@ -148,7 +148,7 @@ pub(crate) fn read_pair<'a>(
     table: &Reader<'a>,
     header: &str,
     context: &mut ValidationContext,
-) -> Result<(Chain<'a>, KeyPair), Reported> {
+) -> Result<(NamedChain<'a>, KeyPair), Reported> {
     let chain = named(table, header, "certificate", FileUse::Chain, pem::certificates, context);
     let keys = named(table, header, "key", FileUse::Key, pem::private_keys, context);
     let (chain, keys) = (chain?, keys?);
@@ -211,7 +211,7 @@ fn hint(fault: &KeyPairFault, belongs_to_a_later_certificate: impl FnOnce() -> b
 fn report_dates(
     own: &Identity,
     above: &[Identity],
-    chain: &Chain<'_>,
+    chain: &NamedChain<'_>,
     now: Timestamp,
     facts: &mut Facts<'_>,
 ) {
@@ -229,7 +229,7 @@ fn report_dates(
 }
 
 /// Reports a certificate that clients may refuse.
-fn report_oddities(identity: &Identity, chain: &Chain<'_>, beyond_loopback: bool) {
+fn report_oddities(identity: &Identity, chain: &NamedChain<'_>, beyond_loopback: bool) {
     let what = format!("`{}`: the server certificate", chain.contents.path.display());
     if identity.version == Version::One {
         chain.at.warning(

@@ -39,6 +39,7 @@ pub(super) fn signing_secret(
 }
 
 /// The password of `postgres`.
+#[cfg(feature = "postgres")]
 pub(super) fn password(
     table: &Reader<'_>,
     of: TargetOf<'_>,
@@ -50,6 +51,7 @@ pub(super) fn password(
 }
 
 /// The contents of the credentials file of `nats`.
+#[cfg(feature = "nats")]
 pub(super) fn credentials(
     table: &Reader<'_>,
     of: TargetOf<'_>,
