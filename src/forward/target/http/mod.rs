@@ -94,9 +94,9 @@ impl HttpTarget {
     }
 
     fn request(&self, path: &str, delivery: &Delivery) -> Result<Request<Full<Bytes>>, String> {
-        // Servers and proxies remove such segments, so the request would reach another path.
-        let segments = path.split('?').next().unwrap_or_default().split('/');
-        if segments.into_iter().any(|segment| matches!(segment, "." | "..")) {
+        // Servers and proxies remove such segments, also percent-encoded, so the request would reach another path.
+        let mut segments = path.split('?').next().unwrap_or_default().split('/');
+        if segments.any(|segment| matches!(&*segment.replace("%2E", "."), "." | "..")) {
             return Err(
                 "the values of the entry make a segment `.` or `..` in the path of the URL".to_owned()
             );

@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 
 use self::fault::PostgresFault;
 use self::pool::Pool;
-use self::rows::{Insert, Row};
+use self::rows::{Insert, InsertRow};
 use super::{BatchLimits, Target, TargetFault, Verdict};
 use crate::forward::delivery::Delivery;
 use crate::forward::settings::PostgresSettings;
@@ -37,7 +37,7 @@ impl PostgresTarget {
     async fn attempt(&self, batch: &[Delivery]) -> Vec<Verdict> {
         let mut verdicts = vec![None; batch.len()];
         let rows: Vec<_> =
-            batch.iter().enumerate().map(|(position, entry)| Row::new(position, entry)).collect();
+            batch.iter().enumerate().map(|(position, entry)| InsertRow::new(position, entry)).collect();
         let result = self.store(&rows, &mut verdicts).await;
         let rest =
             result.map_or_else(PostgresFault::verdict, |()| Verdict::Done { detail: "committed".into() });
@@ -46,13 +46,17 @@ impl PostgresTarget {
 
     /// Inserts rows, and sets the verdicts on those that were inserted or rejected. After an error that some rows
     /// cause, the rows are halved until those are alone. Such a row is tried without `payload_json` too.
-    async fn store(&self, rows: &[Row<'_>], verdicts: &mut [Option<Verdict>]) -> Result<(), PostgresFault> {
+    async fn store(
+        &self,
+        rows: &[InsertRow<'_>],
+        verdicts: &mut [Option<Verdict>],
+    ) -> Result<(), PostgresFault> {
         if rows.is_empty() {
             return Ok(());
         }
-        let lease = self.pool.lease().await.map_err(|error| PostgresFault::of_connecting(&error))?;
-        let insert = async |rows: &[Row<'_>]| {
-            lease.insert(&self.insert, rows).await.map_err(|error| PostgresFault::of_statement(&error))
+        let connection = self.pool.take().await.map_err(|error| PostgresFault::of_connecting(&error))?;
+        let insert = async |rows: &[InsertRow<'_>]| {
+            connection.insert(&self.insert, rows).await.map_err(|error| PostgresFault::of_statement(&error))
         };
         let mut waiting = vec![rows];
         while let Some(rows) = waiting.pop() {
@@ -75,7 +79,7 @@ impl PostgresTarget {
             };
             rows.iter().for_each(|row| verdicts[row.position] = Some(verdict.clone()));
         }
-        lease.give_back();
+        connection.give_back();
         Ok(())
     }
 }

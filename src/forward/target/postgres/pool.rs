@@ -13,7 +13,7 @@ use tokio_postgres::{CancelToken, Client, Config, Error, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::TargetFault;
-use super::rows::{Insert, Row};
+use super::rows::{Insert, InsertRow};
 use crate::forward::settings::PostgresSettings;
 use crate::forward::target::trust::trust;
 use crate::tls::client::target_config;
@@ -38,7 +38,7 @@ struct Session {
 }
 
 /// A connection that one attempt uses. It is closed when it is dropped, unless it is given back.
-pub(super) struct Lease<'a> {
+pub(super) struct PooledConnection<'a> {
     pool: &'a Pool,
     session: Session,
 }
@@ -68,7 +68,7 @@ impl Pool {
     }
 
     /// Takes an idle connection, or else opens one.
-    pub(super) async fn lease(&self) -> Result<Lease<'_>, Error> {
+    pub(super) async fn take(&self) -> Result<PooledConnection<'_>, Error> {
         let idle = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.retain(|session| !session.client.is_closed());
@@ -79,7 +79,7 @@ impl Pool {
             (None, Some(tls)) => connect(&self.config, tls.clone()).await?,
             (None, None) => connect(&self.config, NoTls).await?,
         };
-        Ok(Lease { pool: self, session })
+        Ok(PooledConnection { pool: self, session })
     }
 }
 
@@ -95,9 +95,9 @@ where
     Ok(Session { client, _driver: driver })
 }
 
-impl Lease<'_> {
+impl PooledConnection<'_> {
     /// Inserts rows. If this is dropped before it is complete, the statement is canceled.
-    pub(super) async fn insert(&self, insert: &Insert, rows: &[Row<'_>]) -> Result<(), Error> {
+    pub(super) async fn insert(&self, insert: &Insert, rows: &[InsertRow<'_>]) -> Result<(), Error> {
         let client = &self.session.client;
         let mut guard = CancelOnDrop { statement: Some(client.cancel_token()), tls: &self.pool.tls };
         let result = insert.run(client, rows).await;

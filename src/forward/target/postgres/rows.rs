@@ -10,7 +10,7 @@ use crate::spool::EnvelopeFacts;
 
 /// The row of one entry. PostgreSQL converts IDs and times from text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'a> {
+pub(super) struct InsertRow<'a> {
     /// The position of the entry in its batch.
     pub(super) position: usize,
     facts: &'a EnvelopeFacts,
@@ -19,7 +19,7 @@ pub(super) struct Row<'a> {
     envelope: Option<&'a str>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> InsertRow<'a> {
     /// The row of the entry at this position of a batch.
     pub(super) fn new(position: usize, delivery: &'a Delivery) -> Self {
         let Delivery { facts, payload, envelope, .. } = delivery;
@@ -64,9 +64,9 @@ impl Insert {
 
     /// Inserts rows, and returns when they are committed. The statement is not prepared: planning takes much less time
     /// than inserting, and a pooler between client and server may not support prepared statements.
-    pub(super) async fn run(&self, client: &Client, rows: &[Row<'_>]) -> Result<(), Error> {
+    pub(super) async fn run(&self, client: &Client, rows: &[InsertRow<'_>]) -> Result<(), Error> {
         let column =
-            |value: for<'a> fn(&Row<'a>) -> Option<&'a str>| rows.iter().map(value).collect::<Vec<_>>();
+            |value: for<'a> fn(&InsertRow<'a>) -> Option<&'a str>| rows.iter().map(value).collect::<Vec<_>>();
         let text = [
             column(|row| Some(&row.facts.id)),
             column(|row| Some(&row.facts.endpoint)),
