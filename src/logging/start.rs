@@ -193,13 +193,13 @@ fn shows_requests(metadata: &Metadata<'_>) -> bool {
 }
 
 /// Our own events at this level, and those of libraries only for problems. notify warns about every removed directory,
-/// and at the trace level would log every change of its own log file.
+/// and at the trace level would log every change of its own log file. async_nats logs what the reason of an attempt says.
 fn directives(level: Level) -> &'static str {
     match level {
-        Level::Error => "error",
-        Level::Warn => "warn,notify=error",
-        Level::Info => "warn,notify=error,hookspool=info",
-        Level::Debug => "info,notify=error,hookspool=debug",
+        Level::Error => "error,async_nats=off",
+        Level::Warn => "warn,notify=error,async_nats=off",
+        Level::Info => "warn,notify=error,async_nats=off,hookspool=info",
+        Level::Debug => "info,notify=error,async_nats=off,hookspool=debug",
         Level::Trace => "trace,notify=info",
     }
 }
