@@ -14,6 +14,9 @@ pub enum Use {
     File(&'static str),
     /// Runs `hookspool check` on webhooks.toml with this block. Keys before the first header belong to this table.
     Config(&'static str),
+    /// Runs the only command of the `console` block in the background, as in another terminal, until its output
+    /// contains this text and is as shown.
+    Terminal(&'static str),
     /// Does nothing, for this reason.
     NotRun(&'static str),
 }

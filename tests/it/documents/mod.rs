@@ -20,6 +20,7 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/guide.md",
     "docs/consumers.md",
+    "docs/forwarding.md",
     "docs/operating.md",
     "docs/container.md",
     "docs/reconciliation.md",
@@ -73,6 +74,17 @@ for sample in 01-pix-recebido 04-devolucao; do
         --ca certs/root-ca.pem --cert certs/client.pem --key certs/client.key
 done";
 
+/// The files that the configurations of docs/forwarding.md name.
+const TARGETS: &str = "
+mkdir secrets
+umask 077
+echo whsec_$(openssl rand -base64 32) >secrets/webhooks
+echo password >secrets/postgres
+printf '%s\n' '-----BEGIN NATS USER JWT-----' '-----BEGIN USER NKEY SEED-----' >secrets/nats.creds
+umask 022
+cat >server.py <<'END'
+";
+
 fn hidden(script: &str) -> Step {
     Step { place: String::new(), command: format!("{script}\n"), shown: "...".to_owned() }
 }
@@ -81,6 +93,7 @@ fn hidden(script: &str) -> Step {
 fn run(document: &str, setup: &str) {
     let directory = directory();
     let mut steps = vec![hidden(setup)];
+    let mut at_end = Vec::new();
     for block in blocks(document) {
         match block.listed() {
             Some(Use::NotRun(_)) => {}
@@ -96,6 +109,11 @@ fn run(document: &str, setup: &str) {
                     shown: String::new(),
                 });
             }
+            Some(Use::Terminal(condition)) => {
+                let [start, output] = session::terminal(document, block.line, &block.text, condition);
+                steps.push(start);
+                at_end.push(output);
+            }
             listed => {
                 if let Some(Use::After(script)) = listed {
                     steps.push(hidden(script));
@@ -104,6 +122,7 @@ fn run(document: &str, setup: &str) {
             }
         }
     }
+    steps.extend(at_end);
     let printed = session::run(directory.path(), &steps);
     let wrong = steps.iter().zip(&printed).filter(|(step, printed)| !normal::same(&step.shown, printed));
     let wrong: Vec<_> = wrong
@@ -124,7 +143,7 @@ fn every_block_is_run_or_listed() {
             assert!(!reason.is_empty(), "{place}: without a reason");
         }
         let matches_language = match listed {
-            None | Some(Use::After(_)) => block.language == "console",
+            None | Some(Use::After(_) | Use::Terminal(_)) => block.language == "console",
             Some(Use::Config(_)) => block.language == "toml",
             Some(Use::File(_) | Use::NotRun(_)) => true,
         };
@@ -153,6 +172,11 @@ fn guide_shows_what_is_printed() {
 #[test]
 fn consumers_shows_what_is_printed() {
     run("docs/consumers.md", CONSUMERS);
+}
+
+#[test]
+fn forwarding_shows_what_is_printed() {
+    run("docs/forwarding.md", &format!("{TARGETS}{}END", file("README.md", "server.py")));
 }
 
 #[test]

@@ -6,6 +6,7 @@ const SHAPES: &[(&str, &str)] = &[
     ("hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh", "ID"),
     ("dddd-dd-ddTdd:dd:dd.ddddddZ", "TIME"),
     ("dddd-dd-ddTdd:dd:ddZ", "TIME"),
+    ("dd:dd:ddZ", "TIME"),
     ("127.0.0.1:ddddd", "PEER"),
 ];
 

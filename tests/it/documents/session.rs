@@ -36,15 +36,37 @@ pub fn steps(document: &str, line: usize, text: &str) -> Vec<Step> {
 /// Marks the beginning of a command's output.
 const MARK: char = '\u{1e}';
 
-/// Begins the script. `await_daemon` waits for at most 20 s until the daemon serves.
+/// Begins the script. `await` waits for at most 20 s until a command succeeds.
 const START: &str = "ip link set lo up
-await_daemon() {
+await() {
     for try in $(seq 400); do
-        if hookspool status >/dev/null 2>&1; then return; fi
+        if eval \"$1\" >/dev/null 2>&1; then return; fi
         sleep 0.05
     done
 }
+await_daemon() {
+    await 'hookspool status'
+}
 ";
+
+/// What is awaited after commands that begin like this.
+const AWAITED: [(&str, &str); 2] =
+    [("hookspool run", "await_daemon\n"), ("python3 server.py", "await ': </dev/tcp/127.0.0.1/3000'\n")];
+
+/// Runs the only command of a block in the background until `condition`, in which `$terminal` is the file with its
+/// output. The second step shows the output.
+pub fn terminal(document: &str, line: usize, text: &str, condition: &str) -> [Step; 2] {
+    let mut steps = steps(document, line, text);
+    let Step { place, command, shown } =
+        steps.pop().unwrap_or_else(|| panic!("{document}:{line}: no command"));
+    assert!(steps.is_empty(), "{place}: a terminal has one command");
+    let start = format!(
+        "terminal=home/terminal-{line}\n{} >$terminal 2>&1 &\nawait '{condition}'\n",
+        command.trim_end()
+    );
+    let hidden = Step { place: place.clone(), command: start, shown: "...".to_owned() };
+    [hidden, Step { place, command: format!("cat home/terminal-{line}\n"), shown }]
+}
 
 /// Runs the commands in this directory, with the program in `bin`; returns the output of each, with standard error.
 ///
@@ -54,9 +76,8 @@ pub fn run(directory: &Path, steps: &[Step]) -> Vec<String> {
     let mut script = START.to_owned();
     for step in steps {
         script.push_str(&format!("printf '\\n{MARK}'\n{}", step.command));
-        if step.command.starts_with("hookspool run") {
-            script.push_str("await_daemon\n");
-        }
+        let awaited = AWAITED.iter().find(|(command, _)| step.command.starts_with(command));
+        script.push_str(awaited.map_or("", |(_, wait)| wait));
     }
     fs::create_dir_all(directory.join("home")).unwrap();
     fs::write(directory.join("home/.curlrc"), "silent\nshow-error\nnoproxy = *\n").unwrap();

@@ -1,6 +1,6 @@
 //! The blocks that are not ordinary `console` blocks.
 
-use super::blocks::Use::{self, After, Config, File, NotRun};
+use super::blocks::Use::{self, After, Config, File, NotRun, Terminal};
 
 /// Delivers the two samples again, so that the next example has work and must skip what is booked.
 const DELIVER: &str = "
@@ -22,6 +22,7 @@ pub type Row = (&'static str, &'static str, Use);
 pub const BLOCKS: &[Row] = &[
     ("README.md", "$ cargo run --release -- demo", NotRun("builds the program; cli.rs runs the demo")),
     ("README.md", "$ cargo build --release", NotRun("builds the program")),
+    ("README.md", "from http.server", File("server.py")),
     ("docs/guide.md", "[[sender]]", Config("")),
     ("docs/guide.md", "query_secret =", Config("[[endpoint]]")),
     ("docs/guide.md", "$ mkdir -p secrets", After(LIST)),
@@ -38,6 +39,27 @@ pub const BLOCKS: &[Row] = &[
     ("docs/consumers.md", "$ sh work-off.sh", After(DELIVER)),
     ("docs/consumers.md", "$ python3 work_off.py", After(DELIVER)),
     ("docs/consumers.md", "$ node work-off.js", After(DELIVER)),
+    ("docs/forwarding.md", "$ hookspool demo", Terminal("grep \"On disk\" $terminal")),
+    ("docs/forwarding.md", "$ python3 server.py", Terminal(": </dev/tcp/127.0.0.1/3000")),
+    ("docs/forwarding.md", "$ hookspool forward --endpoint", Terminal("grep OK $terminal")),
+    (
+        "docs/forwarding.md",
+        "[[consumer]]\nname = \"command\"",
+        NotRun("forwarding.rs runs it with another path"),
+    ),
+    ("docs/forwarding.md", "[[consumer]]", Config("")),
+    ("docs/forwarding.md", "mkdir -p secrets", NotRun("forwarding.rs runs it")),
+    ("docs/forwarding.md", "CREATE TABLE", NotRun("forwarding.rs runs it")),
+    ("docs/forwarding.md", "ALTER TABLE", NotRun("forwarding.rs runs it")),
+    ("docs/forwarding.md", "<?php\n$key", File("receive.php")),
+    ("docs/forwarding.md", "const { createHmac,", File("receive.js")),
+    ("docs/forwarding.md", "import json", File("ledger.py")),
+    ("docs/forwarding.md", "import base64", File("receive.py")),
+    ("docs/forwarding.md", "WITH entry", File("book.sql")),
+    ("docs/forwarding.md", "<?php\n$database", File("worker.php")),
+    ("docs/forwarding.md", "import asyncio", File("subscribe.py")),
+    ("docs/forwarding.md", "{\"at\"", NotRun("failure_notes.rs tests the notes")),
+    ("docs/forwarding.md", "hookspool spool requeue", NotRun("spool_commands.rs tests it")),
     ("docs/operating.md", "dpkg -i", NotRun("needs root and systemd; operator.rs runs it")),
     ("docs/operating.md", "certbot certonly", NotRun("needs root and systemd; operator.rs runs it")),
     ("docs/operating.md", "journalctl", NotRun("needs systemd's journal; log_sinks.rs tests the fields")),
