@@ -34,6 +34,10 @@ const SAMPLE: &[u8] = include_bytes!("../../tests/samples/01-pix-recebido.json")
 /// The body of the command that the demo prints. It is part of the command, because curl sends an empty body if a file
 /// does not exist.
 const ANOTHER: &str = r#"{"pix":[{"valor":"1.00"}]}"#;
+/// The configuration that `hookspool forward` reads without `--config`.
+const DEFAULT_CONFIG: &str = "webhooks.toml";
+/// The URL in the command that forwards.
+const APPLICATION: &str = "http://localhost:3000/webhooks";
 /// The suffix that the Pix API appends to the URL.
 const SUFFIX: &str = "/pix";
 
@@ -64,7 +68,10 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
         let Some(address) = daemon.addresses().first() else {
             return Err(Failure::Configuration("[server] listen names no address".to_owned()));
         };
-        print(&plan.deliver_and_show(*address, once).await?)?;
+        print(&plan.deliver_and_show(*address).await?)?;
+        if !once {
+            print(&plan.next_steps(config, *address)?)?;
+        }
         if !once {
             logging.set_level(level);
             serve(daemon, signals).await;
@@ -108,15 +115,18 @@ impl Plan {
         })
     }
 
-    async fn deliver_and_show(&self, address: SocketAddr, once: bool) -> Result<String, Failure> {
+    fn url(&self, address: SocketAddr) -> String {
         let suffix = self.endpoint.suffixes.iter().find(|suffix| *suffix == SUFFIX).map_or("", |_| SUFFIX);
-        let url = format!("https://localhost:{}{}{suffix}", address.port(), self.endpoint.path);
+        format!("https://localhost:{}{}{suffix}", address.port(), self.endpoint.path)
+    }
+
+    async fn deliver_and_show(&self, address: SocketAddr) -> Result<String, Failure> {
+        let url = self.url(address);
         let answer = self.deliver(&url, address).await?;
         let body = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
         let entry = self.entry(&answer, &body)?;
-        let another = if once { String::new() } else { self.curl(&url)? };
         Ok(format!(
-            "{} in {} ms for a Pix delivered to {url}\n{another}\nOn disk: {}\n{}",
+            "{} in {} ms for a Pix delivered to {url}\nOn disk: {}\n{}",
             answer.status,
             answer.elapsed.as_millis(),
             shown(&entry),
@@ -155,19 +165,25 @@ impl Plan {
         }
     }
 
-    /// A command that delivers another one, from any directory.
-    fn curl(&self, url: &str) -> Result<String, Failure> {
+    /// A command that delivers another one, from any directory, and one that forwards the entries.
+    fn next_steps(&self, config: &Path, address: SocketAddr) -> Result<String, Failure> {
         let [ca, cert, key] = &self.pki;
         let folder = ca.parent().unwrap_or(Path::new(""));
         let folder = fs::canonicalize(folder).map_err(|why| Failure::reading(folder, why))?;
         let name = |path: &Path| shell_word(Path::new(path.file_name().unwrap_or_default()));
+        let is_default = config == Path::new(DEFAULT_CONFIG);
+        let option =
+            if is_default { String::new() } else { format!("--config {} \\\n    ", shell_word(config)) };
         Ok(format!(
-            "\nServing until Ctrl-C. To deliver another one:\n  cd {} && curl \\\n    --cacert {} --cert {} --key {} \\\n    \
-             -H 'content-type: application/json' -d '{ANOTHER}' \\\n    {url}\n",
+            "Serving until Ctrl-C. To deliver another one:\n  cd {} && curl -H content-type:application/json \\\n    \
+             --cacert {} --cert {} --key {} \\\n    -d '{ANOTHER}' {}\n\
+             To forward them to an application:\n  hookspool forward {option}--endpoint {} --to {APPLICATION}\n",
             shell_word(&folder),
             name(ca),
             name(cert),
             name(key),
+            self.url(address),
+            self.endpoint.name,
         ))
     }
 }

@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::servers::answer::Answer;
+use crate::servers::application::Application;
+use crate::tools::bash;
 use crate::world::{World, eventually, program};
 
 /// A directory with only a webhooks.toml of `init`, whose ports are chosen by the system.
@@ -82,7 +85,7 @@ fn demo_needs_only_the_program_and_fits_a_terminal() {
     let mut demo = Demo(demo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     let mut lines = Vec::new();
     for line in BufReader::new(demo.0.stdout.take().unwrap()).lines().map_while(Result::ok) {
-        let is_last = line == "}";
+        let is_last = line.contains("localhost:3000");
         lines.push(line);
         if is_last {
             break;
@@ -98,17 +101,25 @@ fn demo_needs_only_the_program_and_fits_a_terminal() {
     let stored = || fs::read_dir(&spool).unwrap().count();
     assert_eq!(stored(), 1);
     let (_, entry) = text.split_once("\nOn disk: ").unwrap();
-    let (path, entry) = entry.split_once('\n').unwrap();
+    let (path, rest) = entry.split_once('\n').unwrap();
+    let (entry, next) = rest.split_once("\nServing until Ctrl-C. ").unwrap();
     assert!(world.path(path).exists(), "{path}");
     assert!(
         entry.starts_with("{\"sender\":\"dev\",\"event\":\"pix\",") && entry.contains("149.90"),
         "{entry}"
     );
 
-    let command = text.split("To deliver another one:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let commands = next.split_once("To deliver another one:\n").unwrap().1;
+    let (command, forward) = commands.split_once("To forward them to an application:\n").unwrap();
     let sent = elsewhere(command);
     assert!(sent.status.success() && sent.stdout.starts_with(b"{\"id\":"), "{command}: {sent:?}");
     assert_eq!(stored(), 2);
+
+    let application = Application::answering(vec![Answer::status(204)]);
+    let forward = forward.replace("http://localhost:3000", &application.url("")) + " --once";
+    let forwarded = bash(&world, &format!("hookspool() {{ \"$PROGRAM\" \"$@\"; }}\n{forward}"));
+    assert_eq!((forwarded.lines().count(), stored()), (2, 0), "{forwarded}");
+    assert!(application.requests().iter().all(|request| request.path == "/webhooks"));
 
     let stopped = Command::new("kill").args(["-INT", &demo.0.id().to_string()]).status().unwrap();
     assert!(stopped.success());
