@@ -46,6 +46,7 @@ mod failure_notes;
 mod faults;
 mod first;
 mod forward_status;
+mod forwarding;
 mod half_closed;
 mod handlers;
 mod handshakes;
