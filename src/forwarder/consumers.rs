@@ -24,6 +24,8 @@ pub struct Consumers {
     clock: Clock,
     metrics: Arc<ForwardMetrics>,
     running: BTreeMap<Name, RunningConsumer>,
+    /// Those whose endpoints could not be locked.
+    unstarted: Vec<PreparedConsumer>,
     tasks: TaskTracker,
     statuses: ConsumerStatuses,
 }
@@ -47,7 +49,7 @@ struct RunningConsumer {
 }
 
 /// A consumer whose target is ready.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PreparedConsumer {
     consumer: Arc<Consumer>,
     target: Arc<dyn Target>,
@@ -73,6 +75,7 @@ impl Consumers {
             clock,
             metrics,
             running: BTreeMap::new(),
+            unstarted: Vec::new(),
             tasks: TaskTracker::new(),
             statuses: ConsumerStatuses::default(),
         }
@@ -100,8 +103,27 @@ impl Consumers {
             self.running.keys().filter(|name| !names(name) || is_replaced(name)).cloned().collect();
         let ending = ending.iter().filter_map(|name| self.running.remove(name)).collect();
         self.end(ending).await;
-        let started = prepared.into_iter().map(|prepared| self.start(prepared, false));
-        started.filter_map(Result::err).collect()
+        // Those that are still configured are also in `prepared`, because they do not run.
+        self.unstarted = prepared;
+        self.start_again()
+    }
+
+    /// Whether a consumer could not be started.
+    pub fn has_unstarted(&self) -> bool {
+        !self.unstarted.is_empty()
+    }
+
+    /// Starts the consumers that could not be started, for example because the daemon has not created the lock file of a
+    /// new endpoint yet. Returns the reasons why some still cannot.
+    pub fn start_again(&mut self) -> Vec<ForwardLockError> {
+        let mut faults = Vec::new();
+        for prepared in std::mem::take(&mut self.unstarted) {
+            if let Err(fault) = self.start(prepared.clone(), false) {
+                self.unstarted.push(prepared);
+                faults.push(fault);
+            }
+        }
+        faults
     }
 
     /// Starts a consumer.

@@ -16,6 +16,7 @@ use crate::live::Reload;
 use crate::logging::{Logging, log_findings};
 use crate::metrics::ReloadOutcome;
 use crate::sandbox::Readable;
+use crate::spool::ForwardLockError;
 use crate::watch::{self, FileWatch};
 
 /// A changed configuration with errors is rejected only after this time, because its files may be incomplete.
@@ -33,6 +34,8 @@ pub(super) struct ForwardReloader {
     /// The rejected files that have been reported, so that they are reported once.
     rejected: Option<RejectedForward>,
     waits_for_restart: Vec<String>,
+    /// The errors in the tables of other processes.
+    degraded: Vec<String>,
     state: Arc<ForwardState>,
     logging: Logging,
     clock: Clock,
@@ -66,6 +69,7 @@ impl ForwardReloader {
             watch,
             rejected: None,
             waits_for_restart: Vec::new(),
+            degraded: settings.degraded,
             state,
             logging,
             clock,
@@ -166,16 +170,15 @@ impl ForwardReloader {
         self.logging.set_level(settings.log.level);
         let is_configured = |name: &_| settings.consumers.iter().any(|consumer| consumer.name == *name);
         let faults = consumers.apply(is_configured, prepared).await;
-        let mut degraded = settings.degraded;
-        for fault in faults {
+        for fault in &faults {
             tracing::error!(error = %fault, "consumer not started");
-            degraded.push(fault.to_string());
         }
+        self.degraded = settings.degraded;
         self.digest = settings.digest;
         self.rejected = None;
         self.follow((settings.files, settings.reload));
         let generation = self.state.generation() + 1;
-        self.state.loaded(generation, degraded);
+        self.state.loaded(generation, self.degraded_by(&faults));
         log_findings(report);
         for what in &self.waits_for_restart {
             tracing::warn!(what, "change takes effect after a restart");
@@ -184,6 +187,16 @@ impl ForwardReloader {
         let reload = self.outcome(ReloadOutcome::Applied, report);
         self.state.record_reload(reload.clone());
         reload
+    }
+
+    /// Starts the consumers that could not be started.
+    pub(super) fn start_again(&self, consumers: &mut Consumers) {
+        let faults = consumers.start_again();
+        self.state.loaded(self.state.generation(), self.degraded_by(&faults));
+    }
+
+    fn degraded_by(&self, faults: &[ForwardLockError]) -> Vec<String> {
+        self.degraded.iter().cloned().chain(faults.iter().map(ToString::to_string)).collect()
     }
 
     fn follow(&mut self, watched: (Vec<PathBuf>, watch::Settings)) {

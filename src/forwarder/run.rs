@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::admin::{ForwardAdmin, ForwardState};
 use super::consumers::{Consumers, PreparedConsumer};
@@ -27,6 +28,8 @@ use crate::watch::{FileWatch, WatchEvent};
 
 /// The number of reload requests that can wait.
 const REQUESTS_WAITING_MAX: usize = 8;
+/// How often it tries to start consumers whose endpoints could not be locked.
+const START_INTERVAL: Duration = Duration::from_secs(1);
 /// The threads for file operations. More would only wait for the disk.
 const BLOCKING_THREADS_MAX: usize = 16;
 /// What libraries read to find a host and to verify its certificate: the resolver's configuration and plug-ins, and the
@@ -152,6 +155,10 @@ async fn serve(
                 }
             },
             Some(()) = changes.recv() => (false, None),
+            () = sleep(START_INTERVAL), if consumers.has_unstarted() => {
+                reloader.start_again(&mut consumers);
+                continue;
+            }
             Some(reply) = requested.recv() => (true, Some(reply)),
         };
         if is_requested {

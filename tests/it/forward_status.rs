@@ -1,6 +1,6 @@
 //! `hookspool status` with and without `hookspool forward` and the daemon.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 
@@ -68,23 +68,50 @@ fn status_shows_the_consumers_of_forward_and_requires_neither_process() {
 
     let _forward = Forward::start(&world);
     assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
-    let (text, document) = eventually("the daemon has counted the failed entry", || {
-        let (_, text, document) = status(&world);
-        (document["forward"]["consumers"][0]["in_failed"] == 1).then_some((text, document))
+    eventually("the daemon has counted the failed entry", || {
+        (status(&world).2["forward"]["consumers"][0]["in_failed"] == 1).then_some(())
     });
+    let (_, text, document) = status(&world);
     let lines = [
         "  ledger           exec, entries of pix, target up\n",
         "0 waiting, 0 in flight, 0 retrying, 1 failed\n",
         "last error 20",
-        ": exit code 3: broken\n",
+        ": `sh` ended with exit status: 3: broken\n",
     ];
     for line in lines {
         assert!(text.contains(line), "`{line}` is not in\n{text}");
     }
-    assert_eq!((&document["forward"]["running"], &document["generation"]), (&json!(true), &json!(1)));
+    assert_eq!(
+        (&document["forward"]["running"], &document["forward"]["generation"]),
+        (&json!(true), &json!(1))
+    );
 
     drop(daemon);
     let (code, text, document) = status(&world);
     assert!(code == Some(69) && text.contains("1 failed since its start"), "{text}");
     assert_eq!(document["forward"]["consumers"][0]["in_failed"], Value::Null);
+}
+
+#[test]
+fn consumer_of_an_endpoint_without_a_lock_file_starts_when_the_daemon_has_created_it() {
+    let world = World::new();
+    add_consumers(&world);
+    let _daemon = world.start();
+    let _forward = Forward::start(&world);
+    let forward = |world: &World| status(world).2["forward"].clone();
+    eventually("forward runs", || (forward(&world)["running"] == true).then_some(()));
+    let lock = world.path("spool/second/.forward.lock");
+    fs::remove_file(&lock).unwrap();
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    fs::write(world.path("webhooks.toml"), text.replace("endpoints = [\"pix\"]", "endpoints = [\"second\"]"))
+        .unwrap();
+    eventually("the daemon or this test creates the lock file, and the consumer starts", || {
+        let forward = forward(&world);
+        let is_degraded = forward["degraded"].to_string().contains("has no lock file");
+        if is_degraded && !lock.exists() {
+            fs::write(&lock, "").unwrap();
+        }
+        let consumer = &forward["consumers"][0];
+        (!is_degraded && consumer["endpoints"][0] == "second").then_some(())
+    });
 }
