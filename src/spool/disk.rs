@@ -73,7 +73,11 @@ impl Disk {
     }
 
     fn file_mode(&self, access: Access) -> RawMode {
-        if self.group.is_some() && access == Access::Shared { 0o660 } else { 0o640 }
+        match access {
+            Access::Private => 0o600,
+            Access::Shared if self.group.is_some() => 0o660,
+            Access::Shared => 0o640,
+        }
     }
 
     /// The mode of a directory if there is a group. With setgid, files inside belong to the group too.
@@ -135,7 +139,7 @@ impl Disk {
         Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
     }
 
-    /// Opens or creates a file that only the daemon may write to, such as the lock.
+    /// Opens or creates a file that only the daemon may use, such as the lock.
     pub(super) fn open_private(&self, path: &Path) -> io::Result<File> {
         match self.create(path, Access::Private) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.open(path, Access::Private),
@@ -300,7 +304,8 @@ impl Volume for Disk {
         let found = file.metadata()?;
         let gid = self.group.unwrap_or(found.gid());
         if is_owned_by_process(found.uid())? {
-            set_group_and_mode(&file, gid, self.file_mode(Access::Private))?;
+            // A member of the group locks it, which requires only reading.
+            set_group_and_mode(&file, gid, 0o640)?;
         }
         Ok(())
     }

@@ -13,10 +13,11 @@ const NOTE_EXTENSION: &str = "why";
 /// The characters of a hyphenated UUID (RFC 9562, section 4).
 const ID_CHARS: usize = 36;
 
-/// Who may write to a file or directory of the spool, besides the daemon.
+/// Who may use a file or directory of the spool, besides the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
-    /// No other user: the root, `tmp`, the endpoints' directories, the lock and the write-ahead logs.
+    /// No other user may write to it: the root, `tmp` and the endpoints' directories. The lock and the write-ahead logs are
+    /// files, which no other user may even read.
     Private,
     /// The members of `[spool] group`: entries, the queues and `corrupt`.
     Shared,

@@ -131,7 +131,7 @@ fn assert_modes(world: &World, private: u32, shared: u32, entry: u32) {
     }
     for name in [".lock", ".journal-0", ".journal-1"] {
         let path = world.path("spool").join(name);
-        assert!(!path.exists() || mode(&path) == 0o640, "{name}");
+        assert!(!path.exists() || mode(&path) == 0o600, "{name}");
     }
 }
 

@@ -425,9 +425,9 @@ const MODES: [(&str, u32); 14] = [
     ("pix/failed", 0o2770),
     ("pix/.forward.lock", 0o640),
     ("second/new", 0o2770),
-    (".lock", 0o640),
-    (".journal-0", 0o640),
-    (".journal-1", 0o640),
+    (".lock", 0o600),
+    (".journal-0", 0o600),
+    (".journal-1", 0o600),
 ];
 
 #[test]

@@ -211,7 +211,7 @@ fn modes_match_the_contract_and_wrong_ones_are_corrected() {
                 assert_eq!(mode(&spool.path(shared)), 0o2770, "{what}: {shared}");
                 assert_eq!(fs::metadata(spool.path(shared)).unwrap().gid(), GROUP, "{what}: {shared}");
             }
-            assert_eq!(mode(&spool.path(".lock")), 0o640, "{what}");
+            assert_eq!(mode(&spool.path(".lock")), 0o600, "{what}");
         };
         let mut daemon = spool.start();
         check("as created");
