@@ -16,8 +16,8 @@ use crate::systemd::unit::Unit;
 /// The program of this process. This path works even if the directory of the program is not accessible.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// The credentials of the running unit, which its user can read.
-const CREDENTIALS: &str = "/run/credentials/hookspool.service";
+/// The credentials of running units, each in a directory that its user can read.
+const CREDENTIALS: &str = "/run/credentials";
 
 /// A user that `id` finds in any of the user databases of this machine.
 #[derive(Clone, Debug)]
@@ -63,9 +63,11 @@ impl User {
         });
         let mut command = if self.is_current() { Command::new(PROGRAM) } else { self.switch(unit)? };
         command.args(args);
-        let credentials = Path::new(CREDENTIALS);
-        if unit.is_some() && credentials::directory().is_none() && credentials.is_dir() {
-            command.env("CREDENTIALS_DIRECTORY", credentials);
+        if let Some(unit) = unit.filter(|_| credentials::directory().is_none()) {
+            let credentials = Path::new(CREDENTIALS).join(unit.name());
+            if credentials.is_dir() {
+                command.env("CREDENTIALS_DIRECTORY", credentials);
+            }
         }
         Ok(command)
     }

@@ -19,10 +19,17 @@ use crate::config::{ConsumerDraft, Loaded, LoadedForward, Process, Settings};
 use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
 use crate::escape::Escaped;
 use crate::spool::{SpoolProblem, inspect};
-use crate::systemd::unit::Unit;
+use crate::systemd::unit::{DAEMON, FORWARD, Unit};
 use crate::tls::expiry::ShownCertificate;
 
-const UNIT_UNREAD: &str = "cannot read the sandbox of hookspool.service";
+/// The unit that runs a process; that of the daemon for a check of all tables.
+fn unit_of(process: Option<CheckedProcess>) -> &'static str {
+    if process == Some(CheckedProcess::Forward) { FORWARD } else { DAEMON }
+}
+
+fn unread(unit: &str) -> String {
+    format!("cannot read the sandbox of {unit}")
+}
 
 /// Checks as the user of `--as-user`; as root, by default as the user of the installed unit.
 ///
@@ -30,8 +37,9 @@ const UNIT_UNREAD: &str = "cannot read the sandbox of hookspool.service";
 /// If the configuration cannot be read, or the process cannot become that user.
 pub fn check_as(config: &Path, args: &CheckArgs) -> Result<Exit, Failure> {
     // Only root can become another user, and can read every drop-in.
-    let unit = if geteuid().is_root() { Unit::installed() } else { Ok(None) };
-    let unit = unit.map_err(|why| Failure::Io { what: UNIT_UNREAD.to_owned(), why })?;
+    let name = unit_of(args.process);
+    let unit = if geteuid().is_root() { Unit::installed(name) } else { Ok(None) };
+    let unit = unit.map_err(|why| Failure::Io { what: unread(name), why })?;
     let by_unit = || unit.as_ref().and_then(Unit::user);
     if let Some(user) = args.as_user.as_deref().or_else(by_unit) {
         let user = User::find(user)?;
@@ -75,16 +83,15 @@ fn judge(
         None => read(config, Process::Check)?,
         Some(CheckedProcess::Run) => Loaded { consumers: Vec::new(), ..read(config, Process::Daemon)? },
         Some(CheckedProcess::Forward) => {
-            let LoadedForward { settings: _, consumers, report, elsewhere, digest, files: _ } =
+            let LoadedForward { settings: _, consumers, report, elsewhere, digest, files } =
                 read_forward(config)?;
-            // The sandbox of the unit is that of the daemon.
-            Loaded { settings: None, consumers, report, elsewhere, files: Vec::new(), digest }
+            Loaded { settings: None, consumers, report, elsewhere, files, digest }
         }
     };
     let Loaded { settings, consumers, report, files, .. } = loaded;
     let mut more = settings.as_ref().map(of_the_spool).unwrap_or_default();
     more.extend(settings.iter().flat_map(of_the_sockets));
-    more.extend(of_the_unit(settings.as_ref(), &files));
+    more.extend(of_the_unit(unit_of(process), settings.as_ref(), &files));
     let report = report.with(more);
     if json {
         print_json(&Document::of(settings.as_ref(), &consumers, &report))?;
@@ -130,18 +137,19 @@ fn of_the_sockets(settings: &Settings) -> Vec<Diagnostic> {
 }
 
 /// Findings about paths that the sandbox of the installed unit hides or protects, if it runs as the current user.
-fn of_the_unit(settings: Option<&Settings>, files: &[PathBuf]) -> Vec<Diagnostic> {
+fn of_the_unit(name: &'static str, settings: Option<&Settings>, files: &[PathBuf]) -> Vec<Diagnostic> {
     let is_current = |user: &str| User::find(user).is_ok_and(|user| user.is_current());
     let is_own = |unit: &Unit| unit.user().map_or(geteuid().is_root(), is_current);
-    let unit = match Unit::installed() {
+    let unit = match Unit::installed(name) {
         Ok(unit) => unit.filter(is_own),
-        Err(why) => return vec![Diagnostic::new(Severity::Warning, None, format!("{UNIT_UNREAD}: {why}"))],
+        Err(why) => {
+            return vec![Diagnostic::new(Severity::Warning, None, format!("{}: {why}", unread(name)))];
+        }
     };
     let Some(unit) = unit else { return Vec::new() };
     let real = |path: &Path| std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     let finding = |what: &str, path: &Path, setting: String| {
-        let message =
-            format!("hookspool.service cannot {what} `{}`: {setting} of the unit prevents it", shown(path));
+        let message = format!("{name} cannot {what} `{}`: {setting} of the unit prevents it", shown(path));
         Diagnostic::new(Severity::Error, None, message).with_hint(
             "move it to a place that the unit permits, or change the setting in a drop-in of the unit",
         )

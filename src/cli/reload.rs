@@ -17,7 +17,7 @@ use super::output::{escaped_lines, print};
 use super::runtime::block_on;
 use crate::admin::Address;
 use crate::client::post_unix;
-use crate::systemd::unit::Unit;
+use crate::systemd::unit::{DAEMON, Unit};
 
 /// Requests a reload over the first Unix socket of the admin listener, and prints the outcome.
 ///
@@ -63,7 +63,7 @@ fn attempt(config: &Path, socket: &Path) -> Result<Value, String> {
     let owner = fs::metadata(socket).map_err(|why| why.to_string())?.uid().to_string();
     let user = User::find(&owner).map_err(|failure| failure.chain().unwrap_or_default())?;
     let config = std::path::absolute(config).map_err(|why| why.to_string())?;
-    let unit = Unit::installed().map_err(|why| why.to_string())?;
+    let unit = Unit::installed(DAEMON).map_err(|why| why.to_string())?;
     let command = user.command(&again(&config, &user, true, Some(CheckedProcess::Run)), unit.as_ref());
     let output =
         command.map_err(|failure| failure.chain().unwrap_or_default())?.stdin(Stdio::null()).output();

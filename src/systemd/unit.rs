@@ -1,11 +1,14 @@
-//! The installed unit hookspool.service, read from its files, so that this works where systemd is not running.
+//! The installed units of the package, read from their files, so that this works where systemd is not running.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-const NAME: &str = "hookspool.service";
+/// The unit of `hookspool run`.
+pub const DAEMON: &str = "hookspool.service";
+/// The unit of `hookspool forward`.
+pub const FORWARD: &str = "hookspool-forward.service";
 /// The directories of unit files, the most important first (systemd.unit(5)).
 const FOLDERS: [&str; 5] = [
     "/etc/systemd/system",
@@ -14,8 +17,6 @@ const FOLDERS: [&str; 5] = [
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 ];
-/// The directories of drop-ins, below each of those.
-const DROP_INS: [&str; 2] = ["hookspool.service.d", "service.d"];
 const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 /// The settings that make directories below a root writable, with that root.
@@ -27,22 +28,25 @@ const OWN_FOLDERS: [(&str, &str); 4] = [
 ];
 
 /// The settings of the `[Service]` section, with those of the drop-ins.
-#[derive(Clone, Debug, Default)]
-pub struct Unit(Vec<(String, String)>);
+#[derive(Clone, Debug)]
+pub struct Unit {
+    name: &'static str,
+    settings: Vec<(String, String)>,
+}
 
 impl Unit {
     /// The installed unit; none if there is none, or it is masked.
     ///
     /// # Errors
     /// If the unit or a drop-in cannot be read.
-    pub fn installed() -> io::Result<Option<Self>> {
-        Self::in_folders(&FOLDERS.map(Path::new))
+    pub fn installed(name: &'static str) -> io::Result<Option<Self>> {
+        Self::in_folders(name, &FOLDERS.map(Path::new))
     }
 
-    fn in_folders(folders: &[&Path]) -> io::Result<Option<Self>> {
+    fn in_folders(name: &'static str, folders: &[&Path]) -> io::Result<Option<Self>> {
         let mut text = String::new();
         for folder in folders {
-            if let Some(found) = if_present(&folder.join(NAME), fs::read_to_string)? {
+            if let Some(found) = if_present(&folder.join(name), fs::read_to_string)? {
                 text = found;
                 break;
             }
@@ -52,7 +56,8 @@ impl Unit {
         }
         // Of drop-ins with the same name, the first counts; all are applied in the order of their names.
         let mut drop_ins = BTreeMap::new();
-        for folder in DROP_INS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))) {
+        let names = [format!("{name}.d"), "service.d".to_owned()];
+        for folder in names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))) {
             for file in if_present(&folder, fs::read_dir)?.into_iter().flatten() {
                 let file = file?;
                 if file.path().extension().is_some_and(|end| end == "conf") {
@@ -65,19 +70,24 @@ impl Unit {
             settings
                 .extend(if_present(file, fs::read_to_string)?.iter().flat_map(|text| service_section(text)));
         }
-        Ok(Some(Self(settings)))
+        Ok(Some(Self { name, settings }))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The last value of a setting.
     fn value(&self, key: &str) -> &str {
-        let last = self.0.iter().rev().find(|(name, _)| name == key);
+        let last = self.settings.iter().rev().find(|(name, _)| name == key);
         last.map_or("", |(_, value)| value)
     }
 
     /// The values of a setting that is a list. An empty value removes those before it.
     fn list(&self, key: &str) -> Vec<&str> {
         let mut values = Vec::new();
-        for (_, value) in self.0.iter().filter(|(name, _)| name == key) {
+        for (_, value) in self.settings.iter().filter(|(name, _)| name == key) {
             if value.is_empty() {
                 values.clear();
             }
@@ -195,11 +205,11 @@ mod tests {
     use super::*;
 
     fn unit(text: &str) -> Unit {
-        Unit(service_section(text))
+        Unit { name: DAEMON, settings: service_section(text) }
     }
 
     fn in_folders(folders: &[&Path]) -> Option<Unit> {
-        Unit::in_folders(folders).expect("readable")
+        Unit::in_folders(DAEMON, folders).expect("readable")
     }
 
     #[test]
@@ -211,7 +221,7 @@ mod tests {
             fs::create_dir_all(folder.join("hookspool.service.d")).expect("folders");
         }
         assert!(in_folders(&folders).is_none());
-        fs::write(usr.join(NAME), "[Unit]\nUser=no\n[Service]\nUser=hookspool\nGroup=g\n").expect("a unit");
+        fs::write(usr.join(DAEMON), "[Unit]\nUser=no\n[Service]\nUser=hookspool\nGroup=g\n").expect("a unit");
         for (folder, name, line) in [
             (&usr, "a.conf", "SupplementaryGroups=ssl \\\n  tls"),
             (&usr, "b.conf", "User=overridden"),
@@ -224,9 +234,9 @@ mod tests {
         let unit = in_folders(&folders).expect("a unit");
         assert_eq!((unit.user(), unit.groups()), (Some("other"), vec!["g", "ssl", "tls"]));
         fs::create_dir(etc.join("hookspool.service.d/a.conf")).expect("not a file");
-        let fault = Unit::in_folders(&folders).expect_err("it is not skipped").to_string();
+        let fault = Unit::in_folders(DAEMON, &folders).expect_err("it is not skipped").to_string();
         assert!(fault.contains("etc/hookspool.service.d/a.conf"), "{fault}");
-        std::os::unix::fs::symlink("/dev/null", etc.join(NAME)).expect("masked");
+        std::os::unix::fs::symlink("/dev/null", etc.join(DAEMON)).expect("masked");
         assert!(in_folders(&folders).is_none());
     }
 
