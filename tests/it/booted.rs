@@ -1,6 +1,6 @@
 //! Installs the package on a booted systemd and enables, reloads, restarts, blocks, stops and removes it.
 
-mod consumer;
+mod forward;
 mod machine;
 mod permissions;
 
@@ -19,7 +19,7 @@ fn package_works_from_installation_to_removal() {
     installs(&machine);
     is_sandboxed(&machine);
     reloads(&machine);
-    consumer::processes_every_entry(&machine);
+    forward::forwards(&machine);
     restarts_without_a_refusal(&machine);
     is_restarted_by_the_watchdog(&machine);
     drains_when_it_stops(&machine);
@@ -28,7 +28,7 @@ fn package_works_from_installation_to_removal() {
 
 fn installs(machine: &Machine) {
     machine.run_ok("dpkg -i /var/hookspool.deb");
-    for unit in ["hookspool.service", "hookspool.socket"] {
+    for unit in ["hookspool.service", "hookspool.socket", "hookspool-forward.service"] {
         assert_eq!(machine.run(&format!("systemctl is-active {unit}")).1.trim(), "inactive");
         assert_eq!(machine.run(&format!("systemctl is-enabled {unit}")).1.trim(), "disabled");
     }
@@ -64,16 +64,11 @@ fn members_of_the_group_can_consume(machine: &Machine) {
 
 /// Checks the rating of systemd, and the file access of a process in the unit.
 fn is_sandboxed(machine: &Machine) {
-    machine.run_ok(
-        "systemd-analyze security --offline=yes --threshold=15 /usr/lib/systemd/system/hookspool.service",
-    );
-    let units = [
-        "hookspool.service",
-        "hookspool.socket",
-        "hookspool-consumer@pix.path",
-        "hookspool-consumer@pix.service",
-    ];
-    for unit in units {
+    for unit in ["hookspool.service", "hookspool-forward.service"] {
+        let rate = "systemd-analyze security --offline=yes --threshold=15 /usr/lib/systemd/system";
+        machine.run_ok(&format!("{rate}/{unit}"));
+    }
+    for unit in ["hookspool.service", "hookspool.socket", "hookspool-forward.service"] {
         assert_eq!(machine.run_ok(&format!("systemd-analyze verify {unit}")), "", "{unit}");
     }
     let sandboxed = machine.run_ok("journalctl --no-pager -u hookspool -o cat");
@@ -186,13 +181,11 @@ fn drains_when_it_stops(machine: &Machine) {
 
 fn keeps_the_spool_when_it_is_removed(machine: &Machine) {
     let waiting = machine.waiting();
-    machine.run_ok(
-        "systemctl enable --now hookspool-consumer@cob.path && systemctl enable hookspool-consumer@rec.path",
-    );
+    machine.run_ok("systemctl enable hookspool-forward");
     let output = machine.run_ok("dpkg --purge hookspool");
     assert!(output.contains("the spool stays in /var/lib/hookspool"), "{output}");
     assert_eq!(machine.waiting(), waiting);
     assert!(!machine.run("systemctl cat hookspool.service").0);
-    assert_eq!(machine.run_ok("systemctl list-units --all --plain --no-legend 'hookspool-consumer@*'"), "");
-    assert_eq!(machine.run_ok("find /etc/systemd -name 'hookspool*'"), "");
+    // The drop-in is from the operator.
+    assert_eq!(machine.run_ok("find /etc/systemd -name 'hookspool*' -not -name '*.service.d'"), "");
 }
