@@ -67,6 +67,8 @@ pub(super) enum AttemptResult {
     Unreachable { reason: String },
     /// Another process has it, or it is in `corrupt`.
     Gone,
+    /// It was not attempted, because another process has locked it.
+    Held,
     /// It was not attempted, because the batch was full.
     Unused,
     /// The file system returned an error.
@@ -137,6 +139,7 @@ fn unclaimed(place: &EntryLocation, fault: &ClaimFault) -> AttemptResult {
     let (id, endpoint) = (place.id, &place.endpoint);
     match fault {
         ClaimFault::Gone => AttemptResult::Gone,
+        ClaimFault::Held => AttemptResult::Held,
         ClaimFault::NotIntact { .. } => {
             tracing::error!(%id, %endpoint, error = %fault, "entry not intact");
             AttemptResult::Gone

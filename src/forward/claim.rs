@@ -32,9 +32,12 @@ pub(super) struct Claim {
 /// Why an entry was not claimed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClaimFault {
-    /// Another process has moved or locked it.
-    #[error("another process has it")]
+    /// Another process has moved it.
+    #[error("another process has moved it")]
     Gone,
+    /// Another process has locked it, for example one that has just moved it to `new`.
+    #[error("another process has locked it")]
+    Held,
     /// It is not intact, and was moved to `corrupt`.
     #[error("the entry is not intact: {fault}; moved to `{}`", to.display())]
     NotIntact { fault: NotIntact, to: PathBuf },
@@ -57,7 +60,8 @@ impl Claim {
         });
         let claim = match lease {
             Ok(lease) => Self { spool: spool.clone(), lease: Some(lease) },
-            Err(LeaseError::Moved | LeaseError::Held) => return Err(ClaimFault::Gone),
+            Err(LeaseError::Moved) => return Err(ClaimFault::Gone),
+            Err(LeaseError::Held) => return Err(ClaimFault::Held),
             Err(LeaseError::Io(error)) => return Err(error.into()),
         };
         match claim.read(attempt) {

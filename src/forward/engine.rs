@@ -139,7 +139,10 @@ impl Engine {
                 AttemptResult::Retry { reason, .. } | AttemptResult::Unreachable { reason } => {
                     (None, Some(reason))
                 }
-                AttemptResult::Gone | AttemptResult::Unused | AttemptResult::Unreadable => (None, None),
+                AttemptResult::Gone
+                | AttemptResult::Held
+                | AttemptResult::Unused
+                | AttemptResult::Unreadable => (None, None),
             };
             if let Some(queue) = moved_to {
                 self.housekeeping.moved(candidate.lane, queue, now);

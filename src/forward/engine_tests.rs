@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::envelope::EntryId;
 use crate::metrics::{ForwardMetrics, Queue};
 use crate::policy::Name;
-use crate::spool::{Disk, EntryLocation, FailureNote, ForwardLockError, Layout, entries, make_queues};
+use crate::spool::{Disk, EntryLocation, FailureNote, ForwardLockError, Layout, Lease, entries, make_queues};
 
 /// The longest time that a test waits for a condition.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -297,7 +297,7 @@ async fn claimed_entries_of_an_ended_process_are_attempted_again_and_locked_ones
     let world = World::new(|_| done());
     let (free, locked) = (world.put(Queue::Taken), world.put(Queue::Taken));
     let place = EntryLocation { id: locked, endpoint: world.endpoint.clone(), queue: Queue::Taken };
-    let lease = crate::spool::Lease::take(&world.spool.disk, &world.spool.layout, &place).expect("a lease");
+    let lease = Lease::take(&world.spool.disk, &world.spool.layout, &place).expect("a lease");
     world.run_until(|world| world.in_queue(Queue::Done) == [free]).await;
     assert_eq!(world.in_queue(Queue::Taken), [locked]);
     drop(lease);
@@ -367,4 +367,28 @@ async fn damaged_entry_is_moved_to_corrupt_and_a_second_engine_is_refused() {
     assert!(matches!(world.engine(true), Err(ForwardLockError::Held { .. })));
     engine.run().await;
     assert!(world.spool.layout.corrupted(id).exists() && world.attempts().is_empty());
+}
+
+#[tokio::test]
+async fn entry_that_is_still_locked_after_its_move_to_new_is_attempted_soon() {
+    let world = World::new(|_| done());
+    let id = world.put(Queue::Taken);
+    let place = EntryLocation { id, endpoint: world.endpoint.clone(), queue: Queue::Taken };
+    let mut lease = Lease::take(&world.spool.disk, &world.spool.layout, &place).expect("a lease");
+    let engine = TaskTracker::new().spawn(world.engine(false).expect("an engine").run());
+    let end = Instant::now() + DEADLINE;
+    // `spool requeue` moves an entry like this.
+    lease.transfer(&world.spool.disk, &world.spool.layout, Queue::New).expect("moved");
+    while world.status.current().retrying == 0 {
+        assert!(Instant::now() < end, "{:?}", world.status.current());
+        sleep(Duration::from_millis(1)).await;
+    }
+    drop(lease);
+    while world.in_queue(Queue::Done) != [id] {
+        assert!(Instant::now() < end, "{:?}", world.status.current());
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(world.attempts(), [(id, 1)]);
+    world.stop.cancel();
+    engine.await.expect("no panic");
 }

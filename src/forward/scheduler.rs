@@ -9,6 +9,9 @@ use super::schedule::{Change, Gate, Sign, delay, delay_asked};
 use super::settings::{Consumer, Order, RetrySettings};
 use super::waiting::Waiting;
 
+/// The delay before the next look at an entry that another process has locked.
+const HELD_DELAY: Duration = Duration::from_millis(100);
+
 /// The entries of a consumer, and the state of its target.
 #[derive(Debug)]
 pub(super) struct Scheduler {
@@ -127,6 +130,11 @@ impl Scheduler {
             }
             AttemptResult::Gone => {
                 self.waiting.finished(candidate);
+                None
+            }
+            AttemptResult::Held => {
+                let not_attempted = Candidate { attempt: candidate.attempt.saturating_sub(1), ..*candidate };
+                self.waiting.retry_at(&not_attempted, now + HELD_DELAY);
                 None
             }
             AttemptResult::Unused => {
