@@ -42,6 +42,8 @@ pub(super) struct Remembered {
     pub(super) down_before: Duration,
     /// When it may be attempted again.
     pub(super) due: Instant,
+    /// Whether the target named this time (`Retry-After`).
+    pub(super) is_asked: bool,
 }
 
 /// The entries that wait for their next attempt, by ID and by time.
@@ -84,11 +86,14 @@ impl Retries {
         Some((id, self.entries.remove(&id)?))
     }
 
-    /// Advances all entries that are due later to a time within `within`: their target has recovered.
+    /// Advances the entries that are due later to a time within `within`, because their target has recovered. It still
+    /// wants those later for which it named a time.
     pub(super) fn advance(&mut self, now: Instant, within: Duration, mut spread: impl FnMut() -> f64) {
         self.by_time.clear();
         for (id, entry) in &mut self.entries {
-            entry.due = entry.due.min(now + within.mul_f64(spread().clamp(0.0, 1.0)));
+            if !entry.is_asked {
+                entry.due = entry.due.min(now + within.mul_f64(spread().clamp(0.0, 1.0)));
+            }
             self.by_time.insert((entry.due, *id));
         }
     }
@@ -224,22 +229,26 @@ mod tests {
 
         #[test]
         fn entries_are_due_in_the_order_of_their_times(
-            delays in proptest::collection::vec(0_u64..100, 0..50), passed in 0_u64..100
+            delays in proptest::collection::vec((0_u64..100, any::<bool>()), 0..50), passed in 0_u64..100
         ) {
             let start = Instant::now();
             let mut retries = Retries::default();
-            for (number, delay) in delays.iter().enumerate() {
-                let due = start + Duration::from_secs(*delay);
-                let entry = Remembered { lane: 0, attempts: 1, first: start, down_before: Duration::ZERO, due };
+            for (number, (delay, is_asked)) in delays.iter().enumerate() {
+                let (due, is_asked) = (start + Duration::from_secs(*delay), *is_asked);
+                let down_before = Duration::ZERO;
+                let entry = Remembered { lane: 0, attempts: 1, first: start, down_before, due, is_asked };
                 retries.insert(EntryId::from_bytes([u8::try_from(number).expect("few"); 16]), entry);
             }
             let now = start + Duration::from_secs(passed);
             let due: Vec<_> = std::iter::from_fn(|| retries.take_due(now)).map(|(_, entry)| entry.due).collect();
             prop_assert!(due.is_sorted());
-            prop_assert_eq!(due.len(), delays.iter().filter(|delay| **delay <= passed).count());
+            prop_assert_eq!(due.len(), delays.iter().filter(|(delay, _)| *delay <= passed).count());
             prop_assert!(retries.next_due().is_none_or(|next| next > now));
             retries.advance(now, Duration::from_secs(1), || 0.5);
-            prop_assert!(retries.next_due().is_none_or(|next| next <= now + Duration::from_secs(1)));
+            let soon = now + Duration::from_secs(1);
+            let due: Vec<_> = std::iter::from_fn(|| retries.take_due(soon)).map(|(_, entry)| entry.due).collect();
+            let may_follow = |(delay, is_asked): &&(u64, bool)| *delay > passed && (!is_asked || *delay <= passed + 1);
+            prop_assert_eq!(due.len(), delays.iter().filter(may_follow).count());
         }
     }
 

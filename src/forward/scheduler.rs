@@ -121,11 +121,11 @@ impl Scheduler {
             }
             AttemptResult::Retry { after, .. } => {
                 let wait = after.map_or_else(backoff, |after| delay_asked(&self.retry, after));
-                self.waiting.retry_at(candidate, now + wait);
+                self.waiting.retry_at(candidate, now + wait, after.is_some());
                 Some((Sign::AskedForRetry, *after))
             }
             AttemptResult::Unreachable { .. } => {
-                self.waiting.retry_at(candidate, now);
+                self.waiting.retry_at(candidate, now, false);
                 Some((Sign::Unreachable, None))
             }
             AttemptResult::Gone => {
@@ -142,7 +142,7 @@ impl Scheduler {
                 None
             }
             AttemptResult::Unreadable => {
-                self.waiting.retry_at(candidate, now + backoff());
+                self.waiting.retry_at(candidate, now + backoff(), false);
                 None
             }
         }

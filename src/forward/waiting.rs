@@ -110,7 +110,7 @@ impl Waiting {
             return None;
         }
         let Self { order, lanes, retries, in_flight, .. } = self;
-        let may = |lane: &Lane| *order == Order::None || !lane.is_busy;
+        let may = |lane: &Lane| *order == Order::None || !(lane.is_busy || lane.backlog.is_listing());
         let free = lanes.iter_mut().enumerate().filter(|(_, lane)| may(lane));
         let first = free.filter_map(|(number, lane)| {
             // A listing can contain an entry that was attempted while the directory was read.
@@ -131,17 +131,17 @@ impl Waiting {
         self.lanes[candidate.lane].is_busy = false;
     }
 
-    /// Remembers an entry until its next attempt.
-    pub(super) fn retry_at(&mut self, candidate: &Candidate, due: Instant) {
+    /// Remembers an entry until its next attempt. `is_asked` is whether the target named the time.
+    pub(super) fn retry_at(&mut self, candidate: &Candidate, due: Instant, is_asked: bool) {
         self.in_flight.remove(&candidate.id);
         let Candidate { id, lane, attempt, first, down_before, .. } = *candidate;
-        self.retries.insert(id, Remembered { lane, attempts: attempt, first, down_before, due });
+        self.retries.insert(id, Remembered { lane, attempts: attempt, first, down_before, due, is_asked });
     }
 
     /// Returns an entry that was not attempted.
     pub(super) fn put_back(&mut self, candidate: &Candidate, now: Instant) {
         if candidate.attempt > 1 {
-            self.retry_at(&Candidate { attempt: candidate.attempt - 1, ..*candidate }, now);
+            self.retry_at(&Candidate { attempt: candidate.attempt - 1, ..*candidate }, now, false);
         } else {
             self.finished(candidate);
             self.lanes[candidate.lane].backlog.put_back(candidate.id);
