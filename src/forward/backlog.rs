@@ -80,6 +80,11 @@ impl Backlog {
         self.ready.pop_first()
     }
 
+    /// Whether the queue is being listed, so that an entry with a lower ID than the first one may follow.
+    pub(super) fn is_listing(&self) -> bool {
+        self.is_listing
+    }
+
     /// The entries that wait, as far as known.
     pub(super) fn len(&self) -> usize {
         self.ready.len() + self.beyond

@@ -39,6 +39,8 @@ pub(super) struct Housekeeping {
     next_recovery: Instant,
     /// The recoveries in progress.
     recovering: usize,
+    /// Whether a recovery of all endpoints has ended. In order of arrival, the claims of an ended process come first.
+    has_recovered: bool,
     tasks: JoinSet<HousekeepingResult>,
 }
 
@@ -61,6 +63,7 @@ impl Housekeeping {
             next_sync: None,
             next_recovery: Instant::now(),
             recovering: 0,
+            has_recovered: false,
             tasks: JoinSet::new(),
         }
     }
@@ -102,6 +105,7 @@ impl Housekeeping {
             }
             HousekeepingEvent::Ended(HousekeepingResult::Recovery(lane, recovered)) => {
                 self.recovering -= 1;
+                self.has_recovered |= self.recovering == 0;
                 if let Ok(count @ 1..) = recovered {
                     tracing::info!(endpoint = %self.lanes[lane], count, "claimed entries returned to new");
                 }
@@ -132,10 +136,12 @@ impl Housekeeping {
     /// Starts the listings, recovery and syncs that are due.
     pub(super) fn start_due(&mut self, now: Instant, waiting: &mut Waiting) {
         let in_order = self.order == Order::Arrival;
-        for lane in waiting.begin_listings(now, self.arrivals.is_some()) {
-            let (spool, endpoint) = (self.spool.clone(), self.lanes[lane].clone());
-            let work = move || list(&spool.disk, &spool.layout, &endpoint, in_order);
-            self.tasks.spawn(async move { HousekeepingResult::Listing(lane, blocking(work).await) });
+        if self.may_list() {
+            for lane in waiting.begin_listings(now, self.arrivals.is_some()) {
+                let (spool, endpoint) = (self.spool.clone(), self.lanes[lane].clone());
+                let work = move || list(&spool.disk, &spool.layout, &endpoint, in_order);
+                self.tasks.spawn(async move { HousekeepingResult::Listing(lane, blocking(work).await) });
+            }
         }
         if self.next_recovery <= now && self.recovering == 0 {
             self.next_recovery = now + RECOVERY_INTERVAL;
@@ -156,9 +162,13 @@ impl Housekeeping {
         }
     }
 
+    fn may_list(&self) -> bool {
+        self.has_recovered || self.order == Order::None
+    }
+
     /// When the next of these is due.
     pub(super) fn next_due(&self, now: Instant, waiting: &Waiting) -> Instant {
-        let listing = waiting.next_listing(now, self.arrivals.is_some());
+        let listing = waiting.next_listing(now, self.arrivals.is_some()).filter(|_| self.may_list());
         let recovery = self.next_recovery.max(now + RECOVERY_INTERVAL * u32::from(self.recovering > 0));
         [listing, self.next_sync].into_iter().flatten().fold(recovery, Instant::min)
     }

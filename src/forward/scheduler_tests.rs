@@ -143,3 +143,16 @@ fn nothing_new_is_claimed_while_the_memory_of_retries_is_full() {
     assert_eq!(scheduler.waiting.retrying(), super::super::schedule::REMEMBERED_MAX);
     assert_eq!(scheduler.waiting.waiting(), 10);
 }
+
+#[test]
+fn nothing_is_attempted_in_order_of_arrival_before_a_listing_has_ended() {
+    let now = Instant::now();
+    for (order, attempted) in [(Order::Arrival, 0), (Order::None, 1)] {
+        let mut scheduler = Scheduler::new(&consumer(1, 1, order), 1, true);
+        scheduler.waiting.begin_listings(now, true);
+        scheduler.waiting.arrived(0, EntryId::fresh());
+        assert_eq!(scheduler.next_batch(now).len(), attempted, "{order:?}");
+        scheduler.waiting.end_listing(0, Ok(super::super::backlog::Listed::default()), now).expect("listed");
+        assert_eq!(scheduler.next_batch(now).len(), 1 - attempted, "{order:?}");
+    }
+}
