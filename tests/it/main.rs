@@ -45,6 +45,7 @@ mod environment;
 mod failure_notes;
 mod faults;
 mod first;
+mod forward;
 mod forward_status;
 mod forwarding;
 mod half_closed;

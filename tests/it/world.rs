@@ -20,8 +20,13 @@ use serde_json::Value;
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits until `condition` returns a value.
-pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + TIMEOUT;
+pub fn eventually<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    within(TIMEOUT, what, condition)
+}
+
+/// As [`eventually`], with another limit.
+pub fn within<T>(limit: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(value) = condition() {
             return value;

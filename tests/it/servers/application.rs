@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,9 +26,15 @@ pub struct Request {
     /// With names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    was_answered: AtomicBool,
 }
 
 impl Request {
+    /// Whether the answer was sent completely before the application stopped or the client closed the connection.
+    pub fn was_answered(&self) -> bool {
+        self.was_answered.load(Ordering::Relaxed)
+    }
+
     /// The first value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -166,7 +173,9 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: &Shared) ->
             requests.push(Arc::clone(&request));
             request
         };
-        if !(shared.answer)(&request).send(&mut stream).await? {
+        let is_open = (shared.answer)(&request).send(&mut stream).await?;
+        request.was_answered.store(true, Ordering::Relaxed);
+        if !is_open {
             break;
         }
     }
@@ -182,7 +191,15 @@ async fn read_request(stream: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result
     while let Some((name, value)) = line(stream).await?.split_once(':') {
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request { number: 0, at: Instant::now(), method, path, headers, body: Vec::new() };
+    let mut request = Request {
+        number: 0,
+        at: Instant::now(),
+        method,
+        path,
+        headers,
+        body: Vec::new(),
+        was_answered: AtomicBool::new(false),
+    };
     if request.header("transfer-encoding").is_some_and(|coding| coding == "chunked") {
         while let length @ 1.. = usize::from_str_radix(&line(stream).await?, 16).map_err(io::Error::other)? {
             read_part(stream, length, &mut request.body).await?;
