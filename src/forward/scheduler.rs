@@ -134,7 +134,7 @@ impl Scheduler {
             }
             AttemptResult::Held => {
                 let not_attempted = Candidate { attempt: candidate.attempt.saturating_sub(1), ..*candidate };
-                self.waiting.retry_at(&not_attempted, now + HELD_DELAY);
+                self.waiting.retry_at(&not_attempted, now + HELD_DELAY, false);
                 None
             }
             AttemptResult::Unused => {
