@@ -116,13 +116,13 @@ pub struct CheckArgs {
     /// [default: for root, the user of hookspool.service if it is installed]
     #[arg(long, value_name = "USER")]
     pub as_user: Option<String>,
-    /// Judge only what this process reads
+    /// Check only what this process reads
     /// [default: everything]
     #[arg(long, value_name = "PROCESS")]
     pub process: Option<CheckedProcess>,
 }
 
-/// A process whose tables `check` judges.
+/// A process whose tables `check` validates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum CheckedProcess {
     /// `hookspool run`

@@ -8,7 +8,7 @@ use crate::policy::Name;
 #[command(after_help = "\
 Without flags, the entries are forwarded as the [[consumer]] tables specify, until a signal stops the
 process. With --endpoint and --to, no table is needed: each attempt prints one line with the time, the
-ID, the event, the answer and the milliseconds.
+ID, the event, the response and the duration.
 
 Exit status with --once: 0 if nothing is left, 75 if some entries have to wait, 1 if one failed.
 
@@ -25,7 +25,7 @@ pub struct ForwardArgs {
     /// Attempt each entry once, and exit
     #[arg(long, requires = "to", conflicts_with = "copy")]
     pub once: bool,
-    /// Send a copy of each entry that arrives, and leave the entry to others
+    /// Send a copy of each entry that arrives, and leave the entry where it is
     #[arg(long, requires = "to")]
     pub copy: bool,
     /// Print the SQL that creates the table of a postgres consumer

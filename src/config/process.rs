@@ -8,7 +8,7 @@ pub enum Process {
     Daemon,
     /// `hookspool forward`.
     Forward,
-    /// `hookspool check`, which judges all tables.
+    /// `hookspool check`, which validates all tables.
     Check,
 }
 

@@ -28,7 +28,7 @@ pub(super) fn forward(config: &Path, endpoint: &Name, to: &str, args: &ForwardAr
     let owner = names.iter().find(|(_, endpoints)| endpoints.iter().any(|name| name == endpoint.as_str()));
     if let Some((owner, _)) = owner.filter(|_| !args.copy) {
         return Err(Failure::Configuration(format!(
-            "the endpoint `{endpoint}` belongs to the consumer `{}`: `--copy` sends what arrives and claims nothing",
+            "the endpoint `{endpoint}` belongs to the consumer `{}`: use `--copy`, which claims no entries",
             Escaped(owner)
         )));
     }
@@ -104,7 +104,7 @@ async fn stopped(signals: &mut Signals) {
     while signals.next().await == Received::Reload {}
 }
 
-/// Prints an attempt. If standard output is closed, forwarding goes on.
+/// Prints an attempt. If standard output is closed, forwarding continues.
 fn print_line(report: &AttemptReport<'_>) {
     let _ = print(&line(report, Clock::System.now()));
 }

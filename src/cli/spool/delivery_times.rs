@@ -55,14 +55,14 @@ impl DeliveryTimes {
         self.slots.last_key_value().map(|(_, (_, last))| *last)
     }
 
-    /// The longest time without an arrival between two arrivals: its begin and end. Of several, the first.
+    /// The longest time without an arrival between two arrivals: its start and end. Of several, the first.
     pub(super) fn longest_gap(&self) -> Option<(i64, i64)> {
         let times = self.slots.values();
         let between = times.clone().zip(times.skip(1)).map(|((_, last), (first, _))| (*last, *first));
         between.min_by_key(|(begin, end)| (begin - end, *begin))
     }
 
-    /// The begin of each hour that has arrivals, and their number.
+    /// The start of each hour that has arrivals, and their number.
     pub(super) fn hours(&self) -> impl Iterator<Item = (i64, u64)> {
         self.hours.iter().map(|(hour, count)| (hour * HOUR_MILLIS, *count))
     }

@@ -34,7 +34,7 @@ async fn ask_address<T: DeserializeOwned>(address: &Address) -> Result<(Value, T
         Address::Unix(path) => (format!("unix:{}", path.display()), get_unix(path, "/status").await),
         Address::Inherited(which) => {
             return Err(format!(
-                "the address of `{which}` is known only to its socket unit: add a `unix:` socket"
+                "the address of `{which}` is set only in its socket unit: add a `unix:` socket"
             ));
         }
     };

@@ -250,7 +250,7 @@ pub(crate) const CONSUMER: TableSchema = TableSchema {
         key("endpoints", LIST, "The endpoints whose entries it receives. An endpoint has at most one consumer, and no other program may claim its entries.")
             .example("[\"pix\"]"),
         key("concurrency", "number", "The attempts that are in progress at the same time; for postgres and nats, the batches.")
-            .default("8", "Enough for a target on another host, and few for a small application.")
+            .default("8", "Enough for a target on another host, and not too many for a small application.")
             .range("1", "1000"),
         key("order", "\"none\" or \"arrival\"", "`arrival`: one entry at a time for each endpoint, the oldest first; the next only when it is done or failed.")
             .default("\"none\"", "An entry that the target does not accept must not delay the others.")
@@ -258,7 +258,7 @@ pub(crate) const CONSUMER: TableSchema = TableSchema {
         time("timeout", "The time limit of one attempt.")
             .default("\"30s\"", "As long as most proxies wait for an application."),
         key("retry", TABLE, "When an entry is attempted again.")
-            .default("{ min = \"5s\", max = \"1h\", give_up = \"3d\" }", "A weekend without the target loses nothing."),
+            .default("{ min = \"5s\", max = \"1h\", give_up = \"3d\" }", "An entry that is not accepted on a weekend can still be accepted after it."),
         key("http", TABLE, "Sends each entry to an HTTP server. Exactly one of http, exec, postgres and nats is required.")
             .absent("another kind")
             .example("{ url = \"http://127.0.0.1:3000/webhooks{suffix}\" }"),
@@ -281,7 +281,7 @@ pub(crate) const RETRY: TableSchema = TableSchema {
             .default("\"5s\"", "The delay doubles with each attempt."),
         time("max", "The longest delay, also if the target asks for a longer one with `Retry-After`.")
             .default("\"1h\"", "A target that is available again receives everything within an hour."),
-        key("give_up", "time", "An entry whose first attempt is longer ago moves to failed/. Times at which the target is down do not count.")
+        key("give_up", "time", "An entry whose first attempt was longer ago moves to failed/. The time while the target is down does not count.")
             .default("\"3d\"", "An error on a Friday can be corrected on Monday.")
             .range("0s", "365d"),
     ],
@@ -292,7 +292,7 @@ const CA: Key = key("ca", FILE, "The CA certificates that the server's certifica
     .example("\"certs/internal-ca.pem\"");
 
 const INSECURE: Key = key("insecure", BOOLEAN, "Accept any server certificate: others on the network can read and change the payload.")
-    .default("false", "Only a verified server is known to be the right one.");
+    .default("false", "Only verification proves the identity of the server.");
 
 pub(crate) const HTTP: TableSchema = TableSchema {
     name: "`http`",

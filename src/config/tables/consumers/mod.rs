@@ -108,8 +108,8 @@ fn endpoints<'a, 'd>(
         if let Some((_, other)) = taken.iter().find(|(endpoint, _)| *endpoint == text) {
             all_are_valid = false;
             at.error(
-                format!("the entries of endpoint `{text}` are already those of {other}"),
-                "an endpoint has at most one consumer: remove it here or there, or send to both from one application",
+                format!("endpoint `{text}` already belongs to {other}"),
+                "an endpoint has at most one consumer: remove it from one, or distribute the entries in one application",
             );
             continue;
         }

@@ -75,7 +75,7 @@ fn server(url: Text<'_>, of: TargetOf<'_>) -> Result<(String, bool), Reported> {
         error(format!("`url` cannot be used{why}"), EXAMPLE)
     })?;
     if config.get_password().is_some() {
-        let hint = "write it to a file, name that with `password`, and remove it from the URL";
+        let hint = "write it to a file, name the file in `password`, and remove it from the URL";
         return Err(error("`url` contains a password".to_owned(), hint));
     }
     let remote = config.get_hosts().iter().find_map(|host| match host {

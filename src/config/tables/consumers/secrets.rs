@@ -14,7 +14,7 @@ const PREFIX: &str = "whsec_";
 /// The bytes of a signing secret that Standard Webhooks recommends.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// The hint about a secret that too many users can read.
-const OWN_FILE: &str = "make it readable only for the user of `hookspool forward`: `chown root:hookspool-forward` and `chmod 0640`";
+const OWN_FILE: &str = "make it readable only by the user of `hookspool forward`: `chown root:hookspool-forward` and `chmod 0640`";
 
 /// The signing secret of `http`, decoded.
 pub(super) fn signing_secret(
