@@ -1,4 +1,4 @@
-//! Sends a copy of each entry that arrives, and claims none: for a developer who watches real traffic.
+//! Sends a copy of each entry that arrives, and claims none, so that a developer can watch real traffic.
 
 use std::io;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub async fn copy(
                     }
                 }
                 Arrival::Overflow => {
-                    tracing::warn!("entries not copied: they arrived faster than the target accepts them")
+                    tracing::warn!("entries not copied; they arrived faster than the target accepted them")
                 }
                 Arrival::Gone(_) => {
                     return Err(io::Error::new(io::ErrorKind::NotFound, "the queue was removed"));

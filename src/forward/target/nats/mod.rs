@@ -15,7 +15,6 @@ use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{ConnectOptions, HeaderMap, HeaderValue, ServerAddr};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::Mutex;
-use tracing::warn;
 
 use self::session::{NatsSession, StreamSettings, lost, retry};
 use self::subject::has_empty_token;
@@ -93,7 +92,7 @@ impl NatsTarget {
         let window = session.stream.duplicate_window;
         if window < self.window_min && !self.warned.swap(true, Ordering::Relaxed) {
             let (stream, needed) = (&self.stream.name, self.window_min);
-            warn!(
+            tracing::warn!(
                 stream,
                 ?window,
                 ?needed,
