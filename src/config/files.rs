@@ -199,7 +199,7 @@ impl Files {
     }
 
     /// Like [`Files::open`], with a message and a hint for a file that cannot be read. The files of another process are
-    /// not opened, and nothing is reported. `check` reports no error for a file that may be readable only for `hookspool
+    /// not opened, and nothing is reported. `check` reports no error for a file that may be readable only by `hookspool
     /// forward`.
     pub(super) fn open_or(
         &mut self,

@@ -128,7 +128,7 @@ pub fn load_forward(path: &Path, now: Timestamp, read_scope: ReadScope) -> Resul
     Ok(LoadedForward { settings, consumers: validated.consumers, report, elsewhere, files, digest })
 }
 
-/// A text and its files, judged for one process.
+/// A text and its files, validated for one process.
 struct Judged {
     validated: Validated,
     report: Report,

@@ -17,7 +17,7 @@ use crate::metrics::{AttemptOutcome, ConsumerMetrics, Queue};
 use crate::policy::Name;
 use crate::spool::{EntryLocation, FailureNote, LeaseError};
 
-/// What all attempts of a consumer share.
+/// The settings and resources that all attempts of a consumer use.
 #[derive(Debug)]
 pub(super) struct AttemptContext {
     pub(super) consumer: Arc<Consumer>,
@@ -42,7 +42,7 @@ pub(super) struct Candidate {
     pub(super) first: Instant,
     /// How long the target had been down at that time.
     pub(super) down_before: Duration,
-    /// After this time, it has failed if the target asks for a retry.
+    /// If the target asks for a retry after this time, the entry is given up.
     pub(super) gives_up_at: Option<Instant>,
 }
 
@@ -65,7 +65,7 @@ pub(super) enum AttemptResult {
     Retry { after: Option<Duration>, reason: String },
     /// It is in `new` again; no entry can be delivered now.
     Unreachable { reason: String },
-    /// Another process has it, or it is in `corrupt`.
+    /// Another process has claimed it, or it is in `corrupt`.
     Gone,
     /// It was not attempted, because another process has locked it.
     Held,

@@ -19,7 +19,7 @@ use crate::spool::{Layout, Ordered, Volume};
 pub(super) const READY_MAX: usize = 1 << 15;
 /// How often an idle queue is listed, in case an event was missed.
 const LISTING_INTERVAL: Duration = Duration::from_secs(30);
-/// The same without inotify.
+/// How often an idle queue is listed without inotify.
 const LISTING_INTERVAL_WITHOUT_EVENTS: Duration = Duration::from_secs(1);
 
 /// The shortest time between two listings, unless events were lost.
@@ -95,7 +95,7 @@ impl Backlog {
         self.listed.is_some() && self.is_complete && !self.is_listing
     }
 
-    /// When the queue is to be listed: at once if entries are known to be missing, and otherwise now and then.
+    /// When the queue is to be listed: at once if entries are known to be missing, and otherwise at intervals.
     pub(super) fn listing_due(&self, now: Instant, has_events: bool) -> Option<Instant> {
         if self.is_listing || !self.ready.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! What a target receives: one intact entry that has been claimed.
+//! What a target receives: one intact entry, which has been claimed unless it is only copied.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::spool::EnvelopeFacts;
 
-/// One claimed entry in one attempt.
+/// One entry in one attempt.
 #[derive(Debug)]
 pub struct Delivery {
     /// The keys of the envelope.
@@ -18,8 +18,8 @@ pub struct Delivery {
     pub payload: Bytes,
     /// The number of this attempt in this process, from 1.
     pub attempt: u32,
-    /// The entry's file in `taken`, for a command.
+    /// The entry's file, in `taken` if it was claimed, for a command.
     pub path: PathBuf,
-    /// A copy of the locked descriptor. A command that inherits it keeps the lease.
+    /// A descriptor of the file. It is locked if the entry was claimed; a command that inherits it then holds the lease.
     pub file: File,
 }

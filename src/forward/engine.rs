@@ -22,7 +22,7 @@ use crate::metrics::{ConsumerGauges, ConsumerMetrics, Queue};
 use crate::policy::Name;
 use crate::spool::{ForwardLock, ForwardLockError};
 
-/// How long the end waits for attempts in progress. Those that last longer are repeated at the next start.
+/// How long a stop waits for attempts in progress. Those that last longer are repeated at the next start.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// What an engine needs besides its consumer.
@@ -51,7 +51,7 @@ pub struct Engine {
     housekeeping: Housekeeping,
     in_progress: JoinSet<Vec<Outcome>>,
     random: RandomState,
-    /// Exclude other engines until this one is dropped.
+    /// Locks that exclude other engines until this one is dropped.
     _locks: Vec<ForwardLock>,
 }
 

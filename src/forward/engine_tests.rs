@@ -1,4 +1,4 @@
-//! The engine with a target that answers as a test says, on a real directory.
+//! The engine with a target whose verdicts a test specifies, on a real directory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::settings::RetrySettings;
 use crate::envelope::EntryId;
 
-/// The entries that a consumer remembers at most while they wait for their next attempt. While it is full, nothing new
-/// is claimed.
+/// The maximum number of entries that a consumer remembers while they wait for their next attempt. At this number,
+/// nothing new is claimed.
 pub(super) const REMEMBERED_MAX: usize = 10_000;
 /// The number of consecutive attempts, of any entries, that must ask for a retry before a target counts as down.
 const DOWN_AFTER: u32 = 20;
@@ -99,10 +99,10 @@ impl Retries {
     }
 }
 
-/// What a verdict says about the target.
+/// What a verdict indicates about the target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Sign {
-    /// The target answered, and decided about the entry.
+    /// The target accepted or rejected the entry.
     Decided,
     /// The target asked for a retry.
     AskedForRetry,
@@ -134,10 +134,10 @@ pub(super) struct Gate {
 
 #[derive(Debug)]
 struct Down {
-    /// The attempts since it is down.
+    /// The attempts since the target went down.
     attempts: u32,
     next: Instant,
-    /// Since when the time is excused; none if it is not.
+    /// Since when the time does not count towards giving up; none if it counts.
     excused_since: Option<Instant>,
 }
 

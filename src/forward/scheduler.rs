@@ -101,7 +101,7 @@ impl Scheduler {
         change
     }
 
-    /// Records where an entry is now, and returns what its result says about the target.
+    /// Records where an entry is now, and returns what its result indicates about the target.
     fn place(
         &mut self,
         candidate: &Candidate,

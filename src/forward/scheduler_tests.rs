@@ -25,7 +25,7 @@ fn consumer(endpoints: usize, concurrency: usize, order: Order) -> Consumer {
     }
 }
 
-/// What the target does with an entry: how often it asks for a retry, and then whether it has it.
+/// What the target does with an entry: how often it asks for a retry, and then whether it accepts it.
 #[derive(Clone, Copy, Debug)]
 struct Fate {
     retries: u32,

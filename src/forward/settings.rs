@@ -48,7 +48,7 @@ pub struct RetrySettings {
     pub min: Duration,
     /// The longest delay.
     pub max: Duration,
-    /// An entry whose first attempt is longer ago has failed.
+    /// An entry whose first attempt was longer ago is given up.
     pub give_up: Duration,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Waiting {
     in_flight: BTreeMap<EntryId, usize>,
     /// Whether entries are attempted more than once.
     retries_entries: bool,
-    /// Whether an entry that is retried is preferred to a new one. They take turns, so that neither delays the other.
+    /// Whether an entry that is retried is preferred to a new one. They alternate, so that neither delays the other.
     prefers_retry: bool,
 }
 

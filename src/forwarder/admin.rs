@@ -29,7 +29,7 @@ pub struct ForwardStatus {
     pub degraded: Vec<String>,
 }
 
-/// What the process tells its admin listener.
+/// The state that the process publishes to its admin listener.
 #[derive(Debug, Default)]
 pub(super) struct ForwardState {
     is_draining: AtomicBool,

@@ -92,7 +92,7 @@ impl Consumers {
     }
 
     /// Stops the consumers that are not in `names`, or in `prepared` because their settings have changed, and starts those
-    /// in `prepared`. The others are not disturbed. Returns the reasons why consumers could not be started.
+    /// in `prepared`. The others continue unchanged. Returns the reasons why consumers could not be started.
     pub async fn apply(
         &mut self,
         names: impl Fn(&Name) -> bool,

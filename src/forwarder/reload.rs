@@ -1,4 +1,4 @@
-//! Reloads the consumers: those whose settings are unchanged continue undisturbed.
+//! Reloads the consumers: those whose settings are unchanged are not interrupted.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -47,8 +47,8 @@ const NETWORK_FILES: &[&str] = &[
 const NETWORK_CONFIGURATION: &[&str] =
     &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
-/// Restricts this thread and all later ones to the files that these consumers need. A command could do nothing useful
-/// with the same restrictions, so a process that runs commands is not restricted.
+/// Restricts this thread and all later ones to the files that these consumers need. Commands would
+/// inherit the restrictions, so a process that runs commands is not restricted.
 ///
 /// # Errors
 /// If a directory cannot be created, or the process cannot be restricted.
@@ -129,7 +129,7 @@ async fn serve(
     let admin =
         ForwardAdmin { state: Arc::clone(&state), statuses: consumers.statuses(), metrics, reload: requests };
     let admin = AdminListener::start(sockets, admin)?;
-    // One that waits is enough: it leads to reading all files.
+    // One queued event is enough, because all files are read after it.
     let (changed, mut changes) = mpsc::channel(1);
     let watch = FileWatch::start(settings.files.clone(), settings.reload, move |event| {
         if event == WatchEvent::MayHaveChanged {

@@ -193,7 +193,7 @@ fn shows_requests(metadata: &Metadata<'_>) -> bool {
 }
 
 /// Our own events at this level, and those of libraries only for problems. notify warns about every removed directory,
-/// and at the trace level would log every change of its own log file. async_nats logs what the reason of an attempt says.
+/// and at the trace level would log every change of its own log file. async_nats logs only what reasons of attempts contain.
 fn directives(level: Level) -> &'static str {
     match level {
         Level::Error => "error,async_nats=off",

@@ -8,7 +8,7 @@ use crate::policy::Name;
 
 /// The extension of an entry's file.
 const EXTENSION: &str = "hook";
-/// The extension of the file that says why an entry was given up.
+/// The extension of the file that states why an entry was given up.
 const NOTE_EXTENSION: &str = "why";
 /// The characters of a hyphenated UUID (RFC 9562, section 4).
 const ID_CHARS: usize = 36;
@@ -60,7 +60,7 @@ impl Layout {
         id_before(path, NOTE_EXTENSION)
     }
 
-    /// The path of the file that says why an entry in `failed` was given up.
+    /// The path of the file that states why an entry in `failed` was given up.
     pub fn failure_note(&self, endpoint: &Name, id: EntryId) -> PathBuf {
         self.queue(endpoint, Queue::Failed).join(format!("{id}.{NOTE_EXTENSION}"))
     }

@@ -61,7 +61,7 @@ impl<R> Lease<R> {
     }
 
     /// Moves the entry to `failed`, with a note of the reason beside it, and keeps the lease. If the note cannot be
-    /// written, for example because the disk is full, the entry is moved all the same.
+    /// written, for example because the disk is full, the entry is moved nevertheless.
     ///
     /// # Errors
     /// As [`Lease::transfer`].

@@ -5,7 +5,7 @@
 //! spool/<endpoint>/new/<id>.hook   complete and durable, waiting for a consumer
 //! spool/<endpoint>/taken/          claimed by a consumer, by rename
 //! spool/<endpoint>/done/           processed
-//! spool/<endpoint>/failed/         given up by its consumer; <id>.why says why
+//! spool/<endpoint>/failed/         given up by its consumer; <id>.why contains the reason
 //! spool/<endpoint>/.forward.lock   limits the endpoint to one `hookspool forward`
 //! spool/corrupt/                   entries that were found not to be intact
 //! spool/.journal-0, .journal-1     the write-ahead log, which can restore entries whose files are not durable yet

@@ -40,7 +40,7 @@ pub struct FailureNote {
 }
 
 impl FailureNote {
-    /// The note for an entry that is given up at `at`. A reason of more than [`REASON_CHARS_MAX`] characters is cut.
+    /// The note for an entry that is given up at `at`. A longer reason is truncated to [`REASON_CHARS_MAX`] characters.
     pub fn new(at: Timestamp, consumer: &Name, attempts: u64, reason: &str) -> Self {
         let reason = match reason.char_indices().nth(REASON_CHARS_MAX) {
             None => reason.to_owned(),
@@ -113,7 +113,7 @@ pub(super) fn orphaned_notes<V: Volume>(
     Ok(names.map(move |name| {
         let Some(id) = Layout::id_of_note(Path::new(&name?)) else { return Ok(None) };
         let place = EntryLocation { id, endpoint: endpoint.clone(), queue: Queue::Failed };
-        // Anything but a file stays: no program of this package made it.
+        // Anything but a regular file is kept, because hookspool did not create it.
         let is_old = volume.facts(&layout.failure_note(&endpoint, id)).is_ok_and(|it| it.changed <= since);
         let is_gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
         Ok((is_old && volume.facts(&place.path(&layout)).is_err_and(is_gone)).then_some(place))

@@ -1,6 +1,6 @@
 //! Reports the names of files that appear in directories, in the order in which they appeared.
 //!
-//! notify registers for every kind of event. In a queue whose entries are opened and renamed all the time, that would be
+//! notify registers for every kind of event. In a queue whose entries are opened and renamed constantly, that would be
 //! several events for each entry; this watch, with the library that notify uses, receives one.
 
 use std::ffi::OsString;

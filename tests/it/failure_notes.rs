@@ -1,4 +1,4 @@
-//! `failed/<id>.why`: shown, removed with the failure, and never an obstacle, whatever the file is.
+//! `failed/<id>.why`: shown, removed with the failure, and harmless if it is not a note.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -56,7 +56,7 @@ fn reason_of_a_failure_is_shown_and_removed_with_the_failure() {
 }
 
 #[test]
-fn file_that_is_not_a_note_is_neither_shown_nor_an_obstacle() {
+fn file_that_is_not_a_note_is_not_shown_and_prevents_no_move() {
     let world = World::new();
     let daemon = world.start();
     let mut wire = Wire::connect(&world, &daemon, "client");
@@ -100,7 +100,7 @@ fn lock_file_of_forward_exists_for_each_endpoint_also_after_a_reload() {
     assert!(lock("third").exists());
     assert!(!daemon.log_text().contains(".forward.lock"), "{}", daemon.log_text());
 
-    // A file that cannot be locked keeps out only `forward`.
+    // A file that cannot be locked prevents only `forward`.
     drop(daemon);
     fs::remove_file(lock("pix")).unwrap();
     fs::create_dir(lock("pix")).unwrap();

@@ -42,7 +42,7 @@ impl Findings {
         Self { file, found, damaged_lines, unreliable_from }
     }
 
-    /// No findings about the same text, of which the same parts are damaged.
+    /// An empty list of findings about the same text, with the same damaged parts.
     pub(crate) fn beside(&self) -> Self {
         let (file, damaged_lines) = (Arc::clone(&self.file), self.damaged_lines.clone());
         Self { file, found: RefCell::default(), damaged_lines, unreliable_from: self.unreliable_from }

@@ -7,8 +7,8 @@ use super::handshake::{ClientSettings, Connector, Protocols, TlsVersions};
 use super::server_verifier::{ServerFault, Trust};
 use crate::tls::key_pair::KeyPair;
 
-/// The configuration of a client that verifies servers as `trust` says, and presents this certificate if the server
-/// requests one.
+/// The configuration of a client that verifies servers as `trust` specifies, and presents this certificate if the
+/// server requests one.
 ///
 /// # Errors
 /// If a CA certificate cannot be used.
@@ -16,7 +16,7 @@ pub fn target_config(trust: Trust, key_pair: Option<KeyPair>) -> Result<ClientCo
     let settings =
         ClientSettings { trust, key_pair, protocols: Protocols::default(), versions: TlsVersions::default() };
     let mut config = Connector::new(&settings)?.into_config();
-    // The clients of PostgreSQL and NATS have no use for it, and the one for HTTP speaks HTTP/1.1.
+    // The clients of PostgreSQL and NATS need no ALPN, and the one for HTTP uses HTTP/1.1.
     config.alpn_protocols.clear();
     Ok(config)
 }

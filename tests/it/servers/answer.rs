@@ -1,10 +1,10 @@
-//! What the application of [`super::application`] answers.
+//! The answers of the application of [`super::application`].
 
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink};
 
-/// An answer, right or wrong.
+/// An answer, valid or invalid.
 #[derive(Clone)]
 pub struct Answer {
     delay: Duration,
@@ -45,7 +45,7 @@ impl Answer {
         Self::bytes([0, 255, b'\r', b'\n', b'\r', b'\n'].repeat(50))
     }
 
-    /// No answer but the end of the connection.
+    /// Closes the connection without an answer.
     pub fn close() -> Self {
         Self::bytes("")
     }

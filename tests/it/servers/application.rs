@@ -1,4 +1,4 @@
-//! An HTTP application that records what it receives and answers as the test says, also badly.
+//! An HTTP application that records what it receives and answers as the test specifies, also invalidly.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -45,7 +45,7 @@ fn requests_are_recorded_and_answered_by_a_closure() {
 }
 
 #[test]
-fn bad_answers_are_what_they_claim_to_be() {
+fn invalid_answers_cause_the_expected_errors_of_curl() {
     // The exit statuses of curl(1).
     const OPERATION_TIMEDOUT: i32 = 28;
     let delay = Duration::from_millis(200);
@@ -72,7 +72,7 @@ fn bad_answers_are_what_they_claim_to_be() {
 }
 
 #[test]
-fn stopped_application_refuses_connections_and_ends_those_it_has() {
+fn stopped_application_refuses_new_connections_and_closes_open_ones() {
     let mut application = Application::answering(vec![Answer::status(200), Answer::never()]);
     let url = application.url("/");
     assert_eq!(printed(&[&url]), "200");

@@ -148,7 +148,7 @@ impl Drop for Nats {
 }
 
 #[test]
-fn acknowledged_messages_are_there_after_a_kill_and_a_restart() {
+fn acknowledged_messages_survive_a_kill_and_a_restart() {
     let mut nats = Nats::start(Options::default());
     assert_eq!(nats.publish("webhooks.pix", &[], b"{}"), None);
     nats.create_stream(json!({ "name": "WEBHOOKS", "subjects": ["webhooks.>"] }));

@@ -1,4 +1,4 @@
-//! The few verbs of the NATS protocol that inspect a server: a request and its reply.
+//! The part of the NATS protocol that inspects a server: a request and its reply.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -43,7 +43,7 @@ impl Message {
 
 pub struct Client {
     stream: BufReader<TcpStream>,
-    /// What the server says about itself.
+    /// The `INFO` of the server.
     pub info: Value,
 }
 

@@ -4,9 +4,9 @@ use tokio::net::TcpSocket;
 
 /// A port on the loopback interface, chosen by the system.
 ///
-/// It stays reserved while no server listens on it: the socket is bound and never listens, so that the system gives the
-/// port to no one else, and also not to a client that connects to it again and again, which could otherwise become its
-/// own peer. A server that sets `SO_REUSEADDR` can listen on it nevertheless.
+/// It stays reserved while no server listens on it: the socket is bound and never listens, so that the
+/// system assigns the port to no other socket. Otherwise, a client that connects to the port repeatedly could be assigned
+/// it and connect to itself. A server that sets `SO_REUSEADDR` can listen on it nevertheless.
 pub struct Port {
     _reserved: TcpSocket,
     pub number: u16,

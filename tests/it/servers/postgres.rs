@@ -150,7 +150,7 @@ pub fn psql(connection: &str, sql: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
-/// A command that is also found where Debian keeps PostgreSQL's.
+/// A command that is also searched for in the directories where Debian installs PostgreSQL.
 fn found(program: &str) -> Command {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let folders = versions.map(|version| version.unwrap().path().join("bin").display().to_string());
@@ -171,7 +171,7 @@ fn unprivileged(program: &str) -> Command {
     command
 }
 
-/// Gives a file to the user that the server runs as.
+/// Changes the owner of a file to the user that the server runs as.
 fn give(path: &Path) {
     if geteuid().is_root() {
         chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -191,13 +191,13 @@ fn state(id: u32) -> Option<char> {
 }
 
 #[test]
-fn committed_rows_are_there_after_a_kill_and_a_restart() {
+fn committed_rows_survive_a_kill_and_a_restart() {
     let mut postgres = Postgres::start(Options::default());
     postgres.sql("CREATE TABLE kept (id int PRIMARY KEY, text text)");
     postgres.sql("INSERT INTO kept VALUES (1, 'one'), (2, 'two')");
     let url = postgres.url();
     for _ in 0..2 {
-        // A process that computes does not notice that the server is gone, and would keep its memory in use.
+        // A process that computes does not detect that the server has ended, and would keep its memory in use.
         let endless = "INSERT INTO kept VALUES (3, 'three'); DO 'BEGIN LOOP END LOOP; END'";
         let busy = std::thread::spawn({
             let url = url.clone();
@@ -215,7 +215,7 @@ fn committed_rows_are_there_after_a_kill_and_a_restart() {
 }
 
 #[test]
-fn tls_and_the_password_are_required_where_they_are_wanted() {
+fn tls_and_the_password_are_required_if_configured() {
     let options = Options { tls: true, password: true, lines: "work_mem = '5MB'" };
     let postgres = Postgres::start(options);
     let password = fs::read_to_string(postgres.password_file()).unwrap();

@@ -84,7 +84,7 @@ fn each_entry_becomes_one_message_once() {
 }
 
 #[test]
-fn a_missing_stream_is_created_only_if_the_settings_say_so() {
+fn a_missing_stream_is_created_only_if_configured() {
     let server = Nats::start(Options::default());
     let mut settings = settings(&server);
     let missing = target(&settings);
@@ -191,7 +191,7 @@ fn messages_that_are_too_large_fail_and_the_others_are_stored() {
 }
 
 #[test]
-fn a_killed_server_is_unreachable_until_it_is_back_and_stores_each_message_once() {
+fn a_killed_server_is_unreachable_until_it_is_restarted_and_stores_each_message_once() {
     let mut server = with_stream("");
     let target = target(&settings(&server));
     let mut sent = BTreeSet::new();

@@ -177,7 +177,7 @@ fn schema_faults_are_retried_with_a_solution() {
 }
 
 #[test]
-fn a_server_that_was_killed_is_unreachable_until_it_is_back() {
+fn a_server_that_was_killed_is_unreachable_until_it_is_restarted() {
     let mut server = with_table(Options::default());
     let target = target(&server);
     let batch = [entry("{}")];

@@ -111,12 +111,12 @@ async fn finished(child: &mut Child) -> io::Result<(ExitStatus, String)> {
     let status = loop {
         let Some(open) = &mut output else { break child.wait().await };
         tokio::select! {
-            // A process that the handler has left behind may keep standard error open.
+            // A process that outlives the handler may keep standard error open.
             status = child.wait() => break status,
             is_open = open.read() => if !is_open { break child.wait().await },
         }
     };
-    // Its number may belong to another process now.
+    // The process ID may belong to another process now.
     group.0 = None;
     let last = output.map(LastLine::finish).unwrap_or_default();
     Ok((status?, last))
@@ -128,7 +128,7 @@ struct Group(Option<Pid>);
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(pid) = self.0 {
-            // The handler has not been waited for, so the number still belongs to it.
+            // The handler has not been waited for, so the process ID still belongs to it.
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }

@@ -30,7 +30,7 @@ impl LastLine {
 
     /// Reads a piece; false at the end.
     pub(super) async fn read(&mut self) -> bool {
-        // An error is an end: it is not the command's result.
+        // An error counts as the end, because it does not affect the result of the command.
         let read = self.stderr.read(&mut self.piece).await.unwrap_or(0);
         self.keep(read);
         read > 0
@@ -44,7 +44,7 @@ impl LastLine {
     /// Reads what the pipe still contains, without waiting, and returns the last line that is not empty, escaped.
     pub(super) fn finish(mut self) -> String {
         for _ in 0..PIECES_AT_END {
-            // Not through the runtime, which may not have noticed yet that there is more.
+            // Not with the runtime, which may not have received the event for the rest yet.
             match rustix::io::read(self.stderr.as_fd(), &mut self.piece) {
                 Ok(0) | Err(_) => break,
                 Ok(read) => self.keep(read),

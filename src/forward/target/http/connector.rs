@@ -37,7 +37,7 @@ enum Transport {
 
 impl ServerConnector {
     pub(super) fn new(settings: &HttpSettings) -> Result<Self, TargetFault> {
-        // One that tries the addresses of both families, as RFC 8305 says.
+        // One that tries the addresses of both families, as RFC 8305 specifies.
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

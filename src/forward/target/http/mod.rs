@@ -44,7 +44,7 @@ pub(super) struct HttpTarget {
     fresh: Client<ServerConnector, Full<Bytes>>,
     /// Scheme, host and port of each request's URI.
     origin: String,
-    /// The server in reasons.
+    /// The name of the server in reasons.
     server: String,
     path: Template,
     key: Option<Key>,
@@ -135,7 +135,7 @@ impl HttpTarget {
     }
 
     /// Sends a request. The server may have closed an idle connection just before it was used again: the request is
-    /// sent once more over a new one, because that says nothing about the server.
+    /// sent once more over a new one, because that is no fault of the server.
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, legacy::Error> {
         match self.pooled.request(request.clone()).await {
             Err(error) if was_used(&error) && reason::is_disconnected(&error) => {
@@ -145,8 +145,8 @@ impl HttpTarget {
         }
     }
 
-    /// The verdict is the status. A body that stalls or breaks does not change it: a server that has answered 2xx has
-    /// the entry, and another attempt would only deliver it again.
+    /// Only the status determines the verdict. A body that stalls or is incomplete does not change it: a server that
+    /// has answered 2xx has the entry, and another attempt would only deliver it again.
     async fn verdict(&self, response: Response<Incoming>, confidential: &Confidential<'_>) -> Verdict {
         let (head, body) = response.into_parts();
         let body = beginning(body).await;

@@ -96,7 +96,8 @@ pub(super) fn of_error(error: &legacy::Error, server: &str) -> (bool, String) {
         return (false, format!("{server} closed the connection without a complete response"));
     }
     if tls.is_some() || io.is_some_and(is_disconnect) {
-        // A server that rejects a large request early also resets the connection: only TLS shows that no entry can pass.
+        // A server that rejects a large request early also resets the connection, so only a TLS error means that no
+        // entry can be delivered.
         return (tls.is_some(), format!("the connection to {server} was closed without a response: {cause}"));
     }
     (false, format!("no valid HTTP response from {server}: {cause}"))
@@ -107,7 +108,7 @@ pub(super) fn is_disconnected(error: &legacy::Error) -> bool {
     !error.is_connect() && (is_incomplete(error) || io_error(error).is_some_and(is_disconnect))
 }
 
-/// Whether the server closed the connection in the usual way. It has been reached, and its reason may be the request.
+/// Whether the server closed the connection in the usual way. It was reached, and the request may be the cause.
 fn is_incomplete(error: &legacy::Error) -> bool {
     let http = chain(error).find_map(|error| error.downcast_ref::<hyper::Error>());
     http.is_some_and(|error| error.is_incomplete_message() || error.is_canceled())

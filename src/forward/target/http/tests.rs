@@ -281,7 +281,7 @@ async fn connection_is_used_again_and_its_loss_is_not_a_failure() {
     let received = script.received();
     assert!(received.len() > 20 && received[1].connection == 0, "{received:?}");
 
-    // The server closes each connection after its response, without saying so in it.
+    // The server closes each connection after its response, without `connection: close`.
     let script = Script::new(|_| (OK, Then::Close));
     let (port, _tasks) = server(&script, None).await;
     let target = HttpTarget::new(&at(false, "127.0.0.1", port)).expect("a target");

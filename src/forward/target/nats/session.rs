@@ -17,7 +17,7 @@ use crate::escape::Escaped;
 
 /// The time to connect to one address, and to get an answer about the stream.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A server that does not answer two pings is gone.
+/// A connection is lost if the server does not answer two pings.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// The duplicate window of streams that are created.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(3600);
@@ -111,7 +111,7 @@ fn end(event: &Event) -> Option<Verdict> {
     }
 }
 
-/// What the server says about the stream, which is created if it is missing and the settings say so.
+/// The server's information about the stream, which is created if it is missing and the settings require it.
 async fn examine(context: &Context, wanted: &StreamSettings) -> Result<Info, Verdict> {
     let name = &wanted.name;
     let found = match context.get_stream(name).await {

@@ -20,7 +20,7 @@ use crate::tls::client::target_config;
 
 /// The time to connect to one address, or to cancel a statement.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The time after which a server that acknowledges nothing is gone.
+/// The time after which the connection to a server that acknowledges nothing is lost.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// How to connect, and the idle connections: at most as many as attempts were in progress at the same time.
@@ -43,7 +43,8 @@ pub(super) struct PooledConnection<'a> {
     session: Session,
 }
 
-/// Cancels a statement when it is dropped: a server that waits for a lock does not notice that its client is gone.
+/// Cancels a statement when it is dropped: a server that waits for a lock does not detect that its client has
+/// disconnected.
 struct CancelOnDrop<'a> {
     statement: Option<CancelToken>,
     tls: &'a Option<MakeRustlsConnect>,
@@ -122,7 +123,7 @@ impl Drop for CancelOnDrop<'_> {
                     None => token.cancel_query(NoTls).await,
                 }
             };
-            // A server that cannot be reached ends the statement when it notices that the connection is closed.
+            // A server that cannot be reached ends the statement when it detects that the connection is closed.
             let _ = timeout(CONNECT_TIMEOUT, canceled).await;
         });
     }

@@ -1,6 +1,6 @@
 //! The table that `hookspool forward --print-schema` prints.
 
-/// The statement that creates the table, in the form that the documentation of a database needs: with comments.
+/// The statement that creates the table, with comments that document the columns.
 pub fn print_schema(table: &[String]) -> String {
     format!(
         "\
