@@ -86,8 +86,8 @@ impl Retries {
         Some((id, self.entries.remove(&id)?))
     }
 
-    /// Advances the entries that are due later to a time within `within`, because their target has recovered. It still
-    /// wants those later for which it named a time.
+    /// Advances the entries that are due later to a time within `within`, because their target has recovered. Those
+    /// for which it named a time are not advanced.
     pub(super) fn advance(&mut self, now: Instant, within: Duration, mut spread: impl FnMut() -> f64) {
         self.by_time.clear();
         for (id, entry) in &mut self.entries {

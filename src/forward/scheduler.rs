@@ -9,7 +9,7 @@ use super::schedule::{Change, Gate, Sign, delay, delay_asked};
 use super::settings::{Consumer, Order, RetrySettings};
 use super::waiting::Waiting;
 
-/// The delay before the next look at an entry that another process has locked.
+/// The delay before the next attempt to claim an entry that another process has locked.
 const HELD_DELAY: Duration = Duration::from_millis(100);
 
 /// The entries of a consumer, and the state of its target.

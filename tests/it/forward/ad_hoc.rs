@@ -1,4 +1,4 @@
-//! `forward --endpoint E --to URL`, and the lock that keeps out a second process.
+//! `forward --endpoint E --to URL`, and the lock that prevents a second process.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -86,7 +86,7 @@ fn copy_sends_what_arrives_and_claims_nothing_also_beside_a_consumer() {
     assert_eq!(eventually("copy ends", || copy.try_wait().unwrap()).code(), Some(0));
 }
 
-/// Puts an entry every now and then until the application has received one.
+/// Puts entries repeatedly until the application has received one.
 fn application_receives(application: &Application, mut put: impl FnMut()) {
     eventually("a request", || {
         put();
@@ -95,7 +95,7 @@ fn application_receives(application: &Application, mut put: impl FnMut()) {
 }
 
 #[test]
-fn second_process_for_the_same_endpoint_exits_with_73_and_the_first_one_goes_on() {
+fn second_process_for_the_same_endpoint_exits_with_73_and_the_first_one_continues() {
     let application = Application::start(|_| Answer::status(200));
     let world = world_with(&http("pix", &application.url("/")));
     let first = Forward::start(&world);

@@ -1,4 +1,4 @@
-//! Answers that are no answers, and secrets that appear nowhere.
+//! Invalid answers, and secrets that appear nowhere.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ fn redirects_garbage_and_endless_answers_are_reported_and_retried() {
 
 #[test]
 fn an_answer_without_end_is_read_up_to_a_limit() {
-    // 2xx is the decision, whatever the body is.
+    // Only the status determines the verdict, not the body.
     let application = Application::start(|_| Answer::endless());
     let world = world_with(&http("pix", &application.url("/")));
     (0..20).for_each(|_| drop(put(&world, "pix", b"{}")));

@@ -1,4 +1,5 @@
-//! An application that is killed, is slow, and answers wrongly or half: nothing is lost, and each repeat has a reason.
+//! An application that is killed, is slow, and sends wrong or incomplete answers: no entry is lost, and each
+//! repeated attempt has a reason.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ enum Plan {
     Success,
     /// A success after a while.
     Slow,
-    /// A success whose body is cut.
+    /// A success whose body is incomplete.
     HalfBody,
     Gone,
     Error,
@@ -64,7 +65,7 @@ impl Plan {
         }
     }
 
-    /// Whether the answer decides about the entry, so that nothing follows it.
+    /// Whether the answer accepts or rejects the entry, so that no attempt follows it.
     fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Slow | Self::HalfBody | Self::Gone)
     }

@@ -37,12 +37,12 @@ fn consumers_are_added_changed_and_removed_without_a_repeat() {
     puts("pix");
     puts("second");
     busy(&first);
-    // Added: the other one is not disturbed.
+    // Added: the other one is not interrupted.
     configure(&world, &[http("pix", &first.url("/")), http("second", &other.url("/"))].concat());
     forward.signal("-HUP");
     busy(&other);
     assert_eq!(forward.lines("consumer stopped").len(), 0);
-    // Changed, noticed without a signal.
+    // Changed, detected without a signal.
     configure(&world, &[http("pix", &second.url("/")), http("second", &other.url("/"))].concat());
     busy(&second);
     // A configuration with an error changes nothing.

@@ -172,7 +172,7 @@ fn payload_above_the_limit_of_the_nats_server_fails_and_the_reason_names_the_lim
     forward.stop();
 }
 
-/// What docs/forwarding.md says about the duplicate window.
+/// What docs/forwarding.md states about the duplicate window.
 #[test]
 fn entry_that_is_published_again_is_stored_twice_only_after_the_duplicate_window() {
     let server = Nats::start(Options::default());
@@ -199,7 +199,7 @@ fn entry_that_is_published_again_is_stored_twice_only_after_the_duplicate_window
         forward.stop();
         server.ids("WEBHOOKS").into_iter().filter(|found| found == id).count()
     };
-    // Within the window, unless this machine is very slow: then the case is tried again.
+    // Within the window, unless this machine is very slow: then the case is repeated.
     let is_stored_once = eventually("a repetition within the window", || {
         let before = server.ids("WEBHOOKS").len();
         let id = put(&world, "pix", b"{}");

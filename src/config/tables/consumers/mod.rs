@@ -1,4 +1,4 @@
-//! `[[consumer]]`: where `hookspool forward` sends the entries of which endpoints, and when it tries again.
+//! `[[consumer]]`: where `hookspool forward` sends the entries of which endpoints, and when it retries.
 
 mod url;
 mod placeholders;
