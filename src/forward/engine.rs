@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::{AttemptContext, AttemptResult, Outcome, attempt};
 use super::claim::ForwardSpool;
-use super::housekeeping::Housekeeping;
+use super::queue_maintenance::QueueMaintenance;
 use super::report::Observer;
 use super::schedule::Change;
 use super::scheduler::Scheduler;
@@ -48,7 +48,7 @@ pub struct Engine {
     attempts: Arc<AttemptContext>,
     context: EngineContext,
     scheduler: Scheduler,
-    housekeeping: Housekeeping,
+    maintenance: QueueMaintenance,
     in_progress: JoinSet<Vec<Outcome>>,
     random: RandomState,
     /// Locks that exclude other engines until this one is dropped.
@@ -73,7 +73,7 @@ impl Engine {
         context.status.update(|status| *status = initial_status(&consumer));
         Ok(Self {
             scheduler: Scheduler::new(&consumer, target.limits().entries, !context.is_single_pass),
-            housekeeping: Housekeeping::new(context.spool.clone(), lanes.clone(), consumer.order),
+            maintenance: QueueMaintenance::new(context.spool.clone(), lanes.clone(), consumer.order),
             in_progress: JoinSet::new(),
             random: RandomState::new(),
             attempts: Arc::new(AttemptContext {
@@ -92,22 +92,22 @@ impl Engine {
 
     /// Forwards entries until it is stopped, then waits for the attempts in progress.
     pub async fn run(mut self) {
-        self.housekeeping.watch(&mut self.scheduler.waiting);
+        self.maintenance.watch(&mut self.scheduler.waiting);
         let stop = self.context.stop.clone();
         loop {
             let now = Instant::now();
-            self.housekeeping.start_due(now, &mut self.scheduler.waiting);
+            self.maintenance.start_due(now, &mut self.scheduler.waiting);
             self.start_attempts(now);
             self.publish();
             if self.context.is_single_pass && self.scheduler.has_passed() {
                 break;
             }
-            let housekeeping = self.housekeeping.next_due(now, &self.scheduler.waiting);
-            let wake = self.scheduler.next_attempt(now).map_or(housekeeping, |next| next.min(housekeeping));
+            let maintenance = self.maintenance.next_due(now, &self.scheduler.waiting);
+            let wake = self.scheduler.next_attempt(now).map_or(maintenance, |next| next.min(maintenance));
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(ended) = self.in_progress.join_next() => self.ended(&ended.unwrap_or_default()),
-                event = self.housekeeping.next() => self.housekeeping.handle(event, &mut self.scheduler.waiting),
+                event = self.maintenance.next() => self.maintenance.handle(event, &mut self.scheduler.waiting),
                 () = sleep_until(wake) => {}
             }
             while let Some(ended) = self.in_progress.try_join_next() {
@@ -145,7 +145,7 @@ impl Engine {
                 | AttemptResult::Unreadable => (None, None),
             };
             if let Some(queue) = moved_to {
-                self.housekeeping.moved(candidate.lane, queue, now);
+                self.maintenance.moved(candidate.lane, queue, now);
             }
             self.context.status.update(|status| {
                 status.done += u64::from(moved_to == Some(Queue::Done));
@@ -202,7 +202,7 @@ impl Engine {
             self.in_progress.shutdown().await;
         }
         self.publish();
-        self.housekeeping.end().await;
+        self.maintenance.end().await;
     }
 }
 

@@ -16,7 +16,7 @@ mod schedule;
 mod backlog;
 mod waiting;
 mod scheduler;
-mod housekeeping;
+mod queue_maintenance;
 mod engine;
 mod copy;
 

@@ -24,9 +24,9 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// How often `taken` is searched for entries whose handler has ended without this process.
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The housekeeping of one engine.
+/// The maintenance of one engine.
 #[derive(Debug)]
-pub(super) struct Housekeeping {
+pub(super) struct QueueMaintenance {
     spool: ForwardSpool,
     /// The endpoints, by position.
     lanes: Vec<Name>,
@@ -41,18 +41,18 @@ pub(super) struct Housekeeping {
     recovering: usize,
     /// Whether a recovery of all endpoints has ended. In order of arrival, the claims of an ended process come first.
     has_recovered: bool,
-    tasks: JoinSet<HousekeepingResult>,
+    tasks: JoinSet<MaintenanceResult>,
 }
 
 /// A task that has ended.
 #[derive(Debug)]
-pub(super) enum HousekeepingResult {
+pub(super) enum MaintenanceResult {
     Listing(usize, io::Result<Listed>),
     Recovery(usize, io::Result<usize>),
     Sync(io::Result<()>),
 }
 
-impl Housekeeping {
+impl QueueMaintenance {
     pub(super) fn new(spool: ForwardSpool, lanes: Vec<Name>, order: Order) -> Self {
         Self {
             spool,
@@ -80,30 +80,30 @@ impl Housekeeping {
     }
 
     /// Waits until entries arrive or a task has ended. Cancel safe.
-    pub(super) async fn next(&mut self) -> HousekeepingEvent {
+    pub(super) async fn next(&mut self) -> MaintenanceEvent {
         tokio::select! {
-            arrived = next_arrivals(&mut self.arrivals) => HousekeepingEvent::Arrived(arrived),
+            arrived = next_arrivals(&mut self.arrivals) => MaintenanceEvent::Arrived(arrived),
             Some(finished) = self.tasks.join_next() => match finished {
-                Ok(finished) => HousekeepingEvent::Ended(finished),
+                Ok(finished) => MaintenanceEvent::Ended(finished),
                 // Only if the task panicked, which ends a release build.
-                Err(error) => HousekeepingEvent::Ended(HousekeepingResult::Sync(Err(io::Error::other(error)))),
+                Err(error) => MaintenanceEvent::Ended(MaintenanceResult::Sync(Err(io::Error::other(error)))),
             },
         }
     }
 
-    /// Acts on what [`Housekeeping::next`] returned.
-    pub(super) fn handle(&mut self, event: HousekeepingEvent, waiting: &mut Waiting) {
+    /// Acts on what [`QueueMaintenance::next`] returned.
+    pub(super) fn handle(&mut self, event: MaintenanceEvent, waiting: &mut Waiting) {
         match event {
-            HousekeepingEvent::Arrived(Ok(reports)) => self.arrived(reports, waiting),
-            HousekeepingEvent::Arrived(Err(error)) => {
+            MaintenanceEvent::Arrived(Ok(reports)) => self.arrived(reports, waiting),
+            MaintenanceEvent::Arrived(Err(error)) => {
                 tracing::warn!(%error, "queue watch failed; restarting it");
                 self.watch(waiting);
             }
-            HousekeepingEvent::Ended(HousekeepingResult::Listing(lane, listed)) => {
+            MaintenanceEvent::Ended(MaintenanceResult::Listing(lane, listed)) => {
                 let ended = waiting.end_listing(lane, listed, Instant::now());
                 self.log_error(lane, ended.err());
             }
-            HousekeepingEvent::Ended(HousekeepingResult::Recovery(lane, recovered)) => {
+            MaintenanceEvent::Ended(MaintenanceResult::Recovery(lane, recovered)) => {
                 self.recovering -= 1;
                 self.has_recovered |= self.recovering == 0;
                 if let Ok(count @ 1..) = recovered {
@@ -111,7 +111,7 @@ impl Housekeeping {
                 }
                 self.log_error(lane, recovered.err());
             }
-            HousekeepingEvent::Ended(HousekeepingResult::Sync(synced)) => log_sync(synced),
+            MaintenanceEvent::Ended(MaintenanceResult::Sync(synced)) => log_sync(synced),
         }
     }
 
@@ -140,7 +140,7 @@ impl Housekeeping {
             for lane in waiting.begin_listings(now, self.arrivals.is_some()) {
                 let (spool, endpoint) = (self.spool.clone(), self.lanes[lane].clone());
                 let work = move || list(&spool.disk, &spool.layout, &endpoint, in_order);
-                self.tasks.spawn(async move { HousekeepingResult::Listing(lane, blocking(work).await) });
+                self.tasks.spawn(async move { MaintenanceResult::Listing(lane, blocking(work).await) });
             }
         }
         if self.next_recovery <= now && self.recovering == 0 {
@@ -152,13 +152,13 @@ impl Housekeeping {
             for (lane, endpoint) in self.lanes.iter().cloned().enumerate() {
                 let spool = self.spool.clone();
                 let work = move || recover(&spool, &endpoint);
-                self.tasks.spawn(async move { HousekeepingResult::Recovery(lane, blocking(work).await) });
+                self.tasks.spawn(async move { MaintenanceResult::Recovery(lane, blocking(work).await) });
             }
         }
         if self.next_sync.is_some_and(|at| at <= now) {
             self.next_sync = None;
             let work = self.sync();
-            self.tasks.spawn(async move { HousekeepingResult::Sync(blocking(work).await) });
+            self.tasks.spawn(async move { MaintenanceResult::Sync(blocking(work).await) });
         }
     }
 
@@ -202,13 +202,13 @@ impl Housekeeping {
     }
 }
 
-/// Something that housekeeping has to act on.
+/// Something that maintenance has to act on.
 #[derive(Debug)]
-pub(super) enum HousekeepingEvent {
+pub(super) enum MaintenanceEvent {
     /// Entries arrived, or the watch failed.
     Arrived(io::Result<Vec<Arrival>>),
     /// A task has ended.
-    Ended(HousekeepingResult),
+    Ended(MaintenanceResult),
 }
 
 fn log_sync(synced: io::Result<()>) {
