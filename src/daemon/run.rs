@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::{Instant, timeout};
 
 use super::assemble::{Daemon, StartError};
@@ -12,7 +11,7 @@ use super::reload::Trigger;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{self, Sandbox};
 use crate::signals::{Received, Signals};
 use crate::systemd::activation::Inherited;
 use crate::systemd::environment::number;
@@ -92,14 +91,12 @@ fn worker_threads() -> usize {
     }
 }
 
-/// Raises the soft limit of descriptors to the hard limit: the usual soft limit of 1024 is too low.
+/// Raises the limit of descriptors, and warns if it is still too low.
 fn raise_descriptor_limit(connections: usize) {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::warn!(%error, "cannot raise the open file limit");
-    }
+    let raised = sandbox::raise_descriptor_limit();
+    let allowed = raised.inspect_err(|error| tracing::warn!(%error, "cannot raise the open file limit"));
     let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_DESCRIPTORS);
-    if let Some(allowed) = getrlimit(Resource::Nofile).current.filter(|allowed| *allowed < needed) {
+    if let Some(allowed) = allowed.ok().flatten().filter(|allowed| *allowed < needed) {
         tracing::warn!(
             allowed,
             needed,

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::envelope::EntryId;
 use crate::metrics::{AttemptOutcome, ConsumerMetrics, Queue};
 use crate::policy::Name;
-use crate::spool::{EntryLocation, FailureNote, LeaseError};
+use crate::spool::{EntryLocation, FailureNote, LeaseError, transfer};
 
 /// The settings and resources that all attempts of a consumer use.
 #[derive(Debug)]
@@ -46,6 +46,13 @@ pub(super) struct Candidate {
     pub(super) gives_up_at: Option<Instant>,
 }
 
+impl Candidate {
+    /// Whether it has failed if it is not delivered now.
+    fn is_over(&self) -> bool {
+        self.gives_up_at.is_some_and(|at| Instant::now() >= at)
+    }
+}
+
 /// The result for one entry.
 #[derive(Debug)]
 pub(super) struct Outcome {
@@ -71,8 +78,8 @@ pub(super) enum AttemptResult {
     Held,
     /// It was not attempted, because the batch was full.
     Unused,
-    /// The file system returned an error.
-    Unreadable,
+    /// The file system returned an error, so it was not claimed, or not moved after the attempt. It is in `new`.
+    FileError { reason: String },
 }
 
 /// A claimed entry of the batch.
@@ -115,27 +122,40 @@ pub(super) async fn attempt(context: Arc<AttemptContext>, batch: Vec<Candidate>)
 fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<Delivery>, Vec<Outcome>) {
     let limit = context.target.limits().bytes;
     let (mut claimed, mut deliveries, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut bytes = 0;
+    let (mut bytes, mut is_full) = (0, false);
     for candidate in batch {
-        if !deliveries.is_empty() && bytes >= limit {
+        if is_full {
             outcomes.push(Outcome { candidate, result: AttemptResult::Unused });
             continue;
         }
         let endpoint = context.lanes[candidate.lane].clone();
         let place = EntryLocation { id: candidate.id, endpoint, queue: Queue::New };
-        match Claim::take(&context.spool, &place, candidate.attempt) {
+        match Claim::take(&context.spool, &place, candidate.attempt, context.target.needs_file()) {
+            // The claim is dropped, so the entry returns to `new`.
+            Ok((_, delivery)) if !deliveries.is_empty() && bytes + delivery.payload.len() > limit => {
+                is_full = true;
+                outcomes.push(Outcome { candidate, result: AttemptResult::Unused });
+            }
             Ok((claim, delivery)) => {
                 bytes += delivery.payload.len();
                 claimed.push(Claimed { candidate, claim });
                 deliveries.push(delivery);
             }
-            Err(fault) => outcomes.push(Outcome { candidate, result: unclaimed(&place, &fault) }),
+            Err(fault) => {
+                let result = unclaimed(context, &candidate, &place, &fault);
+                outcomes.push(Outcome { candidate, result });
+            }
         }
     }
     (claimed, deliveries, outcomes)
 }
 
-fn unclaimed(place: &EntryLocation, fault: &ClaimFault) -> AttemptResult {
+fn unclaimed(
+    context: &AttemptContext,
+    candidate: &Candidate,
+    place: &EntryLocation,
+    fault: &ClaimFault,
+) -> AttemptResult {
     let (id, endpoint) = (place.id, &place.endpoint);
     match fault {
         ClaimFault::Gone => AttemptResult::Gone,
@@ -145,8 +165,15 @@ fn unclaimed(place: &EntryLocation, fault: &ClaimFault) -> AttemptResult {
             AttemptResult::Gone
         }
         ClaimFault::Io(error) => {
+            let reason = format!("cannot read the entry: {error}");
+            let ForwardSpool { disk, layout } = &context.spool;
+            // A move needs no access to the content.
+            if candidate.is_over() && transfer(disk, layout, place, Queue::Failed).is_ok() {
+                tracing::error!(%id, %endpoint, %error, "unreadable entry given up");
+                return AttemptResult::GivenUp { reason };
+            }
             tracing::error!(%id, %endpoint, %error, "entry not read; retrying");
-            AttemptResult::Unreadable
+            AttemptResult::FileError { reason }
         }
     }
 }
@@ -159,7 +186,7 @@ fn settle(
     verdict: Verdict,
     elapsed: Duration,
 ) -> Outcome {
-    let is_over = candidate.gives_up_at.is_some_and(|at| Instant::now() >= at);
+    let is_over = candidate.is_over();
     let (queue, outcome, result, detail) = match verdict {
         Verdict::Done { detail } => (Queue::Done, AttemptOutcome::Done, AttemptResult::Done, detail),
         Verdict::Failed { reason } => {
@@ -190,12 +217,13 @@ fn settle(
     } else {
         claim.finish(queue)
     };
-    let result = match moved {
-        Ok(()) => result,
-        Err(LeaseError::Moved | LeaseError::Held) => AttemptResult::Gone,
+    let (result, outcome) = match moved {
+        Ok(()) => (result, outcome),
+        Err(LeaseError::Moved | LeaseError::Held) => (AttemptResult::Gone, outcome),
         Err(LeaseError::Io(error)) => {
             tracing::error!(id = %candidate.id, to = queue.word(), %error, "entry not moved; it will be attempted again");
-            AttemptResult::Gone
+            let reason = format!("cannot move the entry to {}: {error}", queue.word());
+            (AttemptResult::FileError { reason }, AttemptOutcome::Again)
         }
     };
     context.metrics.attempt(outcome);

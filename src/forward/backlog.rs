@@ -35,6 +35,8 @@ pub(super) struct Backlog {
     beyond: usize,
     listed: Option<Instant>,
     is_listing: bool,
+    /// Whether the last listing failed. It is repeated after an interval, and until then nothing is complete.
+    has_failed: bool,
 }
 
 /// The lowest IDs of a queue.
@@ -46,7 +48,14 @@ pub(super) struct Listed {
 
 impl Backlog {
     pub(super) fn new() -> Self {
-        Self { ready: BTreeSet::new(), is_complete: false, beyond: 0, listed: None, is_listing: false }
+        Self {
+            ready: BTreeSet::new(),
+            is_complete: false,
+            beyond: 0,
+            listed: None,
+            is_listing: false,
+            has_failed: false,
+        }
     }
 
     /// Adds an entry that has just become visible.
@@ -57,6 +66,12 @@ impl Backlog {
             self.is_complete = false;
             self.beyond += 1;
         }
+    }
+
+    /// An entry that was taken is no longer remembered; a listing finds it again.
+    pub(super) fn forgotten(&mut self) {
+        self.is_complete = false;
+        self.beyond += 1;
     }
 
     /// Events were lost, so that entries may be missing.
@@ -101,9 +116,9 @@ impl Backlog {
             return None;
         }
         let interval = match (self.is_complete, has_events) {
-            (false, _) => LISTING_PAUSE,
-            (true, true) => LISTING_INTERVAL,
-            (true, false) => LISTING_INTERVAL_WITHOUT_EVENTS,
+            (false, _) if !self.has_failed => LISTING_PAUSE,
+            (_, true) => LISTING_INTERVAL,
+            (_, false) => LISTING_INTERVAL_WITHOUT_EVENTS,
         };
         Some(self.listed.map_or(now, |listed| listed + interval))
     }
@@ -122,7 +137,17 @@ impl Backlog {
     ) -> io::Result<()> {
         self.is_listing = false;
         self.listed = Some(now);
-        let Listed { ids, beyond } = listed.inspect_err(|_| self.is_complete = true)?;
+        self.has_failed = listed.is_err();
+        self.is_complete &= listed.is_ok();
+        let Listed { ids, beyond } = listed?;
+        if beyond > 0 {
+            // Entries that arrived meanwhile must not overtake those that are not listed.
+            let arrived = match ids.last() {
+                Some(last) => self.ready.split_off(last),
+                None => std::mem::take(&mut self.ready),
+            };
+            self.beyond += arrived.len();
+        }
         self.ready.extend(ids.into_iter().filter(|id| !is_known(id)));
         self.is_complete &= beyond == 0;
         self.beyond += beyond;
@@ -226,6 +251,22 @@ mod tests {
         let ended = backlog.end_listing(Err(io::ErrorKind::PermissionDenied.into()), now, |_| false);
         assert!(ended.is_err());
         assert_eq!(backlog.listing_due(now, true), Some(now + LISTING_INTERVAL));
+        backlog.arrived(id(9));
+        assert_eq!(
+            (backlog.first(), backlog.is_listed()),
+            (None, false),
+            "it does not overtake what is not listed"
+        );
+    }
+
+    #[test]
+    fn entry_that_arrives_during_a_listing_does_not_overtake_those_beyond_it() {
+        let (mut backlog, now) = (Backlog::new(), Instant::now());
+        backlog.begin_listing();
+        backlog.arrived(id(1));
+        backlog.arrived(id(9));
+        backlog.end_listing(listed(0..3, 5), now, |_| false).expect("listed");
+        assert_eq!((drained(&mut backlog), backlog.len()), (vec![id(0), id(1), id(2)], 6));
     }
 
     /// While entries of a sender that waits for each answer arrive, an entry is never listed without those before it.

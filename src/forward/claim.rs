@@ -47,11 +47,13 @@ pub(super) enum ClaimFault {
 }
 
 impl Claim {
-    /// Locks an entry, moves it to `taken`, reads it and checks that it is intact.
+    /// Locks an entry, moves it to `taken`, reads it and checks that it is intact. `keeps_file` is whether the target
+    /// needs the file.
     pub(super) fn take(
         spool: &ForwardSpool,
         place: &EntryLocation,
         attempt: u32,
+        keeps_file: bool,
     ) -> Result<(Self, Delivery), ClaimFault> {
         let ForwardSpool { disk, layout } = spool;
         let lease = Lease::take(disk, layout, place).and_then(|mut lease| {
@@ -64,14 +66,14 @@ impl Claim {
             Err(LeaseError::Held) => return Err(ClaimFault::Held),
             Err(LeaseError::Io(error)) => return Err(error.into()),
         };
-        match claim.read(attempt) {
+        match claim.read(attempt, keeps_file) {
             Ok(delivery) => Ok((claim, delivery)),
             Err(EntryFault::Io(error)) => Err(error.into()),
             Err(EntryFault::NotIntact(fault)) => Err(claim.set_aside(fault)),
         }
     }
 
-    fn read(&self, attempt: u32) -> Result<Delivery, EntryFault> {
+    fn read(&self, attempt: u32, keeps_file: bool) -> Result<Delivery, EntryFault> {
         let Some(lease) = &self.lease else { return Err(io::Error::from(io::ErrorKind::NotFound).into()) };
         let path = lease.place().path(&self.spool.layout);
         let mut file = lease.file();
@@ -84,7 +86,7 @@ impl Claim {
             payload: Bytes::from(payload),
             attempt,
             path: std::path::absolute(&path).unwrap_or(path),
-            file: file.try_clone()?,
+            file: keeps_file.then(|| file.try_clone()).transpose()?,
         })
     }
 
@@ -98,18 +100,19 @@ impl Claim {
 
     /// Moves the entry to a queue and ends the lease.
     pub(super) fn finish(mut self, to: Queue) -> Result<(), LeaseError> {
-        match self.lease.take() {
-            Some(mut lease) => lease.transfer(&self.spool.disk, &self.spool.layout, to),
-            None => Ok(()),
-        }
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        // After an error the entry returns to `new`.
+        lease.transfer(&self.spool.disk, &self.spool.layout, to)?;
+        self.lease = None;
+        Ok(())
     }
 
     /// Moves the entry to `failed`, with a note of the reason beside it, and ends the lease.
     pub(super) fn give_up(mut self, note: &FailureNote) -> Result<(), LeaseError> {
-        match self.lease.take() {
-            Some(mut lease) => lease.give_up(&self.spool.disk, &self.spool.layout, note),
-            None => Ok(()),
-        }
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        lease.give_up(&self.spool.disk, &self.spool.layout, note)?;
+        self.lease = None;
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sends a copy of each entry that arrives, and claims none, so that a developer can watch real traffic.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -18,6 +19,9 @@ use crate::policy::Name;
 use crate::spool::{EntryLocation, Layout, ReadEntry, Volume as _, read_file};
 use crate::watch::{Arrival, Arrivals};
 
+/// The entries that are remembered so that none is sent twice, the oldest first to be forgotten.
+const SEEN_MAX: usize = 10_000;
+
 /// Sends each entry that arrives to the target once, until it is stopped.
 ///
 /// # Errors
@@ -31,6 +35,7 @@ pub async fn copy(
 ) -> io::Result<()> {
     let endpoints: Vec<_> = consumer.endpoints.iter().collect();
     let queues: Vec<_> = endpoints.iter().map(|endpoint| spool.layout.queue(endpoint, Queue::New)).collect();
+    let mut seen = BTreeSet::new();
     let mut arrivals = Arrivals::watch(queues.iter().map(|queue| queue.as_path()))?;
     loop {
         let arrived = tokio::select! {
@@ -41,6 +46,13 @@ pub async fn copy(
             match arrival {
                 Arrival::File(number, name) => {
                     let Some(id) = Layout::id_of(Path::new(&name)) else { continue };
+                    // An entry that a consumer retries arrives again.
+                    if !seen.insert(id) {
+                        continue;
+                    }
+                    if seen.len() > SEEN_MAX {
+                        seen.pop_first();
+                    }
                     let send = send(spool, endpoints[number], id, consumer, target, observer);
                     tokio::select! {
                         () = stop.cancelled() => return Ok(()),
@@ -101,6 +113,13 @@ fn read(spool: &ForwardSpool, endpoint: &Name, id: EntryId) -> Option<Delivery> 
         let file = spool.disk.read(&path).ok()?;
         let ReadEntry { facts, mut line, payload } = read_file(&file, &path).ok()?;
         line.pop();
-        Some(Delivery { facts, envelope: line.into(), payload: payload.into(), attempt: 1, path, file })
+        Some(Delivery {
+            facts,
+            envelope: line.into(),
+            payload: payload.into(),
+            attempt: 1,
+            path,
+            file: Some(file),
+        })
     })
 }

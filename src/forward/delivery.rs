@@ -20,6 +20,6 @@ pub struct Delivery {
     pub attempt: u32,
     /// The entry's file, in `taken` if it was claimed, for a command.
     pub path: PathBuf,
-    /// A descriptor of the file. It is locked if the entry was claimed; a command that inherits it then holds the lease.
-    pub file: File,
+    /// A copy of the locked descriptor, if the target needs it. A command that inherits it keeps the lease.
+    pub file: Option<File>,
 }

@@ -73,7 +73,12 @@ impl Engine {
         context.status.update(|status| *status = initial_status(&consumer));
         Ok(Self {
             scheduler: Scheduler::new(&consumer, target.limits().entries, !context.is_single_pass),
-            maintenance: QueueMaintenance::new(context.spool.clone(), lanes.clone(), consumer.order),
+            maintenance: QueueMaintenance::new(
+                context.spool.clone(),
+                lanes.clone(),
+                consumer.order,
+                context.is_single_pass,
+            ),
             in_progress: JoinSet::new(),
             random: RandomState::new(),
             attempts: Arc::new(AttemptContext {
@@ -136,13 +141,10 @@ impl Engine {
                 AttemptResult::Failed { reason } | AttemptResult::GivenUp { reason } => {
                     (Some(Queue::Failed), Some(reason))
                 }
-                AttemptResult::Retry { reason, .. } | AttemptResult::Unreachable { reason } => {
-                    (None, Some(reason))
-                }
-                AttemptResult::Gone
-                | AttemptResult::Held
-                | AttemptResult::Unused
-                | AttemptResult::Unreadable => (None, None),
+                AttemptResult::Retry { reason, .. }
+                | AttemptResult::Unreachable { reason }
+                | AttemptResult::FileError { reason } => (None, Some(reason)),
+                AttemptResult::Gone | AttemptResult::Held | AttemptResult::Unused => (None, None),
             };
             if let Some(queue) = moved_to {
                 self.maintenance.moved(candidate.lane, queue, now);

@@ -31,6 +31,9 @@ pub(super) struct QueueMaintenance {
     /// The endpoints, by position.
     lanes: Vec<Name>,
     order: Order,
+    /// Whether the claims of an ended process are returned before the first listing: in order of arrival, and for a single
+    /// pass.
+    recovers_first: bool,
     /// None without inotify, or until the queues are watched again.
     arrivals: Option<Arrivals>,
     /// Moves from `taken` that are not durable yet: the endpoint, and the queue.
@@ -49,15 +52,17 @@ pub(super) struct QueueMaintenance {
 pub(super) enum MaintenanceResult {
     Listing(usize, io::Result<Listed>),
     Recovery(usize, io::Result<usize>),
-    Sync(io::Result<()>),
+    /// The moves, and the result.
+    Sync(BTreeSet<(usize, Queue)>, io::Result<()>),
 }
 
 impl QueueMaintenance {
-    pub(super) fn new(spool: ForwardSpool, lanes: Vec<Name>, order: Order) -> Self {
+    pub(super) fn new(spool: ForwardSpool, lanes: Vec<Name>, order: Order, is_single_pass: bool) -> Self {
         Self {
             spool,
             lanes,
             order,
+            recovers_first: is_single_pass || order == Order::Arrival,
             arrivals: None,
             unsynced: BTreeSet::new(),
             next_sync: None,
@@ -86,7 +91,9 @@ impl QueueMaintenance {
             Some(finished) = self.tasks.join_next() => match finished {
                 Ok(finished) => MaintenanceEvent::Ended(finished),
                 // Only if the task panicked, which ends a release build.
-                Err(error) => MaintenanceEvent::Ended(MaintenanceResult::Sync(Err(io::Error::other(error)))),
+                Err(error) => {
+                    MaintenanceEvent::Ended(MaintenanceResult::Sync(BTreeSet::new(), Err(io::Error::other(error))))
+                }
             },
         }
     }
@@ -111,7 +118,13 @@ impl QueueMaintenance {
                 }
                 self.log_error(lane, recovered.err());
             }
-            MaintenanceEvent::Ended(MaintenanceResult::Sync(synced)) => log_sync(synced),
+            MaintenanceEvent::Ended(MaintenanceResult::Sync(_, Ok(()))) => {}
+            MaintenanceEvent::Ended(MaintenanceResult::Sync(moves, Err(error))) => {
+                log_sync_error(&error);
+                for (lane, to) in moves {
+                    self.moved(lane, to, Instant::now());
+                }
+            }
         }
     }
 
@@ -158,12 +171,12 @@ impl QueueMaintenance {
         if self.next_sync.is_some_and(|at| at <= now) {
             self.next_sync = None;
             let work = self.sync();
-            self.tasks.spawn(async move { MaintenanceResult::Sync(blocking(work).await) });
+            self.tasks.spawn(work);
         }
     }
 
     fn may_list(&self) -> bool {
-        self.has_recovered || self.order == Order::None
+        self.has_recovered || !self.recovers_first
     }
 
     /// When the next of these is due.
@@ -179,20 +192,29 @@ impl QueueMaintenance {
         self.next_sync.get_or_insert(now + SYNC_INTERVAL);
     }
 
-    fn sync(&mut self) -> impl FnOnce() -> io::Result<()> + Send + use<> {
+    /// Makes the moves so far durable.
+    fn sync(&mut self) -> impl Future<Output = MaintenanceResult> + Send + use<> {
         let (spool, lanes) = (self.spool.clone(), self.lanes.clone());
         let moves = std::mem::take(&mut self.unsynced);
-        move || {
-            moves.iter().try_for_each(|(lane, to)| {
+        let syncing = moves.clone();
+        let work = move || {
+            syncing.iter().try_for_each(|(lane, to)| {
                 sync_moves(&spool.disk, &spool.layout, &lanes[*lane], (Queue::Taken, *to))
             })
-        }
+        };
+        async move { MaintenanceResult::Sync(moves, blocking(work).await) }
     }
 
-    /// Ends all tasks, and makes the last moves durable.
+    /// Waits for all tasks, and makes the last moves durable.
     pub(super) async fn end(mut self) {
-        self.tasks.shutdown().await;
-        log_sync(blocking(self.sync()).await);
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Ok(MaintenanceResult::Sync(moves, Err(_))) = ended {
+                self.unsynced.extend(moves);
+            }
+        }
+        if let MaintenanceResult::Sync(_, Err(error)) = self.sync().await {
+            log_sync_error(&error);
+        }
     }
 
     fn log_error(&self, lane: usize, error: Option<io::Error>) {
@@ -211,10 +233,8 @@ pub(super) enum MaintenanceEvent {
     Ended(MaintenanceResult),
 }
 
-fn log_sync(synced: io::Result<()>) {
-    if let Err(error) = synced {
-        tracing::warn!(%error, "moves not synced; a power failure may repeat attempts");
-    }
+fn log_sync_error(error: &io::Error) {
+    tracing::warn!(%error, "moves not synced; a power failure may repeat attempts");
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

@@ -26,7 +26,7 @@ pub(super) fn delay(retry: &RetrySettings, attempts: u32, spread: f64) -> Durati
 
 /// The delay if the target named one (`Retry-After`), which is honored up to `max`.
 pub(super) fn delay_asked(retry: &RetrySettings, after: Duration) -> Duration {
-    after.max(DELAY_MIN).min(retry.max.max(DELAY_MIN))
+    after.max(retry.min).max(DELAY_MIN).min(retry.max.max(DELAY_MIN))
 }
 
 /// An entry that waits for its next attempt. It is in `new`, and holds no descriptor.
@@ -79,6 +79,12 @@ impl Retries {
         self.by_time.first().map(|(due, _)| *due)
     }
 
+    /// Forgets the entry that is due last, and returns the position of its endpoint.
+    pub(super) fn forget_last(&mut self) -> Option<usize> {
+        let (_, id) = self.by_time.pop_last()?;
+        self.entries.remove(&id).map(|entry| entry.lane)
+    }
+
     /// Takes the entry that has been due for the longest time.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<(EntryId, Remembered)> {
         let (_, id) = *self.by_time.first().filter(|(due, _)| *due <= now)?;
@@ -123,8 +129,8 @@ pub(super) enum Change {
 #[derive(Debug)]
 pub(super) struct Gate {
     retry: RetrySettings,
-    /// Whether the time during which the target only asks for retries counts as down time. Not in order of arrival:
-    /// there, one entry that is never accepted would never be given up.
+    /// Whether the time during which the target only asks for retries counts as down time. Not in order of arrival, where
+    /// one entry that is never accepted would never be given up.
     excuses_retries: bool,
     /// The latest attempts that asked for a retry, without any other in between.
     asked_for_retry: u32,
@@ -144,6 +150,11 @@ struct Down {
 impl Gate {
     pub(super) fn new(retry: RetrySettings, excuses_retries: bool) -> Self {
         Self { retry, excuses_retries, asked_for_retry: 0, down: None, down_time: Duration::ZERO }
+    }
+
+    /// Sets whether the time during which the target only asks for retries counts as down time.
+    pub(super) fn excuse_retries(&mut self, excuses_retries: bool) {
+        self.excuses_retries = excuses_retries;
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -224,7 +235,7 @@ mod tests {
         #[test]
         fn delay_of_the_target_is_honored_up_to_the_maximum(seconds in 0_u64..10_000_000) {
             let found = delay_asked(&RETRY, Duration::from_secs(seconds));
-            prop_assert_eq!(found, Duration::from_secs(seconds).clamp(DELAY_MIN, RETRY.max));
+            prop_assert_eq!(found, Duration::from_secs(seconds).clamp(RETRY.min, RETRY.max));
         }
 
         #[test]

@@ -21,22 +21,25 @@ pub(super) struct Scheduler {
     retry: RetrySettings,
     order: Order,
     concurrency: usize,
-    /// The most entries of an attempt.
+    /// The most entries of an attempt that the target accepts.
     batch: usize,
+    /// The most entries of the next attempt. It is halved when the target accepts none of a batch, which may take it too
+    /// long, and doubled when it accepts some.
+    limit: usize,
     /// The attempts in progress. Each has one or more entries.
     in_progress: usize,
 }
 
 impl Scheduler {
     pub(super) fn new(consumer: &Consumer, batch: usize, retries_entries: bool) -> Self {
-        let excuses_retries = consumer.order == Order::None;
         Self {
             waiting: Waiting::new(consumer.endpoints.len(), consumer.order, retries_entries),
-            gate: Gate::new(consumer.retry, excuses_retries),
+            gate: Gate::new(consumer.retry, consumer.order == Order::None),
             retry: consumer.retry,
             order: consumer.order,
             concurrency: consumer.concurrency.get(),
             batch,
+            limit: batch,
             in_progress: 0,
         }
     }
@@ -47,12 +50,12 @@ impl Scheduler {
         if !self.may_attempt(now) {
             return Vec::new();
         }
-        let is_single = self.gate.is_down() || self.order == Order::Arrival;
-        let most = if is_single { 1 } else { self.batch };
+        let is_down = self.gate.is_down();
+        let most = if is_down || self.order == Order::Arrival { 1 } else { self.limit };
         let down_time = self.gate.down_time(now);
         let mut batch = Vec::new();
         while batch.len() < most
-            && let Some(candidate) = self.waiting.next(now, down_time)
+            && let Some(candidate) = self.waiting.next(now, down_time, is_down)
         {
             let excused = down_time.saturating_sub(candidate.down_before);
             let gives_up_at = candidate.first.checked_add(self.retry.give_up.saturating_add(excused));
@@ -89,6 +92,9 @@ impl Scheduler {
         mut spread: impl FnMut() -> f64,
     ) -> Option<Change> {
         self.in_progress -= 1;
+        self.adapt_limit(outcomes);
+        // An entry that is never accepted must be given up some time if it keeps new ones from being attempted.
+        self.gate.excuse_retries(self.order == Order::None && !self.waiting.is_full());
         let mut change = None;
         for Outcome { candidate, result } in outcomes {
             if let Some((sign, after)) = self.place(candidate, result, now, spread()) {
@@ -99,6 +105,16 @@ impl Scheduler {
             self.waiting.advance(now, self.retry.min, spread);
         }
         change
+    }
+
+    fn adapt_limit(&mut self, outcomes: &[Outcome]) {
+        let is_retried = |outcome: &&Outcome| matches!(outcome.result, AttemptResult::Retry { .. });
+        let retried = outcomes.iter().filter(is_retried).count();
+        if retried > 1 && retried == outcomes.len() {
+            self.limit = (retried / 2).max(1);
+        } else if retried < outcomes.len() {
+            self.limit = self.limit.saturating_mul(2).min(self.batch);
+        }
     }
 
     /// Records where an entry is now, and returns what its result indicates about the target.
@@ -141,7 +157,7 @@ impl Scheduler {
                 self.waiting.put_back(candidate, now);
                 None
             }
-            AttemptResult::Unreadable => {
+            AttemptResult::FileError { .. } => {
                 self.waiting.retry_at(candidate, now + backoff(), false);
                 None
             }
@@ -160,7 +176,7 @@ impl Scheduler {
     /// Whether a single pass over the entries has ended.
     pub(super) fn has_passed(&self) -> bool {
         let has_attempted_all = self.waiting.waiting() == 0 && self.waiting.is_listed();
-        self.in_progress == 0 && (has_attempted_all || self.gate.is_down())
+        self.in_progress == 0 && (has_attempted_all || self.gate.is_down() || self.waiting.is_full())
     }
 }
 

@@ -142,6 +142,51 @@ fn nothing_new_is_claimed_while_the_memory_of_retries_is_full() {
     }
     assert_eq!(scheduler.waiting.retrying(), super::super::schedule::REMEMBERED_MAX);
     assert_eq!(scheduler.waiting.waiting(), 10);
+
+    // The remembered entries are rejected until the target counts as down. A new entry shows that it is not.
+    let (mut now, mut new) = (now, 0);
+    while new < 10 {
+        now = scheduler.next_attempt(now).map_or(now, |next| next.max(now)) + Duration::from_secs(1);
+        for candidate in scheduler.next_batch(now) {
+            let result = match candidate.attempt {
+                1 => AttemptResult::Done,
+                _ => AttemptResult::Retry { after: None, reason: String::new() },
+            };
+            new += usize::from(candidate.attempt == 1);
+            assert!(candidate.gives_up_at.is_some(), "the time counts while the memory is full");
+            scheduler.ended(&[Outcome { candidate, result }], now, || 0.5);
+        }
+        assert!(scheduler.waiting.retrying() <= super::super::schedule::REMEMBERED_MAX);
+    }
+}
+
+#[test]
+fn batch_that_the_target_does_not_accept_is_halved_until_it_does() {
+    let mut scheduler = Scheduler::new(&consumer(1, 1, Order::None), 500, true);
+    let mut now = Instant::now();
+    scheduler.waiting.begin_listings(now, true);
+    scheduler.waiting.end_listing(0, Ok(super::super::backlog::Listed::default()), now).expect("listed");
+    for number in 0..3000_u32 {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        scheduler.waiting.arrived(0, EntryId::from_bytes(bytes));
+    }
+    let (mut done, mut attempts) = (0, 0);
+    while done < 3000 {
+        now = scheduler.next_attempt(now).map_or(now, |next| next.max(now)) + Duration::from_secs(1);
+        let batch = scheduler.next_batch(now);
+        let is_fast = batch.len() <= 100;
+        done += if is_fast { batch.len() } else { 0 };
+        attempts += 1;
+        let result = || match is_fast {
+            true => AttemptResult::Done,
+            false => AttemptResult::Retry { after: None, reason: String::new() },
+        };
+        let outcomes: Vec<_> =
+            batch.into_iter().map(|candidate| Outcome { candidate, result: result() }).collect();
+        scheduler.ended(&outcomes, now, || 0.5);
+        assert!(attempts < 300, "{done} are done");
+    }
 }
 
 #[test]

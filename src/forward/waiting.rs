@@ -86,15 +86,16 @@ impl Waiting {
         self.lanes[lane].backlog.end_listing(listed, now, is_known)
     }
 
-    /// Takes the entry to attempt next. `down_time` is how long the target has been down so far.
-    pub(super) fn next(&mut self, now: Instant, down_time: Duration) -> Option<Candidate> {
+    /// Takes the entry to attempt next. `down_time` is how long the target has been down so far. `is_probe` is whether it
+    /// is down: any entry can then show that it has recovered, also a new one while no more can be remembered.
+    pub(super) fn next(&mut self, now: Instant, down_time: Duration, is_probe: bool) -> Option<Candidate> {
         let is_due = self.retries_entries && self.retries.next_due().is_some_and(|due| due <= now);
-        let takes_retry = is_due && (self.prefers_retry || self.oldest_new().is_none());
+        let takes_retry = is_due && (self.prefers_retry || self.oldest_new(is_probe).is_none());
         let candidate = if takes_retry {
             let (id, Remembered { lane, attempts, first, down_before, .. }) = self.retries.take_due(now)?;
             Candidate { id, lane, attempt: attempts.saturating_add(1), first, down_before, gives_up_at: None }
         } else {
-            let lane = self.oldest_new()?;
+            let lane = self.oldest_new(is_probe)?;
             let id = self.lanes[lane].backlog.pop()?;
             Candidate { id, lane, attempt: 1, first: now, down_before: down_time, gives_up_at: None }
         };
@@ -105,8 +106,8 @@ impl Waiting {
     }
 
     /// The endpoint whose next new entry has the lowest ID, if one may be attempted.
-    fn oldest_new(&mut self) -> Option<usize> {
-        if self.retries.len() + self.in_flight.len() >= REMEMBERED_MAX {
+    fn oldest_new(&mut self, is_probe: bool) -> Option<usize> {
+        if self.is_full() && !is_probe {
             return None;
         }
         let Self { order, lanes, retries, in_flight, .. } = self;
@@ -136,6 +137,16 @@ impl Waiting {
         self.in_flight.remove(&candidate.id);
         let Candidate { id, lane, attempt, first, down_before, .. } = *candidate;
         self.retries.insert(id, Remembered { lane, attempts: attempt, first, down_before, due, is_asked });
+        if self.retries.len() > REMEMBERED_MAX
+            && let Some(lane) = self.retries.forget_last()
+        {
+            self.lanes[lane].backlog.forgotten();
+        }
+    }
+
+    /// Whether no more entries can be remembered, so that no new one is attempted.
+    pub(super) fn is_full(&self) -> bool {
+        self.retries.len() + self.in_flight.len() >= REMEMBERED_MAX
     }
 
     /// Returns an entry that was not attempted.

@@ -55,6 +55,15 @@ pub struct PreparedConsumer {
     target: Arc<dyn Target>,
 }
 
+/// A consumer that can start.
+#[derive(Debug)]
+pub struct LockedConsumer {
+    consumer: Arc<Consumer>,
+    engine: Engine,
+    status: SharedStatus,
+    stop: CancellationToken,
+}
+
 impl PreparedConsumer {
     /// Opens the target of a consumer. No connection is made yet.
     ///
@@ -86,9 +95,11 @@ impl Consumers {
         self.statuses.clone()
     }
 
-    /// Whether this consumer runs with the same settings.
+    /// Whether this consumer runs with the same settings, or will when its endpoints can be locked.
     pub fn is_running(&self, consumer: &Consumer) -> bool {
-        self.running.get(&consumer.name).is_some_and(|running| *running.consumer == *consumer)
+        let running = self.running.get(&consumer.name).map(|running| &running.consumer);
+        let mut all = running.into_iter().chain(self.unstarted.iter().map(|prepared| &prepared.consumer));
+        all.any(|known| **known == *consumer)
     }
 
     /// Stops the consumers that are not in `names`, or in `prepared` because their settings have changed, and starts those
@@ -118,23 +129,26 @@ impl Consumers {
     pub fn start_again(&mut self) -> Vec<ForwardLockError> {
         let mut faults = Vec::new();
         for prepared in std::mem::take(&mut self.unstarted) {
-            if let Err(fault) = self.start(prepared.clone(), false) {
-                self.unstarted.push(prepared);
-                faults.push(fault);
+            match self.lock(prepared.clone(), false) {
+                Ok(locked) => self.start(locked),
+                Err(fault) => {
+                    self.unstarted.push(prepared);
+                    faults.push(fault);
+                }
             }
         }
         faults
     }
 
-    /// Starts a consumer.
+    /// Locks the endpoints of a consumer.
     ///
     /// # Errors
-    /// If another process has locked one of its endpoints.
-    pub fn start(
-        &mut self,
+    /// If another process has locked one of them.
+    pub fn lock(
+        &self,
         PreparedConsumer { consumer, target }: PreparedConsumer,
         is_single_pass: bool,
-    ) -> Result<(), ForwardLockError> {
+    ) -> Result<LockedConsumer, ForwardLockError> {
         let stop = CancellationToken::new();
         let status = SharedStatus::default();
         let context = EngineContext {
@@ -147,12 +161,16 @@ impl Consumers {
         };
         let metrics = self.metrics.consumer(consumer.name.as_str());
         let engine = Engine::new(Arc::clone(&consumer), target, metrics, context)?;
+        Ok(LockedConsumer { consumer, engine, status, stop })
+    }
+
+    /// Starts a consumer.
+    pub fn start(&mut self, LockedConsumer { consumer, engine, status, stop }: LockedConsumer) {
         let (name, kind) = (consumer.name.clone(), consumer.target.kind());
         tracing::info!(consumer = %name, kind, "consumer started");
         self.statuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), status);
         let task = self.tasks.spawn(engine.run());
         self.running.insert(name, RunningConsumer { consumer, stop, task });
-        Ok(())
     }
 
     /// Waits until all consumers have ended by themselves.
@@ -167,6 +185,9 @@ impl Consumers {
     pub async fn stop(&mut self) {
         let all = std::mem::take(&mut self.running).into_values().collect();
         self.end(all).await;
+        // Also those that an interrupted reload was stopping.
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     async fn end(&self, ending: Vec<RunningConsumer>) {

@@ -7,6 +7,6 @@ mod reload;
 mod run;
 
 pub use admin::ForwardStatus;
-pub use consumers::{ConsumerStatuses, Consumers, PreparedConsumer};
+pub use consumers::{ConsumerStatuses, Consumers, LockedConsumer, PreparedConsumer};
 pub use error::ForwardStartError;
 pub use run::{confine, open_spool, run};

@@ -11,11 +11,11 @@ use super::consumers::{Consumers, PreparedConsumer};
 use crate::clock::Clock;
 use crate::config::{Digest, ForwardSettings, LoadedForward, ReadScope, RestartSettings, load_forward};
 use crate::diagnostic::{Diagnostic, Report, Severity};
-use crate::forward::Consumer;
+use crate::forward::{Consumer, TargetSettings};
 use crate::live::Reload;
 use crate::logging::{Logging, log_findings};
 use crate::metrics::ReloadOutcome;
-use crate::sandbox::Readable;
+use crate::sandbox::{Enforcement, Sandbox};
 use crate::spool::ForwardLockError;
 use crate::watch::{self, FileWatch};
 
@@ -27,6 +27,8 @@ const HALF_WRITTEN_MAX: Duration = Duration::from_millis(800);
 pub(super) struct ForwardReloader {
     config: PathBuf,
     read_scope: ReadScope,
+    /// Whether the process, and every command that it started, is restricted by Landlock.
+    is_sandboxed: bool,
     restart: RestartSettings,
     digest: Digest,
     watched: (Vec<PathBuf>, watch::Settings),
@@ -54,15 +56,16 @@ enum ReadOutcome {
 impl ForwardReloader {
     pub(super) fn new(
         settings: ForwardSettings,
-        readable: Readable,
+        sandbox: &Sandbox,
         state: Arc<ForwardState>,
         logging: Logging,
         watch: FileWatch,
         clock: Clock,
     ) -> Self {
         Self {
+            is_sandboxed: matches!(sandbox.force, Enforcement::Full | Enforcement::Partial),
             config: settings.files.first().cloned().unwrap_or_default(),
-            read_scope: ReadScope::new(readable, settings.groups),
+            read_scope: ReadScope::new(sandbox.readable.clone(), settings.groups),
             restart: settings.restart,
             digest: settings.digest,
             watched: (settings.files, settings.reload),
@@ -106,11 +109,18 @@ impl ForwardReloader {
             Err(fault) => return invalid(&fault),
         };
         let Some(settings) = settings else { return ReadOutcome::Invalid(Ok(digest), report, files) };
-        // Also those that could not be started, because another process had locked an endpoint.
         let is_changed = |consumer: &&Consumer| !consumers.is_running(consumer);
         let changed: Vec<_> = settings.consumers.iter().filter(is_changed).cloned().collect();
         if digest == self.digest && changed.is_empty() {
             return ReadOutcome::Unchanged;
+        }
+        let is_command = |consumer: &Consumer| matches!(consumer.target, TargetSettings::Exec(_));
+        if self.is_sandboxed && changed.iter().any(is_command) {
+            let message = "a consumer of kind `exec` was added, and this process is sandboxed, so it cannot run commands";
+            let error = Diagnostic::new(Severity::Error, None, message);
+            let error = error
+                .with_hint("restart `hookspool forward`: with such a consumer, it starts without Landlock");
+            return ReadOutcome::Invalid(Ok(digest), report.with(vec![error]), files);
         }
         match changed.into_iter().map(PreparedConsumer::new).collect() {
             Ok(prepared) => ReadOutcome::Valid(Box::new(settings), report, prepared),

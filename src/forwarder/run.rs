@@ -18,7 +18,7 @@ use crate::config::ForwardSettings;
 use crate::forward::{ForwardSpool, Observer, TargetSettings};
 use crate::logging::Logging;
 use crate::metrics::ForwardMetrics;
-use crate::sandbox::{AccessPaths, Sandbox, restrict, unrestricted};
+use crate::sandbox::{AccessPaths, Sandbox, raise_descriptor_limit, restrict, unrestricted};
 use crate::signals::{Received, Signals};
 use crate::spool::{Disk, Layout};
 use crate::systemd::activation::Inherited;
@@ -30,22 +30,11 @@ use crate::watch::{FileWatch, WatchEvent};
 const REQUESTS_WAITING_MAX: usize = 8;
 /// How often it tries to start consumers whose endpoints could not be locked.
 const START_INTERVAL: Duration = Duration::from_secs(1);
-/// The threads for file operations. More would only wait for the disk.
-const BLOCKING_THREADS_MAX: usize = 16;
 /// What libraries read to find a host and to verify its certificate: the resolver's configuration and plug-ins, and the
-/// system's CAs.
-const NETWORK_FILES: &[&str] = &[
-    "/etc/ssl",
-    "/etc/pki",
-    "/etc/ca-certificates",
-    "/usr/share/ca-certificates",
-    "/usr/lib",
-    "/lib",
-    "/lib64",
-    "/run/systemd/resolve",
-];
-const NETWORK_CONFIGURATION: &[&str] =
-    &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
+/// system's CAs. The files in /etc are replaced by rename, so access to the directory is needed; their permissions still
+/// apply.
+const NETWORK_FILES: &[&str] =
+    &["/etc", "/usr/share/ca-certificates", "/usr/lib", "/lib", "/lib64", "/run/systemd/resolve"];
 
 /// Restricts this thread and all later ones to the files that these consumers need. Commands would
 /// inherit the restrictions, so a process that runs commands is not restricted.
@@ -60,7 +49,7 @@ pub fn confine(settings: &ForwardSettings) -> Result<Sandbox, ForwardStartError>
     if runs_commands {
         return Ok(unrestricted());
     }
-    let system = NETWORK_FILES.iter().chain(NETWORK_CONFIGURATION).map(PathBuf::from);
+    let system = NETWORK_FILES.iter().map(PathBuf::from);
     let places = AccessPaths {
         files: settings.files.clone(),
         read: credentials::directory().into_iter().chain(system).collect(),
@@ -83,10 +72,10 @@ pub fn run(
 ) -> Result<(), ForwardStartError> {
     sandbox.log();
     let inherited = Inherited::from_environment()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .enable_all()
-        .build()?;
+    if let Err(error) = raise_descriptor_limit() {
+        tracing::warn!(%error, "cannot raise the open file limit");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(settings, sandbox, logging, clock, signals, inherited));
     runtime.shutdown_background();
     outcome
@@ -121,7 +110,8 @@ async fn serve(
         PreparedConsumer::new(consumer).map_err(|source| ForwardStartError::Target { consumer: name, source })
     });
     let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
-    prepared.into_iter().try_for_each(|prepared| consumers.start(prepared, false))?;
+    let locked = prepared.into_iter().map(|prepared| consumers.lock(prepared, false));
+    let locked = locked.collect::<Result<Vec<_>, _>>()?;
 
     let state = Arc::new(ForwardState::default());
     state.loaded(1, settings.degraded.clone());
@@ -136,10 +126,11 @@ async fn serve(
             let _ = changed.try_send(());
         }
     })?;
+    // Nothing after this can fail, so no attempt is interrupted.
+    locked.into_iter().for_each(|locked| consumers.start(locked));
     let manager = Manager::from_environment();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), consumers = settings.consumers.len(), "forwarding");
-    let mut reloader =
-        ForwardReloader::new(settings, sandbox.readable.clone(), state.clone(), logging, watch, clock);
+    let mut reloader = ForwardReloader::new(settings, &sandbox, state.clone(), logging, watch, clock);
     manager.ready("forwarding").await;
 
     loop {
@@ -164,7 +155,13 @@ async fn serve(
         if is_requested {
             manager.reloading().await;
         }
-        let reload = reloader.reload(&mut consumers, is_requested).await;
+        let reload = tokio::select! {
+            reload = reloader.reload(&mut consumers, is_requested) => reload,
+            signal = signals.stop() => {
+                tracing::info!(signal, "stopping");
+                break;
+            }
+        };
         if is_requested {
             manager.ready("forwarding").await;
         }

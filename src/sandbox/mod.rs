@@ -6,8 +6,10 @@
 mod settings;
 mod readable;
 mod memory;
+mod descriptors;
 mod restrict;
 
+pub use descriptors::raise_descriptor_limit;
 pub use memory::keep_memory_private;
 pub use readable::Readable;
 pub use restrict::{AccessPaths, Enforcement, RestrictError, Sandbox, restrict, unrestricted};

@@ -94,6 +94,11 @@ pub trait Target: std::fmt::Debug + Send + Sync {
         BatchLimits::ONE
     }
 
+    /// Whether deliveries contain the entry's file.
+    fn needs_file(&self) -> bool {
+        false
+    }
+
     /// Attempts to deliver, and returns a verdict for each entry, in the same order.
     fn deliver<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Verdict>>;
 }

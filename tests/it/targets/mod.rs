@@ -39,7 +39,7 @@ fn entry(payload: impl Into<Vec<u8>>) -> Delivery {
         payload: payload.into(),
         attempt: 1,
         path: PathBuf::new(),
-        file: tempfile::tempfile().unwrap(),
+        file: None,
     }
 }
 

@@ -3,7 +3,8 @@
 mod output;
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +18,7 @@ use crate::escape::Escaped;
 use crate::forward::delivery::Delivery;
 use crate::forward::settings::ExecSettings;
 use crate::metrics::Queue;
-use crate::spool::{HANDLER_KILLS_MAX, handler_environment, handler_input, queue_after};
+use crate::spool::{HANDLER_KILLS_MAX, handler_environment, queue_after};
 
 /// The entries whose killed handlers are counted. The count begins again for all of them when there are more.
 const KILLED_ENTRIES_MAX: usize = 10_000;
@@ -73,7 +74,7 @@ impl ExecTarget {
         Command::new(program)
             .args(arguments)
             .envs(handler_environment(&delivery.facts, &delivery.path))
-            .stdin(handler_input(&delivery.file, &delivery.path)?)
+            .stdin(input(delivery)?)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -134,7 +135,20 @@ impl Drop for Group {
     }
 }
 
+/// The locked descriptor, at the beginning of the payload, which follows the envelope and its newline.
+fn input(delivery: &Delivery) -> io::Result<File> {
+    let file = delivery.file.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut file = file.try_clone()?;
+    let begin = u64::try_from(delivery.envelope.len()).map_err(io::Error::other)? + 1;
+    file.seek(SeekFrom::Start(begin))?;
+    Ok(file)
+}
+
 impl Target for ExecTarget {
+    fn needs_file(&self) -> bool {
+        true
+    }
+
     fn deliver<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Verdict>> {
         Box::pin(async move {
             let mut verdicts = Vec::with_capacity(batch.len());

@@ -30,7 +30,7 @@ fn claimed(payload: &[u8]) -> Claimed {
     let file = File::open(&path).expect("a file");
     flock(&file, FlockOperation::NonBlockingLockExclusive).expect("a lease");
     let payload = Bytes::copy_from_slice(payload);
-    Claimed { delivery: Delivery { facts, envelope, payload, attempt: 1, path, file }, folder }
+    Claimed { delivery: Delivery { facts, envelope, payload, attempt: 1, path, file: Some(file) }, folder }
 }
 
 impl Claimed {

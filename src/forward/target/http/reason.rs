@@ -20,18 +20,23 @@ pub(super) const BODY_CHARS_MAX: usize = 200;
 /// A shorter text is not redacted, because it may occur by chance.
 const SECRET_BYTES_MIN: usize = 8;
 
+/// A segment of a path that is this long may be a secret, such as a token; shorter ones are names.
+const SECRET_SEGMENT_BYTES_MIN: usize = 16;
+
 /// The texts that a reason never contains, for one request. A server may repeat parts of the request in its response.
 pub(super) struct Confidential<'a>(Vec<&'a str>);
 
 impl<'a> Confidential<'a> {
-    /// The query of the request, its values, and the words of the configured headers.
+    /// The query of the request, its values, long segments of the path, and the words of the configured headers.
     pub(super) fn of(path: &'a str, headers: &'a HeaderMap) -> Self {
         let query = path.split_once('?').map(|(_, query)| query);
         let values = query.into_iter().flat_map(|query| query.split('&'));
         let values = values.map(|value| value.split_once('=').map_or(value, |(_, value)| value));
+        let segments = path.split('?').next().into_iter().flat_map(|path| path.split('/'));
+        let segments = segments.filter(|segment| segment.len() >= SECRET_SEGMENT_BYTES_MIN);
         let words = headers.values().filter_map(|value| value.to_str().ok());
         let words = words.flat_map(|value| std::iter::once(value).chain(value.split_whitespace()));
-        let mut all: Vec<_> = query.into_iter().chain(values).chain(words).collect();
+        let mut all: Vec<_> = query.into_iter().chain(values).chain(segments).chain(words).collect();
         all.retain(|text| text.len() >= SECRET_BYTES_MIN);
         // A part is replaced after the whole that contains it.
         all.sort_by_key(|text| std::cmp::Reverse(text.len()));

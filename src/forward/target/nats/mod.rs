@@ -68,7 +68,7 @@ impl NatsTarget {
             name: settings.stream.clone(),
             subjects: settings.subject.subjects(),
             create_replicas: settings.create_replicas.map(Into::into),
-            timeout,
+            ack_timeout: timeout * 4 / 5,
         };
         Ok(Self {
             options,

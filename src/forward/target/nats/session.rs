@@ -19,6 +19,11 @@ use crate::escape::Escaped;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection is lost if the server does not answer two pings.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The messages that may wait for their acknowledgment: more than a consumer attempts at the same time, so that no batch
+/// waits for another.
+const ACKS_MAX: usize = 1 << 14;
+/// The beginning of the server's error about a subject that the account must not publish.
+const PUBLISH_DENIED: &str = "Permissions Violation for Publish";
 /// The duplicate window of streams that are created.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(3600);
 
@@ -30,8 +35,8 @@ pub(super) struct StreamSettings {
     pub(super) subjects: String,
     /// The replicas with which it is created if it is missing.
     pub(super) create_replicas: Option<usize>,
-    /// The timeout of an attempt.
-    pub(super) timeout: Duration,
+    /// The timeout of an acknowledgment, shorter than that of an attempt: one that is missing delays no other entry.
+    pub(super) ack_timeout: Duration,
 }
 
 /// A connection. It does not reconnect, so that the stream is examined again.
@@ -70,7 +75,8 @@ impl NatsSession {
             .map_err(|error| {
                 unreachable(format!("cannot connect to NATS: {}", Escaped(&error.to_string())))
             })?;
-        let context = ContextBuilder::new().timeout(stream.timeout).build(client);
+        let context =
+            ContextBuilder::new().timeout(stream.ack_timeout).max_ack_inflight(ACKS_MAX).build(client);
         let info = timeout(CONNECT_TIMEOUT, examine(&context, stream));
         let silent = |_| unreachable("the NATS server does not answer requests about the stream".to_owned());
         let stream = info.await.map_err(silent)??.config;
@@ -99,7 +105,8 @@ impl NatsSession {
 fn end(event: &Event) -> Option<Verdict> {
     match event {
         Event::Disconnected | Event::Closed => Some(lost()),
-        // For example, no permission to publish, in which case no acknowledgment arrives.
+        // Only the entries of that subject get no acknowledgment.
+        Event::ServerError(error) if error.to_string().contains(PUBLISH_DENIED) => None,
         Event::ServerError(error) => {
             Some(retry(format!("error of the NATS server: {}", Escaped(&error.to_string()))))
         }
