@@ -63,7 +63,7 @@ fn copy_sends_what_arrives_and_claims_nothing_also_beside_a_consumer() {
     let waiting = put(&world, "pix", b"before");
     let application = Application::start(|_| Answer::status(500));
     let (url, consumer) = (application.url("/"), "`to-pix`");
-    let (code, _, errors) = forward(&world, &["--endpoint", "pix", "--to", &url]);
+    let (code, _, errors) = forward(&world, &["--endpoint", "pix", "--to", &url, "--once"]);
     assert!(code == 78 && errors.contains(consumer) && errors.contains("`--copy`"), "{code}: {errors}");
     assert_eq!(queue(&world, "pix", "new"), [waiting.clone()].into());
 

@@ -1,5 +1,6 @@
 //! `order = "arrival"`.
 
+use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -14,8 +15,23 @@ use crate::world::{World, eventually, rounds};
 /// The concurrent senders, each of which waits for an answer before it sends the next delivery.
 const SENDERS: usize = 4;
 
+/// Names in a queue that are no entries. With them, reading the directory takes long.
+const OTHER_NAMES: usize = 20_000;
+/// How often `forward` is killed.
+const KILLS: usize = 5;
+
 #[test]
-fn deliveries_of_each_sender_arrive_in_order_of_sending_also_while_the_application_fails() {
+fn deliveries_of_each_sender_arrive_in_order_while_new_is_listed_slowly() {
+    arrive_in_order("new");
+}
+
+#[test]
+fn deliveries_of_each_sender_arrive_in_order_while_claims_are_recovered_slowly() {
+    arrive_in_order("taken");
+}
+
+/// The application fails now and then, and `forward` is killed.
+fn arrive_in_order(slow: &str) {
     let (seed, each) = (seed(), rounds(60));
     // Large payloads take another path through the daemon than small ones.
     let size = move |sender: usize, n: usize| match mixed(seed, (sender * 100_000 + n) as u64) % 3 {
@@ -32,6 +48,9 @@ fn deliveries_of_each_sender_arrive_in_order_of_sending_also_while_the_applicati
     let daemon = world.start();
     let target = format!("http = {{ url = \"{}\" }}", application.url("/"));
     configure(&world, &consumer("pix", &target, "order = \"arrival\"\nconcurrency = 8"));
+    for number in 0..OTHER_NAMES {
+        fs::write(world.path(&format!("spool/pix/{slow}/{number}.part")), "").unwrap();
+    }
     let (config, port, sent) = (client_config(&world, "client"), daemon.port, AtomicUsize::new(0));
     thread::scope(|scope| {
         for sender in 0..SENDERS {
@@ -46,14 +65,13 @@ fn deliveries_of_each_sender_arrive_in_order_of_sending_also_while_the_applicati
                 }
             });
         }
-        // Some entries are found by a listing, the others by events.
-        eventually("a third is sent", || (sent.load(Ordering::Relaxed) >= SENDERS * each / 3).then_some(()));
-        let forward = Forward::start(&world);
-        eventually("another third is sent", || {
-            (sent.load(Ordering::Relaxed) >= 2 * SENDERS * each / 3).then_some(())
-        });
-        // Killed in between: the entry in `taken` is still the next one.
-        drop(forward);
+        // Some entries are found by a listing, the others by events. The entry that was claimed is still the next one.
+        for kill in 1..=KILLS {
+            let forward = Forward::start(&world);
+            let wanted = kill * SENDERS * each / (KILLS + 1);
+            eventually("deliveries", || (sent.load(Ordering::Relaxed) >= wanted).then_some(()));
+            drop(forward);
+        }
         let forward = Forward::start(&world);
         eventually("all are sent", || (sent.load(Ordering::Relaxed) == SENDERS * each).then_some(()));
         forward.drained("pix");

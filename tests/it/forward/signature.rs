@@ -30,6 +30,7 @@ for request in json.load(sys.stdin):
     except WebhookVerificationError:
         pass
     event = from_http_event(HTTPMessage(headers, body))
+    assert event.get_specversion() == "1.0"
     print(event.get_id(), event.get_source(), event.get_type(), event.get_time().isoformat(), json.dumps(event.get_data()))
 "#;
 
