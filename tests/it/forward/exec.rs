@@ -31,7 +31,7 @@ fn entries_wait_while_the_command_is_missing() {
     }
     let status = forward.wait("to-pix", "down", |status| status["target_up"] == false);
     let reason = status["last_error"]["reason"].as_str().unwrap();
-    assert!(reason.starts_with("cannot run `./handler`: No such file"), "{reason}");
+    assert!(reason.contains("/handler`: No such file"), "{reason}");
     fs::rename(world.path("elsewhere"), handler).unwrap();
     forward.drained("pix");
     assert_eq!(queue(&world, "pix", "done").len(), 20);

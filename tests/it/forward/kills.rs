@@ -108,7 +108,7 @@ fn kills_of_forward_lose_nothing_and_rows_and_messages_are_stored_once() {
     let received = [requests, commands, rows, nats.ids("WEBHOOKS")];
     for ((endpoint, kind), received) in KINDS.into_iter().zip(received) {
         let repeats = received.len() - ids[endpoint].len();
-        println!("{kind}: {} entries, {repeats} repeats after {kills} kills", ids[endpoint].len());
+        eprintln!("{kind}: {} entries, {repeats} repeats after {kills} kills", ids[endpoint].len());
         // A kill can repeat only what was in progress.
         let allowed = if matches!(kind, "http" | "exec") { kills as usize * CONCURRENCY } else { 0 };
         assert!(repeats <= allowed, "{kind}");

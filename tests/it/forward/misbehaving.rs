@@ -81,7 +81,7 @@ fn every_entry_reaches_a_misbehaving_application_and_every_repeat_has_a_reason()
     let forward = Forward::start(&world);
     let (files, deliveries, kills) = (rounds(900), rounds(100), rounds(4));
     let payload = |n: usize| {
-        let padding = "x".repeat(if n % 20 == 0 { 50_000 } else { n % 300 });
+        let padding = "x".repeat(if n.is_multiple_of(20) { 50_000 } else { n % 300 });
         format!("{{\"n\":{n},\"padding\":\"{padding}\"}}").into_bytes()
     };
 
@@ -157,7 +157,7 @@ fn every_entry_reaches_a_misbehaving_application_and_every_repeat_has_a_reason()
     assert!(expected.is_empty() && failed.is_empty(), "not received: {expected:?}; without 410: {failed:?}");
     let status = forward.status("to-pix");
     assert_eq!(status["done"], done.len());
-    println!(
+    eprintln!(
         "{} entries, {} requests, repeated after {repeats:?}",
         by_id.len(),
         application.requests().len()

@@ -253,6 +253,6 @@ pub fn seed() -> u64 {
     let given = std::env::var("HOOKSPOOL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed =
         given.unwrap_or_else(|| u64::from_be_bytes(EntryId::fresh().as_bytes()[8..].try_into().unwrap()));
-    println!("HOOKSPOOL_TEST_SEED={seed}");
+    eprintln!("HOOKSPOOL_TEST_SEED={seed}");
     seed
 }

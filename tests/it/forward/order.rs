@@ -81,7 +81,7 @@ fn arrive_in_order(slow: &str) {
 
     let requests = application.requests();
     let mut ids: Vec<&str> = requests.iter().map(|request| request.header("webhook-id").unwrap()).collect();
-    println!("{} requests for {} entries", ids.len(), SENDERS * each);
+    eprintln!("{} requests for {} entries", ids.len(), SENDERS * each);
     ids.dedup();
     let mut next = [0; SENDERS];
     let mut seen = std::collections::BTreeSet::new();

@@ -51,7 +51,7 @@ fn consumers_are_added_changed_and_removed_without_a_repeat() {
     forward.drained("pix");
     forward.drained("second");
     let (to_first, to_second, to_other) = (received(&first), received(&second), received(&other));
-    println!("{to_first:?}, then {to_second:?}; beside them {to_other:?}");
+    eprintln!("{to_first:?}, then {to_second:?}; beside them {to_other:?}");
     assert!(to_first.1 && to_second.1, "no entry is repeated");
     assert_eq!((to_first.0 + to_second.0, to_other), (count, (count, true)));
 

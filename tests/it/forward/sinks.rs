@@ -52,7 +52,7 @@ fn under_load(world: &World, forward: &Forward<'_>, mut restart: impl FnMut()) -
     }
     assert!(!forward.lines("target down; making one attempt at a time").is_empty());
     assert_eq!(queue(world, "pix", "done"), ids);
-    println!("{} entries, {rounds} restarts", ids.len());
+    eprintln!("{} entries, {rounds} restarts", ids.len());
     ids
 }
 
