@@ -24,7 +24,7 @@ pub(super) struct Scheduler {
     /// The most entries of an attempt that the target accepts.
     batch: usize,
     /// The most entries of the next attempt. It is halved when the target accepts none of a batch, which may take it too
-    /// long, and doubled when it accepts some.
+    /// long, and doubled when it accepts some of a batch of this size.
     limit: usize,
     /// The attempts in progress. Each has one or more entries.
     in_progress: usize,
@@ -112,7 +112,7 @@ impl Scheduler {
         let retried = outcomes.iter().filter(is_retried).count();
         if retried > 1 && retried == outcomes.len() {
             self.limit = (retried / 2).max(1);
-        } else if retried < outcomes.len() {
+        } else if retried < outcomes.len() && outcomes.len() >= self.limit {
             self.limit = self.limit.saturating_mul(2).min(self.batch);
         }
     }
