@@ -16,6 +16,7 @@ use crate::admin::{AdminListener, bind, socket_folders};
 use crate::clock::Clock;
 use crate::config::ForwardSettings;
 use crate::forward::{ForwardSpool, Observer, TargetSettings};
+use crate::live::ReloadReply;
 use crate::logging::Logging;
 use crate::metrics::ForwardMetrics;
 use crate::sandbox::{AccessPaths, Sandbox, raise_descriptor_limit, restrict, unrestricted};
@@ -98,7 +99,7 @@ async fn serve(
     sandbox: Sandbox,
     logging: Logging,
     clock: Clock,
-    mut signals: Signals,
+    signals: Signals,
     mut inherited: Inherited,
 ) -> Result<(), ForwardStartError> {
     let sockets = bind(&settings.listen, &mut inherited)?;
@@ -115,12 +116,12 @@ async fn serve(
 
     let state = Arc::new(ForwardState::default());
     state.loaded(1, settings.degraded.clone());
-    let (requests, mut requested) = mpsc::channel(REQUESTS_WAITING_MAX);
+    let (requests, requested) = mpsc::channel(REQUESTS_WAITING_MAX);
     let admin =
         ForwardAdmin { state: Arc::clone(&state), statuses: consumers.statuses(), metrics, reload: requests };
     let admin = AdminListener::start(sockets, admin)?;
     // One queued event is enough, because all files are read after it.
-    let (changed, mut changes) = mpsc::channel(1);
+    let (changed, changes) = mpsc::channel(1);
     let watch = FileWatch::start(settings.files.clone(), settings.reload, move |event| {
         if event == WatchEvent::MayHaveChanged {
             let _ = changed.try_send(());
@@ -133,43 +134,9 @@ async fn serve(
     let mut reloader = ForwardReloader::new(settings, &sandbox, state.clone(), logging, watch, clock);
     manager.ready("forwarding").await;
 
-    loop {
-        let (is_requested, reply) = tokio::select! {
-            signal = signals.next() => match signal {
-                Received::Stop(signal) => {
-                    tracing::info!(signal, "stopping");
-                    break;
-                }
-                Received::Reload => {
-                    tracing::info!("SIGHUP received; reloading");
-                    (true, None)
-                }
-            },
-            Some(()) = changes.recv() => (false, None),
-            () = sleep(START_INTERVAL), if consumers.has_unstarted() => {
-                reloader.start_again(&mut consumers);
-                continue;
-            }
-            Some(reply) = requested.recv() => (true, Some(reply)),
-        };
-        if is_requested {
-            manager.reloading().await;
-        }
-        let reload = tokio::select! {
-            reload = reloader.reload(&mut consumers, is_requested) => reload,
-            signal = signals.stop() => {
-                tracing::info!(signal, "stopping");
-                break;
-            }
-        };
-        if is_requested {
-            manager.ready("forwarding").await;
-        }
-        if let Some(reply) = reply {
-            // The requester may have disconnected.
-            let _ = reply.send(reload);
-        }
-    }
+    let mut inputs = Inputs { signals, changes, requested };
+    inputs.handle(&mut reloader, &mut consumers, manager).await;
+    let Inputs { mut signals, .. } = inputs;
     let started = Instant::now();
     state.begin_draining();
     tokio::select! {
@@ -179,4 +146,54 @@ async fn serve(
     admin.close();
     tracing::info!(seconds = started.elapsed().as_secs_f64(), "stopped");
     Ok(())
+}
+
+/// What the process reacts to.
+struct Inputs {
+    signals: Signals,
+    changes: mpsc::Receiver<()>,
+    requested: mpsc::Receiver<ReloadReply>,
+}
+
+impl Inputs {
+    /// Reloads until a signal stops the process.
+    async fn handle(&mut self, reloader: &mut ForwardReloader, consumers: &mut Consumers, manager: Manager) {
+        loop {
+            let (is_requested, reply) = tokio::select! {
+                signal = self.signals.next() => match signal {
+                    Received::Stop(signal) => {
+                        tracing::info!(signal, "stopping");
+                        return;
+                    }
+                    Received::Reload => {
+                        tracing::info!("SIGHUP received; reloading");
+                        (true, None)
+                    }
+                },
+                Some(()) = self.changes.recv() => (false, None),
+                () = sleep(START_INTERVAL), if consumers.has_unstarted() => {
+                    reloader.start_again(consumers);
+                    continue;
+                }
+                Some(reply) = self.requested.recv() => (true, Some(reply)),
+            };
+            if is_requested {
+                manager.reloading().await;
+            }
+            let reload = tokio::select! {
+                reload = reloader.reload(consumers, is_requested) => reload,
+                signal = self.signals.stop() => {
+                    tracing::info!(signal, "stopping");
+                    return;
+                }
+            };
+            if is_requested {
+                manager.ready("forwarding").await;
+            }
+            if let Some(reply) = reply {
+                // The requester may have disconnected.
+                let _ = reply.send(reload);
+            }
+        }
+    }
 }

@@ -25,19 +25,24 @@ pub(super) enum Scope {
 pub(super) struct PostgresFault {
     pub(super) scope: Scope,
     pub(super) reason: String,
+    /// Whether the value of `payload_json` may be the cause: it is JSON, but not for PostgreSQL.
+    pub(super) may_be_json: bool,
 }
 
 impl PostgresFault {
     /// The error of a statement.
     pub(super) fn of_statement(error: &Error) -> Self {
-        let scope = error.code().map_or(Scope::Server, |code| scope(code.code()));
+        let code = error.code().map(tokio_postgres::error::SqlState::code);
+        let scope = code.map_or(Scope::Server, scope);
+        let may_be_json = code.is_some_and(|code| code.starts_with("22") || code.starts_with("54"));
         let lost = if scope == Scope::Server { "the connection to PostgreSQL was lost: " } else { "" };
-        Self { scope, reason: format!("{lost}{}", described(error)) }
+        Self { scope, reason: format!("{lost}{}", described(error)), may_be_json }
     }
 
     /// The error of a connection that could not be opened.
     pub(super) fn of_connecting(error: &Error) -> Self {
-        Self { scope: Scope::Server, reason: format!("cannot connect to PostgreSQL: {}", described(error)) }
+        let reason = format!("cannot connect to PostgreSQL: {}", described(error));
+        Self { scope: Scope::Server, reason, may_be_json: false }
     }
 
     /// Whether rows cause it, rather than the statement or the server.
@@ -128,7 +133,7 @@ mod tests {
 
     #[test]
     fn only_a_row_that_is_never_accepted_fails() {
-        let verdict = |scope| PostgresFault { scope, reason: "why".to_owned() }.verdict();
+        let verdict = |scope| PostgresFault { scope, reason: "why".to_owned(), may_be_json: false }.verdict();
         let reason = "why".to_owned();
         assert_eq!(verdict(Scope::Rows), Verdict::Failed { reason: reason.clone() });
         assert_eq!(verdict(Scope::RowsForNow), Verdict::Retry { after: None, reason: reason.clone() });

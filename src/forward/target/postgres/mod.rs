@@ -45,7 +45,8 @@ impl PostgresTarget {
     }
 
     /// Inserts rows, and sets the verdicts on those that were inserted or rejected. After an error that some rows
-    /// cause, the rows are halved until those are alone. Such a row is tried without `payload_json` too.
+    /// cause, the rows are halved until those are alone. If its JSON may be the cause, such a row is tried without
+    /// `payload_json` too.
     async fn store(
         &self,
         rows: &[InsertRow<'_>],
@@ -62,7 +63,7 @@ impl PostgresTarget {
         while let Some(rows) = waiting.pop() {
             let mut result = insert(rows).await;
             if let (Err(fault), [row]) = (&result, rows)
-                && fault.is_about_rows()
+                && fault.may_be_json
                 && let Some(row) = row.without_json()
             {
                 result = insert(&[row]).await;
