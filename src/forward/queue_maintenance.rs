@@ -19,8 +19,8 @@ use crate::spool::{Layout, sync_moves};
 use crate::watch::{Arrival, Arrivals};
 
 /// How long moves may wait for the sync of their directories. After a power failure, the attempts of this time are
-/// repeated.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// repeated. A sync makes the daemon's commits wait for the journal of the file system.
+const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 /// How often `taken` is searched for entries whose handler has ended without this process.
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -16,7 +16,7 @@ use crate::admin::{AdminListener, bind, socket_folders};
 use crate::clock::Clock;
 use crate::config::ForwardSettings;
 use crate::forward::{ForwardSpool, Observer, TargetSettings};
-use crate::live::ReloadReply;
+use crate::live::{Reload, ReloadReply};
 use crate::logging::Logging;
 use crate::metrics::ForwardMetrics;
 use crate::sandbox::{AccessPaths, Sandbox, raise_descriptor_limit, restrict, unrestricted};
@@ -158,41 +158,56 @@ struct Inputs {
 impl Inputs {
     /// Reloads until a signal stops the process.
     async fn handle(&mut self, reloader: &mut ForwardReloader, consumers: &mut Consumers, manager: Manager) {
+        let mut hangup = false;
         loop {
             let (is_requested, reply) = tokio::select! {
+                biased;
+                () = std::future::ready(()), if hangup => (true, None),
                 signal = self.signals.next() => match signal {
-                    Received::Stop(signal) => {
-                        tracing::info!(signal, "stopping");
-                        return;
-                    }
-                    Received::Reload => {
-                        tracing::info!("SIGHUP received; reloading");
-                        (true, None)
-                    }
+                    Received::Stop(signal) => return tracing::info!(signal, "stopping"),
+                    Received::Reload => (true, None),
                 },
+                Some(reply) = self.requested.recv() => (true, Some(reply)),
                 Some(()) = self.changes.recv() => (false, None),
                 () = sleep(START_INTERVAL), if consumers.has_unstarted() => {
                     reloader.start_again(consumers);
                     continue;
                 }
-                Some(reply) = self.requested.recv() => (true, Some(reply)),
             };
+            if is_requested && reply.is_none() {
+                tracing::info!("SIGHUP received; reloading");
+            }
             if is_requested {
                 manager.reloading().await;
             }
-            let reload = tokio::select! {
-                reload = reloader.reload(consumers, is_requested) => reload,
-                signal = self.signals.stop() => {
-                    tracing::info!(signal, "stopping");
-                    return;
-                }
-            };
+            let reload = reloader.reload(consumers, is_requested);
+            let Some((reload, signaled)) = self.unless_stopped(reload).await else { return };
+            hangup = signaled;
             if is_requested {
                 manager.ready("forwarding").await;
             }
             if let Some(reply) = reply {
                 // The requester may have disconnected.
                 let _ = reply.send(reload);
+            }
+        }
+    }
+
+    /// Waits for the end of a reload, which may wait for attempts in progress, unless a signal stops the process. Also
+    /// returns whether SIGHUP was received meanwhile.
+    async fn unless_stopped(&mut self, reload: impl Future<Output = Reload>) -> Option<(Reload, bool)> {
+        let mut reload = std::pin::pin!(reload);
+        let mut hangup = false;
+        loop {
+            tokio::select! {
+                reload = &mut reload => return Some((reload, hangup)),
+                signal = self.signals.next() => match signal {
+                    Received::Stop(signal) => {
+                        tracing::info!(signal, "stopping");
+                        return None;
+                    }
+                    Received::Reload => hangup = true,
+                },
             }
         }
     }

@@ -62,7 +62,7 @@ fn configure(machine: &Machine, tables: &str) {
 
 fn deliver(machine: &Machine, path: &str, payload: &str) {
     let url = CURL.replace("/webhooks/pix", path);
-    assert_eq!(machine.run_ok(&format!("{url} --data-binary @- <<'END'\n{payload}END\n")), "200");
+    assert_eq!(machine.run_ok(&format!("{url} --data-binary @- <<'END'\n{payload}\nEND\n")), "200");
 }
 
 fn count(machine: &Machine, queue: &str) -> usize {
