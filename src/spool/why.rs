@@ -40,7 +40,7 @@ pub struct FailureNote {
 }
 
 impl FailureNote {
-    /// The note for an entry that is given up at `at`. A longer reason is truncated to [`REASON_CHARS_MAX`] characters.
+    /// The note for an entry that is given up at `at`. A longer reason is truncated to `REASON_CHARS_MAX` characters.
     pub fn new(at: Timestamp, consumer: &Name, attempts: u64, reason: &str) -> Self {
         let reason = match reason.char_indices().nth(REASON_CHARS_MAX) {
             None => reason.to_owned(),
