@@ -3,6 +3,7 @@
 //! Messages may contain untrusted text, which is escaped only here, when it is shown. Columns are counted in
 //! characters, from 1, as in editors.
 
+use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
@@ -214,6 +215,12 @@ impl Diagnostic {
         }
         out
     }
+}
+
+/// An error with its causes, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Severity {

@@ -22,6 +22,9 @@ use crate::diagnostic::{Diagnostic, Report, SourceFile};
 /// The size limit of webhooks.toml, in bytes: enough for thousands of senders.
 const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
+/// The number of times that changing files are read again.
+const MIXED_READINGS_MAX: usize = 5;
+
 /// A configuration that has been read and validated for the daemon or for `check`.
 #[derive(Debug)]
 pub struct Loaded {
@@ -126,6 +129,26 @@ pub fn load_forward(path: &Path, now: Timestamp, read_scope: ReadScope) -> Resul
         settings
     });
     Ok(LoadedForward { settings, consumers: validated.consumers, report, elsewhere, files, digest })
+}
+
+/// Loads until two consecutive readings have the same digest; after 5 more, the last one is
+/// returned. Files that change in between could be a mix of two valid sets.
+///
+/// # Errors
+/// As `load`.
+pub fn until_stable<T>(
+    load: impl Fn() -> Result<T, LoadError>,
+    digest: impl Fn(&T) -> Digest,
+) -> Result<T, LoadError> {
+    let mut loaded = load()?;
+    for _ in 0..MIXED_READINGS_MAX {
+        let again = load()?;
+        if digest(&again) == digest(&loaded) {
+            break;
+        }
+        loaded = again;
+    }
+    Ok(loaded)
 }
 
 /// A text and its files, validated for one process.

@@ -4,11 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::Timestamp;
 use crate::config::{self, Digest, LoadError, Loaded, Process, ReadScope, Settings};
-use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::diagnostic::{Diagnostic, Report, Severity, with_causes};
 use crate::live::Snapshot;
-
-/// The number of times that changing files are read again.
-const MIXED_READINGS_MAX: usize = 5;
 
 /// What identifies a configuration that was rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,18 +52,9 @@ pub(super) async fn load(
     }
 }
 
-/// Reads all files until two consecutive reads agree. Files that change in between could be a mix of two valid
-/// sets.
 fn read(config: &Path, now: Timestamp, read_scope: &ReadScope) -> Result<Loaded, LoadError> {
-    let mut loaded = config::load_within(config, now, Process::Daemon, read_scope.clone())?;
-    for _ in 0..MIXED_READINGS_MAX {
-        let again = config::load_within(config, now, Process::Daemon, read_scope.clone())?;
-        if again.digest == loaded.digest {
-            break;
-        }
-        loaded = again;
-    }
-    Ok(loaded)
+    let load = || config::load_within(config, now, Process::Daemon, read_scope.clone());
+    config::until_stable(load, |loaded| loaded.digest)
 }
 
 /// Whether a certificate of the snapshot has become valid or has expired since it was created.
@@ -85,15 +73,4 @@ fn invalid(fault: &dyn std::error::Error) -> LoadOutcome {
 /// A report with one error that has no position in webhooks.toml.
 pub(super) fn report_of(message: &str) -> Report {
     Report::new(vec![Diagnostic::new(Severity::Error, None, message)])
-}
-
-/// An error with its causes, as text.
-pub(super) fn with_causes(fault: &dyn std::error::Error) -> String {
-    let mut message = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        message = format!("{message}: {cause}");
-        next = cause.source();
-    }
-    message
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::load::{LoadOutcome, RejectedInput, load, report_of, with_causes};
+use super::load::{LoadOutcome, RejectedInput, load, report_of};
 use super::report::Reporter;
 use super::snapshot::{SnapshotDraft, update_certificate_metrics};
 use crate::config::{Digest, ReadScope, RestartSettings, Settings};
-use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
+use crate::diagnostic::{Diagnostic, Finding, Report, Severity, with_causes};
 use crate::live::{Reload, ReloadReply, Snapshot};
 use crate::logging::{Logging, log_findings};
 use crate::metrics::ReloadOutcome;

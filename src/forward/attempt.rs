@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::claim::{Claim, ClaimFault, ForwardSpool};
 use super::delivery::Delivery;
 use super::report::{AttemptReport, Observer};
 use super::settings::Consumer;
-use super::target::{Target, Verdict};
+use super::target::{Target, Verdict, deliver_within};
 use crate::clock::Clock;
 use crate::envelope::EntryId;
 use crate::metrics::{AttemptOutcome, ConsumerMetrics, Queue};
@@ -97,15 +97,9 @@ pub(super) async fn attempt(context: Arc<AttemptContext>, batch: Vec<Candidate>)
         return outcomes;
     }
     let started = Instant::now();
-    let limit = context.consumer.timeout;
-    let mut verdicts = timeout(limit, context.target.deliver(&deliveries)).await.unwrap_or_else(|_| {
-        let reason = format!("no result within {limit:?}");
-        vec![Verdict::Retry { after: None, reason }; deliveries.len()]
-    });
+    let verdicts = deliver_within(&*context.target, context.consumer.timeout, &deliveries).await;
     let elapsed = started.elapsed();
     context.metrics.observe(elapsed.as_secs_f64());
-    verdicts
-        .resize_with(deliveries.len(), || Verdict::Retry { after: None, reason: "no verdict".to_owned() });
     let settled = spawn_blocking(move || {
         claimed
             .into_iter()

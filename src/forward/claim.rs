@@ -3,13 +3,10 @@
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
 
-use bytes::Bytes;
-
 use super::delivery::Delivery;
 use crate::metrics::Queue;
 use crate::spool::{
-    Disk, EntryFault, EntryLocation, FailureNote, Layout, Lease, LeaseError, NotIntact, ReadEntry, read_file,
-    set_aside,
+    Disk, EntryFault, EntryLocation, FailureNote, Layout, Lease, LeaseError, NotIntact, read_file, set_aside,
 };
 
 /// The spool that is forwarded.
@@ -78,16 +75,9 @@ impl Claim {
         let path = lease.place().path(&self.spool.layout);
         let mut file = lease.file();
         file.rewind()?;
-        let ReadEntry { facts, mut line, payload } = read_file(file, &path)?;
-        line.pop();
-        Ok(Delivery {
-            facts,
-            envelope: Bytes::from(line),
-            payload: Bytes::from(payload),
-            attempt,
-            path: std::path::absolute(&path).unwrap_or(path),
-            file: keeps_file.then(|| file.try_clone()).transpose()?,
-        })
+        let entry = read_file(file, &path)?;
+        let file = keeps_file.then(|| file.try_clone()).transpose()?;
+        Ok(Delivery::of(entry, attempt, std::path::absolute(&path).unwrap_or(path), file))
     }
 
     fn set_aside(mut self, fault: NotIntact) -> ClaimFault {

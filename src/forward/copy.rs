@@ -5,24 +5,23 @@ use std::io;
 use std::path::Path;
 
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 use super::claim::ForwardSpool;
 use super::delivery::Delivery;
 use super::report::{AttemptReport, Observer};
 use super::settings::Consumer;
-use super::target::{Target, Verdict};
+use super::target::{Target, Verdict, deliver_within};
 use crate::envelope::EntryId;
 use crate::metrics::{AttemptOutcome, Queue};
 use crate::policy::Name;
-use crate::spool::{EntryLocation, Layout, ReadEntry, Volume as _, read_file};
+use crate::spool::{EntryLocation, Layout, Volume as _, read_file};
 use crate::watch::{Arrival, Arrivals};
 
 /// The entries that are remembered so that none is sent twice, the oldest first to be forgotten.
 const SEEN_MAX: usize = 10_000;
 
-/// Sends each entry that arrives to the target once, until it is stopped.
+/// Sends each entry that arrives to the target once, until this future is dropped.
 ///
 /// # Errors
 /// If the queues cannot be watched.
@@ -31,18 +30,13 @@ pub async fn copy(
     consumer: &Consumer,
     target: &dyn Target,
     observer: &Observer,
-    stop: &CancellationToken,
 ) -> io::Result<()> {
     let endpoints: Vec<_> = consumer.endpoints.iter().collect();
     let queues: Vec<_> = endpoints.iter().map(|endpoint| spool.layout.queue(endpoint, Queue::New)).collect();
     let mut seen = BTreeSet::new();
     let mut arrivals = Arrivals::watch(queues.iter().map(|queue| queue.as_path()))?;
     loop {
-        let arrived = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            arrived = arrivals.next() => arrived?,
-        };
-        for arrival in arrived {
+        for arrival in arrivals.next().await? {
             match arrival {
                 Arrival::File(number, name) => {
                     let Some(id) = Layout::id_of(Path::new(&name)) else { continue };
@@ -53,11 +47,7 @@ pub async fn copy(
                     if seen.len() > SEEN_MAX {
                         seen.pop_first();
                     }
-                    let send = send(spool, endpoints[number], id, consumer, target, observer);
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        () = send => {}
-                    }
+                    send(spool, endpoints[number], id, consumer, target, observer).await;
                 }
                 Arrival::Overflow => {
                     tracing::warn!("entries not copied; they arrived faster than the target accepted them")
@@ -84,14 +74,12 @@ async fn send(
     let Ok(Some(delivery)) = read else { return };
     let started = Instant::now();
     let batch = [delivery];
-    let verdict = timeout(consumer.timeout, target.deliver(&batch)).await.ok().and_then(|mut all| all.pop());
+    let Some(verdict) = deliver_within(target, consumer.timeout, &batch).await.pop() else { return };
     let (outcome, detail) = match verdict {
-        Some(Verdict::Done { detail }) => (AttemptOutcome::Done, detail),
-        Some(Verdict::Failed { reason }) => (AttemptOutcome::Failed, reason.into()),
-        Some(Verdict::Retry { reason, .. } | Verdict::Unreachable { reason }) => {
+        Verdict::Done { detail } => (AttemptOutcome::Done, detail),
+        Verdict::Failed { reason } | Verdict::Retry { reason, .. } | Verdict::Unreachable { reason } => {
             (AttemptOutcome::Failed, reason.into())
         }
-        None => (AttemptOutcome::Failed, format!("no result within {:?}", consumer.timeout).into()),
     };
     let [Delivery { facts, .. }] = &batch;
     let elapsed = started.elapsed();
@@ -111,15 +99,7 @@ fn read(spool: &ForwardSpool, endpoint: &Name, id: EntryId) -> Option<Delivery> 
     [Queue::New, Queue::Taken, Queue::Done, Queue::Failed].into_iter().find_map(|queue| {
         let path = EntryLocation { id, endpoint: endpoint.clone(), queue }.path(&spool.layout);
         let file = spool.disk.read(&path).ok()?;
-        let ReadEntry { facts, mut line, payload } = read_file(&file, &path).ok()?;
-        line.pop();
-        Some(Delivery {
-            facts,
-            envelope: line.into(),
-            payload: payload.into(),
-            attempt: 1,
-            path,
-            file: Some(file),
-        })
+        let entry = read_file(&file, &path).ok()?;
+        Some(Delivery::of(entry, 1, path, Some(file)))
     })
 }

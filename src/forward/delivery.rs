@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::spool::EnvelopeFacts;
+use crate::spool::{EnvelopeFacts, ReadEntry};
 
 /// One entry in one attempt.
 #[derive(Debug)]
@@ -22,4 +22,18 @@ pub struct Delivery {
     pub path: PathBuf,
     /// A copy of the locked descriptor, if the target needs it. A command that inherits it keeps the lease.
     pub file: Option<File>,
+}
+
+impl Delivery {
+    /// The delivery of an entry that was read from `path`.
+    pub(super) fn of(
+        ReadEntry { facts, mut line, payload }: ReadEntry,
+        attempt: u32,
+        path: PathBuf,
+        file: Option<File>,
+    ) -> Self {
+        // The newline.
+        line.pop();
+        Self { facts, envelope: line.into(), payload: payload.into(), attempt, path, file }
+    }
 }

@@ -394,3 +394,44 @@ async fn entry_that_is_still_locked_after_its_move_to_new_is_attempted_soon() {
     world.stop.cancel();
     engine.await.expect("no panic");
 }
+
+#[tokio::test]
+async fn unreadable_entry_is_given_up_and_does_not_delay_the_others() {
+    let mut world = World::new(|_| done());
+    world.consumer.order = Order::Arrival;
+    world.consumer.retry.give_up = Duration::from_millis(60);
+    // An entry's file is never a directory.
+    let unreadable = EntryId::fresh();
+    let path = world.spool.layout.entry(&world.endpoint, Queue::New, unreadable);
+    std::fs::create_dir(path).expect("a directory");
+    let id = world.put(Queue::New);
+    world.run_until(|world| world.in_queue(Queue::Done) == [id]).await;
+    assert_eq!(world.in_queue(Queue::Failed), [unreadable]);
+    let error = world.status.current().last_error.expect("an error");
+    assert!(error.reason.starts_with("cannot read the entry: "), "{error:?}");
+}
+
+#[tokio::test]
+async fn delivered_entry_that_cannot_be_moved_is_repeated_with_a_growing_delay() {
+    let mut world = World::new(|_| done());
+    world.consumer.retry.max = Duration::from_secs(3600);
+    let id = world.put(Queue::New);
+    let moved_to = world.spool.layout.queue(&world.endpoint, Queue::Done);
+    std::fs::remove_dir(&moved_to).expect("removed");
+    let (started, engine) =
+        (Instant::now(), TaskTracker::new().spawn(world.engine(false).expect("an engine").run()));
+    while world.attempts().len() < 4 {
+        assert!(started.elapsed() < DEADLINE, "{:?}", world.status.current());
+        sleep(Duration::from_millis(1)).await;
+    }
+    // Delays of at least 20, 40 and 80 ms.
+    assert!(started.elapsed() >= Duration::from_millis(140), "{:?}", started.elapsed());
+    assert_eq!(world.attempts().iter().map(|(_, attempt)| *attempt).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    std::fs::create_dir(moved_to).expect("created");
+    while world.in_queue(Queue::Done) != [id] {
+        assert!(started.elapsed() < DEADLINE, "{:?}", world.status.current());
+        sleep(Duration::from_millis(1)).await;
+    }
+    world.stop.cancel();
+    engine.await.expect("no panic");
+}

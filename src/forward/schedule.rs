@@ -24,7 +24,7 @@ pub(super) fn delay(retry: &RetrySettings, attempts: u32, spread: f64) -> Durati
     base.saturating_add(base.mul_f64(spread.clamp(0.0, 1.0))).min(retry.max.max(DELAY_MIN))
 }
 
-/// The delay if the target named one (`Retry-After`), which is honored up to `max`.
+/// The delay if the target named one (`Retry-After`), which is honored between `min` and `max`.
 pub(super) fn delay_asked(retry: &RetrySettings, after: Duration) -> Duration {
     after.max(retry.min).max(DELAY_MIN).min(retry.max.max(DELAY_MIN))
 }

@@ -1,6 +1,6 @@
 //! Decides which entry of a consumer is attempted next. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) struct Waiting {
     order: Order,
     lanes: Vec<Lane>,
     retries: Retries,
-    in_flight: BTreeMap<EntryId, usize>,
+    in_flight: BTreeSet<EntryId>,
     /// Whether entries are attempted more than once.
     retries_entries: bool,
     /// Whether an entry that is retried is preferred to a new one. They alternate, so that neither delays the other.
@@ -40,7 +40,7 @@ impl Waiting {
             order,
             lanes,
             retries: Retries::default(),
-            in_flight: BTreeMap::new(),
+            in_flight: BTreeSet::new(),
             retries_entries,
             prefers_retry: true,
         }
@@ -48,7 +48,7 @@ impl Waiting {
 
     /// An entry has become visible. Those that return for a retry are known.
     pub(super) fn arrived(&mut self, lane: usize, id: EntryId) {
-        if !self.retries.contains(&id) && !self.in_flight.contains_key(&id) {
+        if !self.retries.contains(&id) && !self.in_flight.contains(&id) {
             self.lanes[lane].backlog.arrived(id);
         }
     }
@@ -82,7 +82,7 @@ impl Waiting {
         now: Instant,
     ) -> io::Result<()> {
         let Self { retries, in_flight, .. } = self;
-        let is_known = |id: &EntryId| retries.contains(id) || in_flight.contains_key(id);
+        let is_known = |id: &EntryId| retries.contains(id) || in_flight.contains(id);
         self.lanes[lane].backlog.end_listing(listed, now, is_known)
     }
 
@@ -101,7 +101,7 @@ impl Waiting {
         };
         self.prefers_retry = !takes_retry;
         self.lanes[candidate.lane].is_busy = true;
-        self.in_flight.insert(candidate.id, candidate.lane);
+        self.in_flight.insert(candidate.id);
         Some(candidate)
     }
 
@@ -116,7 +116,7 @@ impl Waiting {
         let first = free.filter_map(|(number, lane)| {
             // A listing can contain an entry that was attempted while the directory was read.
             while let Some(id) = lane.backlog.first() {
-                if !retries.contains(&id) && !in_flight.contains_key(&id) {
+                if !retries.contains(&id) && !in_flight.contains(&id) {
                     return Some((id, number));
                 }
                 lane.backlog.pop();
@@ -172,7 +172,7 @@ impl Waiting {
     /// The lowest ID.
     pub(super) fn oldest(&self) -> Option<EntryId> {
         let waiting = self.lanes.iter().filter_map(|lane| lane.backlog.first());
-        waiting.chain(self.retries.first()).chain(self.in_flight.keys().next().copied()).min()
+        waiting.chain(self.retries.first()).chain(self.in_flight.first().copied()).min()
     }
 
     /// The entries that have not been attempted, as far as known.

@@ -9,8 +9,10 @@ use tokio::time::{Instant, sleep};
 use super::admin::ForwardState;
 use super::consumers::{Consumers, PreparedConsumer};
 use crate::clock::Clock;
-use crate::config::{Digest, ForwardSettings, LoadedForward, ReadScope, RestartSettings, load_forward};
-use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::config::{
+    Digest, ForwardSettings, LoadedForward, ReadScope, RestartSettings, load_forward, until_stable,
+};
+use crate::diagnostic::{Diagnostic, Report, Severity, with_causes};
 use crate::forward::{Consumer, TargetSettings};
 use crate::live::Reload;
 use crate::logging::{Logging, log_findings};
@@ -102,7 +104,8 @@ impl ForwardReloader {
 
     async fn read(&self, consumers: &Consumers) -> ReadOutcome {
         let (config, scope, now) = (self.config.clone(), self.read_scope.clone(), self.clock.now());
-        let loaded = tokio::task::spawn_blocking(move || load_forward(&config, now, scope)).await;
+        let load = move || load_forward(&config, now, scope.clone());
+        let loaded = tokio::task::spawn_blocking(|| until_stable(load, |loaded| loaded.digest)).await;
         let LoadedForward { settings, report, files, digest, .. } = match loaded {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(fault)) => return invalid(&fault),
@@ -229,12 +232,7 @@ impl ForwardReloader {
 }
 
 fn invalid(fault: &dyn std::error::Error) -> ReadOutcome {
-    let mut message = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        message = format!("{message}: {cause}");
-        next = cause.source();
-    }
+    let message = with_causes(fault);
     let error = Diagnostic::new(Severity::Error, None, &*message);
     ReadOutcome::Invalid(Err(message), Report::new(vec![error]), Vec::new())
 }

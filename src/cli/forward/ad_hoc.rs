@@ -3,15 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::forward_args::ForwardArgs;
 use crate::cli::output::print;
 use crate::cli::runtime::block_on;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{ad_hoc_consumer, consumer_endpoints, spool_settings};
-use crate::daemon::StartError;
 use crate::escape::Escaped;
 use crate::forward::{AttemptReport, Consumer, ForwardSpool, Observer, copy, open_target};
 use crate::forwarder::{Consumers, ForwardStartError, PreparedConsumer, open_spool};
@@ -22,7 +19,7 @@ use crate::signals::{Received, Signals};
 
 /// Forwards until a signal stops the process, or with `--once` until each entry has been attempted.
 pub(super) fn forward(config: &Path, endpoint: &Name, to: &str, args: &ForwardArgs) -> Result<Exit, Failure> {
-    let signals = Signals::listen().map_err(StartError::from)?;
+    let signals = Signals::listen().map_err(ForwardStartError::from)?;
     let consumer = ad_hoc_consumer(config, endpoint, to)?.map_err(Failure::Usage)?;
     let names = consumer_endpoints(config)?;
     let owner = names.iter().find(|(_, endpoints)| endpoints.iter().any(|name| name == endpoint.as_str()));
@@ -90,9 +87,8 @@ async fn copy_until_stopped(
     let fault = |source| ForwardStartError::Target { consumer: consumer.name.to_string(), source };
     let target = open_target(consumer).map_err(fault)?;
     let observer = Observer::new(print_line);
-    let stop = CancellationToken::new();
     tokio::select! {
-        copied = copy(spool, consumer, &*target, &observer, &stop) => {
+        copied = copy(spool, consumer, &*target, &observer) => {
             copied.map_err(|why| Failure::Io { what: "cannot watch the queue".to_owned(), why })?;
         }
         () = stopped(&mut signals) => {}

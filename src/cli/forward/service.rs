@@ -6,7 +6,6 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::print_findings;
 use crate::clock::Clock;
 use crate::config::{LoadedForward, ReadScope, load_forward};
-use crate::daemon::StartError;
 use crate::forwarder::{self, ForwardStartError};
 use crate::logging::{Logging, log_findings};
 use crate::sandbox::keep_memory_private;
@@ -15,7 +14,7 @@ use crate::signals::Signals;
 /// Forwards until a signal stops the process.
 pub(super) fn run(config: &Path) -> Result<Exit, Failure> {
     // First, because the default action of most signals ends the process.
-    let signals = Signals::listen().map_err(StartError::from)?;
+    let signals = Signals::listen().map_err(ForwardStartError::from)?;
     // Before any secret is read.
     keep_memory_private().map_err(|why| Failure::Io { what: "cannot disable core dumps".to_owned(), why })?;
     let LoadedForward { settings, report, elsewhere, .. } =

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::admin::Address;
-use crate::client::{ClientFault, get_tcp, get_unix};
+use crate::client::{get_tcp, get_unix};
+use crate::diagnostic::with_causes;
 
 /// Requests the status from each address of `[table] listen` until one answers; returns the document, also as this type.
 /// Unix sockets come first, because another program may have bound a port.
@@ -41,7 +42,7 @@ async fn ask_address<T: DeserializeOwned>(address: &Address) -> Result<(Value, T
     let body = match answer {
         Ok((StatusCode::OK, body)) => body,
         Ok((status, _)) => return Err(format!("`{place}` answered {status}")),
-        Err(fault) => return Err(with_cause(&fault)),
+        Err(fault) => return Err(with_causes(&fault)),
     };
     let document: Value = serde_json::from_slice(&body).map_err(|why| {
         format!("the response of `{place}` is not JSON, so it is from another program: {why}")
@@ -50,11 +51,4 @@ async fn ask_address<T: DeserializeOwned>(address: &Address) -> Result<(Value, T
         format!("the response of `{place}` is not a status, so it is from another program: {why}")
     })?;
     Ok((document, status))
-}
-
-fn with_cause(fault: &ClientFault) -> String {
-    match std::error::Error::source(fault) {
-        Some(why) => format!("{fault}: {why}"),
-        None => fault.to_string(),
-    }
 }

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
 pub use open::open_target;
 #[cfg(feature = "postgres")]
@@ -47,6 +48,16 @@ pub enum Verdict {
         /// Why, in one line.
         reason: String,
     },
+}
+
+/// Delivers a batch within a time limit, and returns a verdict for each entry.
+pub(super) async fn deliver_within(target: &dyn Target, limit: Duration, batch: &[Delivery]) -> Vec<Verdict> {
+    let retry = |reason: String| Verdict::Retry { after: None, reason };
+    let delivered = timeout(limit, target.deliver(batch)).await;
+    let mut verdicts =
+        delivered.unwrap_or_else(|_| vec![retry(format!("no result within {limit:?}")); batch.len()]);
+    verdicts.resize_with(batch.len(), || retry("no verdict".to_owned()));
+    verdicts
 }
 
 /// Why a target cannot be set up.

@@ -1,10 +1,9 @@
 //! What an error of PostgreSQL means for the entries of a batch.
 
-use std::error::Error as _;
-
 use tokio_postgres::Error;
 
 use super::Verdict;
+use crate::diagnostic::with_causes;
 use crate::escape::Escaped;
 
 /// What an error affects.
@@ -96,14 +95,7 @@ fn described(error: &Error) -> String {
         let code = fault.code().code();
         return format!("{} (SQLSTATE {code}){}", Escaped(fault.message()), hint(code));
     }
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    Escaped(&text).to_string()
+    Escaped(&with_causes(error)).to_string()
 }
 
 #[cfg(test)]
