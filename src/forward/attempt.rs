@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::envelope::EntryId;
 use crate::metrics::{AttemptOutcome, ConsumerMetrics, Queue};
 use crate::policy::Name;
-use crate::spool::{EntryLocation, FailureNote, LeaseError, transfer};
+use crate::spool::{EntryLocation, FailureNote, transfer};
 
 /// The settings and resources that all attempts of a consumer use.
 #[derive(Debug)]
@@ -213,8 +213,8 @@ fn settle(
     };
     let (result, outcome) = match moved {
         Ok(()) => (result, outcome),
-        Err(LeaseError::Moved | LeaseError::Held) => (AttemptResult::Gone, outcome),
-        Err(LeaseError::Io(error)) => {
+        // If another process has moved it, the next attempt finds out. If the queue is missing, it is in `new` again.
+        Err(error) => {
             tracing::error!(id = %candidate.id, to = queue.word(), %error, "entry not moved; it will be attempted again");
             let reason = format!("cannot move the entry to {}: {error}", queue.word());
             (AttemptResult::FileError { reason }, AttemptOutcome::Again)

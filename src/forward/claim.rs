@@ -108,12 +108,15 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(lease) = &mut self.lease
-            && let Err(error) = lease.transfer(&self.spool.disk, &self.spool.layout, Queue::New)
-        {
-            // The next pass over `taken` returns it.
-            let id = lease.place().id;
-            tracing::warn!(%id, %error, "claimed entry not returned to new");
+        let Some(lease) = &mut self.lease else { return };
+        match lease.transfer(&self.spool.disk, &self.spool.layout, Queue::New) {
+            // Another process may have moved it.
+            Ok(()) | Err(LeaseError::Moved | LeaseError::Held) => {}
+            Err(LeaseError::Io(error)) => {
+                // The next pass over `taken` returns it.
+                let id = lease.place().id;
+                tracing::warn!(%id, %error, "claimed entry not returned to new");
+            }
         }
     }
 }
