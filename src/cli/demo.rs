@@ -1,5 +1,6 @@
 //! `hookspool demo`: delivers a sample Pix notification to a daemon with development certificates.
 
+use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -172,17 +173,19 @@ impl Plan {
         let folder = fs::canonicalize(folder).map_err(|why| Failure::reading(folder, why))?;
         let name = |path: &Path| shell_word(Path::new(path.file_name().unwrap_or_default()));
         let is_default = config == Path::new(DEFAULT_CONFIG);
-        let option =
-            if is_default { String::new() } else { format!("--config {} \\\n    ", shell_word(config)) };
+        let option = if is_default { String::new() } else { format!("--config {} ", shell_word(config)) };
+        // As this one was started: the program of a build is not in PATH.
+        let program = env::args_os().next().map_or_else(|| "hookspool".into(), PathBuf::from);
         Ok(format!(
             "Serving until Ctrl-C. To deliver another one:\n  cd {} && curl -H content-type:application/json \\\n    \
              --cacert {} --cert {} --key {} \\\n    -d '{ANOTHER}' {}\n\
-             To forward them to an application:\n  hookspool forward {option}--endpoint {} --to {APPLICATION}\n",
+             To forward them to an application:\n  {} forward --endpoint {} \\\n    {option}--to {APPLICATION}\n",
             shell_word(&folder),
             name(ca),
             name(cert),
             name(key),
             self.url(address),
+            shell_word(&program),
             self.endpoint.name,
         ))
     }

@@ -233,7 +233,7 @@ mod tests {
         }
 
         #[test]
-        fn delay_of_the_target_is_honored_up_to_the_maximum(seconds in 0_u64..10_000_000) {
+        fn delay_of_the_target_is_honored_between_its_limits(seconds in prop_oneof![0_u64..20, 0_u64..10_000]) {
             let found = delay_asked(&RETRY, Duration::from_secs(seconds));
             prop_assert_eq!(found, Duration::from_secs(seconds).clamp(RETRY.min, RETRY.max));
         }

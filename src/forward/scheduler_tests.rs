@@ -144,8 +144,10 @@ fn nothing_new_is_claimed_while_the_memory_of_retries_is_full() {
     assert_eq!(scheduler.waiting.waiting(), 10);
 
     // The remembered entries are rejected until the target counts as down. A new entry shows that it is not.
-    let (mut now, mut new) = (now, 0);
+    let (mut now, mut new, mut rounds) = (now, 0, 0);
     while new < 10 {
+        rounds += 1;
+        assert!(rounds < 10_000, "{new} new entries were attempted");
         now = scheduler.next_attempt(now).map_or(now, |next| next.max(now)) + Duration::from_secs(1);
         for candidate in scheduler.next_batch(now) {
             let result = match candidate.attempt {

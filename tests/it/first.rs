@@ -95,7 +95,12 @@ fn demo_needs_only_the_program_and_fits_a_terminal() {
     // One line is for the command and one for the cursor.
     assert!(lines.len() <= 22, "{} lines: {text}", lines.len());
     let folder = world.path("").display().to_string();
-    let columns = |line: &String| line.replace(&folder, "/home/user/").chars().count();
+    let columns = |line: &String| {
+        line.replace(&folder, "/home/user/")
+            .replace(program().to_str().unwrap(), "target/release/hookspool")
+            .chars()
+            .count()
+    };
     assert!(lines.iter().all(|line| columns(line) <= 80), "{text}");
     let spool = world.path("hookspool-demo/spool/pix/new");
     let stored = || fs::read_dir(&spool).unwrap().count();
@@ -117,7 +122,7 @@ fn demo_needs_only_the_program_and_fits_a_terminal() {
 
     let application = Application::answering(vec![Answer::status(204)]);
     let forward = forward.replace("http://localhost:3000", &application.url("")) + " --once";
-    let forwarded = bash(&world, &format!("hookspool() {{ \"$PROGRAM\" \"$@\"; }}\n{forward}"));
+    let forwarded = bash(&world, &forward);
     assert_eq!((forwarded.lines().count(), stored()), (2, 0), "{forwarded}");
     assert!(application.requests().iter().all(|request| request.path == "/webhooks"));
 
