@@ -73,6 +73,19 @@ pub struct Reload {
     pub unreadable_until_restart: Vec<String>,
 }
 
+impl Reload {
+    /// Messages for the operator about what this reload did not apply.
+    pub fn degraded(&self) -> Vec<String> {
+        let is_rejected = self.outcome == ReloadOutcome::Rejected;
+        let error = self.findings.iter().find(|finding| finding.severity == Severity::Error);
+        let first = error.map(|first| format!(": {first}")).unwrap_or_default();
+        let rejected = is_rejected.then(|| {
+            format!("the last reload was rejected; the previous configuration stays in force{first}")
+        });
+        rejected.into_iter().chain(self.waits_for_restart.iter().cloned()).collect()
+    }
+}
+
 /// The channel on which a requested reload returns its result.
 pub type ReloadReply = oneshot::Sender<Reload>;
 
@@ -122,16 +135,7 @@ impl Live {
     /// Messages for the operator about functions that are degraded.
     pub fn degraded(&self) -> Vec<String> {
         let mut degraded = self.current().degraded.clone();
-        if let Some(last) = self.last_reload() {
-            if last.outcome == ReloadOutcome::Rejected {
-                let error = last.findings.iter().find(|finding| finding.severity == Severity::Error);
-                let first = error.map(|first| format!(": {first}")).unwrap_or_default();
-                degraded.push(format!(
-                    "the last reload was rejected; the previous configuration stays in force{first}"
-                ));
-            }
-            degraded.extend(last.waits_for_restart);
-        }
+        degraded.extend(self.last_reload().iter().flat_map(Reload::degraded));
         degraded
     }
 

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use crate::config::access::AccessDenied;
 use crate::daemon::StartError;
 use crate::escape::Escaped;
+use crate::forwarder::ForwardStartError;
 use crate::logging::LoggingError;
 use crate::secrets::without_secrets;
-use crate::spool::{LockError, OpenError};
+use crate::spool::{ForwardLockError, LockError, OpenError};
 
 /// The exit code of the process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -126,6 +127,28 @@ impl From<StartError> for Failure {
             | StartError::Restrict(_)
             | StartError::System(_)
             | StartError::Watch(_) => {
+                Self::Io { what: "cannot start".to_owned(), why: io::Error::other(error) }
+            }
+        }
+    }
+}
+
+impl From<ForwardStartError> for Failure {
+    fn from(error: ForwardStartError) -> Self {
+        match error {
+            ForwardStartError::Activation(_)
+            | ForwardStartError::Socket(_)
+            | ForwardStartError::Lock(ForwardLockError::Held { .. }) => Self::CannotCreate(error.into()),
+            ForwardStartError::Target { consumer, source } => {
+                Self::Configuration(format!("consumer `{consumer}`: {source}"))
+            }
+            ForwardStartError::Lock(_)
+            | ForwardStartError::AdminListener(_)
+            | ForwardStartError::Folder(_)
+            | ForwardStartError::Restrict(_)
+            | ForwardStartError::Spool { .. }
+            | ForwardStartError::System(_)
+            | ForwardStartError::Watch(_) => {
                 Self::Io { what: "cannot start".to_owned(), why: io::Error::other(error) }
             }
         }

@@ -11,7 +11,7 @@ use super::consumers::ConsumerStatuses;
 use crate::admin::{AdminService, NotReady};
 use crate::forward::ConsumerStatus;
 use crate::live::{Reload, ReloadReply};
-use crate::metrics::{ForwardMetrics, ReloadOutcome};
+use crate::metrics::ForwardMetrics;
 
 /// The document of `/status`. Keys may be added, but not renamed or removed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -78,11 +78,8 @@ impl AdminService for ForwardAdmin {
 
     fn status(&self) -> impl Serialize {
         let facts = self.state.facts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut degraded = facts.degraded;
-        if facts.last_reload.as_ref().is_some_and(|last| last.outcome == ReloadOutcome::Rejected) {
-            degraded
-                .push("the last reload was rejected; the previous configuration stays in force".to_owned());
-        }
+        let last = facts.last_reload.iter().flat_map(Reload::degraded);
+        let degraded = facts.degraded.iter().cloned().chain(last).collect();
         ForwardStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             consumers: self.statuses.current(),

@@ -37,12 +37,19 @@ pub fn handler_environment(facts: &EnvelopeFacts, path: &Path) -> [(&'static str
 /// # Errors
 /// If the entry cannot be read, or has no envelope.
 pub fn handler_input(locked: &File, path: &Path) -> io::Result<File> {
-    let mut file = locked.try_clone()?;
+    let mut file = locked;
     file.rewind()?;
-    let entry = open_file(&file, path).map_err(io::Error::other)?;
-    let begin = u64::try_from(entry.line.len()).map_err(io::Error::other)?;
-    drop(entry);
-    file.seek(SeekFrom::Start(begin))?;
+    let begin = open_file(file, path).map_err(io::Error::other)?.line.len();
+    payload_input(locked, begin)
+}
+
+/// Like [`handler_input`], for an entry whose envelope, with its newline, has this many bytes.
+///
+/// # Errors
+/// As `dup(2)` and `lseek(2)`.
+pub fn payload_input(locked: &File, envelope_bytes: usize) -> io::Result<File> {
+    let mut file = locked.try_clone()?;
+    file.seek(SeekFrom::Start(u64::try_from(envelope_bytes).map_err(io::Error::other)?))?;
     Ok(file)
 }
 

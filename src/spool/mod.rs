@@ -59,7 +59,7 @@ pub use file_system::FileSystem;
 pub use folders::{FolderError, make_queues, make_root};
 pub use forward_lock::{ForwardLock, ForwardLockError};
 pub use greatest::{Greatest, greatest};
-pub use handler::{HANDLER_KILLS_MAX, handler_environment, handler_input, queue_after};
+pub use handler::{HANDLER_KILLS_MAX, handler_environment, handler_input, payload_input, queue_after};
 pub use health::{Health, HealthFault};
 pub use inspect::{SpoolProblem, inspect};
 pub use layout::{Access, Layout};

@@ -35,27 +35,3 @@ pub(super) fn run(config: &Path) -> Result<Exit, Failure> {
     forwarder::run(settings, sandbox, logging, Clock::System, signals)?;
     Ok(Exit::Success)
 }
-
-impl From<ForwardStartError> for Failure {
-    fn from(error: ForwardStartError) -> Self {
-        match error {
-            ForwardStartError::Activation(_)
-            | ForwardStartError::Socket(_)
-            | ForwardStartError::Lock(crate::spool::ForwardLockError::Held { .. }) => {
-                Self::CannotCreate(error.into())
-            }
-            ForwardStartError::Target { consumer, source } => {
-                Self::Configuration(format!("consumer `{consumer}`: {source}"))
-            }
-            ForwardStartError::Lock(_)
-            | ForwardStartError::AdminListener(_)
-            | ForwardStartError::Folder(_)
-            | ForwardStartError::Restrict(_)
-            | ForwardStartError::Spool { .. }
-            | ForwardStartError::System(_)
-            | ForwardStartError::Watch(_) => {
-                Self::Io { what: "cannot start".to_owned(), why: std::io::Error::other(error) }
-            }
-        }
-    }
-}

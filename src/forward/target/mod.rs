@@ -50,6 +50,23 @@ pub enum Verdict {
     },
 }
 
+/// Attempts one entry after another, for a kind that has no batches.
+pub(super) fn one_by_one<'a, F>(
+    batch: &'a [Delivery],
+    attempt: impl Fn(&'a Delivery) -> F + Send + 'a,
+) -> BoxFuture<'a, Vec<Verdict>>
+where
+    F: Future<Output = Verdict> + Send + 'a,
+{
+    Box::pin(async move {
+        let mut verdicts = Vec::with_capacity(batch.len());
+        for delivery in batch {
+            verdicts.push(attempt(delivery).await);
+        }
+        verdicts
+    })
+}
+
 /// Delivers a batch within a time limit, and returns a verdict for each entry.
 pub(super) async fn deliver_within(target: &dyn Target, limit: Duration, batch: &[Delivery]) -> Vec<Verdict> {
     let retry = |reason: String| Verdict::Retry { after: None, reason };

@@ -4,7 +4,7 @@ mod output;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom};
+use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -13,12 +13,12 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
 use self::output::LastLine;
-use super::{Target, Verdict};
+use super::{Target, Verdict, one_by_one};
 use crate::escape::Escaped;
 use crate::forward::delivery::Delivery;
 use crate::forward::settings::ExecSettings;
 use crate::metrics::Queue;
-use crate::spool::{HANDLER_KILLS_MAX, handler_environment, queue_after};
+use crate::spool::{HANDLER_KILLS_MAX, handler_environment, payload_input, queue_after};
 
 /// The entries whose killed handlers are counted. The count begins again for all of them when there are more.
 const KILLED_ENTRIES_MAX: usize = 10_000;
@@ -138,10 +138,7 @@ impl Drop for Group {
 /// The locked descriptor, at the beginning of the payload, which follows the envelope and its newline.
 fn input(delivery: &Delivery) -> io::Result<File> {
     let file = delivery.file.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut file = file.try_clone()?;
-    let begin = u64::try_from(delivery.envelope.len()).map_err(io::Error::other)? + 1;
-    file.seek(SeekFrom::Start(begin))?;
-    Ok(file)
+    payload_input(file, delivery.envelope.len() + 1)
 }
 
 impl Target for ExecTarget {
@@ -150,13 +147,7 @@ impl Target for ExecTarget {
     }
 
     fn deliver<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Verdict>> {
-        Box::pin(async move {
-            let mut verdicts = Vec::with_capacity(batch.len());
-            for delivery in batch {
-                verdicts.push(self.attempt(delivery).await);
-            }
-            verdicts
-        })
+        one_by_one(batch, |delivery| self.attempt(delivery))
     }
 }
 

@@ -22,7 +22,7 @@ use self::connector::{ServerConnector, WasUsed};
 use self::reason::{Confidential, retry_after};
 use self::signature::signature;
 use super::cloud_events::cloud_events;
-use super::{Target, TargetFault, Verdict};
+use super::{Target, TargetFault, Verdict, one_by_one};
 use crate::clock::Clock;
 use crate::escape::Escaped;
 use crate::forward::delivery::Delivery;
@@ -205,13 +205,7 @@ impl fmt::Debug for HttpTarget {
 
 impl Target for HttpTarget {
     fn deliver<'a>(&'a self, batch: &'a [Delivery]) -> BoxFuture<'a, Vec<Verdict>> {
-        Box::pin(async move {
-            let mut verdicts = Vec::with_capacity(batch.len());
-            for delivery in batch {
-                verdicts.push(self.attempt(delivery).await);
-            }
-            verdicts
-        })
+        one_by_one(batch, |delivery| self.attempt(delivery))
     }
 }
 

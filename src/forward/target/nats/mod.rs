@@ -17,7 +17,6 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::Mutex;
 
 use self::session::{NatsSession, StreamSettings, lost, retry};
-use self::subject::has_empty_token;
 use super::cloud_events::cloud_events;
 use super::trust::trust;
 use super::{BatchLimits, Target, TargetFault, Verdict};
@@ -138,9 +137,6 @@ impl NatsTarget {
     async fn publish(&self, session: &NatsSession, delivery: &Delivery) -> Result<PublishAckFuture, Verdict> {
         let stream = &self.stream.name;
         let subject = self.subject.subject(&delivery.facts);
-        if has_empty_token(&subject) {
-            return Err(retry(format!("the subject `{}` has an empty token", Escaped(&subject))));
-        }
         if !session.accepts(&subject) {
             let accepted = session.stream.subjects.join("`, `");
             let subject = Escaped(&subject);

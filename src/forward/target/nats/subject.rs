@@ -14,11 +14,6 @@ pub(super) fn accepts(stream_subject: &str, subject: &str) -> bool {
     tokens.next().is_none()
 }
 
-/// Whether a subject has an empty token, which no stream accepts. An empty value of a placeholder causes it.
-pub(super) fn has_empty_token(subject: &str) -> bool {
-    subject.split('.').any(str::is_empty)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -41,14 +36,6 @@ mod tests {
                 assert!(!accepts(stream, subject), "{stream} {subject}");
             }
         }
-    }
-
-    #[test]
-    fn empty_tokens_are_detected() {
-        for subject in ["", ".", "a.", ".a", "a..b"] {
-            assert!(has_empty_token(subject), "{subject}");
-        }
-        assert!(!has_empty_token("a.b"));
     }
 
     proptest! {
