@@ -37,11 +37,10 @@ pub fn exists(path: &Path) -> Result<bool, Failure> {
     path.try_exists().map_err(|why| Failure::reading(path, why))
 }
 
-/// The failure of a file of certificates or keys; for PKCS#12, with the command that converts it.
+/// The failure of a file of certificates or keys, with the hint for correcting it.
 pub fn not_pem(path: &Path, fault: PemFault) -> Failure {
-    let is_pkcs12 = matches!(fault, PemFault::Pkcs12 { .. });
-    let why = if is_pkcs12 { format!("{fault}; {}", fault.hint()).into() } else { fault.into() };
-    Failure::BadFile { path: path.to_owned(), why }
+    let hint = fault.hint();
+    Failure::BadFile { path: path.to_owned(), why: format!("{fault}; {hint}").into() }
 }
 
 /// Reads a file of certificates or keys, or standard input.

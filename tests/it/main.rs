@@ -27,6 +27,7 @@ mod addressed;
 mod alerts;
 mod admin;
 mod algorithms;
+mod bank_files;
 mod booted;
 mod certificates_read;
 mod certs_show;

@@ -39,8 +39,6 @@ const WRITINGS: &[(&str, &str)] = &[
 const OTHER_LABELS: &[(&str, &str)] = &[
     ("under the label of a certificate", "sed 's/X509 CRL/CERTIFICATE/' new.crl"),
     ("under the label of a public key", "sed 's/X509 CRL/PUBLIC KEY/' new.crl"),
-    ("in PKCS#7", "openssl crl2pkcs7 -in new.crl"),
-    ("in PKCS#7 that is called CMS", "openssl crl2pkcs7 -in new.crl | sed 's/PKCS7/CMS/'"),
 ];
 
 fn bash(folder: &Path, script: &str) -> Vec<u8> {

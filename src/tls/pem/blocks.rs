@@ -23,6 +23,8 @@ pub(super) struct Block {
     pub(super) line: usize,
     /// Its contents, wiped when they are dropped. For an encrypted key, the ciphertext.
     pub(super) der: Zeroizing<Vec<u8>>,
+    /// Whether it is one of the contents of a PKCS#7 structure, whose line it has.
+    pub(super) is_in_pkcs7: bool,
 }
 
 /// Everything in a text that is or should be a block, in the order of the text.
@@ -185,7 +187,7 @@ impl Scan<'_> {
                 Some(der) => {
                     let kind = if open.encrypted { Kind::EncryptedKey } else { open.label.kind };
                     let label = open.label.with(kind);
-                    self.blocks.read.push(Block { label, line: open.line, der });
+                    self.blocks.read.push(Block { label, line: open.line, der, is_in_pkcs7: false });
                     return;
                 }
                 None => BlockFaultKind::Incomplete,
@@ -235,7 +237,7 @@ impl Open {
 }
 
 /// Decodes base64 with padding (RFC 4648, 4) and any white space, in memory that is wiped.
-fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     // Full capacity from the start: a vector that grows leaves a copy that is not wiped.
     let mut buffer = Zeroizing::new(Vec::with_capacity(text.len()));
     buffer.extend(text.iter().filter(|byte| !byte.is_ascii_whitespace()));

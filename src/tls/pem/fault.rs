@@ -52,6 +52,8 @@ pub enum BlockFaultKind {
     NotSupported,
     /// It is a revocation list under another label.
     ListLabel,
+    /// It contains data of another known kind than its label states.
+    OtherContent(Label),
     /// Text outside of blocks is base64 of DER, or a large amount of base64.
     Unmarked,
     /// Text outside of blocks is base64 of PEM.
@@ -118,6 +120,9 @@ impl fmt::Display for BlockFault {
             BlockFaultKind::Incomplete => write!(f, "characters are missing in the {label} that begins here"),
             BlockFaultKind::NotSupported => write!(f, "a {label} is not supported"),
             BlockFaultKind::ListLabel => write!(f, "the {label} is a revocation list under the wrong label"),
+            BlockFaultKind::OtherContent(content) => {
+                write!(f, "the {label} contains the data of a {content}")
+            }
             BlockFaultKind::Unmarked => {
                 f.write_str("text that may be a block: base64 without a `-----BEGIN` line")
             }
@@ -148,6 +153,9 @@ impl BlockFault {
             }
             BlockFaultKind::NotSupported => self.label.conversion().unwrap_or("remove it from the file"),
             BlockFaultKind::ListLabel => "write `X509 CRL` as its label, in the BEGIN and in the END line",
+            BlockFaultKind::OtherContent(_) => {
+                "remove it, or write the right label and name the file in the setting that reads such blocks"
+            }
             BlockFaultKind::Unmarked => {
                 "add the `-----BEGIN …-----` and `-----END …-----` lines, or remove the text"
             }

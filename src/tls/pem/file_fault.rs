@@ -1,6 +1,6 @@
 //! Faults of a file of certificates, keys or revocation lists as a whole.
 
-use super::fault::BlockFaults;
+use super::fault::{BlockFault, BlockFaults};
 use super::label::{Kind, Label};
 use crate::identity::following;
 
@@ -16,6 +16,15 @@ pub enum Wanted {
 }
 
 impl Wanted {
+    /// The label of a block with the wanted data.
+    pub(super) fn label(self) -> Label {
+        Label::of(match self {
+            Self::Certificates => b"CERTIFICATE",
+            Self::Keys => b"PRIVATE KEY",
+            Self::RevocationLists => b"X509 CRL",
+        })
+    }
+
     pub(super) fn takes(self, label: Label) -> bool {
         match self {
             Self::Certificates => label.kind == Kind::Certificate,
@@ -37,9 +46,15 @@ pub enum PemFault {
         /// The expected kind of data.
         wanted: Wanted,
     },
-    /// It is text in UTF-16, as Windows PowerShell writes it.
-    #[error("the file is UTF-16 text")]
+    /// It is PKCS#7 in a form that is not read, such as BER.
+    #[error("the file is PKCS#7 (.p7b, .p7c) in a form that is not supported")]
+    Pkcs7,
+    /// It is text to which text in UTF-16 was appended, as Windows PowerShell does.
+    #[error("the file contains text in UTF-16 after other text")]
     Utf16,
+    /// It is a web page.
+    #[error("the file is an HTML page")]
+    Html,
     /// The file contains neither a PEM block nor DER.
     #[error("the file is neither PEM nor DER")]
     NotPem {
@@ -87,14 +102,18 @@ impl PemFault {
             Self::Pkcs12 { wanted: Wanted::Keys } => {
                 "convert it with `openssl pkcs12 -in OLD -nocerts -nodes -out NEW` (an old file may need `-legacy`)"
             }
-            Self::Utf16 => "save it as ASCII; in PowerShell, add `-Encoding ascii`",
+            Self::Pkcs7 => "convert it with `openssl pkcs7 -inform DER -in OLD -print_certs -out NEW`",
+            Self::Utf16 => "create it again in one encoding; in PowerShell, add `-Encoding ascii`",
+            Self::Html => {
+                "a server often sends a page instead of a file; download it in a browser, and inspect it with `hookspool certs show FILE`"
+            }
             Self::NotPem { encoded_twice: true } => {
-                "it is a PEM file encoded in base64 once more; decode it with `base64 -d OLD > NEW`"
+                "it is another file encoded in base64; decode it with `base64 -d OLD > NEW`"
             }
             Self::NotPem { encoded_twice: false } => {
                 "name a PEM file, which has a `-----BEGIN …-----` line, or a DER file"
             }
-            Self::Blocks(_) => "copy the file again",
+            Self::Blocks(blocks) => blocks.named.first().map_or("copy the file again", BlockFault::hint),
             Self::Missing { wanted: Wanted::Keys, found } => {
                 let conversion = found.first().and_then(|label| label.conversion());
                 conversion.unwrap_or("name the file of the private key")

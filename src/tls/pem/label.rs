@@ -40,6 +40,7 @@ const LABELS: &[(&str, Kind)] = &[
     ("EC PARAMETERS", Kind::Parameters),
     ("TRUSTED CERTIFICATE", Kind::WrappedCertificates),
     ("PKCS7", Kind::WrappedCertificates),
+    ("PKCS #7 SIGNED DATA", Kind::WrappedCertificates),
     ("CMS", Kind::WrappedCertificates),
     ("PKCS12", Kind::WrappedCertificates),
     ("CERTIFICATE REQUEST", Kind::Other),
@@ -77,8 +78,15 @@ impl Label {
     /// The command that converts the block into a supported form, if there is one.
     pub fn conversion(self) -> Option<&'static str> {
         match self.name? {
-            "TRUSTED CERTIFICATE" => Some("convert it with `openssl x509 -in OLD -out NEW`"),
-            "PKCS7" | "CMS" => Some("convert it with `openssl pkcs7 -in OLD -print_certs -out NEW`"),
+            "TRUSTED CERTIFICATE" => Some(
+                "convert the file with `openssl crl2pkcs7 -nocrl -certfile OLD | openssl pkcs7 -print_certs -out NEW`",
+            ),
+            "CMS" => Some(
+                "convert it with `sed '/-----/d' OLD | base64 -d | openssl pkcs7 -inform DER -print_certs -out NEW`",
+            ),
+            "PKCS7" | "PKCS #7 SIGNED DATA" => {
+                Some("convert it with `openssl pkcs7 -in OLD -print_certs -out NEW`")
+            }
             "PKCS12" => Some(
                 "convert it with `sed '/-----/d' OLD | base64 -d | openssl pkcs12 -nodes -out NEW`, and make NEW readable only for its owner",
             ),

@@ -10,7 +10,7 @@ pub(super) const BEGIN: &[u8] = b"-----BEGIN";
 pub(super) const PLAIN_BEGIN: &[u8] = b"BEGIN";
 pub(super) const END: &[u8] = b"-----END";
 pub(super) const DASHES: &[u8] = b"-----";
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The position at which a block begins in a line outside of blocks, and the fault of that beginning. A BEGIN elsewhere
 /// than at the start of the line, or spelled differently, is one only if data follows it: comments mention BEGIN, too.

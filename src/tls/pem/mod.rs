@@ -1,4 +1,4 @@
-//! Reads certificates, keys and revocation lists from the bytes of a PEM or DER file.
+//! Reads certificates, keys and revocation lists from the bytes of a file in PEM, DER or PKCS#7.
 //!
 //! A file is read once, elsewhere: the bytes that are validated here are those that are used. Every block of a file is
 //! read or is a fault, and no fault contains bytes of the file.
@@ -14,12 +14,15 @@ mod file_fault;
 mod stray;
 mod marks;
 mod blocks;
+mod pkcs7;
+mod form;
 
 pub use fault::{BLOCK_FAULTS_MAX, BlockFault, BlockFaultKind, BlockFaults};
 pub use file_fault::{PemFault, Wanted};
 pub use label::Label;
 
-use blocks::{Block, scan};
+use blocks::{Block, Blocks, scan};
+use form::{Plain, der_bytes, is_html, is_pkcs12, is_utf_16, looks_like_der, other_kind};
 use label::Kind;
 
 /// The maximum number of certificates in one file.
@@ -30,10 +33,6 @@ pub const REVOCATION_LISTS_MAX: usize = 1024;
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 /// The size limit of a file of revocation lists, in bytes. Those of a large public CA are a few MiB long.
 pub const LISTS_BYTES_MAX: u64 = 16 << 20;
-
-/// The byte order marks of UTF-16, and `BEGIN` in UTF-16 without a mark.
-const UTF_16_MARKS: &[&[u8]] = &[b"\xff\xfe", b"\xfe\xff"];
-const UTF_16_BEGIN: &[u8] = b"B\0E\0G\0I\0N";
 
 /// The use of a file, which determines the blocks that it may contain.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,48 +92,82 @@ pub fn private_keys(bytes: &[u8]) -> Result<Vec<Zeroizing<PrivateKeyDer<'static>
     found.into_iter().map(|der| key(der).ok_or(PemFault::UnreadableKey)).collect()
 }
 
-/// The blocks of a file, with their lines, that were read but are not used for the purpose of the file.
+/// The blocks of a file, with their lines, that were read but are not used for the purpose of the file. The certificates
+/// that accompany lists in PKCS#7 are not among them.
 pub fn unused(bytes: &[u8], file_use: FileUse) -> Vec<(usize, Label)> {
-    if looks_like_der(bytes) {
-        return Vec::new();
-    }
-    let read = scan(bytes).read.into_iter().filter(|block| !file_use.expects(block.label));
-    read.map(|block| (block.line, block.label)).collect()
+    let bytes = &*Plain::of(bytes);
+    let blocks = if !looks_like_der(bytes) {
+        scan_all(bytes).read
+    } else {
+        pkcs7::read(bytes).map(|items| contents(items, 1)).unwrap_or_default()
+    };
+    let accompanies = |block: &Block| block.is_in_pkcs7 && file_use == FileUse::RevocationLists;
+    let unused = blocks.into_iter().filter(|block| !file_use.expects(block.label) && !accompanies(block));
+    unused.map(|block| (block.line, block.label)).collect()
 }
 
 /// Whether a file contains a private key, readable or not, so that its permissions matter.
 pub fn holds_private_key(bytes: &[u8]) -> bool {
     const MARK: &[u8] = b"PRIVATE KEY-----";
+    let bytes = &*Plain::of(bytes);
     bytes.windows(MARK.len()).any(|window| window == MARK)
         || looks_like_der(bytes) && PrivateKeyDer::try_from(bytes).is_ok()
 }
 
 fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFault> {
-    if is_pkcs12(bytes) {
-        return Err(PemFault::Pkcs12 { wanted });
+    let plain = Plain::of(bytes);
+    let bytes = &*plain;
+    let read = if is_pkcs12(bytes) {
+        Err(PemFault::Pkcs12 { wanted })
+    } else if looks_like_der(bytes) {
+        read_der(bytes, wanted)
+    } else {
+        read_text(bytes, wanted)
+    };
+    // The commands that convert such files do not decode base64.
+    let is_encoded = matches!(read, Err(PemFault::Pkcs12 { .. } | PemFault::Pkcs7)) && plain.is_from_base64;
+    let read = if is_encoded { Err(PemFault::NotPem { encoded_twice: true }) } else { read }?;
+    if wanted == Wanted::Keys && read.iter().any(|block| block.label.kind == Kind::EncryptedKey) {
+        return Err(PemFault::EncryptedKey);
     }
-    if looks_like_der(bytes) {
-        if let Some(trailing) =
-            der_bytes(bytes).and_then(|der| bytes.len().checked_sub(der)).filter(|it| *it > 0)
-        {
-            return Err(PemFault::TrailingBytes(trailing));
-        }
-        let is_key = PrivateKeyDer::try_from(bytes).is_ok();
-        return match (wanted, is_key) {
-            (Wanted::Keys, false) => Err(PemFault::UnreadableKey),
-            (Wanted::Certificates | Wanted::RevocationLists, true) => {
-                Err(PemFault::Missing { wanted, found: vec![Label::of(b"PRIVATE KEY")] })
-            }
-            (_, _) => Ok(vec![Zeroizing::new(bytes.to_vec())]),
-        };
+    let (taken, others): (Vec<_>, Vec<_>) = read.into_iter().partition(|block| wanted.takes(block.label));
+    if taken.is_empty() {
+        return Err(PemFault::Missing { wanted, found: others.iter().map(|block| block.label).collect() });
     }
+    Ok(taken.into_iter().map(|block| block.der).collect())
+}
+
+/// Reads DER: one structure, or the contents of PKCS#7.
+fn read_der(bytes: &[u8], wanted: Wanted) -> Result<Vec<Block>, PemFault> {
+    let trailing = der_bytes(bytes).and_then(|der| bytes.len().checked_sub(der));
+    if let Some(trailing) = trailing.filter(|trailing| *trailing > 0) {
+        return Err(PemFault::TrailingBytes(trailing));
+    }
+    if pkcs7::is_pkcs7(bytes) {
+        return pkcs7::read(bytes).map(|items| contents(items, 1)).ok_or(PemFault::Pkcs7);
+    }
+    let label = if PrivateKeyDer::try_from(bytes).is_ok() {
+        Label::of(b"PRIVATE KEY")
+    } else if wanted == Wanted::Keys {
+        return Err(PemFault::UnreadableKey);
+    } else {
+        other_kind(bytes, wanted).unwrap_or(wanted.label())
+    };
+    Ok(vec![Block { label, line: 1, der: Zeroizing::new(bytes.to_vec()), is_in_pkcs7: false }])
+}
+
+/// Reads PEM.
+fn read_text(bytes: &[u8], wanted: Wanted) -> Result<Vec<Block>, PemFault> {
     if bytes.trim_ascii().is_empty() {
         return Err(PemFault::Empty);
     }
     if is_utf_16(bytes) {
         return Err(PemFault::Utf16);
     }
-    let mut blocks = scan(bytes);
+    if is_html(bytes) {
+        return Err(PemFault::Html);
+    }
+    let mut blocks = scan_all(bytes);
     if blocks.read.is_empty() {
         match blocks.faults.named.first().map(|fault| fault.kind) {
             None | Some(BlockFaultKind::Binary) => return Err(PemFault::NotPem { encoded_twice: false }),
@@ -149,18 +182,28 @@ fn wanted(bytes: &[u8], wanted: Wanted) -> Result<Vec<Zeroizing<Vec<u8>>>, PemFa
             }
         }
     }
-    if !blocks.faults.named.is_empty() {
-        return Err(PemFault::Blocks(blocks.faults));
-    }
-    if wanted == Wanted::Keys && blocks.read.iter().any(|block| block.label.kind == Kind::EncryptedKey) {
-        return Err(PemFault::EncryptedKey);
-    }
-    let (taken, others): (Vec<_>, Vec<_>) =
-        blocks.read.into_iter().partition(|block| wanted.takes(block.label));
-    if taken.is_empty() {
-        return Err(PemFault::Missing { wanted, found: others.iter().map(|block| block.label).collect() });
-    }
-    Ok(taken.into_iter().map(|block| block.der).collect())
+    if blocks.faults.named.is_empty() { Ok(blocks.read) } else { Err(PemFault::Blocks(blocks.faults)) }
+}
+
+/// The blocks of a text, with the contents of PKCS#7 instead of its blocks. Its label is often that of a certificate.
+fn scan_all(bytes: &[u8]) -> Blocks {
+    let mut blocks = scan(bytes);
+    let unpack = |block: Block| {
+        let is_pkcs7 = block.label.kind != Kind::PrivateKey && pkcs7::is_pkcs7(&block.der);
+        match is_pkcs7.then(|| pkcs7::read(&block.der)) {
+            None => vec![block],
+            Some(Some(items)) => contents(items, block.line),
+            // Its label determines the command that converts it.
+            Some(None) if block.label.kind == Kind::WrappedCertificates => vec![block],
+            Some(None) => vec![Block { label: Label::of(b"PKCS7"), ..block }],
+        }
+    };
+    blocks.read = blocks.read.into_iter().flat_map(unpack).collect();
+    blocks
+}
+
+fn contents(items: Vec<pkcs7::Item>, line: usize) -> Vec<Block> {
+    items.into_iter().map(|(label, der)| Block { label, line, der, is_in_pkcs7: true }).collect()
 }
 
 /// Why a block that may contain the wanted data is not used: because of its form or its label.
@@ -170,6 +213,9 @@ fn hidden(block: &Block, wanted: Wanted) -> Option<BlockFaultKind> {
     match wanted {
         Wanted::Certificates | Wanted::RevocationLists if is_wrapped => Some(BlockFaultKind::NotSupported),
         Wanted::RevocationLists if !wanted.takes(block.label) && is_list() => Some(BlockFaultKind::ListLabel),
+        Wanted::Certificates | Wanted::RevocationLists if wanted.takes(block.label) => {
+            other_kind(&block.der, wanted).map(BlockFaultKind::OtherContent)
+        }
         Wanted::Certificates | Wanted::Keys | Wanted::RevocationLists => None,
     }
 }
@@ -183,38 +229,6 @@ fn key(mut der: Zeroizing<Vec<u8>>) -> Option<Zeroizing<PrivateKeyDer<'static>>>
     // Data that is not a key stays in the memory that is wiped.
     PrivateKeyDer::try_from(der.as_slice()).ok()?;
     PrivateKeyDer::try_from(std::mem::take(&mut *der)).ok().map(Zeroizing::new)
-}
-
-/// Whether a file is DER: a SEQUENCE that has its length in long form, begins with a small INTEGER, or fills the file;
-/// PEM begins with text.
-fn looks_like_der(bytes: &[u8]) -> bool {
-    match bytes {
-        [0x30, 0x80..=0xff, ..] | [0x30, _, 0x02, 0x01, ..] => true,
-        [0x30, length, rest @ ..] => usize::from(*length) == rest.len(),
-        _ => false,
-    }
-}
-
-/// Whether a file is PKCS#12 (RFC 7292): a SEQUENCE, of definite or indefinite length, that begins with version 3 and
-/// another SEQUENCE. No certificate, list or key begins like this.
-fn is_pkcs12(bytes: &[u8]) -> bool {
-    let [0x30, length, rest @ ..] = bytes else { return false };
-    let octets = usize::from(length.saturating_sub(0x80));
-    rest.get(octets..).is_some_and(|content| content.starts_with(&[0x02, 0x01, 0x03, 0x30]))
-}
-
-/// The size of a DER structure according to its header (X.690, 8.1.3); `None` if it is indefinite or too large.
-fn der_bytes(bytes: &[u8]) -> Option<usize> {
-    const HEADER: usize = 2;
-    let length = usize::from(*bytes.get(1)?);
-    let Some(octets) = length.checked_sub(0x80) else { return Some(HEADER + length) };
-    let octets = bytes.get(HEADER..HEADER + octets).filter(|octets| (1..=4).contains(&octets.len()))?;
-    Some(HEADER + octets.len() + octets.iter().fold(0, |length, octet| length << 8 | usize::from(*octet)))
-}
-
-fn is_utf_16(bytes: &[u8]) -> bool {
-    UTF_16_MARKS.iter().any(|mark| bytes.starts_with(mark))
-        || bytes.windows(UTF_16_BEGIN.len()).any(|window| window == UTF_16_BEGIN)
 }
 
 #[cfg(test)]

@@ -95,12 +95,13 @@ fn a_file_without_what_is_wanted_says_what_it_holds() {
     assert_eq!(private_keys(both.as_bytes()).expect("a key").len(), 1);
     assert_eq!(unused(both.as_bytes(), FileUse::Chain), []);
     assert_eq!(unused(both.as_bytes(), FileUse::Anchors), [(4, Label::of(b"PRIVATE KEY"))]);
-    let wrapped = block("PKCS7", &[1; 9]) + &both;
+    let wrapped = block("TRUSTED CERTIFICATE", &[1; 9]) + &both;
     assert!(
         matches!(certificates(wrapped.as_bytes()), Err(PemFault::Blocks(faults)) if faults.named.len() == 1)
     );
     assert_eq!(certificates(b" \n"), Err(PemFault::Empty));
-    assert_eq!(certificates(b"\xff\xfe-\0"), Err(PemFault::Utf16));
+    assert_eq!(certificates(b"\xff\xfe-\0"), Err(PemFault::NotPem { encoded_twice: false }));
+    assert_eq!(certificates(b"-\nB\0E\0G\0I\0N\0"), Err(PemFault::Utf16));
     assert_eq!(certificates(b"LS0tLS1CRUdJTiBD"), Err(PemFault::NotPem { encoded_twice: true }));
     assert_eq!(certificates(b"text"), Err(PemFault::NotPem { encoded_twice: false }));
 }
