@@ -123,6 +123,7 @@ fn world() -> TempDir {
     secrets(certs);
     mounted(certs, &key);
     stores(certs, &root);
+    generations(certs, &root);
     write(certs, "large.pem", vec![b'\n'; (1 << 20) + 1], 0o644);
     world
 }
@@ -136,6 +137,15 @@ fn stores(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
     write(certs, "store.p12", pkcs12, 0o600);
     let pem = pem::Pem::new("PKCS12", pkcs12);
     write(certs, "store.pem", pem::encode(&pem), 0o600);
+}
+
+/// The renewed root with the same key, and another root with its name.
+fn generations(certs: &Path, root: &CertifiedIssuer<'static, KeyPair>) {
+    let mut renewed = params(&[(DnType::CommonName, "Root")], PAST, NEVER);
+    renewed.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let renewed = renewed.self_signed(root.key()).expect("a certificate");
+    write(certs, "renewed-ca.pem", renewed.pem(), 0o644);
+    write(certs, "namesake-ca.pem", ca(&[(DnType::CommonName, "Root")], PAST, LATER).pem(), 0o644);
 }
 
 /// Secrets in the encodings of other programs.

@@ -93,7 +93,7 @@ pub enum CertsCommand {
     /// Create a throwaway PKI: a root, a server and a client
     #[command(arg(without_config()))]
     Init(InitArgs),
-    /// Show the contents of PEM or DER files, and the [[sender]] lines that would match
+    /// Show the contents of PEM, DER or PKCS#7 files, and the [[sender]] lines that would match
     #[command(after_help = "Example:\n  hookspool certs show certs/*.pem", arg(without_config()))]
     Show(ShowArgs),
 }
@@ -221,9 +221,12 @@ pub struct InitArgs {
 /// `hookspool certs show`
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
-    /// Certificates, PEM or DER; `-` is standard input
+    /// Certificates in PEM, DER or PKCS#7; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Write each certificate to a separate file in this directory; nothing is overwritten
+    #[arg(long, value_name = "DIR")]
+    pub split: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
@@ -232,7 +235,7 @@ pub struct ShowArgs {
 /// `hookspool explain`
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// The certificate, PEM or DER (`-`: standard input); further ones in the file are its chain
+    /// The certificate in PEM, DER or PKCS#7 (`-`: standard input); further ones in the file are its chain
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
     /// The certificates that are sent with it

@@ -49,6 +49,31 @@ impl Anchor {
         self.trust.as_ref().err()
     }
 
+    /// Whether this anchor, which is another certificate, issued the given one.
+    pub fn issued(&self, other: &Self) -> bool {
+        let identity = &self.identity;
+        self.trust.is_ok()
+            && self != other
+            && issued_by((&other.der, &other.identity), identity, &algorithms())
+    }
+
+    /// Whether the names and keys of two anchors permit that one certificate is valid for both: they are equal, one is
+    /// the renewed other, or one may have issued the other.
+    pub fn may_overlap(&self, other: &Self) -> bool {
+        let (one, two) = (&self.identity, &other.identity);
+        self == other
+            || one.issuer == two.subject
+            || two.issuer == one.subject
+            || one.subject == two.subject && one.spki == two.spki
+    }
+
+    /// Whether one certificate can be valid for both anchors.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (one, two) = (&self.identity, &other.identity);
+        let is_renewed = || self.trust.is_ok() && other.trust.is_ok() && one.subject == two.subject;
+        self == other || is_renewed() && one.spki == two.spki || self.issued(other) || other.issued(self)
+    }
+
     /// Whether this anchor is the given certificate, byte for byte.
     pub(super) fn is(&self, der: &CertificateDer<'_>) -> bool {
         self.der.as_ref() == der.as_ref()

@@ -62,7 +62,7 @@ fn not_made(error: CreateError) -> Failure {
     }
 }
 
-fn not_written(error: WriteError) -> Failure {
+pub(super) fn not_written(error: WriteError) -> Failure {
     match error {
         WriteError::AlreadyExists { .. } => Failure::CannotCreate(error.into()),
         WriteError::Io { path, source } => {

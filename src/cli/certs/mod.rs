@@ -5,4 +5,5 @@ pub mod owner;
 
 pub mod init;
 mod report;
+mod split;
 pub mod show;

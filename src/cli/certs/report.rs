@@ -15,8 +15,17 @@ pub(super) struct FileReport {
     pub(super) file: String,
     pub(super) certificates: Vec<CertificateReport>,
     pub(super) private_keys: Vec<&'static str>,
+    /// The certificates whose issuer is in the file, too.
+    pub(super) beside_issuer: Vec<BesideIssuer>,
     /// The lines and labels of all other blocks.
     pub(super) other_blocks: Vec<String>,
+}
+
+/// A certificate and its issuer, both in one file.
+#[derive(Debug, Serialize)]
+pub(super) struct BesideIssuer {
+    pub(super) subject: String,
+    pub(super) issuer: String,
 }
 
 /// The contents of one certificate. The names of the keys must not change.
@@ -42,6 +51,8 @@ pub(super) struct CertificateReport {
     pub(super) can_issue: bool,
     /// Why it cannot issue certificates.
     pub(super) cannot_issue: Option<String>,
+    /// The file to which `--split` wrote it.
+    pub(super) written_to: Option<String>,
     /// The `[[sender]]` that would match it; null for a root CA, and if none would.
     pub(super) sender: Option<SenderLines>,
 }
@@ -91,6 +102,7 @@ impl CertificateReport {
             common_name: identity.common_name.one().map(str::to_owned),
             can_issue: identity.issuing.never.is_none(),
             cannot_issue: identity.issuing.never.as_ref().map(|why| why.to_string()),
+            written_to: None,
             sender: sender_lines(identity),
         }
     }
@@ -141,7 +153,7 @@ fn sender_lines(identity: &Identity) -> Option<SenderLines> {
 }
 
 /// A name for a sender, derived from a name in its certificate.
-fn suggested_name(common_name: &str) -> String {
+pub(super) fn suggested_name(common_name: &str) -> String {
     let fitting: String = common_name
         .chars()
         .map(|c| match c.to_ascii_lowercase() {

@@ -7,7 +7,8 @@ use rustls_pki_types::PrivateKeyDer;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::report::{CertificateReport, FileReport, SenderLines};
+use super::report::{BesideIssuer, CertificateReport, FileReport, SenderLines};
+use super::split::split;
 use crate::cli::args::ShowArgs;
 use crate::cli::exit::{Exit, Failure, shown};
 use crate::cli::files::{is_stdin, not_pem, read_pem};
@@ -15,7 +16,8 @@ use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
 use crate::escape::{Escaped, toml_string};
 use crate::identity::Identity;
-use crate::tls::pem::{FileUse, PemFault, certificates, private_keys, unused};
+use crate::tls::anchors::Anchor;
+use crate::tls::pem::{self, FileUse, PemFault, private_keys, unused};
 
 /// The document that `--json` prints.
 #[derive(Serialize)]
@@ -26,13 +28,24 @@ struct Document<'a> {
 /// Shows every file. All are read before anything is printed, so a fault is never overlooked.
 ///
 /// # Errors
-/// If a file is missing, or contains neither a certificate nor a key.
+/// If a file is missing or contains neither a certificate nor a key, or `--split` cannot write a file.
 pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     if args.files.iter().filter(|path| is_stdin(path)).count() > 1 {
         let why = "standard input (`-`) can be read only once, but is named more than once";
         return Err(Failure::Usage(why.to_owned()));
     }
-    let reports = args.files.iter().map(|path| report(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut certificates = Vec::new();
+    let mut reports = Vec::new();
+    for path in &args.files {
+        reports.push(report(path, &mut certificates)?);
+    }
+    if let Some(folder) = &args.split {
+        let paths = split(folder, &certificates)?;
+        let shown = reports.iter_mut().flat_map(|report| &mut report.certificates);
+        for (report, (identity, _)) in shown.zip(&certificates) {
+            report.written_to = paths.get(&identity.sha256).cloned();
+        }
+    }
     if args.json {
         print_json(&Document { files: &reports })?;
     } else {
@@ -42,7 +55,8 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn report(path: &Path) -> Result<FileReport, Failure> {
+/// Reports one file, and appends its certificates.
+fn report(path: &Path, certificates: &mut Vec<(Identity, Vec<u8>)>) -> Result<FileReport, Failure> {
     let bytes = read_pem(path)?;
     let bad = |why: crate::cli::exit::BoxError| Failure::BadFile { path: path.to_owned(), why };
     let private_keys = match private_keys(&bytes) {
@@ -50,18 +64,19 @@ fn report(path: &Path) -> Result<FileReport, Failure> {
         Err(PemFault::EncryptedKey) => vec!["encrypted"],
         Err(_) => Vec::new(),
     };
-    let found = match certificates(&bytes) {
+    let found = match pem::certificates(&bytes) {
         Ok(found) => found,
         Err(PemFault::Missing { .. }) if !private_keys.is_empty() => Vec::new(),
         Err(fault) => return Err(not_pem(path, fault)),
     };
     let now = Clock::System.now();
     let mut reports = Vec::new();
-    for der in &found {
-        match Identity::from_der(der) {
-            Ok(identity) => reports.push(CertificateReport::new(&identity, now)),
-            Err(fault) => return Err(bad(fault.into())),
-        }
+    let mut anchors = Vec::new();
+    for der in found {
+        let identity = Identity::from_der(&der).map_err(|fault| bad(fault.into()))?;
+        reports.push(CertificateReport::new(&identity, now));
+        certificates.push((identity, der.to_vec()));
+        anchors.extend(Anchor::new(der));
     }
     let other_blocks = unused(&bytes, FileUse::Chain);
     let other_blocks = other_blocks.iter().map(|(line, label)| format!("line {line}: {label}")).collect();
@@ -69,8 +84,20 @@ fn report(path: &Path) -> Result<FileReport, Failure> {
         file: path.to_string_lossy().into_owned(),
         certificates: reports,
         private_keys,
+        beside_issuer: beside_issuer(&anchors),
         other_blocks,
     })
+}
+
+fn beside_issuer(anchors: &[Anchor]) -> Vec<BesideIssuer> {
+    let beside = |anchor: &Anchor| {
+        let issuer = anchors.iter().find(|issuer| issuer.issued(anchor))?;
+        Some(BesideIssuer {
+            subject: anchor.identity.subject.to_string(),
+            issuer: issuer.identity.subject.to_string(),
+        })
+    };
+    anchors.iter().filter_map(beside).collect()
 }
 
 fn kind(key: &PrivateKeyDer<'_>) -> &'static str {
@@ -101,6 +128,14 @@ fn page(file: &FileReport) -> String {
         if certificate.can_issue {
             let _ = writeln!(out, "\n  # as the CA of a sender:\n  ca = {named}");
         }
+    }
+    for BesideIssuer { subject, issuer } in &file.beside_issuer {
+        let (subject, issuer) = (Escaped(subject), Escaped(issuer));
+        let _ = writeln!(
+            out,
+            "\n  # `ca = {named}` holds {subject} and its issuer {issuer}:\n  # whatever {issuer} signs counts; \
+             name {subject} alone to trust only it (--split DIR)",
+        );
     }
     for kind in &file.private_keys {
         let _ = writeln!(out, "  private key   {kind} (not shown)");
@@ -141,6 +176,9 @@ fn write_certificate(out: &mut String, it: &CertificateReport) {
     match &it.cannot_issue {
         Some(why) => line("can issue", &format!("no: {why}")),
         None => line("can issue", "yes"),
+    }
+    if let Some(path) = &it.written_to {
+        line("written to", path);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `ca` of a `[[sender]]`: the certificates that are trusted for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::certificates::{FILE_FINDINGS_MAX, fact, invalid_dates, parsed};
 use crate::config::context::{Facts, ValidationContext};
@@ -35,6 +35,8 @@ struct Candidate<'a> {
     invalid: Option<String>,
     /// Whether it can issue the sender's certificates, or be the sender's own certificate.
     is_useful: bool,
+    /// Whether it meets the sender's rule itself.
+    is_own: bool,
 }
 
 /// Reads all certificates, of which at least one must be useful.
@@ -63,6 +65,7 @@ pub(crate) fn anchors(
     for candidate in &candidates {
         report_use(candidate, some_useful, shown);
     }
+    report_issuers(&candidates, shown);
     report_dates(&candidates, shown, facts);
     at.findings.limit(before, most, &format!("{shown}: `ca`"));
     report_development(&candidates, shown, at, beyond_loopback);
@@ -115,8 +118,9 @@ fn read<'a>(
         let what = format!("{shown}: {kind} `{}`", identity.subject);
         let hint = "ask the sender for its new CA and name both here";
         let invalid = invalid_dates(CertificateRole::Anchor, identity, &what, hint, context.now, at);
+        let is_own = purpose.rule.is_some_and(|rule| rule.mismatches(identity).is_empty());
         let is_useful = is_useful(&anchor, purpose);
-        candidates.push(Candidate { file, anchor, what, invalid, is_useful });
+        candidates.push(Candidate { file, anchor, what, invalid, is_useful, is_own });
     }
     outcome
 }
@@ -158,6 +162,32 @@ fn report_use(candidate: &Candidate<'_>, some_useful: bool, shown: &str) {
         at.warning(message, hint);
     } else {
         at.error(format!("{message}{conclusion} {shown} has no usable `ca`"), hint);
+    }
+}
+
+/// Reports certificates beside their issuer. Banks publish both in one file, and the issuer has other certificates.
+fn report_issuers(candidates: &[Candidate<'_>], shown: &str) {
+    let mut by_subject: BTreeMap<&str, Vec<&Anchor>> = BTreeMap::new();
+    for Candidate { anchor, .. } in candidates {
+        by_subject.entry(anchor.identity.subject.as_str()).or_default().push(anchor);
+    }
+    let beside_issuer = candidates.iter().filter(|it| it.is_useful).filter_map(|it| {
+        let mut named = by_subject.get(it.anchor.identity.issuer.as_str())?.iter();
+        Some((it, named.find(|issuer| issuer.issued(&it.anchor))?))
+    });
+    for (Candidate { file, anchor, is_own, .. }, issuer) in beside_issuer.take(FILE_FINDINGS_MAX) {
+        let (subject, issuer) = (&anchor.identity.subject, &issuer.identity.subject);
+        let message = format!(
+            "{shown}: `ca` holds `{subject}` and its issuer `{issuer}`: whatever `{issuer}` signs counts"
+        );
+        let hint = format!(
+            "name `{subject}` alone to trust only it; `hookspool certs show FILE --split DIR` separates them"
+        );
+        if *is_own {
+            file.at.warning(message, hint);
+        } else {
+            file.at.note(message, hint);
+        }
     }
 }
 

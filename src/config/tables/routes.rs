@@ -94,11 +94,11 @@ fn report_indistinguishable(endpoint: &EndpointDraft<'_>, senders: &[SenderDraft
 /// A value of a certificate that could match both senders; `None` if the rules exclude such a certificate. A
 /// certificate has one CN, subject and key, but may have many alternative names.
 fn common(first: &TrustedSender, second: &TrustedSender) -> Option<String> {
-    let of = |trusted: &TrustedSender| -> Vec<_> {
-        trusted.trust.anchors.iter().map(|anchor| anchor.identity.sha256).collect()
+    let pairs = || {
+        let theirs = &second.trust.anchors;
+        first.trust.anchors.iter().flat_map(move |anchor| theirs.iter().map(move |other| (anchor, other)))
     };
-    let theirs = of(second);
-    if !of(first).iter().any(|anchor| theirs.contains(anchor)) {
+    if !pairs().any(|(anchor, other)| anchor.may_overlap(other)) {
         return None;
     }
     let mut shared = None;
@@ -115,5 +115,6 @@ fn common(first: &TrustedSender, second: &TrustedSender) -> Option<String> {
             Some(_) | None => {}
         }
     }
-    shared
+    // Signatures are verified only for the few pairs that are left.
+    shared.filter(|_| pairs().any(|(anchor, other)| anchor.overlaps(other)))
 }
