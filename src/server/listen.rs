@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::settings::Listen;
+use super::settings::{Listen, accepts_ipv4};
 use crate::systemd::activation::{ActivationError, Inherited, InheritedSocket, SocketSelector};
 
 /// The number of connections that may wait to be accepted. The kernel limits it to `net.core.somaxconn`.
@@ -43,7 +43,10 @@ pub fn bind(settings: &[Listen], inherited: &mut Inherited) -> Result<Vec<TcpLis
         match each {
             Listen::Address(address) => {
                 let address = *address;
-                listeners.push(listen(address).map_err(|source| BindError::Address { address, source })?);
+                let is_for_both = accepts_ipv4(address, settings.iter().filter_map(Listen::address));
+                listeners.push(
+                    listen(address, is_for_both).map_err(|source| BindError::Address { address, source })?,
+                );
             }
             Listen::Inherited(which) => {
                 for socket in inherited.take(which)? {
@@ -58,13 +61,13 @@ pub fn bind(settings: &[Listen], inherited: &mut Inherited) -> Result<Vec<TcpLis
     Ok(listeners)
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, accepts_ipv4: bool) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => {
             let socket = TcpSocket::new_v6()?;
-            // [::] covers only IPv6, so that it does not conflict with 0.0.0.0.
-            rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+            // Set in both cases, because the system's default can be changed (net.ipv6.bindv6only).
+            rustix::net::sockopt::set_ipv6_v6only(&socket, !accepts_ipv4)?;
             socket
         }
     };

@@ -19,4 +19,4 @@ mod accept;
 
 pub use accept::Server;
 pub use listen::{BindError, bind};
-pub use settings::{Listen, Settings};
+pub use settings::{Listen, Settings, accepts_ipv4};

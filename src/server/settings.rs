@@ -1,7 +1,7 @@
 //! The addresses on which the server listens.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use crate::systemd::activation::SocketSelector;
 
@@ -22,6 +22,13 @@ impl Settings {
     }
 }
 
+/// Whether one of the listed addresses accepts IPv4 besides IPv6, as `[::]` does unless an IPv4 address with its port is
+/// listed, too.
+pub fn accepts_ipv4(address: SocketAddr, listed: impl IntoIterator<Item = SocketAddr>) -> bool {
+    let is_taken = |other: SocketAddr| other.is_ipv4() && other.port() == address.port();
+    address == SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port())) && !listed.into_iter().any(is_taken)
+}
+
 /// One address, or sockets from systemd.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Listen {
@@ -29,6 +36,16 @@ pub enum Listen {
     Address(SocketAddr),
     /// Sockets that systemd has bound.
     Inherited(SocketSelector),
+}
+
+impl Listen {
+    /// The address, if the daemon binds it.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::Inherited(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Listen {

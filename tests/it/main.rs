@@ -29,6 +29,7 @@ mod admin;
 mod algorithms;
 mod bank_files;
 mod booted;
+mod both_families;
 mod certificates_read;
 mod certs_show;
 mod cli;

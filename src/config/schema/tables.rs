@@ -166,7 +166,7 @@ pub(crate) const SENDER: TableSchema = TableSchema {
     name: "[[sender]]",
     keys: &[
         key("name", TEXT, "The name of the sender: a-z, 0-9, - and _.").example("\"efi\""),
-        key("ca", FILES, "This sender's CA certificates, in PEM or DER. The system's CAs and other senders' CAs are not used.")
+        key("ca", FILES, "This sender's CA certificates, in PEM, DER or PKCS#7. The system's CAs and other senders' CAs are not used.")
             .example("[\"certs/efi-ca.pem\"]"),
         matcher("cn", "The common name is one of these.", "[\"webhook.efipay.com.br\"]"),
         matcher("subject", "The entire subject is one of these (RFC 4514).", "[\"CN=webhook.efipay.com.br,O=Efi,C=BR\"]"),
@@ -287,7 +287,7 @@ pub(crate) const RETRY: TableSchema = TableSchema {
     ],
 };
 
-const CA: Key = key("ca", FILE, "The CA certificates that the server's certificate must chain to, in PEM or DER.")
+const CA: Key = key("ca", FILE, "The CA certificates that the server's certificate must chain to, in PEM, DER or PKCS#7.")
     .absent("the system's CAs")
     .example("\"certs/internal-ca.pem\"");
 

@@ -1,5 +1,6 @@
 //! `[admin]` and the listener of `[forward]`, which only this machine can reach.
 
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::server::{inherited, report_repeated, socket_address};
@@ -7,7 +8,7 @@ use super::spool;
 use crate::admin::{Address, Settings};
 use crate::config::context::ValidationContext;
 use crate::config::text::{Reader, Reported, Text};
-use crate::server::Listen;
+use crate::server::{Listen, accepts_ipv4};
 
 /// The longest path that fits `sockaddr_un`, in bytes, without the final NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -34,7 +35,7 @@ pub(crate) fn admin(
     let mut listen: Vec<Address> = Vec::new();
     for text in table.texts("listen") {
         let Ok(address) = address(text, context) else { continue };
-        let other = taken.iter().find(|(_, addresses)| addresses.contains(&address));
+        let other = taken.iter().find(|(_, addresses)| conflicts(&address, addresses));
         match (&address, other) {
             (Address::Tcp(tcp), _) if tcp.port() == 0 => {}
             (Address::Tcp(_) | Address::Unix(_), Some((table, _))) => {
@@ -59,6 +60,18 @@ pub(crate) fn admin(
     }
     let group = group(table, context);
     (Settings { listen, group: group.as_ref().map(|(_, number)| *number) }, group)
+}
+
+/// Whether an address equals one of another listener, or is covered by its `0.0.0.0` or `[::]`.
+fn conflicts(address: &Address, taken: &[Address]) -> bool {
+    let Address::Tcp(address) = address else { return taken.contains(address) };
+    let tcp = |address: &Address| if let Address::Tcp(tcp) = address { Some(*tcp) } else { None };
+    let covers = |other: SocketAddr| {
+        let same_family = other.is_ipv4() == address.is_ipv4();
+        other.ip().is_unspecified() && (same_family || accepts_ipv4(other, taken.iter().filter_map(tcp)))
+    };
+    let mut of_port = taken.iter().filter_map(tcp).filter(|other| other.port() == address.port());
+    of_port.any(|other| other == *address || covers(other))
 }
 
 /// The group of the sockets. Members of the spool's group are consumers, which need not control the daemon.
