@@ -5,24 +5,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::server::ServerConfig;
 use rustls::{Error as TlsError, HandshakeKind, InvalidMessage, ProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::failure::{HandshakeFailure, tls_error};
 use super::offer::Offer;
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
+use crate::tls::alert::{bad_certificate, with_secret};
 use crate::tls::verifier::{Admitted, Decision, with_decision};
 
 /// The time that a refused peer has to read its alert.
 const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);
 /// The maximum number of bytes from that peer that are read and discarded meanwhile.
-const ALERT_DISCARD_BYTES_MAX: u64 = 64 << 10;
+const ALERT_DISCARD_BYTES_MAX: u64 = 1 << 20;
 
 /// A handshake that proved the peer's identity.
 #[derive(Debug)]
@@ -63,8 +65,8 @@ pub(super) async fn handshake(
     let sni = hello.client_hello().server_name().map(ToOwned::to_owned);
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
-    let accept = hello.into_stream(Arc::clone(&snapshot.tls)).into_fallible();
-    let Ok((accepted, decision)) = timeout_at(deadline, with_decision(accept)).await else {
+    let accept = with_secret(with_decision(accept(hello, Arc::clone(&snapshot.tls))));
+    let Ok((accepted, decision)) = timeout_at(deadline, accept).await else {
         return Err(NotEstablished::TimedOutAfterHello { sni });
     };
     let refusal = match (accepted, decision) {
@@ -81,6 +83,24 @@ pub(super) async fn handshake(
         },
     };
     Err(NotEstablished::Refused { refusal, sni })
+}
+
+/// Performs the handshake. The library sends an alert with each error, except for certificates that are too large.
+async fn accept(
+    hello: StartHandshake<TcpStream>,
+    config: Arc<ServerConfig>,
+) -> Result<TlsStream<TcpStream>, (io::Error, TcpStream)> {
+    let mut suite = None;
+    let accepted = hello.into_stream_with(config, |tls| suite = tls.negotiated_cipher_suite());
+    let (error, mut stream) = match accepted.into_fallible().await {
+        Err(failed) => failed,
+        accepted => return accepted,
+    };
+    if let Some(alert) = suite.filter(|_| is_too_large(&error)).and_then(bad_certificate) {
+        // The peer may have closed the connection.
+        let _ = stream.write_all(&alert).await;
+    }
+    Err((error, stream))
 }
 
 fn failed(failure: HandshakeFailure, sni: Option<String>) -> NotEstablished {
@@ -135,14 +155,16 @@ fn is_missing_certificate(error: &io::Error) -> bool {
     matches!(tls_error(error), Some(TlsError::NoCertificatesPresented))
 }
 
-/// After the ClientHello, only a certificate can be this large.
+/// After the ClientHello, only a certificate can be this large. If its records are small, the library's buffer is full
+/// before; that error has no type.
 fn is_too_large(error: &io::Error) -> bool {
-    matches!(
-        tls_error(error),
-        Some(TlsError::InvalidMessage(
-            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge
-        ))
-    )
+    error.get_ref().is_some_and(|error| error.to_string() == "message buffer full")
+        || matches!(
+            tls_error(error),
+            Some(TlsError::InvalidMessage(
+                InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge
+            ))
+        )
 }
 
 /// Alerts from the peer do not concern its proof of possession.

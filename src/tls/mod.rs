@@ -14,5 +14,6 @@ pub mod trust;
 mod search;
 mod path;
 pub mod verifier;
+pub mod alert;
 pub mod server;
 pub mod client;

@@ -7,6 +7,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, Se
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 
+use super::alert::SecretOfHandshake;
 use super::key_pair::KeyPair;
 use super::verifier::SenderVerifier;
 
@@ -57,6 +58,7 @@ pub fn server_config(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
+    config.key_log = Arc::new(SecretOfHandshake);
     Arc::new(config)
 }
 

@@ -63,6 +63,7 @@ mod journal;
 mod key_forms;
 mod key_material;
 mod keys;
+mod large_certificates;
 mod lease;
 mod limits;
 mod log_sinks;
