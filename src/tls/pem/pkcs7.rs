@@ -130,3 +130,7 @@ impl<'a> Named<'a> {
         Self { der, issuer: (issuer != subject).then_some(issuer), subject }
     }
 }
+
+#[cfg(test)]
+#[path = "pkcs7_tests.rs"]
+mod tests;
