@@ -1,7 +1,7 @@
 //! Unusual certificates in real handshakes and with `explain`: both make the same decision.
 
-mod beside_nginx;
 mod cases;
+mod differences;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -144,13 +144,21 @@ impl ResolvesClientCert for AlwaysPresent {
     }
 }
 
+/// Writes the certificate to `case.pem`, and those above it to `chain.pem`.
+fn write_case(world: &World, case: &Case) {
+    let pems = |chain: &[CertificateDer<'_>]| {
+        chain.iter().map(|der| der::pem("CERTIFICATE", der)).collect::<String>()
+    };
+    let (leaf, above) = case.chain.split_at(1);
+    fs::write(world.path("case.pem"), pems(leaf)).unwrap();
+    fs::write(world.path("chain.pem"), pems(above)).unwrap();
+}
+
 /// The decision of `explain`, which must be the same in JSON, exit code and text.
 fn explain(world: &World, case: &Case) -> String {
-    let pems: String = case.chain.iter().skip(1).map(|der| der::pem("CERTIFICATE", der)).collect();
-    fs::write(world.path("case.pem"), der::pem("CERTIFICATE", &case.chain[0])).unwrap();
-    fs::write(world.path("chain.pem"), &pems).unwrap();
+    write_case(world, case);
     let mut args = vec!["explain", "--cert", "case.pem", "--endpoint", "all"];
-    if !pems.is_empty() {
+    if case.chain.len() > 1 {
         args.extend(["--chain", "chain.pem"]);
     }
     let text = world.run(&args);
