@@ -16,6 +16,7 @@ use super::issuer::Issuing;
 use super::key::PublicKeyKind;
 use super::purposes::Purposes;
 use super::relative_names::relative_names;
+use super::wrapper;
 
 /// The contents of a certificate (RFC 5280), in owned values.
 #[derive(Clone, Debug)]
@@ -88,6 +89,7 @@ impl Identity {
         if !rest.is_empty() {
             return Err(UnreadableCertificate(format!("{} it", following(rest.len()))));
         }
+        wrapper::check(der).map_err(UnreadableCertificate::because)?;
         let subject = relative_names(certificate.subject()).map_err(UnreadableCertificate::because)?;
         let issuer = relative_names(certificate.issuer()).map_err(UnreadableCertificate::because)?;
         let key = PublicKeyKind::of(certificate.public_key());
@@ -101,7 +103,8 @@ impl Identity {
             not_before: timestamp(certificate.validity().not_before),
             not_after: timestamp(certificate.validity().not_after),
             purposes: Purposes::of(&certificate),
-            serial: Serial::from_integer(certificate.raw_serial()),
+            serial: Serial::from_integer(certificate.raw_serial())
+                .ok_or_else(|| UnreadableCertificate::because("its serial number is empty"))?,
             signature_algorithm: signature_name(&certificate.signature_algorithm),
             sha256: Fingerprint::of_certificate(der),
             spki: certificate.public_key().raw.to_vec(),

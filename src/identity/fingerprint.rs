@@ -16,7 +16,8 @@ pub struct Fingerprint([u8; 32]);
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SpkiPin([u8; 32]);
 
-/// A serial number (RFC 5280, 4.1.2.2) without the zero byte that only indicates the sign.
+/// A serial number (RFC 5280, 4.1.2.2) without redundant bytes, so that equal numbers are equal however they are
+/// encoded, and without the zero byte that only indicates the sign, which some CAs omit.
 #[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Serial(Vec<u8>);
 
@@ -40,12 +41,16 @@ impl SpkiPin {
 }
 
 impl Serial {
-    /// Creates a serial number from the content of an INTEGER in DER.
-    pub fn from_integer(content: &[u8]) -> Self {
-        match content {
-            [0, rest @ ..] if !rest.is_empty() => Self(rest.to_vec()),
-            all => Self(all.to_vec()),
-        }
+    /// Creates a serial number from the content of an INTEGER. `None` if it is empty, which no INTEGER is.
+    pub fn from_integer(content: &[u8]) -> Option<Self> {
+        let (last, before) = content.split_last()?;
+        let redundant = match before {
+            [0, ..] => before.iter().take_while(|byte| **byte == 0).count(),
+            // Of a negative number, as long as the next byte also has the sign.
+            [0xff, ..] => content.windows(2).take_while(|pair| pair[0] == 0xff && pair[1] >= 0x80).count(),
+            _ => 0,
+        };
+        Some(Self([&before[redundant..], &[*last]].concat()))
     }
 }
 
@@ -117,8 +122,26 @@ mod tests {
     }
 
     #[test]
-    fn serials_are_the_same_with_and_without_their_sign() {
-        assert_eq!(Serial::from_integer(&[0, 0x8a]), Serial::from_integer(&[0x8a]));
-        assert_eq!(Serial::from_integer(&[0]).to_string(), "00");
+    fn serial_numbers_are_equal_if_they_are_the_same_number() {
+        let shown = |content: &[u8]| Serial::from_integer(content).map(|serial| serial.to_string());
+        for (content, expected) in [
+            (&[7][..], "07"),
+            (&[0, 7], "07"),
+            (&[0, 0, 7], "07"),
+            (&[0], "00"),
+            (&[0, 0], "00"),
+            (&[1, 0, 7], "010007"),
+            (&[0x8a], "8a"),
+            (&[0, 0x8a], "8a"),
+            (&[0xff, 0x8a], "8a"),
+            (&[0xff, 0xff, 0x8a], "8a"),
+            (&[0xff], "ff"),
+            (&[0xff, 0xff], "ff"),
+            (&[0xff, 7], "ff07"),
+            (&[0, 0xff, 0x8a], "ff8a"),
+        ] {
+            assert_eq!(shown(content).as_deref(), Some(expected), "{content:02x?}");
+        }
+        assert_eq!(shown(&[]), None);
     }
 }

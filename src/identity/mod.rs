@@ -4,6 +4,7 @@
 //! *claimed* until an anchor vouches for it and the handshake proves possession of its key.
 
 mod fingerprint;
+mod der;
 mod relative_names;
 mod distinguished_name;
 mod rfc4514;
@@ -13,6 +14,7 @@ mod algorithm;
 mod key;
 mod issuer;
 mod purposes;
+mod wrapper;
 mod certificate;
 mod revocation_list;
 

@@ -215,7 +215,7 @@ fn entry(revoked: &RevokedCertificate<'_>) -> Result<Serial, ListFault> {
             _ => return Err(ListFault::UnknownCritical(extension.oid.to_id_string())),
         }
     }
-    Ok(Serial::from_integer(revoked.raw_serial()))
+    Serial::from_integer(revoked.raw_serial()).ok_or(ListFault::Damaged)
 }
 
 /// The content of the AlgorithmIdentifier that follows the signed part, in a certificate or a list.

@@ -5,6 +5,7 @@ use std::str::{CharIndices, FromStr};
 
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 
+use super::der;
 use super::distinguished_name::{Attribute, AttributeValue, DistinguishedName, SHORT_NAMES};
 use crate::escape::Escaped;
 use crate::hex::bytes_of_hex;
@@ -100,9 +101,10 @@ impl Reader<'_> {
         let Some(der) = bytes_of_hex(digits.trim_end_matches(' ')) else {
             return self.fault("`#` must be followed by an even number of hex digits");
         };
+        let is_valid = der::one(&der).is_some_and(der::Value::is_attribute_value);
         match Any::from_der(&der) {
-            Ok(([], any)) => Ok(AttributeValue::of(&any)),
-            Ok(_) | Err(_) => self.fault("the hex digits are not one value in DER"),
+            Ok((_, any)) if is_valid => Ok(AttributeValue::of(&any)),
+            Ok(_) | Err(_) => self.fault("the hex digits are not one value in DER, as a name contains it"),
         }
     }
 
@@ -219,6 +221,8 @@ mod tests {
             ("CN=\\ff", 7),
             ("CN=#0c", 7),
             ("CN=#0", 6),
+            ("CN=#8c0161", 11),
+            ("CN=#2c0161", 11),
             ("é=a", 1),
         ] {
             assert_eq!(text.parse::<DistinguishedName>().map_err(|fault| fault.at), Err(at), "{text}");

@@ -180,6 +180,10 @@ pub struct Certificate {
     pub signed: Signed,
     /// A subject public key instead of the holder's.
     pub spki: Option<Vec<u8>>,
+    /// Changes the fields that are signed.
+    pub fields: fn(&mut Vec<Vec<u8>>),
+    /// Changes the signed part, the algorithm and the signature.
+    pub wrapper: fn(&mut Vec<Vec<u8>>),
 }
 
 impl Certificate {
@@ -193,6 +197,8 @@ impl Certificate {
             extensions: vec![key_usage(0x80), eku(&[CLIENT_AUTH])],
             signed: Signed::Plainly,
             spki: None,
+            fields: |_| {},
+            wrapper: |_| {},
         }
     }
 
@@ -227,9 +233,12 @@ impl Certificate {
         if !self.extensions.is_empty() {
             parts.push(tlv(0xa3, &sequence(&self.extensions)));
         }
+        (self.fields)(&mut parts);
         let signed = sequence(&parts);
         let signature = [vec![0], sign(&signed, signer, self.signed)].concat();
-        CertificateDer::from(sequence(&[signed, algorithm, tlv(0x03, &signature)]))
+        let mut parts = vec![signed, algorithm, tlv(0x03, &signature)];
+        (self.wrapper)(&mut parts);
+        CertificateDer::from(sequence(&parts))
     }
 }
 

@@ -56,6 +56,72 @@ impl Catalogue {
         self.case("CN altered after signing", "forms", "unknown_ca", &altered, &[]);
     }
 
+    /// What surrounds the contents of a certificate, in version 1 and version 3.
+    pub(super) fn wrappers(&mut self) {
+        let root = Party::root(&Certificate::ca(Name::cn("Wrappers Root")));
+        self.sender("wrappers", &[&root], "cn = [\"x\"]");
+        let plain = Certificate::leaf(Name::cn("x"));
+        let v1 = plain.clone().v1();
+        // ECDSA with SHA-384, which is not how it is signed.
+        let other = |parts: &mut Vec<Vec<u8>>| {
+            parts[1] = sequence(&[tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3])]);
+        };
+        let inner = |parts: &mut Vec<Vec<u8>>| {
+            parts[1] = sequence(&[tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3])]);
+        };
+        let unused = |parts: &mut Vec<Vec<u8>>| {
+            let signature = &mut parts[2];
+            let last = signature.len() - 1;
+            (signature[2], signature[last]) = (1, signature[last] & 0xfe);
+        };
+        let null = |parts: &mut Vec<Vec<u8>>| parts.push(vec![5, 0]);
+        let unique = |parts: &mut Vec<Vec<u8>>| parts.push(tlv(0x82, &[0, 1]));
+        let octets = |parts: &mut Vec<Vec<u8>>| parts[2][0] = 0x04;
+        let context = |parts: &mut Vec<Vec<u8>>| parts[1][0] = 0xb0;
+        let without_serial = Certificate { serial: Vec::new(), ..plain.clone() };
+        for (name, expected, certificate) in [
+            (
+                "version 1, another algorithm outside",
+                "unreadable",
+                Certificate { wrapper: other, ..v1.clone() },
+            ),
+            (
+                "version 1, another algorithm inside",
+                "unreadable",
+                Certificate { fields: inner, ..v1.clone() },
+            ),
+            ("version 1, data after the key", "unreadable", Certificate { fields: null, ..v1.clone() }),
+            ("version 1, a unique identifier", "unreadable", Certificate { fields: unique, ..v1.clone() }),
+            (
+                "version 1, data after the signature",
+                "unreadable",
+                Certificate { wrapper: null, ..v1.clone() },
+            ),
+            (
+                "version 1, unused bits in the signature",
+                "unreadable",
+                Certificate { wrapper: unused, ..v1.clone() },
+            ),
+            (
+                "version 1, signature as OCTET STRING",
+                "unreadable",
+                Certificate { wrapper: octets, ..v1.clone() },
+            ),
+            (
+                "version 1, context tag for the algorithm",
+                "unreadable",
+                Certificate { wrapper: context, ..v1.clone() },
+            ),
+            ("version 1, serial number without content", "unreadable", without_serial.clone().v1()),
+            ("serial number without content", "unreadable", without_serial),
+            ("another algorithm outside", "unreadable", Certificate { wrapper: other, ..plain.clone() }),
+            ("data after the signature", "unreadable", Certificate { wrapper: null, ..plain.clone() }),
+            ("unused bits in the signature", "unreadable", Certificate { wrapper: unused, ..plain.clone() }),
+        ] {
+            self.case(name, "wrappers", expected, &root.issue(&certificate), &[]);
+        }
+    }
+
     pub(super) fn dates_and_purposes(&mut self) {
         let root = Party::root(&Certificate::ca(Name::cn("Dates Root")));
         self.sender("dates", &[&root], "cn = [\"x\"]");

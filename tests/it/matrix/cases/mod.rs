@@ -42,6 +42,7 @@ impl Catalogue {
         let mut all = Self::default();
         all.names();
         all.forms();
+        all.wrappers();
         all.dates_and_purposes();
         all.paths();
         all.keys();

@@ -60,6 +60,7 @@ impl Catalogue {
         ] {
             self.case(name, "names", expected, &leaf(subject), &[]);
         }
+        self.odd_encodings(&root);
         let mut only_san = Certificate::leaf(Name::empty().and("2.5.4.10", UTF8, b"Bank"));
         only_san.extensions.push(alternative_names(&[(2, b"x")]));
         self.case("the CN in the SAN alone", "names", "rule", &root.issue(&only_san), &[]);
@@ -79,5 +80,39 @@ impl Catalogue {
         self.case("another sender's CN", "names", "rule", &leaf(Name::cn("y")), &[]);
         let foreign = other.issue(&Certificate::leaf(Name::cn("x")));
         self.case("the right CN under another sender's CA", "other", "rule", &foreign, &[]);
+    }
+
+    /// Names that only a lenient parser reads as `CN=x`.
+    fn odd_encodings(&mut self, root: &Party) {
+        let kind = tlv(0x06, &[0x55, 0x04, 0x03]);
+        let value = tlv(UTF8, b"x");
+        let name = |rdn: u8, attribute: u8, kind: &[u8], value: &[u8]| {
+            Name::empty().raw(&tlv(rdn, &tlv(attribute, &[kind, value].concat())))
+        };
+        let valued = |value: &[u8]| name(0x31, 0x30, &kind, value);
+        let typed = |kind: &[u8]| name(0x31, 0x30, kind, &value);
+        for (name, subject) in [
+            ("CN with a context-specific tag", valued(&tlv(0x8c, b"x"))),
+            ("CN with an application tag", valued(&tlv(0x4c, b"x"))),
+            ("CN with a private tag", valued(&tlv(0xcc, b"x"))),
+            ("CN as PrintableString with a context-specific tag", valued(&tlv(0x93, b"x"))),
+            ("CN as UTF8String marked as constructed", valued(&tlv(0x2c, b"x"))),
+            ("CN as PrintableString marked as constructed", valued(&tlv(0x33, b"x"))),
+            ("CN as a primitive SET", valued(&tlv(0x11, b"x"))),
+            ("CN as a SET", valued(&tlv(0x31, &value))),
+            ("CN as UTF8String made of parts", valued(&tlv(0x2c, &value))),
+            ("CN with a tag in the long form", valued(&[0x1f, UTF8, 1, b'x'])),
+            ("CN with a length in the long form", valued(&[UTF8, 0x81, 1, b'x'])),
+            ("CN's type with a redundant byte", typed(&tlv(0x06, &[0x55, 0x04, 0x80, 0x03]))),
+            ("CN's type with an incomplete number", typed(&tlv(0x06, &[0x55, 0x04, 0x83]))),
+            ("CN's type without content", typed(&tlv(0x06, &[]))),
+            ("CN's type with a context-specific tag", typed(&tlv(0x86, &[0x55, 0x04, 0x03]))),
+            ("relative name with a context-specific tag", name(0xb1, 0x30, &kind, &value)),
+            ("relative name as a primitive SET", name(0x11, 0x30, &kind, &value)),
+            ("attribute with a context-specific tag", name(0x31, 0xb0, &kind, &value)),
+            ("attribute as a primitive SEQUENCE", name(0x31, 0x10, &kind, &value)),
+        ] {
+            self.case(name, "names", "unreadable", &root.issue(&Certificate::leaf(subject)), &[]);
+        }
     }
 }

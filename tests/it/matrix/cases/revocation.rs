@@ -79,6 +79,8 @@ impl Catalogue {
         self.revoking("own", &[&own], &[own.list(&[&serial(9)], 20)], "cn = [\"x\"]");
         self.case("below a root whose number is on its own list", "own", "admitted", &issue(&own, 5), &[]);
 
+        self.padded_numbers();
+
         // The same name and serial number as on the list of the sender `strict`.
         let twin = Party::root(&Certificate::ca(Name::cn("Lists Root")));
         self.sender("unlisting", &[&twin], "cn = [\"x\"]");
@@ -94,5 +96,25 @@ impl Catalogue {
         let lists = [root.list(&[&serial(7)], 20), middle.list(&[], 20)];
         self.revoking("anchored", &[&root, &middle], &lists, "cn = [\"x\"]");
         self.case("below an anchor that is revoked", "anchored", "revoked", &issue(&middle, 5), &[]);
+    }
+
+    /// Serial numbers are compared as numbers, however they are encoded.
+    fn padded_numbers(&mut self) {
+        let numbered =
+            |serial: &[u8]| Certificate { serial: serial.to_vec(), ..Certificate::leaf(Name::cn("x")) };
+        let root = Party::root(&Certificate::ca(Name::cn("Numbers Root")));
+        self.revoking("numbers", &[&root], &[root.list(&[&[7], &[0, 0x8a], &[0x8b]], 20)], "cn = [\"x\"]");
+        for (name, expected, serial) in [
+            ("revoked, zeros before the serial number", "revoked", &[0, 0, 7][..]),
+            ("revoked, serial number without its sign byte", "revoked", &[0x8a]),
+            ("revoked, sign byte missing on the list", "revoked", &[0, 0x8b]),
+            ("revoked, negative serial number with a redundant byte", "revoked", &[0xff, 0x8b]),
+            ("serial number that ends like a revoked one", "admitted", &[1, 7]),
+        ] {
+            self.case(name, "numbers", expected, &root.issue(&numbered(serial)), &[]);
+        }
+        let root = Party::root(&Certificate::ca(Name::cn("Padding Root")));
+        self.revoking("padding", &[&root], &[root.list(&[&[0, 0, 7]], 20)], "cn = [\"x\"]");
+        self.case("revoked, zeros on the list", "padding", "revoked", &root.issue(&numbered(&[7])), &[]);
     }
 }
