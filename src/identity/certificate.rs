@@ -14,6 +14,7 @@ use super::distinguished_name::DistinguishedName;
 use super::fingerprint::{Fingerprint, Serial, SpkiPin};
 use super::issuer::Issuing;
 use super::key::PublicKeyKind;
+use super::name_constraints::NameConstraints;
 use super::purposes::Purposes;
 use super::relative_names::relative_names;
 use super::wrapper;
@@ -34,6 +35,8 @@ pub struct Identity {
     pub issuing: Issuing,
     /// The type of its key.
     pub key: PublicKeyKind,
+    /// The names for which it may issue.
+    pub name_constraints: NameConstraints,
     /// The first moment of validity; it is included, as is the last.
     pub not_before: Timestamp,
     /// The last moment of validity.
@@ -100,6 +103,7 @@ impl Identity {
             issuer: DistinguishedName::of(&issuer),
             issuing: Issuing::of(&certificate, &key),
             key,
+            name_constraints: NameConstraints::of(&certificate),
             not_before: timestamp(certificate.validity().not_before),
             not_after: timestamp(certificate.validity().not_after),
             purposes: Purposes::of(&certificate),

@@ -63,7 +63,12 @@ impl DistinguishedName {
 
     /// The values of every attribute of this type (dotted decimal) that are text.
     pub fn texts(&self, oid: &str) -> impl Iterator<Item = &str> {
-        self.rdns.iter().flatten().filter(move |attribute| attribute.oid == oid).filter_map(|attribute| {
+        self.values(oid).flatten()
+    }
+
+    /// The value of every attribute of this type (dotted decimal); `None` for one that is not text.
+    pub fn values(&self, oid: &str) -> impl Iterator<Item = Option<&str>> {
+        self.rdns.iter().flatten().filter(move |attribute| attribute.oid == oid).map(|attribute| {
             match &attribute.value {
                 AttributeValue::Text(text) => Some(text.as_str()),
                 AttributeValue::Der(_) => None,

@@ -10,6 +10,7 @@ pub mod anchors;
 pub mod server_chain;
 pub mod revocation;
 mod chain;
+mod name_constraints;
 pub mod trust;
 mod search;
 mod path;

@@ -4,6 +4,7 @@ use webpki::{EndEntityCert, Error};
 
 use super::anchors::Anchor;
 use super::chain::Chain;
+use super::name_constraints::{likely_paths, unreadable, violation};
 use super::search::{Purpose, Search, SearchFailure};
 use super::trust::{Moment, SenderTrust};
 use crate::policy::{TrustError, TrustErrorKind, Trusted};
@@ -91,17 +92,16 @@ fn why_unknown(trust: &SenderTrust, chain: &Chain<'_>, error: &Error) -> TrustEr
             .chain(chain.above.iter().map(|identity| &identity.issuer))
             .any(|name| *name == anchor.identity.subject)
     };
+    let find = if *error == Error::NameConstraintViolation { violation } else { unreadable };
+    let violation = likely_paths(chain, trust.issuers()).find_map(|path| find(&path));
+    let why = violation.unwrap_or_else(|| describe(error));
     let (kind, why) = if trust.issuers().any(|anchor| anchor.identity.subject == *issuer) {
-        let why = describe(error);
         (
             TrustErrorKind::BadPath,
             format!("its issuer `{issuer}` has the name of a CA of this sender, but {why}"),
         )
     } else if trust.issuers().any(known) {
-        (
-            TrustErrorKind::BadPath,
-            format!("no path leads from a CA of this sender to it: {}", describe(error)),
-        )
+        (TrustErrorKind::BadPath, format!("no path leads from a CA of this sender to it: {why}"))
     } else if trust.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
         let why = format!("its issuer `{issuer}` is in this sender's `ca`, but cannot issue");
         (TrustErrorKind::BadPath, why)

@@ -1,5 +1,5 @@
 //! Path validation (RFC 5280, section 6.1) by the library, plus what it omits: the path length of the anchors,
-//! keyCertSign of the intermediates, and one sender's revocation lists.
+//! keyCertSign of the intermediates, name constraints on what a rule can require, and one sender's revocation lists.
 
 use std::cell::RefCell;
 
@@ -9,6 +9,7 @@ use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, 
 
 use super::anchors::Anchor;
 use super::chain::Chain;
+use super::name_constraints::violation;
 use super::revocation::{Link, Revocation};
 use super::trust::{Eku, Moment, dates, for_another_purpose};
 use crate::identity::Identity;
@@ -104,6 +105,10 @@ impl Search<'_> {
             .ok_or(SearchFailure::NoPath(Error::PathLenConstraintViolated))?;
         let issuers = above.iter().copied().chain([&anchor.identity]);
         let issued = std::iter::once(self.chain.identity).chain(above.iter().copied());
+        let names: Vec<_> = issued.clone().chain([&anchor.identity]).collect();
+        if violation(&names).is_some() {
+            return Err(SearchFailure::NoPath(Error::NameConstraintViolation));
+        }
         let links: Vec<_> =
             issued.zip(issuers).map(|(certificate, issuer)| Link { certificate, issuer }).collect();
         let lists = match revocation {

@@ -94,7 +94,7 @@ impl Name {
         self
     }
 
-    fn der(&self) -> Vec<u8> {
+    pub fn der(&self) -> Vec<u8> {
         let rdn = |rdn: &Rdn| match rdn {
             Rdn::Raw(bytes) => bytes.clone(),
             Rdn::Attributes(attributes) => {
@@ -149,10 +149,20 @@ pub fn alternative_names(names: &[(u8, &[u8])]) -> Vec<u8> {
     extension("2.5.29.17", false, &sequence(&names))
 }
 
+/// Name constraints: the permitted and the excluded general names, each a complete tag and its content.
+pub fn name_constraints(permitted: &[(u8, &[u8])], excluded: &[(u8, &[u8])]) -> Vec<u8> {
+    let subtrees = |tag: u8, names: &[(u8, &[u8])]| match names {
+        [] => Vec::new(),
+        names => {
+            tlv(tag, &names.iter().flat_map(|(tag, base)| sequence(&[tlv(*tag, base)])).collect::<Vec<_>>())
+        }
+    };
+    extension("2.5.29.30", true, &sequence(&[subtrees(0xa0, permitted), subtrees(0xa1, excluded)]))
+}
+
 /// Name constraints that permit only DNS names below this one.
 pub fn permitted_dns(base: &str) -> Vec<u8> {
-    let subtree = sequence(&[tlv(0x82, base.as_bytes())]);
-    extension("2.5.29.30", true, &sequence(&[tlv(0xa0, &subtree)]))
+    name_constraints(&[(0x82, base.as_bytes())], &[])
 }
 
 /// The signature algorithm of a certificate.

@@ -1,6 +1,7 @@
 //! Unusual certificates in real handshakes and with `explain`: both make the same decision.
 
 mod cases;
+mod constraints;
 mod differences;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! The certificates of the matrix, each with the correct decision.
 
+mod constraints;
 mod forms;
 mod listed;
 mod matchers;
@@ -45,6 +46,7 @@ impl Catalogue {
         all.wrappers();
         all.dates_and_purposes();
         all.paths();
+        all.name_constraints();
         all.keys();
         all.listed();
         all.other_matchers();
