@@ -1,8 +1,13 @@
 //! One attempt: claim entries, deliver them, and move each to the queue that its verdict requires.
+//!
+//! Entries are claimed and moved by the thread that calls: a consumer has its own, and a change of threads takes longer
+//! than a move.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
@@ -16,6 +21,9 @@ use crate::envelope::EntryId;
 use crate::metrics::{AttemptOutcome, ConsumerMetrics, Queue};
 use crate::policy::Name;
 use crate::spool::{EntryLocation, FailureNote, transfer};
+
+/// The length of the largest entry that the consumer's thread reads itself, which is faster than a change of threads.
+const READ_HERE_MAX: u64 = 64 << 10;
 
 /// The settings and resources that all attempts of a consumer use.
 #[derive(Debug)]
@@ -90,9 +98,7 @@ struct Claimed {
 
 /// Attempts a batch. If this future is dropped, the entries return to `new`.
 pub(super) async fn attempt(context: Arc<AttemptContext>, batch: Vec<Candidate>) -> Vec<Outcome> {
-    let claiming = Arc::clone(&context);
-    let claimed = spawn_blocking(move || claim(&claiming, batch)).await;
-    let Ok((claimed, deliveries, mut outcomes)) = claimed else { return Vec::new() };
+    let (claimed, deliveries, mut outcomes) = claim(&context, batch).await;
     if claimed.is_empty() {
         return outcomes;
     }
@@ -100,20 +106,18 @@ pub(super) async fn attempt(context: Arc<AttemptContext>, batch: Vec<Candidate>)
     let verdicts = deliver_within(&*context.target, context.consumer.timeout, &deliveries).await;
     let elapsed = started.elapsed();
     context.metrics.observe(elapsed.as_secs_f64());
-    let settled = spawn_blocking(move || {
-        claimed
-            .into_iter()
-            .zip(deliveries)
-            .zip(verdicts)
-            .map(|((claimed, delivery), verdict)| settle(&context, claimed, delivery, verdict, elapsed))
-            .collect::<Vec<_>>()
-    });
-    outcomes.extend(settled.await.unwrap_or_default());
+    let settled = claimed.into_iter().zip(deliveries).zip(verdicts);
+    outcomes.extend(
+        settled.map(|((claimed, delivery), verdict)| settle(&context, claimed, delivery, verdict, elapsed)),
+    );
     outcomes
 }
 
 /// Claims entries until the batch is full.
-fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<Delivery>, Vec<Outcome>) {
+async fn claim(
+    context: &AttemptContext,
+    batch: Vec<Candidate>,
+) -> (Vec<Claimed>, Vec<Delivery>, Vec<Outcome>) {
     let limit = context.target.limits().bytes;
     let (mut claimed, mut deliveries, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     let (mut bytes, mut is_full) = (0, false);
@@ -124,7 +128,7 @@ fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<
         }
         let endpoint = context.lanes[candidate.lane].clone();
         let place = EntryLocation { id: candidate.id, endpoint, queue: Queue::New };
-        match Claim::take(&context.spool, &place, candidate.attempt, context.target.needs_file()) {
+        match read(context, &candidate, &place).await {
             // The claim is dropped, so the entry returns to `new`.
             Ok((_, delivery)) if !deliveries.is_empty() && bytes + delivery.payload.len() > limit => {
                 is_full = true;
@@ -142,6 +146,25 @@ fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<
         }
     }
     (claimed, deliveries, outcomes)
+}
+
+/// Claims an entry and reads it. A large one is read by another thread.
+async fn read(
+    context: &AttemptContext,
+    candidate: &Candidate,
+    place: &EntryLocation,
+) -> Result<(Claim, Delivery), ClaimFault> {
+    // Lets other attempts of the consumer continue between the entries of a batch.
+    consume_budget().await;
+    let claim = Claim::take(&context.spool, place)?;
+    let is_large = claim.length()? > READ_HERE_MAX;
+    let (attempt, keeps_file) = (candidate.attempt, context.target.needs_file());
+    let read = move || claim.into_delivery(attempt, keeps_file);
+    if is_large {
+        spawn_blocking(read).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+    } else {
+        read()
+    }
 }
 
 fn unclaimed(

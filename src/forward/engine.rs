@@ -95,7 +95,8 @@ impl Engine {
         })
     }
 
-    /// Forwards entries until it is stopped, then waits for the attempts in progress.
+    /// Forwards entries until it is stopped, then waits for the attempts in progress. Blocks its thread while it moves
+    /// files.
     pub async fn run(mut self) {
         self.maintenance.watch(&mut self.scheduler.waiting);
         let stop = self.context.stop.clone();
