@@ -64,8 +64,9 @@ impl Engine {
         consumer: Arc<Consumer>,
         target: Arc<dyn Target>,
         metrics: ConsumerMetrics,
-        context: EngineContext,
+        mut context: EngineContext,
     ) -> Result<Self, ForwardLockError> {
+        context.spool.disk = context.spool.disk.keeping_directories();
         let lanes: Vec<Name> = consumer.endpoints.iter().cloned().collect();
         let ForwardSpool { disk, layout } = &context.spool;
         let locks = lanes.iter().map(|endpoint| ForwardLock::take(disk, layout, endpoint));
