@@ -3,6 +3,7 @@
 //! Entries are claimed and moved by the thread that calls: a consumer has its own, and a change of threads takes longer
 //! than a move.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +89,20 @@ pub(super) enum AttemptResult {
     Unused,
     /// The file system returned an error, so it was not claimed, or not moved after the attempt. It is in `new`.
     FileError { reason: String },
+}
+
+impl AttemptResult {
+    /// Why the entry was not delivered, if it was attempted.
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason }
+            | Self::GivenUp { reason }
+            | Self::Retry { reason, .. }
+            | Self::Unreachable { reason }
+            | Self::FileError { reason } => Some(reason),
+            Self::Done | Self::Gone | Self::Held | Self::Unused => None,
+        }
+    }
 }
 
 /// A claimed entry of the batch.
@@ -203,46 +218,41 @@ fn settle(
     verdict: Verdict,
     elapsed: Duration,
 ) -> Outcome {
-    let is_over = candidate.is_over();
-    let (queue, outcome, result, detail) = match verdict {
-        Verdict::Done { detail } => (Queue::Done, AttemptOutcome::Done, AttemptResult::Done, detail),
-        Verdict::Failed { reason } => {
-            let detail = reason.clone().into();
-            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::Failed { reason }, detail)
+    let mut accepted = Cow::Borrowed("");
+    let (queue, mut outcome, mut result) = match verdict {
+        Verdict::Done { detail } => {
+            accepted = detail;
+            (Queue::Done, AttemptOutcome::Done, AttemptResult::Done)
         }
-        Verdict::Retry { reason, .. } if is_over => {
-            let limit = context.consumer.retry.give_up;
-            let reason = format!("given up after {limit:?}: {reason}");
-            let detail = reason.clone().into();
-            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::GivenUp { reason }, detail)
+        Verdict::Failed { reason } => {
+            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::Failed { reason })
+        }
+        Verdict::Retry { reason, .. } if candidate.is_over() => {
+            let reason = format!("given up after {:?}: {reason}", context.consumer.retry.give_up);
+            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::GivenUp { reason })
         }
         Verdict::Retry { after, reason } => {
-            let detail = reason.clone().into();
-            (Queue::New, AttemptOutcome::Again, AttemptResult::Retry { after, reason }, detail)
+            (Queue::New, AttemptOutcome::Again, AttemptResult::Retry { after, reason })
         }
         Verdict::Unreachable { reason } => {
-            let detail = reason.clone().into();
-            (Queue::New, AttemptOutcome::Again, AttemptResult::Unreachable { reason }, detail)
+            (Queue::New, AttemptOutcome::Again, AttemptResult::Unreachable { reason })
         }
     };
+    let detail = result.reason().unwrap_or(&accepted);
     // The descriptor of the delivery keeps the lease, too.
     let Delivery { facts, .. } = delivery;
     let moved = if queue == Queue::Failed {
         let attempts = candidate.attempt.into();
-        let note = FailureNote::new(context.clock.now(), &context.consumer.name, attempts, &detail);
+        let note = FailureNote::new(context.clock.now(), &context.consumer.name, attempts, detail);
         claim.give_up(&note)
     } else {
         claim.finish(queue)
     };
-    let (result, outcome) = match moved {
-        Ok(()) => (result, outcome),
-        // If another process has moved it, the next attempt finds out. If the queue is missing, it is in `new` again.
-        Err(error) => {
-            tracing::error!(id = %candidate.id, to = queue.word(), %error, "entry not moved; it will be attempted again");
-            let reason = format!("cannot move the entry to {}: {error}", queue.word());
-            (AttemptResult::FileError { reason }, AttemptOutcome::Again)
-        }
-    };
+    // If another process has moved it, the next attempt finds out. If the queue is missing, it is in `new` again.
+    if let Err(error) = &moved {
+        tracing::error!(id = %candidate.id, to = queue.word(), %error, "entry not moved; it will be attempted again");
+        outcome = AttemptOutcome::Again;
+    }
     context.metrics.attempt(outcome);
     context.observer.report(&AttemptReport {
         consumer: &context.consumer.name,
@@ -250,8 +260,12 @@ fn settle(
         facts: &facts,
         attempt: candidate.attempt,
         outcome,
-        detail: &detail,
+        detail,
         elapsed,
     });
+    if let Err(error) = moved {
+        let reason = format!("cannot move the entry to {}: {error}", queue.word());
+        result = AttemptResult::FileError { reason };
+    }
     Outcome { candidate, result }
 }
