@@ -119,7 +119,7 @@ impl Daemon {
         let (reload_sender, reload_receiver) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;
         let spool_directory = spool.directory.clone();
-        let snapshot = SnapshotDraft::from(settings).into_snapshot(1, &clock);
+        let snapshot = SnapshotDraft::from(settings).into_snapshot(None, &clock);
         update_certificate_metrics(&snapshot, None, &metrics);
         metrics.loaded(clock.now().as_second());
         let shared = Arc::new(Shared::new(Live::new(snapshot), metrics, committer.spool(), clock));

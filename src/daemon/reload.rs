@@ -212,6 +212,14 @@ impl Reloader {
             // Compared, because a change requires a restart.
             restart, server: _, admin: _, groups: _, sandbox: _,
         } = settings;
+        let draft = SnapshotDraft { tls, senders, policy, limits, certificates, degraded };
+        let next = match self.snapshot(draft).await {
+            Ok(next) => next,
+            Err(fault) => {
+                let report = report_of(&fault);
+                return self.reject(RejectedInput::Fault(fault), &report, &files).await;
+            }
+        };
         let changed = self.loaded.restart.changed(&restart);
         self.waiting_for_restart =
             changed.map(|key| format!("`{key}` has changed, which requires a restart")).collect();
@@ -221,19 +229,17 @@ impl Reloader {
         let health = shared.spool.health();
         health.set_min_free(spool.min_free.0);
         retention.set(spool.retention, forwarded);
-        for endpoint in policy.endpoints() {
+        for endpoint in next.policy.endpoints() {
             metrics.add_endpoint(endpoint.name.as_str());
         }
         for previous in live.current().policy.endpoints() {
             // Set again within a second if the endpoint still exists and has a fault.
             metrics.endpoint_faulty(previous.name.as_str(), false);
         }
-        health.set_endpoints(policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect());
+        health.set_endpoints(next.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect());
         self.loaded.digest = digest;
         self.rejected = None;
         let before = live.current();
-        let next = SnapshotDraft { tls, senders, policy, limits, certificates, degraded };
-        let next = next.into_snapshot(before.generation + 1, &shared.clock);
         update_certificate_metrics(&next, Some(&before), metrics);
         live.replace(next);
         log_findings(report);
@@ -249,6 +255,14 @@ impl Reloader {
             self.watch.follow(watched.0.clone(), watched.1);
             self.loaded.watched = watched;
         }
+    }
+
+    /// Creates the next snapshot. With many senders this takes a while, during which the runtime serves requests.
+    async fn snapshot(&self, draft: SnapshotDraft) -> Result<Snapshot, String> {
+        let Shared { live, clock, .. } = &*self.targets.shared;
+        let (before, clock) = (live.current(), clock.clone());
+        let next = tokio::task::spawn_blocking(move || draft.into_snapshot(Some(&before), &clock)).await;
+        next.map_err(|error| with_causes(&error))
     }
 
     /// Creates the queues of new endpoints.

@@ -1,7 +1,6 @@
 //! Creates snapshots from settings.
 
-use std::collections::BTreeMap;
-
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -38,11 +37,15 @@ impl From<Settings> for SnapshotDraft {
 }
 
 impl SnapshotDraft {
-    pub(super) fn into_snapshot(self, generation: u64, clock: &Clock) -> Snapshot {
-        let verifier = Arc::new(SenderVerifier::new(self.senders, clock.clone()));
+    /// The first snapshot, or the one that follows `before`.
+    pub(super) fn into_snapshot(self, before: Option<&Snapshot>, clock: &Clock) -> Snapshot {
+        let verifier = match before {
+            Some(before) => before.verifier.succeeded_by(self.senders),
+            None => Arc::new(SenderVerifier::new(self.senders, clock.clone())),
+        };
         let Tls { key_pair, extra, min_version } = &self.tls;
         Snapshot {
-            generation,
+            generation: before.map_or(1, |before| before.generation + 1),
             loaded_at: clock.now(),
             tls: server_config(key_pair, extra, Arc::clone(&verifier), *min_version),
             verifier,
@@ -63,8 +66,8 @@ pub(super) fn update_certificate_metrics(snapshot: &Snapshot, before: Option<&Sn
         for (role, name) in self::ends(before).keys().filter(|key| !ends.contains_key(*key)) {
             metrics.forget_certificate(*role, name);
         }
-        let known = |name| snapshot.policy.senders().iter().any(|sender| sender.name == name);
-        for removed in before.policy.senders().iter().filter(|sender| !known(sender.name.clone())) {
+        let known: HashSet<_> = snapshot.policy.senders().iter().map(|sender| &sender.name).collect();
+        for removed in before.policy.senders().iter().filter(|sender| !known.contains(&sender.name)) {
             metrics.forget_certificate(CertificateRole::Client, removed.name.as_str());
         }
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::evaluation::{Evaluation, TrustError};
+use super::evaluation::Evaluation;
 use super::name::Name;
 use crate::metrics::RefusalReason;
 
@@ -15,6 +15,12 @@ pub struct Admission {
 }
 
 impl Admission {
+    /// The admission for these senders, in the policy's order; `None` if there are none.
+    pub fn new(senders: impl Iterator<Item = (Name, Timestamp)>) -> Option<Self> {
+        let senders: Vec<_> = senders.collect();
+        (!senders.is_empty()).then_some(Self { senders })
+    }
+
     /// Decides on the evaluations of all senders, in the policy's order.
     ///
     /// # Errors
@@ -27,12 +33,10 @@ impl Admission {
             }
             Ok(_) | Err(_) => None,
         });
-        let senders: Vec<_> = admitted.collect();
-        if !senders.is_empty() {
-            return Ok(Self { senders });
+        if let Some(admission) = Self::new(admitted) {
+            return Ok(admission);
         }
-        let error =
-            |evaluation: &Evaluation| evaluation.trust.as_ref().err().map(|error: &TrustError| error.kind);
+        let error = |evaluation: &Evaluation| evaluation.trust.as_ref().err().map(|error| error.kind);
         let matching = evaluations
             .iter()
             .filter(|evaluation| evaluation.is_ca_known() && evaluation.mismatches.is_empty());

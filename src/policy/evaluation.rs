@@ -1,5 +1,7 @@
 //! The evaluation of a certificate for one sender.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::matcher::Mismatch;
@@ -12,8 +14,8 @@ use crate::identity::{DistinguishedName, Identity};
 pub struct Evaluation {
     /// The sender.
     pub sender: Name,
-    /// Why the certificate is trusted for the sender, or why it is not.
-    pub trust: Result<Trusted, TrustError>,
+    /// Why the certificate is trusted for the sender, or why it is not. Shared by senders with equal trust.
+    pub trust: Result<Arc<Trusted>, Arc<TrustError>>,
     /// The matchers of the sender's rule that do not match. Evaluated only if [`Evaluation::is_ca_known`].
     pub mismatches: Vec<Mismatch>,
 }
@@ -88,7 +90,7 @@ impl TrustErrorKind {
 
 impl Evaluation {
     /// Combines the result of the sender's trust with the matchers of its rule.
-    pub fn new(sender: &Sender, trust: Result<Trusted, TrustError>, identity: &Identity) -> Self {
+    pub fn new(sender: &Sender, trust: Result<Arc<Trusted>, Arc<TrustError>>, identity: &Identity) -> Self {
         let is_ca_known = trust.as_ref().map_or_else(|error| error.kind.is_ca_known(), |_| true);
         let mismatches = if is_ca_known { sender.rule.mismatches(identity) } else { Vec::new() };
         Self { sender: sender.name.clone(), trust, mismatches }

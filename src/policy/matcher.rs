@@ -79,7 +79,8 @@ impl Matcher {
         })
     }
 
-    fn matches(&self, identity: &Identity) -> bool {
+    /// Whether the certificate contains one of the values.
+    pub fn matches(&self, identity: &Identity) -> bool {
         let names = &identity.alternative_names;
         match self {
             Self::Cn(any) => any.iter().any(|one| identity.common_name.one() == Some(one)),

@@ -18,6 +18,11 @@ impl Rule {
         &self.0
     }
 
+    /// Whether all matchers match a certificate.
+    pub fn matches(&self, identity: &Identity) -> bool {
+        self.0.iter().all(|matcher| matcher.matches(identity))
+    }
+
     /// Every matcher that does not match a certificate; empty if the rule matches.
     pub fn mismatches(&self, identity: &Identity) -> Vec<Mismatch> {
         self.0.iter().filter_map(|matcher| matcher.check(identity).err()).collect()

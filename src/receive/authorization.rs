@@ -1,13 +1,13 @@
 //! The authorization of a connection: its peer, and whether a reload has revoked it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::{Live, Snapshot};
-use crate::policy::{Peer, Session};
+use crate::policy::{Peer, Refusal, Session};
 use crate::tls::verifier::Admitted;
 
 /// A connection with the result of its handshake, evaluated again under every new snapshot.
@@ -57,46 +57,55 @@ impl Connection {
         self.stop_accepting.cancel();
     }
 
-    /// The peer under the snapshot in force, evaluated again as in a handshake if the snapshot has changed. Check
+    /// The peer under the snapshot in force, evaluated again as in a handshake if the senders have changed. Check
     /// `revoked`: once set, it stays set, and the connection accepts no further requests.
     pub fn reevaluate(&self, live: &Live) -> Authorization {
-        let mut authorization = self.authorization.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.authorization().clone();
         let current = live.current();
-        if !authorization.revoked && authorization.snapshot.generation != current.generation {
-            // If only the server's certificate or an endpoint changed, the decision is the same.
-            let peer = if current.verifier.decides_like(&authorization.snapshot.verifier) {
-                Some(Arc::clone(&authorization.peer))
-            } else {
-                self.evaluate(&current)
-            };
-            match peer {
-                Some(peer) => *authorization = Authorization { peer, snapshot: current, revoked: false },
-                None => {
-                    authorization.revoked = true;
-                    self.stop_accepting();
-                }
+        if known.revoked || known.snapshot.generation == current.generation {
+            return known;
+        }
+        // If only the server's certificate or an endpoint changed, the decision is the same.
+        let peer = if Arc::ptr_eq(&current.verifier, &known.snapshot.verifier) {
+            Ok(known.peer)
+        } else {
+            // Without the lock, for which the other requests of this connection would wait.
+            self.evaluate(&current)
+        };
+        let mut authorization = self.authorization();
+        // Another request may have been faster, under this snapshot or a later one.
+        if authorization.revoked || authorization.snapshot.generation >= current.generation {
+            return authorization.clone();
+        }
+        match peer {
+            Ok(peer) => *authorization = Authorization { peer, snapshot: current, revoked: false },
+            Err(refusal) => {
+                authorization.revoked = true;
+                self.revoked(&refusal, current.generation);
             }
         }
         authorization.clone()
     }
 
-    fn evaluate(&self, snapshot: &Snapshot) -> Option<Arc<Peer>> {
-        let (end_entity, intermediates) = self.chain.split_first()?;
-        match snapshot.verifier.verify(end_entity, intermediates) {
-            Ok(Admitted { identity, admission }) => {
-                Some(Arc::new(Peer::new(self.address, identity, admission, self.session.clone())))
-            }
-            Err(refusal) => {
-                tracing::warn!(
-                    stage = "reload",
-                    reason = refusal.reason.word(),
-                    detail = refusal.detail(),
-                    peer = %self.address,
-                    generation = snapshot.generation,
-                    "connection revoked"
-                );
-                None
-            }
-        }
+    fn authorization(&self) -> MutexGuard<'_, Authorization> {
+        self.authorization.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn evaluate(&self, snapshot: &Snapshot) -> Result<Arc<Peer>, Refusal> {
+        let (end_entity, intermediates) = self.chain.split_first().ok_or_else(Refusal::no_certificate)?;
+        let Admitted { identity, admission } = snapshot.verifier.verify(end_entity, intermediates)?;
+        Ok(Arc::new(Peer::new(self.address, identity, admission, self.session.clone())))
+    }
+
+    fn revoked(&self, refusal: &Refusal, generation: u64) {
+        self.stop_accepting();
+        tracing::warn!(
+            stage = "reload",
+            reason = refusal.reason.word(),
+            detail = refusal.detail(),
+            peer = %self.address,
+            generation,
+            "connection revoked"
+        );
     }
 }

@@ -1,7 +1,6 @@
 //! The names of directories and files. No I/O.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::envelope::EntryId;
 use crate::metrics::Queue;
@@ -13,8 +12,6 @@ const EXTENSION: &str = "hook";
 const NOTE_EXTENSION: &str = "why";
 /// The characters of a hyphenated UUID (RFC 9562, section 4).
 const ID_CHARS: usize = 36;
-/// The most bytes of an entry's path after its endpoint.
-const QUEUE_PATH_MAX: usize = "/".len() + "/failed/".len() + ID_CHARS + ".hook".len();
 
 /// Who may use a file or directory of the spool, besides the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,13 +26,13 @@ pub enum Access {
 /// The paths of a spool, below its root.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
-    root: Arc<Path>,
+    root: PathBuf,
 }
 
 impl Layout {
     /// The layout of the spool at `root`.
     pub fn new(root: PathBuf) -> Self {
-        Self { root: root.into() }
+        Self { root }
     }
 
     /// The root of the spool.
@@ -95,11 +92,7 @@ impl Layout {
 
     /// The directory of a queue.
     pub fn queue(&self, endpoint: &Name, queue: Queue) -> PathBuf {
-        let (endpoint, queue) = (endpoint.as_str(), queue.word());
-        // With one allocation, because each move of an entry calls this.
-        let mut path = PathBuf::with_capacity(self.root.as_os_str().len() + endpoint.len() + QUEUE_PATH_MAX);
-        path.extend([&*self.root, endpoint.as_ref(), queue.as_ref()]);
-        path
+        self.endpoint(endpoint).join(queue.word())
     }
 
     /// The path of a file while it is being written.
@@ -109,9 +102,7 @@ impl Layout {
 
     /// The path of an entry in a queue.
     pub fn entry(&self, endpoint: &Name, queue: Queue, id: EntryId) -> PathBuf {
-        let mut path = self.queue(endpoint, queue);
-        path.push(file_name(id));
-        path
+        self.queue(endpoint, queue).join(file_name(id))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The certificates of one sender's `ca`. They are trusted for that sender only.
 
+use std::hash::{Hash, Hasher};
+
 use rustls::DistinguishedName;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::{CertificateDer, TrustAnchor};
@@ -35,7 +37,7 @@ impl Anchor {
             Some(why) => Err(why),
             // A version 1 certificate has no basicConstraints, so only a self-signed one is accepted as a CA.
             None if identity.version == Version::One
-                && !issued_by((&der, &identity), &identity, &algorithms()) =>
+                && !issued_by((&der, &identity), &identity, algorithms().all) =>
             {
                 Err(CannotIssue::VersionOneNotSelfSigned)
             }
@@ -54,7 +56,7 @@ impl Anchor {
         let identity = &self.identity;
         self.trust.is_ok()
             && self != other
-            && issued_by((&other.der, &other.identity), identity, &algorithms())
+            && issued_by((&other.der, &other.identity), identity, algorithms().all)
     }
 
     /// Whether the names and keys of two anchors permit that one certificate is valid for both: they are equal, one is
@@ -95,6 +97,14 @@ impl Anchor {
 impl PartialEq for Anchor {
     fn eq(&self, other: &Self) -> bool {
         self.der == other.der
+    }
+}
+
+impl Eq for Anchor {}
+
+impl Hash for Anchor {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity.sha256.hash(state);
     }
 }
 

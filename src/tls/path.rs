@@ -1,24 +1,57 @@
 //! Searches for a path from a sender's anchors to a certificate, and finds a useful reason if there is none.
 
+use std::collections::HashMap;
+
 use webpki::{EndEntityCert, Error};
 
 use super::anchors::Anchor;
 use super::chain::Chain;
 use super::name_constraints::{likely_paths, unreadable, violation};
-use super::search::{Purpose, Search, SearchFailure};
-use super::trust::{Moment, SenderTrust};
+use super::revocation::Revocation;
+use super::search::{FoundPath, Purpose, Search, SearchFailure};
+use super::trust::{Moment, RelevantTrust};
 use crate::policy::{TrustError, TrustErrorKind, Trusted};
 
-/// Verifies a version 3 certificate: there must be a valid path from one of the anchors to it.
-///
+/// The searches for one certificate without revocation lists, by anchors and purpose.
+pub(super) type KnownSearches<'a> = HashMap<RelevantTrust<'a>, Result<FoundPath<'a>, TrustError>>;
+
+/// Verifies a version 3 certificate: there must be a valid path from one of the anchors to it. Senders that differ
+/// only in their revocation lists share a search.
+pub(super) fn verify_path<'a>(
+    trust: &RelevantTrust<'a>,
+    chain: &'a Chain<'a>,
+    moment: Moment<'a>,
+    known: &mut KnownSearches<'a>,
+) -> Result<Trusted, TrustError> {
+    let is_revoked = |revocation: &Revocation| {
+        trust.anchors.iter().any(|anchor| revocation.revokes_anchor(&anchor.identity))
+    };
+    if let Some(revocation) = trust.revocation.filter(|revocation| !is_revoked(revocation)) {
+        let without = RelevantTrust { anchors: trust.anchors.clone(), eku: trust.eku, revocation: None };
+        let found = known.entry(without).or_insert_with_key(|trust| search_path(trust, chain, moment));
+        match found {
+            // No list leads to another result, because no path is valid even without them.
+            Err(error) if !error.kind.is_ca_known() => return Err(error.clone()),
+            // With the lists, the search would try the same path first. If they refuse it, others may be valid.
+            Ok(path) => {
+                if let Ok(lists_end) = path.check(revocation, moment) {
+                    return Ok(path.trusted(lists_end));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    search_path(trust, chain, moment).map(|path| path.trusted(path.lists_end))
+}
+
 /// One search covers all anchors, because the certificates that a client sends determine its duration. The library
 /// checks dates and purpose before it searches for an issuer. Those errors are reported only if the path is valid
 /// otherwise; an expired certificate of an unknown CA is reported as one of an unknown CA.
-pub(super) fn verify_path(
-    trust: &SenderTrust,
-    chain: &Chain<'_>,
-    moment: Moment<'_>,
-) -> Result<Trusted, TrustError> {
+pub(super) fn search_path<'a>(
+    trust: &RelevantTrust<'a>,
+    chain: &'a Chain<'a>,
+    moment: Moment<'a>,
+) -> Result<FoundPath<'a>, TrustError> {
     let end_entity = EndEntityCert::try_from(chain.end_entity).map_err(|error| {
         TrustError::new(TrustErrorKind::Unreadable, format!("it cannot be used: {}", describe(&error)))
     })?;
@@ -27,8 +60,8 @@ pub(super) fn verify_path(
     let valid: Vec<_> =
         verified.iter().filter(|(_, result)| result.is_ok()).map(|(anchor, _)| *anchor).collect();
     let search = Search { end_entity: &end_entity, chain, moment };
-    let error = match search.path(&valid, moment.now, trust.eku.into(), trust.revocation.as_ref()) {
-        Ok(trusted) => return Ok(trusted),
+    let error = match search.path(&valid, moment.now, trust.eku.into(), trust.revocation) {
+        Ok(path) => return Ok(path),
         Err(SearchFailure::TrustError(trust_error)) => return Err(trust_error),
         Err(SearchFailure::NoPath(error)) => error,
     };
@@ -42,16 +75,16 @@ pub(super) fn verify_path(
         .filter(|(anchor, _)| search.is_valid(&[anchor], moment.now, trust.eku.into()));
     match found.map(|(_, trust_error)| trust_error).max_by_key(|trust_error| trust_error.kind) {
         Some(trust_error) => Err(trust_error),
-        None => Err(trust.unsupported(chain, moment).unwrap_or_else(|| why_unknown(trust, chain, &error))),
+        None => Err(trust.unsupported(chain).unwrap_or_else(|| why_unknown(trust, chain, &error))),
     }
 }
 
 /// The error, if the certificate has a valid path otherwise.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate, which may be extended")]
-fn only_error(
-    trust: &SenderTrust,
-    search: &Search<'_>,
-    valid: &[&Anchor],
+fn only_error<'a>(
+    trust: &RelevantTrust<'a>,
+    search: &Search<'_, 'a>,
+    valid: &[&'a Anchor],
     error: &Error,
 ) -> Option<TrustError> {
     let Search { chain, moment, .. } = search;
@@ -71,13 +104,13 @@ fn only_error(
         }
         // All other checks apply: a revoked certificate must not be reported as one that only needs another `eku`.
         Error::RequiredEkuNotFoundContext(_) => {
-            match search.path(valid, moment.now, Purpose::Any, trust.revocation.as_ref()) {
+            match search.path(valid, moment.now, Purpose::Any, trust.revocation) {
                 Ok(_) => Some(search.other_purpose()),
                 Err(SearchFailure::TrustError(trust_error)) => Some(trust_error),
                 Err(SearchFailure::NoPath(_)) => None,
             }
         }
-        Error::CaUsedAsEndEntity if chain.descends_from(&all, moment.algorithms) => Some(TrustError::new(
+        Error::CaUsedAsEndEntity if chain.descends_from(&all) => Some(TrustError::new(
             TrustErrorKind::Purpose,
             "the certificate is that of a CA; it is accepted for the sender only if it is in `ca`",
         )),
@@ -85,7 +118,7 @@ fn only_error(
     }
 }
 
-fn why_unknown(trust: &SenderTrust, chain: &Chain<'_>, error: &Error) -> TrustError {
+fn why_unknown(trust: &RelevantTrust<'_>, chain: &Chain<'_>, error: &Error) -> TrustError {
     let issuer = &chain.identity.issuer;
     let known = |anchor: &Anchor| {
         std::iter::once(issuer)
@@ -105,7 +138,7 @@ fn why_unknown(trust: &SenderTrust, chain: &Chain<'_>, error: &Error) -> TrustEr
     } else if trust.anchors.iter().any(|anchor| anchor.identity.subject == *issuer) {
         let why = format!("its issuer `{issuer}` is in this sender's `ca`, but cannot issue");
         (TrustErrorKind::BadPath, why)
-    } else if chain.sent.is_empty() {
+    } else if chain.is_alone {
         let why =
             format!("its issuer `{issuer}` is not a CA of this sender, and no intermediate was sent with it");
         (TrustErrorKind::NotIssued, why)

@@ -1,5 +1,6 @@
 //! Checks certificates against one sender's revocation lists (RFC 5280, section 6.3).
 
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use crate::identity::{Identity, RevocationList, SpkiPin};
 use crate::policy::{TrustError, TrustErrorKind};
 
 /// The requirements on a sender's lists.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum CrlPolicy {
     /// A current list must cover every certificate of a chain.
     #[default]
@@ -22,7 +23,7 @@ pub enum CrlPolicy {
 }
 
 /// One sender's lists, and the requirements on them. They do not apply to other senders.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Revocation {
     lists: Vec<SignedList>,
     policy: CrlPolicy,
@@ -117,6 +118,14 @@ impl SignedList {
 impl PartialEq for SignedList {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
+    }
+}
+
+impl Eq for SignedList {}
+
+impl Hash for SignedList {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
     }
 }
 

@@ -16,10 +16,38 @@ use crate::identity::Identity;
 use crate::policy::{TrustError, Trusted, TrustedBy};
 
 /// The search for a path from an anchor to one certificate.
-pub(super) struct Search<'a> {
-    pub(super) end_entity: &'a EndEntityCert<'a>,
+pub(super) struct Search<'e, 'a> {
+    pub(super) end_entity: &'e EndEntityCert<'a>,
     pub(super) chain: &'a Chain<'a>,
     pub(super) moment: Moment<'a>,
+}
+
+/// A valid path from an anchor to the certificate.
+pub(super) struct FoundPath<'a> {
+    links: Vec<Link<'a>>,
+    anchor: &'a Anchor,
+    /// The earliest next update of the revocation lists that were used.
+    pub(super) lists_end: Option<Timestamp>,
+}
+
+impl FoundPath<'_> {
+    /// Checks the path against one sender's revocation lists, and returns the earliest next update of those that were
+    /// used.
+    pub(super) fn check(
+        &self,
+        revocation: &Revocation,
+        moment: Moment<'_>,
+    ) -> Result<Option<Timestamp>, TrustError> {
+        revocation.check(&self.links, moment.now, moment.algorithms)
+    }
+
+    pub(super) fn trusted(&self, lists_end: Option<Timestamp>) -> Trusted {
+        let ends = self.links.iter().flat_map(|link| [link.certificate.not_after, link.issuer.not_after]);
+        Trusted {
+            by: TrustedBy::Anchor(self.anchor.identity.subject.clone()),
+            not_after: ends.chain(lists_end).min().unwrap_or(self.anchor.identity.not_after),
+        }
+    }
 }
 
 pub(super) enum SearchFailure {
@@ -29,19 +57,19 @@ pub(super) enum SearchFailure {
     NoPath(Error),
 }
 
-impl Search<'_> {
+impl<'a> Search<'_, 'a> {
     /// Whether there is a valid path, without revocation.
-    pub(super) fn is_valid(&self, anchors: &[&Anchor], at: Timestamp, purpose: Purpose) -> bool {
+    pub(super) fn is_valid(&self, anchors: &[&'a Anchor], at: Timestamp, purpose: Purpose) -> bool {
         self.path(anchors, at, purpose, None).is_ok()
     }
 
     pub(super) fn path(
         &self,
-        anchors: &[&Anchor],
+        anchors: &[&'a Anchor],
         at: Timestamp,
         purpose: Purpose,
         revocation: Option<&Revocation>,
-    ) -> Result<Trusted, SearchFailure> {
+    ) -> Result<FoundPath<'a>, SearchFailure> {
         let trusted: Vec<TrustAnchor<'_>> =
             anchors.iter().filter_map(|anchor| anchor.trust.as_ref().ok().cloned()).collect();
         // The library returns a path, but no result of the callback.
@@ -61,7 +89,7 @@ impl Search<'_> {
             }
         };
         let verified = self.end_entity.verify_for_usage(
-            self.moment.algorithms.all,
+            self.chain.signatures,
             &trusted,
             &self.chain.intermediates,
             unix_time(at),
@@ -81,9 +109,9 @@ impl Search<'_> {
     fn inspect(
         &self,
         path: &VerifiedPath<'_>,
-        anchors: &[&Anchor],
+        anchors: &[&'a Anchor],
         revocation: Option<&Revocation>,
-    ) -> Result<Trusted, SearchFailure> {
+    ) -> Result<FoundPath<'a>, SearchFailure> {
         let above = path
             .intermediate_certificates()
             .map(|certificate| self.chain.intermediates.iter().position(|der| *der == certificate.der()))
@@ -111,17 +139,11 @@ impl Search<'_> {
         }
         let links: Vec<_> =
             issued.zip(issuers).map(|(certificate, issuer)| Link { certificate, issuer }).collect();
-        let lists = match revocation {
-            Some(revocation) => revocation
-                .check(&links, self.moment.now, self.moment.algorithms)
-                .map_err(SearchFailure::TrustError)?,
-            None => None,
-        };
-        let certificates = links.iter().flat_map(|link| [link.certificate.not_after, link.issuer.not_after]);
-        Ok(Trusted {
-            by: TrustedBy::Anchor(anchor.identity.subject.clone()),
-            not_after: certificates.chain(lists).min().unwrap_or(self.chain.identity.not_after),
-        })
+        let mut found = FoundPath { links, anchor, lists_end: None };
+        if let Some(revocation) = revocation {
+            found.lists_end = found.check(revocation, self.moment).map_err(SearchFailure::TrustError)?;
+        }
+        Ok(found)
     }
 
     /// Whether the anchor has the name of an issuer in the chain.

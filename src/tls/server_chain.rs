@@ -1,13 +1,12 @@
 //! Whether the certificates that the server presents form a chain (RFC 8446, 4.4.2): each issued by the next.
 
-use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer as _;
 
 use super::anchors::algorithms;
-use super::signature::{is_unsupported, issued_by};
+use super::signature::{Algorithms, is_unsupported, issued_by};
 use crate::identity::Identity;
 
 /// Why some clients may not be able to verify a chain; each names the certificates by their subjects.
@@ -120,7 +119,7 @@ impl ChainFault {
 /// Every fault of a chain, from the server's certificate upward. Certificates that cannot be parsed are not checked.
 pub fn chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ChainFault> {
     let read: Vec<_> = chain.iter().filter_map(|der| Some((der, Identity::from_der(der).ok()?))).collect();
-    let algorithms = algorithms();
+    let algorithms = algorithms().all;
     let mut faults = Vec::new();
     if let [(der, own)] = read.as_slice()
         && !own.is_self_issued()
@@ -135,20 +134,20 @@ pub fn chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ChainFault> {
         let [(der, below), (next_der, next)] = pair else { continue };
         let own = (der.as_ref(), below);
         let is_repeated = read.iter().take(index + 1).any(|(earlier, _)| earlier == next_der);
-        if !is_repeated && let Some(twin) = second_path(&read, index + 1, &algorithms) {
+        if !is_repeated && let Some(twin) = second_path(&read, index + 1, algorithms) {
             faults.extend(twin.filter(|twin| !faults.contains(twin)));
             continue;
         }
-        if issued_by(own, next, &algorithms) || is_unsupported(own, next, &algorithms) {
+        if issued_by(own, next, algorithms) || is_unsupported(own, next, algorithms) {
             continue;
         }
         let (subject, issuer) = (below.subject.to_string(), below.issuer.to_string());
-        let issues_it = |(_, other): &&Certificate<'_>| issued_by(own, other, &algorithms);
-        let is_root = issued_by(own, below, &algorithms);
+        let issues_it = |(_, other): &&Certificate<'_>| issued_by(own, other, algorithms);
+        let is_root = issued_by(own, below, algorithms);
         let elsewhere = read.iter().find(issues_it).filter(|_| !is_root);
         let is_misplaced = read
             .iter()
-            .any(|(other, it)| !it.is_self_issued() && issued_by((other.as_ref(), it), next, &algorithms));
+            .any(|(other, it)| !it.is_self_issued() && issued_by((other.as_ref(), it), next, algorithms));
         faults.push(if is_repeated {
             ChainFault::Repeated { subject: next.subject.to_string() }
         } else if let Some((_, issuer)) = elsewhere {
@@ -174,7 +173,7 @@ type Certificate<'a> = (&'a CertificateDer<'a>, Identity);
 fn second_path(
     chain: &[Certificate<'_>],
     index: usize,
-    algorithms: &WebPkiSupportedAlgorithms,
+    algorithms: Algorithms<'_>,
 ) -> Option<Option<ChainFault>> {
     let (before, [(_, candidate), ..]) = chain.split_at(index) else { return None };
     let is_twin = |one: &Identity, other: &Identity| {

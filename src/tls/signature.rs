@@ -6,12 +6,15 @@
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::{CertificateError, DigitallySignedStruct, Error};
-use rustls_pki_types::SubjectPublicKeyInfoDer;
+use rustls_pki_types::{SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use webpki::RawPublicKeyEntity;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use crate::identity::{Identity, RevocationList, algorithm_id};
+
+/// The signature algorithms that are tried.
+pub(super) type Algorithms<'a> = &'a [&'a dyn SignatureVerificationAlgorithm];
 
 /// The result of verifying a signature with a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +31,7 @@ enum Signature {
 pub(super) fn issued_by(
     certificate: (&[u8], &Identity),
     issuer: &Identity,
-    algorithms: &WebPkiSupportedAlgorithms,
+    algorithms: Algorithms<'_>,
 ) -> bool {
     // The cheap comparison comes first, because unknown peers cause this check.
     certificate.1.issuer == issuer.subject && verify(certificate.0, issuer, algorithms) == Signature::Valid
@@ -38,14 +41,14 @@ pub(super) fn issued_by(
 pub(super) fn is_unsupported(
     certificate: (&[u8], &Identity),
     issuer: &Identity,
-    algorithms: &WebPkiSupportedAlgorithms,
+    algorithms: Algorithms<'_>,
 ) -> bool {
     certificate.1.issuer == issuer.subject
         && (issuer.key.is_usable().is_err()
             || verify(certificate.0, issuer, algorithms) == Signature::Unsupported)
 }
 
-fn verify(der: &[u8], issuer: &Identity, algorithms: &WebPkiSupportedAlgorithms) -> Signature {
+fn verify(der: &[u8], issuer: &Identity, algorithms: Algorithms<'_>) -> Signature {
     let Ok((_, read)) = X509Certificate::from_der(der) else { return Signature::Invalid };
     let signed = read.tbs_certificate.as_ref();
     let Some(algorithm_id) = algorithm_id(der, signed.len()) else { return Signature::Invalid };
@@ -62,7 +65,7 @@ pub(super) fn list_is_signed_by(
     spki: &[u8],
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    let signature = verify_with(&list.signed, &list.algorithm_id, &list.signature, spki, algorithms);
+    let signature = verify_with(&list.signed, &list.algorithm_id, &list.signature, spki, algorithms.all);
     signature == Signature::Valid
 }
 
@@ -71,11 +74,11 @@ fn verify_with(
     algorithm_id: &[u8],
     signature: &[u8],
     spki: &[u8],
-    algorithms: &WebPkiSupportedAlgorithms,
+    algorithms: Algorithms<'_>,
 ) -> Signature {
     let spki = SubjectPublicKeyInfoDer::from(spki);
     let Ok(key) = RawPublicKeyEntity::try_from(&spki) else { return Signature::Unsupported };
-    let candidates = algorithms.all.iter().filter(|it| it.signature_alg_id().as_ref() == algorithm_id);
+    let candidates = algorithms.iter().filter(|it| it.signature_alg_id().as_ref() == algorithm_id);
     let mut outcome = Signature::Unsupported;
     for candidate in candidates {
         if key.verify_signature(*candidate, signed, signature).is_ok() {

@@ -12,7 +12,7 @@ use crate::identity::Identity;
 use crate::policy::{TrustError, TrustErrorKind, Trusted, TrustedBy};
 
 /// The extended key usage that is required of a sender's certificates (RFC 5280, section 4.2.1.12).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Eku {
     /// TLS clients, or no such extension.
     #[default]
@@ -22,7 +22,7 @@ pub enum Eku {
 }
 
 /// One sender's anchors, and the other requirements on its certificates.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct SenderTrust {
     /// The certificates of the sender's `ca`.
     pub anchors: Vec<Anchor>,
@@ -30,6 +30,15 @@ pub struct SenderTrust {
     pub eku: Eku,
     /// The sender's revocation lists; without them, revocation is not checked.
     pub revocation: Option<Revocation>,
+}
+
+/// The part of a sender's trust that concerns one chain: two senders with the same part have the same result.
+#[derive(Default, Eq, Hash, PartialEq)]
+pub(super) struct RelevantTrust<'a> {
+    /// In the order of the sender's `ca`.
+    pub(super) anchors: Vec<&'a Anchor>,
+    pub(super) eku: Eku,
+    pub(super) revocation: Option<&'a Revocation>,
 }
 
 /// The time of an evaluation, and the supported signature algorithms.
@@ -40,6 +49,17 @@ pub(super) struct Moment<'a> {
 }
 
 impl SenderTrust {
+    /// The part of the trust with the anchors at these positions.
+    pub(super) fn relevant(&self, positions: impl IntoIterator<Item = usize>) -> RelevantTrust<'_> {
+        RelevantTrust {
+            anchors: positions.into_iter().map(|position| &self.anchors[position]).collect(),
+            eku: self.eku,
+            revocation: self.revocation.as_ref(),
+        }
+    }
+}
+
+impl<'a> RelevantTrust<'a> {
     /// Verifies a certificate that is in `ca` byte for byte (RFC 8705, section 2.2). Its issuer is not checked, and it
     /// may be a CA, self-signed or of version 1.
     pub(super) fn verify_pinned(&self, identity: &Identity, now: Timestamp) -> Result<Trusted, TrustError> {
@@ -60,8 +80,8 @@ impl SenderTrust {
         moment: Moment<'_>,
     ) -> Result<Trusted, TrustError> {
         let own = (chain.end_entity.as_ref(), chain.identity);
-        let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, moment.algorithms));
-        let mut trust_error = self.unsupported(chain, moment).unwrap_or_else(|| {
+        let issuers = self.issuers().filter(|anchor| issued_by(own, &anchor.identity, chain.signatures));
+        let mut trust_error = self.unsupported(chain).unwrap_or_else(|| {
             let issuer = &chain.identity.issuer;
             let why = format!("it is of version 1, and no CA of this sender issued it directly: `{issuer}`");
             TrustError::new(TrustErrorKind::NotIssued, why)
@@ -77,10 +97,9 @@ impl SenderTrust {
     }
 
     /// The error, if the algorithm of a signature in the path, or of an anchor's key, is not supported.
-    pub(super) fn unsupported(&self, chain: &Chain<'_>, moment: Moment<'_>) -> Option<TrustError> {
-        let anchors: Vec<_> = self.anchors.iter().collect();
-        let (certificate, issuer) = chain.unsupported(&anchors, moment.algorithms)?;
-        let Identity { subject, signature_algorithm, .. } = &certificate;
+    pub(super) fn unsupported(&self, chain: &Chain<'_>) -> Option<TrustError> {
+        let (certificate, issuer) = chain.unsupported(&self.anchors)?;
+        let Identity { subject, signature_algorithm, .. } = certificate;
         let key = &issuer.key;
         let why = format!(
             "the signature of `{subject}` is not supported: {signature_algorithm}, made with a key of the kind {key}"
@@ -105,7 +124,7 @@ impl SenderTrust {
         }
         dates(identity, "the certificate", now)?;
         self.verify_anchor(anchor, now)?;
-        let lists = match &self.revocation {
+        let lists = match self.revocation {
             Some(revocation) => revocation.check(&[link], now, algorithms)?,
             None => None,
         };
@@ -131,8 +150,8 @@ impl SenderTrust {
     }
 
     /// The anchors that can issue certificates.
-    pub(super) fn issuers(&self) -> impl Iterator<Item = &Anchor> {
-        self.anchors.iter().filter(|anchor| anchor.never_issues().is_none())
+    pub(super) fn issuers(&self) -> impl Iterator<Item = &'a Anchor> {
+        self.anchors.iter().copied().filter(|anchor| anchor.never_issues().is_none())
     }
 }
 

@@ -13,13 +13,15 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
 };
-use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, UnixTime};
 
-use super::anchors::algorithms;
-use super::chain::Chain;
-use super::path::verify_path;
+use super::anchors::{Anchor, algorithms};
+use super::chain::{Chain, readable};
+use super::groups::{SharedTrust, TrustGroups};
+use super::path::{KnownSearches, verify_path};
 use super::signature::{verify_tls12, verify_tls13};
-use super::trust::{Moment, SenderTrust};
+use super::signature_cache::CachedAlgorithm;
+use super::trust::{Moment, RelevantTrust, SenderTrust};
 use crate::clock::Clock;
 use crate::identity::{Identity, Version};
 use crate::metrics::RefusalReason;
@@ -76,9 +78,12 @@ pub async fn with_decision<F: Future>(handshake: F) -> (F::Output, Option<Decisi
 
 /// Accepts certificates that are trusted for a sender and match that sender's rule.
 pub struct SenderVerifier {
-    senders: Vec<TrustedSender>,
+    /// Each sender with the index of its group.
+    senders: Vec<(Sender, usize)>,
+    groups: TrustGroups,
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
+    signatures: Arc<[CachedAlgorithm]>,
     clock: Clock,
 }
 
@@ -94,13 +99,25 @@ pub struct Evaluations {
 impl SenderVerifier {
     /// Creates a verifier for these senders, in the order of the configuration.
     pub fn new(senders: Vec<TrustedSender>, clock: Clock) -> Self {
-        let hints = hints(&senders);
-        Self { senders, hints, algorithms: algorithms(), clock }
+        let algorithms = algorithms();
+        Self::with(senders, clock, CachedAlgorithm::all(&algorithms).into())
     }
 
-    /// Whether another verifier makes the same decisions, with the same order of senders.
-    pub fn decides_like(&self, other: &Self) -> bool {
-        self.senders == other.senders
+    fn with(senders: Vec<TrustedSender>, clock: Clock, signatures: Arc<[CachedAlgorithm]>) -> Self {
+        let (senders, trusts): (Vec<_>, Vec<_>) =
+            senders.into_iter().map(|TrustedSender { sender, trust }| (sender, trust)).unzip();
+        let (groups, group_of_senders) = TrustGroups::new(trusts.into_iter());
+        let senders = senders.into_iter().zip(group_of_senders).collect();
+        let hints = hints(groups.anchors());
+        Self { senders, groups, hints, algorithms: algorithms(), signatures, clock }
+    }
+
+    /// The verifier for these senders after a reload: this one if it makes the same decisions, with the same order of
+    /// senders, else a new one to which the signatures that this one verified are known.
+    pub fn succeeded_by(self: &Arc<Self>, senders: Vec<TrustedSender>) -> Arc<Self> {
+        let next = Self::with(senders, self.clock.clone(), Arc::clone(&self.signatures));
+        let is_same = self.senders == next.senders && self.groups == next.groups;
+        if is_same { Arc::clone(self) } else { Arc::new(next) }
     }
 
     /// Verifies a chain like a handshake, without the proof of possession of the key.
@@ -108,7 +125,16 @@ impl SenderVerifier {
     /// # Errors
     /// The refusal, with the contents of the certificate.
     pub fn verify(&self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Decision {
-        self.evaluate(end_entity, intermediates)?.decide()
+        let (identity, trust) = self.trust(end_entity, intermediates)?;
+        // Of many senders, most do not match. Why is only needed for a refusal.
+        let accepted = self.senders.iter().filter_map(|(sender, group)| match &trust[*group] {
+            Ok(trusted) if sender.rule.matches(&identity) => Some((sender.name.clone(), trusted.not_after)),
+            Ok(_) | Err(_) => None,
+        });
+        match Admission::new(accepted) {
+            Some(admission) => Ok(Admitted { identity: Arc::new(identity), admission }),
+            None => self.evaluations(identity, &trust).decide(),
+        }
     }
 
     /// Evaluates a chain for every sender. Pure except for the clock.
@@ -120,19 +146,40 @@ impl SenderVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
     ) -> Result<Evaluations, Refusal> {
+        let (identity, trust) = self.trust(end_entity, intermediates)?;
+        Ok(self.evaluations(identity, &trust))
+    }
+
+    fn evaluations(&self, identity: Identity, trust: &[SharedTrust]) -> Evaluations {
+        let evaluate =
+            |(sender, group): &(Sender, usize)| Evaluation::new(sender, trust[*group].clone(), &identity);
+        Evaluations { evaluations: self.senders.iter().map(evaluate).collect(), identity }
+    }
+
+    /// Whether each group trusts a chain.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    fn trust(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Result<(Identity, Vec<SharedTrust>), Refusal> {
         let identity =
             Identity::from_der(end_entity).map_err(|error| Refusal::unreadable(error.to_string(), None))?;
         if let Some(excess) = excess(end_entity, intermediates) {
             return Err(Refusal::unreadable(excess, Some(Box::new(identity))));
         }
-        let issuers: Vec<_> = self.senders.iter().flat_map(|trusted| trusted.trust.issuers()).collect();
-        let chain = Chain::new(end_entity, &identity, intermediates, &issuers, &self.algorithms);
+        let sent = readable(intermediates);
+        let relevant = self.groups.relevant_to(&identity, sent.iter().map(|(_, identity)| identity));
+        let signatures: Vec<_> =
+            self.signatures.iter().map(|it| -> &dyn SignatureVerificationAlgorithm { it }).collect();
+        let chain =
+            Chain::new((end_entity, &identity), intermediates, sent, &relevant.issuers(), &signatures);
         let moment = Moment { now: self.clock.now(), algorithms: &self.algorithms };
-        let evaluation = |trusted: &TrustedSender| {
-            Evaluation::new(&trusted.sender, verify_chain(&trusted.trust, &chain, moment), &identity)
-        };
-        let evaluations = self.senders.iter().map(evaluation).collect();
-        Ok(Evaluations { identity, evaluations })
+        let mut known = KnownSearches::new();
+        let trust = relevant.each_group(|trust| verify_chain(trust, &chain, moment, &mut known));
+        Ok((identity, trust))
     }
 }
 
@@ -152,14 +199,19 @@ impl Evaluations {
     }
 }
 
-/// Decides whether a chain is trusted for one sender.
-fn verify_chain(trust: &SenderTrust, chain: &Chain<'_>, moment: Moment<'_>) -> Result<Trusted, TrustError> {
+/// Decides whether a chain is trusted for the senders of one group.
+fn verify_chain<'a>(
+    trust: &RelevantTrust<'a>,
+    chain: &'a Chain<'a>,
+    moment: Moment<'a>,
+    known: &mut KnownSearches<'a>,
+) -> Result<Trusted, TrustError> {
     let trusted = if trust.anchors.iter().any(|anchor| anchor.is(chain.end_entity)) {
         trust.verify_pinned(chain.identity, moment.now)
     } else {
         match chain.identity.version {
             Version::One => trust.verify_version_1(chain, moment),
-            Version::Three => verify_path(trust, chain, moment),
+            Version::Three => verify_path(trust, chain, moment, known),
         }
     }?;
     match chain.identity.key.is_usable() {
@@ -183,8 +235,7 @@ fn excess(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>])
 
 /// Some clients do not send a certificate that no hint matches. So the list is complete, or empty if it is too large;
 /// with an empty list a client may choose any certificate.
-fn hints(senders: &[TrustedSender]) -> Vec<DistinguishedName> {
-    let anchors = senders.iter().flat_map(|trusted| &trusted.trust.anchors);
+fn hints<'a>(anchors: impl Iterator<Item = &'a Anchor>) -> Vec<DistinguishedName> {
     let mut hints: Vec<_> = anchors.flat_map(|anchor| anchor.hints.clone()).collect();
     hints.sort_by(|a, b| a.as_ref().cmp(b.as_ref()));
     hints.dedup_by(|a, b| a.as_ref() == b.as_ref());
@@ -281,3 +332,7 @@ mod tests;
 #[cfg(test)]
 #[path = "verifier_properties.rs"]
 mod properties;
+
+#[cfg(test)]
+#[path = "verifier_groups.rs"]
+mod groups_tests;
