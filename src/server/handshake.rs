@@ -19,7 +19,8 @@ use super::offer::Offer;
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
 use crate::tls::alert::{bad_certificate, with_secret};
-use crate::tls::verifier::{Admitted, Decision, with_decision};
+use crate::tls::handshake_decision::with_decision;
+use crate::tls::verifier::{Admitted, Decision};
 
 /// The time that a refused peer has to read its alert.
 const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);

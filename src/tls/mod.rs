@@ -18,5 +18,6 @@ mod search;
 mod path;
 pub mod verifier;
 pub mod alert;
+pub mod handshake_decision;
 pub mod server;
 pub mod client;
