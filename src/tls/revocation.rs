@@ -1,6 +1,7 @@
 //! Checks certificates against one sender's revocation lists (RFC 5280, section 6.3).
 
 use std::hash::{Hash, Hasher};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -34,6 +35,8 @@ pub struct Revocation {
 pub struct SignedList {
     /// The parsed list.
     pub list: RevocationList,
+    /// The path of its file, for messages; empty if unknown.
+    source: String,
     /// The digest of the list, compared instead of the list, which may be large.
     digest: String,
     signers: Vec<SpkiPin>,
@@ -74,7 +77,23 @@ impl SignedList {
         if is_named && signers.is_empty() {
             Err(NotSigned)
         } else {
-            Ok(Self { digest: list.digest(), list, signers, cache: Arc::default() })
+            Ok(Self { digest: list.digest(), list, source: String::new(), signers, cache: Arc::default() })
+        }
+    }
+
+    /// Sets the path of the list's file, which messages name.
+    #[must_use]
+    pub fn from_file(mut self, path: &Path) -> Self {
+        self.source = path.display().to_string();
+        self
+    }
+
+    /// The list in a sentence: its issuer and its file.
+    fn shown(&self) -> String {
+        let issuer = &self.list.issuer;
+        match self.source.as_str() {
+            "" => format!("the revocation list of `{issuer}`"),
+            source => format!("the revocation list of `{issuer}` in `{source}`"),
         }
     }
 
@@ -107,6 +126,13 @@ impl SignedList {
         is_signed
     }
 
+    /// The error for a certificate that is on this list.
+    fn revoked(&self, certificate: &Identity) -> TrustError {
+        let Identity { subject, serial, .. } = certificate;
+        let why = format!("`{subject}`, serial {serial}, is on {}", self.shown());
+        TrustError::new(TrustErrorKind::Revoked, why)
+    }
+
     /// Whether the list revokes a certificate of its issuer. A CA with a new key revokes with that key what it issued
     /// with the old one.
     fn revokes(&self, link: &Link<'_>, algorithms: &WebPkiSupportedAlgorithms) -> bool {
@@ -135,16 +161,22 @@ impl Revocation {
         Self { lists, policy }
     }
 
-    /// Whether a list contains a pinned certificate. There is no chain to verify a signature with, so every list with
-    /// the issuer's name applies.
-    pub(super) fn names(&self, certificate: &Identity) -> bool {
-        self.lists.iter().any(|signed| signed.list.names(certificate))
+    /// The error for a pinned certificate that is on a list. There is no chain to verify a signature with, so every list
+    /// with the issuer's name applies.
+    pub(super) fn naming(&self, certificate: &Identity) -> Option<TrustError> {
+        let signed = self.lists.iter().find(|signed| signed.list.names(certificate))?;
+        Some(signed.revoked(certificate))
     }
 
-    /// Whether a list contains an anchor. No CA is above a root, so an entry with the root's serial number on its own
-    /// list belongs to another certificate.
+    /// The error for an anchor that is on a list. No CA is above a root, so an entry with the root's serial number on
+    /// its own list belongs to another certificate.
+    pub(super) fn revoked_anchor(&self, anchor: &Identity) -> Option<TrustError> {
+        if anchor.is_self_issued() { None } else { self.naming(anchor) }
+    }
+
+    /// Whether a list contains an anchor.
     pub fn revokes_anchor(&self, anchor: &Identity) -> bool {
-        !anchor.is_self_issued() && self.names(anchor)
+        self.revoked_anchor(anchor).is_some()
     }
 
     /// Checks a chain, each certificate with its issuer. Returns the earliest next update of the lists that were used,
@@ -158,13 +190,12 @@ impl Revocation {
         now: Timestamp,
         algorithms: &WebPkiSupportedAlgorithms,
     ) -> Result<Option<Timestamp>, TrustError> {
-        let lists_of = |link: &Link<'_>| -> Vec<&RevocationList> {
-            let signed = self.lists.iter().filter(|signed| signed.is_by(link.issuer, algorithms));
-            signed.map(|signed| &signed.list).collect()
+        let lists_of = |link: &Link<'_>| -> Vec<&SignedList> {
+            self.lists.iter().filter(|signed| signed.is_by(link.issuer, algorithms)).collect()
         };
-        let named = |link: &&Link<'_>| self.lists.iter().any(|signed| signed.revokes(link, algorithms));
-        if let Some(link) = chain.iter().find(named) {
-            return Err(revoked(link.certificate));
+        let naming = |link: &Link<'_>| self.lists.iter().find(|signed| signed.revokes(link, algorithms));
+        if let Some((link, signed)) = chain.iter().find_map(|link| Some((link, naming(link)?))) {
+            return Err(signed.revoked(link.certificate));
         }
         if self.policy == CrlPolicy::Soft {
             return Ok(None);
@@ -172,7 +203,7 @@ impl Revocation {
         let mut ends = None;
         for link in chain {
             let lists = lists_of(link);
-            let covering = lists.iter().filter(|list| {
+            let covering = lists.iter().map(|signed| &signed.list).filter(|list| {
                 link.issuer.issuing.signs_lists && list.covers(link.certificate) && list.is_current_at(now)
             });
             let until =
@@ -183,43 +214,32 @@ impl Revocation {
     }
 
     /// Why the revocation status of a certificate is unknown.
-    fn unknown(&self, link: &Link<'_>, lists: &[&RevocationList], now: Timestamp) -> TrustError {
+    fn unknown(&self, link: &Link<'_>, lists: &[&SignedList], now: Timestamp) -> TrustError {
         let issuer = &link.certificate.issuer;
-        let latest = lists.iter().max_by_key(|list| list.next_update);
-        let why = match latest {
-            None if self.lists.iter().any(|signed| signed.list.issuer == *issuer) => {
-                format!(
-                    "the revocation list of `{issuer}` is signed by a key other than that of this certificate's issuer"
-                )
-            }
-            None => format!("there is no revocation list of `{issuer}`"),
+        let latest = lists.iter().max_by_key(|signed| signed.list.next_update);
+        let why = match latest.map(|signed| (signed.shown(), &signed.list)) {
+            None => match self.lists.iter().find(|signed| signed.list.issuer == *issuer) {
+                Some(other) => {
+                    format!(
+                        "{} is signed by a key other than that of this certificate's issuer",
+                        other.shown()
+                    )
+                }
+                None => format!("there is no revocation list of `{issuer}`"),
+            },
             Some(_) if !link.issuer.issuing.signs_lists => {
                 format!("the keyUsage of `{issuer}` does not include signing of revocation lists")
             }
-            Some(list) if now < list.this_update => {
-                format!(
-                    "the revocation list of `{issuer}` is dated {}, which is in the future",
-                    list.this_update
-                )
+            Some((shown, list)) if now < list.this_update => {
+                format!("{shown} is dated {}, which is in the future", list.this_update)
             }
-            Some(list) if !list.is_current_at(now) => format!(
-                "the next update of the revocation list of `{issuer}` was due {}, {}",
+            Some((shown, list)) if !list.is_current_at(now) => format!(
+                "the next update of {shown} was due {}, {}",
                 list.next_update,
                 distance(now, list.next_update)
             ),
-            Some(_) => format!("the revocation list of `{issuer}` is for other certificates"),
+            Some((shown, _)) => format!("{shown} is for other certificates"),
         };
         TrustError::new(TrustErrorKind::RevocationUnknown, format!("{why}, and `crl_policy` is strict"))
     }
-}
-
-/// The error for a certificate that is on a list.
-pub(super) fn revoked(certificate: &Identity) -> TrustError {
-    TrustError::new(
-        TrustErrorKind::Revoked,
-        format!(
-            "`{}`, serial {}, is on the revocation list of `{}`",
-            certificate.subject, certificate.serial, certificate.issuer
-        ),
-    )
 }

@@ -5,7 +5,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 
 use super::anchors::Anchor;
 use super::chain::Chain;
-use super::revocation::{Link, Revocation, revoked};
+use super::revocation::{Link, Revocation};
 use super::signature::issued_by;
 use crate::clock::distance;
 use crate::identity::Identity;
@@ -63,8 +63,8 @@ impl<'a> RelevantTrust<'a> {
     /// Verifies a certificate that is in `ca` byte for byte (RFC 8705, section 2.2). Its issuer is not checked, and it
     /// may be a CA, self-signed or of version 1.
     pub(super) fn verify_pinned(&self, identity: &Identity, now: Timestamp) -> Result<Trusted, TrustError> {
-        if self.revocation.as_ref().is_some_and(|revocation| revocation.names(identity)) {
-            return Err(revoked(identity));
+        if let Some(revoked) = self.revocation.as_ref().and_then(|revocation| revocation.naming(identity)) {
+            return Err(revoked);
         }
         dates(identity, "the certificate", now)?;
         if self.eku == Eku::Client && !identity.purposes.include_clients() {
@@ -138,8 +138,8 @@ impl<'a> RelevantTrust<'a> {
     /// Checks that an anchor is valid now: not revoked, within its dates, and for the required purpose.
     pub(super) fn verify_anchor(&self, anchor: &Anchor, now: Timestamp) -> Result<(), TrustError> {
         let identity = &anchor.identity;
-        if self.revocation.as_ref().is_some_and(|revocation| revocation.revokes_anchor(identity)) {
-            return Err(revoked(identity));
+        if let Some(revoked) = self.revocation.as_ref().and_then(|it| it.revoked_anchor(identity)) {
+            return Err(revoked);
         }
         dates(identity, &format!("the CA `{}` that issued it", identity.subject), now)?;
         if self.eku == Eku::Client && !identity.purposes.include_clients() {

@@ -97,7 +97,7 @@ impl ListContext<'_> {
             let what = format!("{shown}: the revocation list of `{}`", list.issuer);
             self.report_dates(&list, &what, at, facts);
             match self.signed(list, &what, at) {
-                Ok(signed) => lists.push(signed),
+                Ok(signed) => lists.push(signed.from_file(&contents.path)),
                 Err(reported) => outcome = Err(reported),
             }
         }
