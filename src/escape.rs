@@ -4,6 +4,7 @@
 //! is shown. Control characters, bidirectional overrides and other invisible characters are shown as `\u{..}`, and text
 //! that is longer than [`SHOWN_CHARS_MAX`] is truncated.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The most characters of an untrusted text that are shown.
@@ -73,21 +74,55 @@ pub fn escaped_bytes(bytes: &[u8]) -> String {
     Escaped(&String::from_utf8_lossy(shown)).to_string()
 }
 
-/// Formats a text as a basic string of TOML, including the quotes.
+/// Formats a text as a string of TOML, including the quotes: a literal string if possible, because JSON, the journal and
+/// a text log escape the quotes of a basic string, which then could not be pasted.
 pub fn toml_string(text: &str) -> String {
-    let mut utf8 = [0; 4];
+    if !text.contains(|c| c == '\'' || !is_plain(c)) {
+        return format!("'{text}'");
+    }
     let inside: String = text
         .chars()
         .map(|c| match c {
             '"' | '\\' => format!("\\{c}"),
+            c if is_plain(c) => c.to_string(),
             // Characters that are escaped on a terminal are also escaped for TOML, in the form of TOML.
-            c if Escaped(c.encode_utf8(&mut utf8)).to_string().starts_with('\\') => {
-                format!("\\U{:08X}", u32::from(c))
-            }
-            c => c.to_string(),
+            c => format!("\\U{:08X}", u32::from(c)),
         })
         .collect();
     format!("\"{inside}\"")
+}
+
+/// A remark with the code points of the characters that are not ASCII, because some look like ASCII characters; `None`
+/// if there are none.
+pub fn not_ascii<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let characters: BTreeSet<_> = texts.into_iter().flat_map(str::chars).filter(|c| !c.is_ascii()).collect();
+    let shown = joined(characters, ", ", |c| CodePoint(c).to_string());
+    (!shown.is_empty()).then(|| format!("not ASCII: {shown}"))
+}
+
+/// The largest number of parts that [`joined`] shows.
+const JOINED_MAX: usize = 8;
+/// The length, in bytes, after which [`joined`] shows no further part.
+const JOINED_BYTES_MAX: usize = 2 << 10;
+
+/// Joins the texts of the first items of a list whose length others determine, and says how many more there are. Only
+/// these texts are created.
+pub fn joined<T>(items: impl IntoIterator<Item = T>, between: &str, text: impl Fn(T) -> String) -> String {
+    let mut items = items.into_iter();
+    let mut joined = String::new();
+    for item in items.by_ref().take(JOINED_MAX) {
+        if !joined.is_empty() {
+            joined.push_str(between);
+        }
+        joined.push_str(&text(item));
+        if joined.len() > JOINED_BYTES_MAX {
+            break;
+        }
+    }
+    match items.count() {
+        0 => joined,
+        more => format!("{joined}{between}{more} more"),
+    }
 }
 
 /// Displays a character as its code point, with its name if it is invisible or easily confused with another one:
@@ -175,6 +210,31 @@ mod tests {
     #[test]
     fn invalid_utf8_is_shown_as_replacement_characters() {
         assert_eq!(escaped_bytes(b"/a\xff\x00"), "/a\u{fffd}\\u{0}");
+    }
+
+    #[test]
+    fn toml_of_ordinary_text_needs_no_escapes_in_json_or_a_text_log() {
+        assert_eq!(toml_string("webhook.bank.example"), "'webhook.bank.example'");
+        assert_eq!(toml_string("Banco São \"X\""), "'Banco São \"X\"'");
+        assert_eq!(toml_string("O'Neil"), "\"O'Neil\"");
+        assert_eq!(toml_string("a\u{202e}b"), "\"a\\U0000202Eb\"");
+    }
+
+    #[test]
+    fn characters_that_look_like_ascii_are_named() {
+        assert_eq!(not_ascii(["webhook.bank"]), None);
+        let expected = "not ASCII: U+0430, U+200B (zero-width space)";
+        assert_eq!(not_ascii(["b\u{430}nk", "\u{200b}\u{430}"]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_joined_list_is_bounded_and_counts_the_rest() {
+        let text = |length: usize| move |n: usize| format!("{n}{}", "x".repeat(length));
+        assert_eq!(joined(0..3, ", ", text(0)), "0, 1, 2");
+        assert_eq!(joined(0..800, ",", text(0)), "0,1,2,3,4,5,6,7,792 more");
+        let long = joined(0..5, "; ", text(1_000));
+        assert!(long.ends_with("; 2 more") && long.len() < 3_100, "{}", long.len());
+        assert_eq!(joined(0..0, ", ", text(0)), "");
     }
 
     proptest! {

@@ -17,6 +17,7 @@ mod name_constraints;
 mod purposes;
 mod wrapper;
 mod certificate;
+mod readable_parts;
 mod revocation_list;
 
 pub use algorithm::{key_name, signature_name};
@@ -30,6 +31,7 @@ pub use issuer::{CannotIssue, Issuing};
 pub use key::{PublicKeyKind, UnusableKey};
 pub use name_constraints::{NameConstraints, Subtree};
 pub use purposes::Purposes;
+pub use readable_parts::ReadableParts;
 pub use relative_names::UnreadableName;
 pub(crate) use revocation_list::algorithm_id;
 pub use revocation_list::{ListFault, RevocationList};

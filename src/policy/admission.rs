@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::evaluation::Evaluation;
 use super::name::Name;
+use crate::escape::joined;
 use crate::metrics::RefusalReason;
 
 /// The senders that a certificate is accepted for, and until when.
@@ -59,9 +60,9 @@ impl Admission {
         self.senders.iter().map(|(sender, _)| sender)
     }
 
-    /// The names of the senders, separated by commas, for a log line.
+    /// The names of the first senders, separated by commas, for a log line.
     pub fn joined_names(&self) -> String {
-        self.senders().map(Name::as_str).collect::<Vec<_>>().join(",")
+        joined(self.senders(), ",", ToString::to_string)
     }
 
     /// The last moment at which the certificate is valid for any sender. Later requests are refused.

@@ -25,7 +25,7 @@ pub use matcher::{MATCHERS, Matcher, Mismatch, presented};
 pub use name::{Name, NameError};
 pub use payload::{PartialPayload, Payload, TooLong};
 pub use peer::{Peer, Session};
-pub use refusal::{Advice, Refusal};
+pub use refusal::{Advice, Refusal, RefusalGroup, quoted};
 pub use rule::Rule;
 pub use secret::{QuerySecret, REDACTED, SECRET_BYTES_MAX, SecretFault};
 pub use sender::Sender;

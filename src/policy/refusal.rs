@@ -3,12 +3,12 @@
 use super::evaluation::{Evaluation, TrustErrorKind};
 use super::matcher::Mismatch;
 use super::name::Name;
-use crate::escape::{Escaped, SHOWN_CHARS_MAX, toml_string};
-use crate::identity::Identity;
+use crate::escape::{Escaped, SHOWN_CHARS_MAX, joined, not_ascii, toml_string};
+use crate::identity::{Fingerprint, Identity, ReadableParts};
 use crate::metrics::RefusalReason;
 
-/// A refused handshake. The certificate is only *claimed*: it is evaluated before the peer proves possession of
-/// its key.
+/// A refused handshake. In one that a handshake returns, evaluations of senders whose CA issued the certificate mean that
+/// the peer has proven its key. All other certificates are only *claimed*.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     /// The label of the reason.
@@ -17,8 +17,23 @@ pub struct Refusal {
     pub fault: Option<String>,
     /// The contents of the certificate, if it could be parsed.
     pub claimed: Option<Box<Identity>>,
+    /// What could be read of the certificate, if it could not be parsed.
+    pub readable: Option<Box<ReadableParts>>,
+    /// The certificate in PEM, if its key is proven and adding it to `ca` would make the sender trust it.
+    pub pem: Option<String>,
     /// The evaluation for each sender, in the policy's order.
     pub evaluations: Vec<Evaluation>,
+}
+
+/// The groups of refusals that never displace or suppress those of another group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RefusalGroup<'a> {
+    /// The key is proven, and a CA of this sender issued the certificate.
+    Sender(&'a Name),
+    /// A CA of a sender issued the certificate, but the peer did not prove its key.
+    Unproven,
+    /// No CA of a sender issued the certificate, or it cannot be evaluated.
+    Stranger,
 }
 
 impl From<TrustErrorKind> for RefusalReason {
@@ -37,31 +52,69 @@ impl From<TrustErrorKind> for RefusalReason {
 }
 
 impl Refusal {
+    /// Creates a refusal without evaluations.
+    fn without_evaluations(
+        reason: RefusalReason,
+        fault: Option<String>,
+        claimed: Option<Box<Identity>>,
+    ) -> Self {
+        Self { reason, fault, claimed, readable: None, pem: None, evaluations: Vec::new() }
+    }
+
     /// Creates the refusal of a peer that presented no certificate.
     pub fn no_certificate() -> Self {
-        Self { reason: RefusalReason::NoCertificate, fault: None, claimed: None, evaluations: Vec::new() }
+        Self::without_evaluations(RefusalReason::NoCertificate, None, None)
     }
 
     /// Creates the refusal of a certificate that cannot be parsed, or of a chain that is too large.
     pub fn unreadable(fault: impl Into<String>, claimed: Option<Box<Identity>>) -> Self {
-        Self {
-            reason: RefusalReason::Unreadable,
-            fault: Some(fault.into()),
-            claimed,
-            evaluations: Vec::new(),
+        Self::without_evaluations(RefusalReason::Unreadable, Some(fault.into()), claimed)
+    }
+
+    /// Creates the refusal of a peer with a certificate that a CA of a sender issued, which did not prove possession of
+    /// its key (RFC 8446, section 4.4.3).
+    pub fn unproven(claimed: Box<Identity>) -> Self {
+        let fault =
+            "the key is not proven: the peer presented this certificate without a valid signature by its key";
+        Self::without_evaluations(RefusalReason::Unproven, Some(fault.to_owned()), Some(claimed))
+    }
+
+    /// The refusal without the evaluations, for a certificate whose key cannot be proven.
+    #[must_use]
+    pub fn without_advice(self) -> Self {
+        Self { fault: Some(self.detail()), evaluations: Vec::new(), ..self }
+    }
+
+    /// Adds what can be read of the certificate, if it could not be parsed.
+    #[must_use]
+    pub fn with_readable(mut self, der: &[u8]) -> Self {
+        if self.claimed.is_none() {
+            self.readable = Some(Box::new(ReadableParts::of(der)));
+        }
+        self
+    }
+
+    /// The digest of the refused certificate.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let readable = self.readable.as_ref().map(|parts| parts.sha256);
+        self.claimed.as_ref().map(|identity| identity.sha256).or(readable)
+    }
+
+    /// The group of the refusal. Of several senders whose CA issued the certificate, the one whose rule is closest to a
+    /// match counts, then the first.
+    pub fn group(&self) -> RefusalGroup<'_> {
+        let vouching = self.evaluations.iter().filter(|evaluation| evaluation.is_ca_known());
+        match vouching.min_by_key(|evaluation| evaluation.mismatches.len()) {
+            Some(closest) => RefusalGroup::Sender(&closest.sender),
+            None if self.reason == RefusalReason::Unproven => RefusalGroup::Unproven,
+            None => RefusalGroup::Stranger,
         }
     }
 
-    /// Creates the refusal of a peer whose certificate would be accepted, but which did not prove possession of its
-    /// key (RFC 8446, section 4.4.3).
-    pub fn unproven(claimed: Box<Identity>) -> Self {
-        let fault = "the peer presented this certificate without proof of its key".to_owned();
-        Self {
-            reason: RefusalReason::Unproven,
-            fault: Some(fault),
-            claimed: Some(claimed),
-            evaluations: Vec::new(),
-        }
+    /// Whether the sender could trust the certificate itself, which is that of a CA.
+    pub fn is_of_a_ca(&self) -> bool {
+        let is_ca = self.claimed.as_ref().is_some_and(|claimed| claimed.issuing.is_ca);
+        is_ca && self.reason == RefusalReason::Purpose
     }
 
     /// The senders whose CA issued the certificate, even if a later check failed.
@@ -78,10 +131,15 @@ impl Refusal {
         if let Some(fault) = &self.fault {
             return Escaped(fault).to_string();
         }
-        let sentences =
-            || self.evaluations.iter().filter_map(|evaluation| self.sentence(evaluation)).collect::<Vec<_>>();
+        let sentences = || {
+            let concerned = self.closest_first().filter(|it| self.concerns(it));
+            joined(concerned, "; ", |evaluation| self.sentence(evaluation))
+        };
         match self.reason {
-            RefusalReason::NoCertificate => "no client certificate was presented".to_owned(),
+            RefusalReason::NoCertificate => {
+                "no client certificate was presented; banks do this when a webhook is registered, to test that it is refused"
+                    .to_owned()
+            }
             RefusalReason::UnknownCa => format!(
                 "not issued by any configured CA; compare this fingerprint with the bank before trusting it{}",
                 self.closest().map(|closest| format!(" ({closest})")).unwrap_or_default()
@@ -98,7 +156,7 @@ impl Refusal {
             | RefusalReason::Revoked
             | RefusalReason::Rule
             | RefusalReason::Unproven
-            | RefusalReason::Unsupported => sentences().join("; "),
+            | RefusalReason::Unsupported => sentences(),
         }
     }
 
@@ -113,75 +171,97 @@ impl Refusal {
         Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
     }
 
-    /// The reason as a sentence about one sender, if it applies to that sender.
-    fn sentence(&self, evaluation: &Evaluation) -> Option<String> {
+    /// Whether the reason applies to the sender.
+    fn concerns(&self, evaluation: &Evaluation) -> bool {
+        match &evaluation.trust {
+            Ok(_) => self.reason == RefusalReason::Rule,
+            Err(error) => self.reason == error.kind.into(),
+        }
+    }
+
+    /// The reason as a sentence about one sender.
+    fn sentence(&self, evaluation: &Evaluation) -> String {
         let sender = &evaluation.sender;
         match &evaluation.trust {
-            Ok(_) if self.reason == RefusalReason::Rule => {
+            Ok(_) => {
                 let all: Vec<_> = evaluation.mismatches.iter().map(mismatch).collect();
-                Some(format!("sender `{sender}` trusts the certificate, but {}", all.join(", and ")))
+                format!("sender `{sender}` trusts the certificate, but {}", all.join(", and "))
             }
-            Err(error) if self.reason == error.kind.into() => {
-                Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
-            }
-            Ok(_) | Err(_) => None,
+            Err(error) => format!("sender `{sender}`: {}", Escaped(&error.detail)),
         }
+    }
+
+    /// The evaluations, those with the fewest mismatches first: a text shows only the first of many.
+    fn closest_first(&self) -> impl Iterator<Item = &Evaluation> {
+        let mut evaluations: Vec<_> = self.evaluations.iter().collect();
+        evaluations.sort_by_key(|evaluation| evaluation.mismatches.len());
+        evaluations.into_iter()
     }
 
     /// Each matcher that did not match, for senders whose CA issued the certificate. The values are not escaped.
     pub fn mismatches(&self) -> impl Iterator<Item = (&Name, &Mismatch)> {
-        let known = self.evaluations.iter().filter(|evaluation| evaluation.is_ca_known());
+        let known = self.closest_first().filter(|evaluation| evaluation.is_ca_known());
         known.flat_map(|evaluation| {
             evaluation.mismatches.iter().map(|mismatch| (&evaluation.sender, mismatch))
         })
     }
 
-    /// The lines of webhooks.toml that would admit the certificate, for each sender that trusts it or would with
-    /// another `eku`. For the certificate of an unknown CA there is no advice, because an attacker could have made it.
-    pub fn admitting(&self) -> Vec<Advice<'_>> {
-        let Some(claimed) = self.claimed.as_deref() else { return Vec::new() };
-        self.evaluations.iter().filter_map(|evaluation| advice(evaluation, claimed)).collect()
+    /// For each sender that trusts the certificate, or would with another `eku`: the lines of webhooks.toml that would
+    /// admit it. For the certificate of an unknown CA there is no advice, because an attacker could have made it.
+    pub fn admitting(&self) -> impl Iterator<Item = Advice<'_>> {
+        let is_ca = self.claimed.as_ref().is_none_or(|claimed| claimed.issuing.is_ca);
+        self.closest_first().filter_map(move |evaluation| Advice::new(evaluation, is_ca))
+    }
+
+    /// The lines of [`Refusal::admitting`] as one line that ends with a comment of TOML; `None` if there are none.
+    pub fn advice_line(&self) -> Option<String> {
+        let lines = joined(self.admitting(), "; ", |advice| {
+            format!("sender `{}`: {}", advice.sender(), advice.lines().join(" and "))
+        });
+        let presented = self.mismatches().filter_map(|(_, mismatch)| mismatch.presented.first());
+        let remark = not_ascii(presented.map(String::as_str)).map(|remark| format!("; {remark}"));
+        (!lines.is_empty()).then(|| format!("{lines}  # {CAUTION}{}", remark.unwrap_or_default()))
     }
 }
+
+/// What an operator must know before pasting advice.
+const CAUTION: &str = "this CA also issues for others: ask the bank";
 
 /// Lines to add to one sender's table.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Advice<'a> {
-    /// The sender.
-    pub sender: &'a Name,
-    /// TOML, one key and value each.
-    pub lines: Vec<String>,
-}
+#[derive(Clone, Copy, Debug)]
+pub struct Advice<'a>(&'a Evaluation);
 
-fn advice<'a>(evaluation: &'a Evaluation, claimed: &Identity) -> Option<Advice<'a>> {
-    let mut lines = match &evaluation.trust {
-        Ok(_) => Vec::new(),
-        // A CA's own certificate has this error too, and no key admits it.
-        Err(error) if error.kind == TrustErrorKind::Purpose && !claimed.issuing.is_ca => {
-            vec!["eku = \"any\"".to_owned()]
-        }
-        Err(_) => return None,
-    };
-    for mismatch in &evaluation.mismatches {
-        lines.push(line(mismatch)?);
+impl<'a> Advice<'a> {
+    /// `None` if no line admits the certificate; none admits that of a CA that is marked for another purpose.
+    fn new(evaluation: &'a Evaluation, is_ca: bool) -> Option<Self> {
+        let is_useful = match &evaluation.trust {
+            Ok(_) => !evaluation.mismatches.is_empty(),
+            Err(error) => error.kind == TrustErrorKind::Purpose && !is_ca,
+        };
+        let is_shown = |value: &String| value.chars().count() <= SHOWN_CHARS_MAX;
+        let can_match = |mismatch: &Mismatch| mismatch.presented.first().is_some_and(is_shown);
+        (is_useful && evaluation.mismatches.iter().all(can_match)).then_some(Self(evaluation))
     }
-    (!lines.is_empty()).then_some(Advice { sender: &evaluation.sender, lines })
+
+    /// The sender.
+    pub fn sender(self) -> &'a Name {
+        &self.0.sender
+    }
+
+    /// TOML, one key and value each.
+    pub fn lines(self) -> Vec<String> {
+        let eku = self.0.trust.is_err().then(|| "eku = 'any'".to_owned());
+        eku.into_iter().chain(self.0.mismatches.iter().map(line)).collect()
+    }
 }
 
 /// The line that also accepts the presented value. It keeps the existing values, because the old certificate may
-/// still be in use. `None` if no addition admits the certificate.
-fn line(mismatch: &Mismatch) -> Option<String> {
-    let presented = mismatch.presented.first()?;
-    if presented.chars().count() > SHOWN_CHARS_MAX {
-        return None;
-    }
-    let values: Vec<_> =
-        mismatch.expected.iter().chain([presented]).map(|value| toml_string(value)).collect();
-    Some(format!("{} = [{}]", mismatch.matcher, values.join(", ")))
+/// still be in use.
+fn line(mismatch: &Mismatch) -> String {
+    let values = mismatch.expected.iter().chain(mismatch.presented.first());
+    let values: Vec<_> = values.map(|value| toml_string(value)).collect();
+    format!("{} = [{}]", mismatch.matcher, values.join(", "))
 }
-
-/// The largest number of values in a sentence.
-const SHOWN_VALUES_MAX: usize = 8;
 
 fn mismatch(mismatch: &Mismatch) -> String {
     let Mismatch { matcher, presented, fault, .. } = mismatch;
@@ -194,11 +274,7 @@ fn mismatch(mismatch: &Mismatch) -> String {
     format!("its {matcher} must be {expected}: {actual}")
 }
 
-/// At most [`SHOWN_VALUES_MAX`] values, escaped and in backticks.
-fn quoted(values: &[String], between: &str) -> String {
-    let shown: Vec<_> =
-        values.iter().take(SHOWN_VALUES_MAX).map(|value| format!("`{}`", Escaped(value))).collect();
-    let more = values.len().saturating_sub(SHOWN_VALUES_MAX);
-    let more = if more == 0 { String::new() } else { format!("{between}{more} more") };
-    format!("{}{more}", shown.join(between))
+/// The first values, escaped and in backticks.
+pub fn quoted(values: &[String], between: &str) -> String {
+    joined(values, between, |value| format!("`{}`", Escaped(value)))
 }

@@ -5,4 +5,4 @@ mod rate_limiter;
 mod ring;
 
 pub use ring::{REFUSALS_MAX, Refusals};
-pub use shown::{ClaimedCertificate, HandshakeRecord, advice_line};
+pub use shown::{ClaimedCertificate, HandshakeRecord};

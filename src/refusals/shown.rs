@@ -6,16 +6,21 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Timestamp, rfc3339_micros};
-use crate::escape::Escaped;
-use crate::identity::Identity;
-use crate::policy::{Mismatch, Name, Refusal};
+use crate::escape::{Escaped, joined};
+use crate::identity::{Identity, ReadableParts};
+use crate::policy::{Mismatch, Refusal, quoted};
 
-/// A refused or failed handshake. The contents of the certificate are *claimed*, and escaped.
+/// A refused or failed handshake. The contents of the certificate are *claimed* unless `vouched` names a sender, and
+/// escaped.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct HandshakeRecord {
-    /// The time, RFC 3339.
+    /// The time, RFC 3339; of the first refusal of this certificate that is still remembered.
     pub at: String,
+    /// The time of the last refusal of this certificate, with which all other fields agree.
+    pub last_at: String,
+    /// How often the certificate was refused since `at`.
+    pub count: u64,
     /// The peer's address and port.
     pub address: String,
     /// The server name that the client requested (SNI).
@@ -28,17 +33,26 @@ pub struct HandshakeRecord {
     pub detail: String,
     /// What the peer offered in its ClientHello, if none of it is supported.
     pub offered: Option<String>,
-    /// The senders whose own CA issued the certificate.
+    /// The first of the senders whose own CA issued the certificate. The key is proven.
     pub vouched: Vec<String>,
+    /// The number of all those senders.
+    pub vouched_count: usize,
     /// The values that the rules of those senders require, if the certificate does not match.
     pub expected: Option<String>,
     /// The values in the certificate.
     pub presented: Option<String>,
     /// The lines of webhooks.toml that would admit it; only for a sender whose CA issued it.
     pub admit: Option<String>,
-    /// The contents of the certificate, if it could be parsed.
+    /// The certificate, if it is that of a CA: it is accepted for a sender only if it is in `ca`.
+    pub pem: Option<String>,
+    /// The contents of the certificate, as far as they could be read.
     pub claimed: Option<ClaimedCertificate>,
 }
+
+/// The number of senders that a record names.
+const SENDERS_MAX: usize = 8;
+/// The length limit of each text, in bytes.
+const TEXT_BYTES_MAX: usize = 4 << 10;
 
 /// The contents of a refused certificate.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -63,24 +77,26 @@ pub struct ClaimedCertificate {
 impl HandshakeRecord {
     /// Creates the description of a refusal.
     pub fn new(at: Timestamp, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) -> Self {
+        let vouched = refusal.vouched();
+        let values = |values: fn(&Mismatch) -> &[String]| {
+            let text = joined(refusal.mismatches(), "; ", |(sender, mismatch)| match values(mismatch) {
+                [] => format!("{sender}: {} none", mismatch.matcher),
+                values => format!("{sender}: {} {}", mismatch.matcher, quoted(values, ", ")),
+            });
+            (!text.is_empty()).then(|| bounded(text))
+        };
         Self {
-            at: rfc3339_micros(at),
-            address: address.to_string(),
-            sni: sni.map(|name| Escaped(name).to_string()),
-            stage: "handshake".into(),
-            reason: refusal.reason.word().into(),
-            detail: refusal.detail(),
-            offered: None,
-            vouched: refusal.vouched().into_iter().map(ToString::to_string).collect(),
-            expected: each(refusal.mismatches().map(|(name, it)| values_of(name, it, &it.expected))),
-            presented: each(refusal.mismatches().map(|(name, it)| values_of(name, it, &it.presented))),
-            admit: advice_line(refusal),
-            claimed: refusal.claimed.as_deref().map(ClaimedCertificate::of),
+            vouched: vouched.iter().take(SENDERS_MAX).map(ToString::to_string).collect(),
+            vouched_count: vouched.len(),
+            expected: values(|mismatch| &mismatch.expected),
+            presented: values(|mismatch| &mismatch.presented),
+            admit: refusal.advice_line(),
+            pem: refusal.pem.clone(),
+            claimed: ClaimedCertificate::of_refusal(refusal),
+            ..Self::failed(at, address, sni, (refusal.reason.word(), &bounded(refusal.detail())), None)
         }
     }
-}
 
-impl HandshakeRecord {
     /// Creates the description of a handshake that failed before a certificate was evaluated, from the label and the
     /// sentence of the reason and what the peer offered.
     pub fn failed(
@@ -92,19 +108,33 @@ impl HandshakeRecord {
     ) -> Self {
         Self {
             at: rfc3339_micros(at),
+            last_at: rfc3339_micros(at),
+            count: 1,
             address: address.to_string(),
             sni: sni.map(|name| Escaped(name).to_string()),
             stage: "handshake".into(),
             reason: reason.into(),
             detail: detail.to_owned(),
             offered,
-            vouched: Vec::new(),
-            expected: None,
-            presented: None,
-            admit: None,
-            claimed: None,
+            ..Self::default()
         }
     }
+
+    /// The names in `vouched`, and how many more there are; `None` if there are none.
+    pub fn vouched_names(&self) -> Option<String> {
+        let more = self.vouched_count.saturating_sub(self.vouched.len());
+        let more = (more > 0).then(|| format!("{more} more"));
+        let names: Vec<_> = self.vouched.iter().map(String::as_str).chain(more.as_deref()).collect();
+        (!names.is_empty()).then(|| names.join(","))
+    }
+}
+
+fn bounded(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push('…');
+    }
+    text
 }
 
 impl ClaimedCertificate {
@@ -120,27 +150,25 @@ impl ClaimedCertificate {
             spki_sha256: identity.spki_sha256.to_string(),
         }
     }
-}
+    /// The contents of a refused certificate.
+    pub fn of_refusal(refusal: &Refusal) -> Option<Self> {
+        let of_readable = refusal.readable.as_deref().map(Self::of_parts);
+        refusal.claimed.as_deref().map(Self::of).or(of_readable)
+    }
 
-/// The lines of webhooks.toml that would admit the certificate, as one line; `None` if there are none.
-pub fn advice_line(refusal: &Refusal) -> Option<String> {
-    let each_sender = refusal.admitting().into_iter();
-    each(each_sender.map(|advice| format!("sender `{}`: {}", advice.sender, advice.lines.join(" and "))))
-}
-
-/// The largest number of values in one line.
-const VALUES_MAX: usize = 8;
-
-fn values_of(sender: &Name, mismatch: &Mismatch, values: &[String]) -> String {
-    let shown: Vec<_> = values.iter().take(VALUES_MAX).map(|value| format!("`{}`", Escaped(value))).collect();
-    format!(
-        "{sender}: {} {}",
-        mismatch.matcher,
-        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
-    )
-}
-
-fn each(parts: impl Iterator<Item = String>) -> Option<String> {
-    let parts: Vec<_> = parts.collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
+    /// What could be read of a certificate, with untrusted text escaped. Other fields are empty.
+    fn of_parts(parts: &ReadableParts) -> Self {
+        let name =
+            |name: &Option<String>| name.as_deref().map(|it| Escaped(it).to_string()).unwrap_or_default();
+        let (begin, end) = parts.validity.unzip();
+        Self {
+            subject: name(&parts.subject),
+            issuer: name(&parts.issuer),
+            serial: parts.serial.as_ref().map(ToString::to_string).unwrap_or_default(),
+            not_before: begin.map(|at| at.to_string()).unwrap_or_default(),
+            not_after: end.map(|at| at.to_string()).unwrap_or_default(),
+            sha256: parts.sha256.to_string(),
+            spki_sha256: parts.spki_sha256.map(|pin| pin.to_string()).unwrap_or_default(),
+        }
+    }
 }

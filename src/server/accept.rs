@@ -20,7 +20,7 @@ use crate::escape::Escaped;
 use crate::metrics::{CertificateRole, HandshakeOutcome};
 use crate::policy::Refusal;
 use crate::receive::intake::Intake;
-use crate::refusals::HandshakeRecord;
+use crate::refusals::{ClaimedCertificate, HandshakeRecord};
 use crate::shared::Shared;
 
 /// The pause when the system is out of descriptors or memory: long enough for a
@@ -166,24 +166,27 @@ impl Server {
 }
 
 fn log(refused: &HandshakeRecord) {
-    let claimed = refused.claimed.as_ref();
+    // What could not be read is empty.
+    let claimed = |field: fn(&ClaimedCertificate) -> &String| {
+        refused.claimed.as_ref().map(field).filter(|text| !text.is_empty())
+    };
     tracing::warn!(
         stage = &*refused.stage,
         reason = &*refused.reason,
         detail = refused.detail,
         peer = refused.address,
         sni = refused.sni,
-        vouched = (!refused.vouched.is_empty()).then(|| refused.vouched.join(",")),
+        vouched = refused.vouched_names(),
         expected = refused.expected,
         presented = refused.presented,
         admit = refused.admit,
-        claimed_subject = claimed.map(|c| &c.subject),
-        claimed_issuer = claimed.map(|c| &c.issuer),
-        claimed_serial = claimed.map(|c| &c.serial),
-        claimed_not_before = claimed.map(|c| &c.not_before),
-        claimed_not_after = claimed.map(|c| &c.not_after),
-        claimed_sha256 = claimed.map(|c| &c.sha256),
-        claimed_spki_sha256 = claimed.map(|c| &c.spki_sha256),
+        claimed_subject = claimed(|it| &it.subject),
+        claimed_issuer = claimed(|it| &it.issuer),
+        claimed_serial = claimed(|it| &it.serial),
+        claimed_not_before = claimed(|it| &it.not_before),
+        claimed_not_after = claimed(|it| &it.not_after),
+        claimed_sha256 = claimed(|it| &it.sha256),
+        claimed_spki_sha256 = claimed(|it| &it.spki_sha256),
         "peer refused"
     );
 }

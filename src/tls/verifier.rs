@@ -163,9 +163,14 @@ impl Evaluations {
         let Self { identity, evaluations } = self;
         match Admission::decide(&evaluations) {
             Ok(admission) => Ok(Admitted { identity: Arc::new(identity), admission }),
-            Err(reason) => {
-                Err(Refusal { reason, fault: None, claimed: Some(Box::new(identity)), evaluations })
-            }
+            Err(reason) => Err(Refusal {
+                reason,
+                fault: None,
+                claimed: Some(Box::new(identity)),
+                readable: None,
+                pem: None,
+                evaluations,
+            }),
         }
     }
 }

@@ -237,7 +237,7 @@ proptest! {
                 prop_assert!(expected.is_empty(), "{:?}", refusal);
                 // Advice is given only for senders whose CA issued the certificate.
                 for advice in refusal.admitting() {
-                    prop_assert!(refusal.vouched().contains(&advice.sender));
+                    prop_assert!(refusal.vouched().contains(&advice.sender()));
                 }
             }
         }

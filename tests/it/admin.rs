@@ -63,7 +63,7 @@ fn status_shows_endpoints_queued_entries_and_refusals() {
         "0 done, 0 failed, 1 new, 0 taken",
         "  rule  from 127.0.0.1:",
         "CN=nobody",
-        "to admit it: sender `bank`: cn = [\"client\", \"nobody\"]",
+        "to admit it: sender `bank`: cn = ['client', 'nobody']",
     ] {
         assert!(page.contains(line), "`{line}` is not in\n{page}");
     }

@@ -14,7 +14,7 @@ use crate::cli::exit::{Exit, Failure, shown};
 use crate::cli::files::{is_stdin, not_pem, read_pem};
 use crate::cli::output::{print, print_json};
 use crate::clock::Clock;
-use crate::escape::{Escaped, toml_string};
+use crate::escape::{Escaped, not_ascii, toml_string};
 use crate::identity::Identity;
 use crate::tls::anchors::Anchor;
 use crate::tls::pem::{self, FileUse, PemFault, private_keys, unused};
@@ -187,11 +187,9 @@ fn write_sender(out: &mut String, sender: &SenderLines, ca: &str) {
     for (index, (matcher, values)) in sender.matchers.iter().enumerate() {
         // One kind identifies the sender; every further one narrows the match.
         let mark = if index == 0 { "" } else { "# " };
-        let _ = writeln!(out, "  {mark}{matcher} = [{}]", values_of(values));
+        let texts = || values.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let values = texts().map(toml_string).collect::<Vec<_>>().join(", ");
+        let remark = not_ascii(texts()).map(|remark| format!("  # {remark}")).unwrap_or_default();
+        let _ = writeln!(out, "  {mark}{matcher} = [{values}]{remark}");
     }
-}
-
-fn values_of(values: &Value) -> String {
-    let texts = values.as_array().into_iter().flatten().filter_map(Value::as_str);
-    texts.map(toml_string).collect::<Vec<_>>().join(", ")
 }

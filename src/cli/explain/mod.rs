@@ -41,7 +41,9 @@ pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
     }
     let now = Clock::System.now();
     let verifier = SenderVerifier::new(settings.senders.clone(), Clock::fixed_at(now));
-    let evaluations = verifier.evaluate(&presented[0], &intermediates);
+    let evaluations = verifier
+        .evaluate(&presented[0], &intermediates)
+        .map_err(|refusal| refusal.with_readable(&presented[0]));
     let explanation = Explanation::new(evaluations, &settings.policy, endpoint, now);
     if args.json {
         print_json(&explanation)?;

@@ -43,7 +43,10 @@ fn write_certificate(out: &mut String, it: &ClaimedCertificate) {
         ("sha256", &it.sha256),
         ("spki_sha256", &it.spki_sha256),
     ] {
-        let _ = writeln!(out, "  {name:<11} {value}");
+        // What could not be read is empty.
+        if !value.is_empty() {
+            let _ = writeln!(out, "  {name:<11} {value}");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::policy::{
     Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy, valid_sender,
 };
-use crate::refusals::{ClaimedCertificate, advice_line};
+use crate::refusals::ClaimedCertificate;
 use crate::tls::verifier::Evaluations;
 
 /// The document that `--json` prints. The names of the keys must not change.
@@ -109,9 +109,9 @@ impl Explanation {
             detail: Some(refusal.detail()),
             senders: Vec::new(),
             not_after: None,
-            admit: advice_line(refusal),
+            admit: refusal.advice_line(),
             endpoint: endpoint.map(EndpointDecision::unreachable),
-            certificate: refusal.claimed.as_deref().map(ClaimedCertificate::of),
+            certificate: ClaimedCertificate::of_refusal(refusal),
             evaluations,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::admin::{EndpointStatus, SpoolStatus, Status};
 use crate::clock::{Timestamp, distance};
-use crate::escape::Escaped;
+use crate::escape::{Escaped, Quoted};
 use crate::live::Reload;
 use crate::refusals::HandshakeRecord;
 use crate::tls::expiry::ShownCertificate;
@@ -87,15 +87,31 @@ fn refusals(out: &mut String, refusals: &[HandshakeRecord], now: Timestamp) {
     }
     for refusal in refusals {
         let at = dated(&refusal.at, now);
-        let _ = writeln!(out, "  {at}  {}  from {}", Escaped(&refusal.reason), Escaped(&refusal.address));
+        let again = match refusal.count {
+            0 | 1 => String::new(),
+            count => format!(", {count} times, last {}", dated(&refusal.last_at, now)),
+        };
+        let _ =
+            writeln!(out, "  {at}  {}  from {}{again}", Escaped(&refusal.reason), Escaped(&refusal.address));
+        let subject = refusal.claimed.as_ref().map(|claimed| claimed.subject.as_str());
         let lines = [
-            ("", refusal.claimed.as_ref().map(|claimed| claimed.subject.as_str())),
+            ("", subject.filter(|subject| !subject.is_empty())),
             ("", Some(refusal.detail.as_str())),
             ("offered: ", refusal.offered.as_deref()),
             ("to admit it: ", refusal.admit.as_deref()),
         ];
         for (title, text) in lines.into_iter().filter_map(|(title, text)| Some((title, text?))) {
-            let _ = writeln!(out, "    {title}{}", Escaped(text));
+            // Not truncated: a part of a line could not be pasted. The daemon limits the length.
+            let _ = writeln!(out, "    {title}{}", Quoted::inside(text));
+        }
+        if let Some(pem) = &refusal.pem {
+            let senders = refusal.vouched_names().unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "    to admit it: ask the bank, then add this certificate to `ca` of {}:",
+                Escaped(&senders)
+            );
+            pem.lines().for_each(|line| out.push_str(&format!("    {}\n", Escaped(line))));
         }
     }
 }

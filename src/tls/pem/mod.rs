@@ -16,7 +16,9 @@ mod marks;
 mod blocks;
 mod pkcs7;
 mod form;
+mod encode;
 
+pub use encode::certificate_pem;
 pub use fault::{BLOCK_FAULTS_MAX, BlockFault, BlockFaultKind, BlockFaults};
 pub use file_fault::{PemFault, Wanted};
 pub use label::Label;
