@@ -30,6 +30,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("listenfd::", &["systemd/activation.rs"]),
     ("Receipt {", &["spool/writer.rs"]),
     ("Payload {", &["policy/payload.rs"]),
+    ("Peer::new(", &["tls/handshake_decision.rs", "tls/verifier_properties.rs"]),
+    ("HandshakeSignatureValid::assertion", &["tls/signature.rs"]),
     ("static mut", &[]),
 ];
 

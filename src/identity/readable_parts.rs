@@ -53,7 +53,7 @@ impl ReadableParts {
         if serial.tag() != Tag::Integer {
             return None;
         }
-        self.serial = Some(Serial::from_integer(serial.data));
+        self.serial = Serial::from_integer(serial.data);
         let (rest, _algorithm) = Any::from_der(rest).ok()?;
         let (rest, issuer) = X509Name::from_der(rest).ok()?;
         self.issuer = Some(issuer.to_string());

@@ -18,12 +18,11 @@ pub struct Peer {
     pub admission: Admission,
     /// The negotiated protocol version and cipher suite.
     pub session: Session,
-    /// The above in the form that envelopes contain.
-    pub facts: PeerFacts,
+    facts: PeerFacts,
 }
 
 impl Peer {
-    /// Creates a peer from the results of its handshake.
+    /// Creates a peer from the results of its handshake, which proved possession of the certificate's key.
     pub fn new(address: SocketAddr, identity: Arc<Identity>, admission: Admission, session: Session) -> Self {
         let facts = PeerFacts {
             address: address.to_string(),
@@ -39,6 +38,17 @@ impl Peer {
             cipher_suite: session.cipher_suite.clone(),
         };
         Self { address, identity, admission, session, facts }
+    }
+
+    /// The same peer after a reload, under which its certificate is accepted for these senders.
+    #[must_use]
+    pub fn with_admission(&self, admission: Admission) -> Self {
+        Self { admission, ..self.clone() }
+    }
+
+    /// The peer in the form that envelopes contain.
+    pub fn facts(&self) -> &PeerFacts {
+        &self.facts
     }
 }
 

@@ -1,22 +1,19 @@
 //! The authorization of a connection: its peer, and whether a reload has revoked it.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::{Live, Snapshot};
-use crate::policy::{Peer, Refusal, Session};
+use crate::policy::{Peer, Refusal};
 use crate::tls::verifier::Admitted;
 
 /// A connection with the result of its handshake, evaluated again under every new snapshot.
 #[derive(Debug)]
 pub struct Connection {
-    address: SocketAddr,
     /// The certificate that the peer proved to be its own in the handshake, then the intermediates that it sent.
     chain: Vec<CertificateDer<'static>>,
-    session: Session,
     authorization: Mutex<Authorization>,
     /// Canceled when the connection accepts no further requests.
     stop_accepting: CancellationToken,
@@ -47,9 +44,8 @@ impl Connection {
         chain: Vec<CertificateDer<'static>>,
         stop_accepting: CancellationToken,
     ) -> Self {
-        let (address, session) = (peer.address, peer.session.clone());
         let authorization = Authorization { peer: Arc::new(peer), snapshot, revoked: false };
-        Self { address, chain, session, authorization: Mutex::new(authorization), stop_accepting }
+        Self { chain, authorization: Mutex::new(authorization), stop_accepting }
     }
 
     /// Accepts no further requests on this connection.
@@ -70,7 +66,7 @@ impl Connection {
             Ok(known.peer)
         } else {
             // Without the lock, for which the other requests of this connection would wait.
-            self.evaluate(&current)
+            self.evaluate(&known.peer, &current)
         };
         let mut authorization = self.authorization();
         // Another request may have been faster, under this snapshot or a later one.
@@ -81,7 +77,7 @@ impl Connection {
             Ok(peer) => *authorization = Authorization { peer, snapshot: current, revoked: false },
             Err(refusal) => {
                 authorization.revoked = true;
-                self.revoked(&refusal, current.generation);
+                self.revoked(&authorization.peer, &refusal, current.generation);
             }
         }
         authorization.clone()
@@ -91,19 +87,19 @@ impl Connection {
         self.authorization.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn evaluate(&self, snapshot: &Snapshot) -> Result<Arc<Peer>, Refusal> {
+    fn evaluate(&self, peer: &Peer, snapshot: &Snapshot) -> Result<Arc<Peer>, Refusal> {
         let (end_entity, intermediates) = self.chain.split_first().ok_or_else(Refusal::no_certificate)?;
-        let Admitted { identity, admission } = snapshot.verifier.verify(end_entity, intermediates)?;
-        Ok(Arc::new(Peer::new(self.address, identity, admission, self.session.clone())))
+        let Admitted { admission, .. } = snapshot.verifier.verify(end_entity, intermediates)?;
+        Ok(Arc::new(peer.with_admission(admission)))
     }
 
-    fn revoked(&self, refusal: &Refusal, generation: u64) {
+    fn revoked(&self, peer: &Peer, refusal: &Refusal, generation: u64) {
         self.stop_accepting();
         tracing::warn!(
             stage = "reload",
             reason = refusal.reason.word(),
             detail = refusal.detail(),
-            peer = %self.address,
+            peer = %peer.address,
             generation,
             "connection revoked"
         );

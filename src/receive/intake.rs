@@ -280,7 +280,7 @@ impl RequestHead {
                     .map(|(name, value)| (name.as_str(), redacted(latin1(value.as_bytes()))))
                     .collect(),
             },
-            peer: &self.authorization.peer.facts,
+            peer: self.authorization.peer.facts(),
             generation: self.authorization.snapshot.generation,
             payload,
             duplicate_of,

@@ -19,8 +19,7 @@ use super::offer::Offer;
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
 use crate::tls::alert::{bad_certificate, with_secret};
-use crate::tls::handshake_decision::with_decision;
-use crate::tls::verifier::{Admitted, Decision};
+use crate::tls::handshake_decision::{Proven, Verification, with_decision};
 
 /// The time that a refused peer has to read its alert.
 const ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1);
@@ -67,15 +66,17 @@ pub(super) async fn handshake(
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = with_secret(with_decision(accept(hello, Arc::clone(&snapshot.tls))));
-    let Ok((accepted, decision)) = timeout_at(deadline, accept).await else {
+    let Ok((accepted, verification)) = timeout_at(deadline, accept).await else {
         return Err(NotEstablished::TimedOutAfterHello { sni });
     };
-    let refusal = match (accepted, decision) {
-        (Ok(stream), Some(Ok(admitted))) => return established(stream, address, admitted, snapshot),
-        (Ok(_), Some(Err(_)) | None) => {
+    let refusal = match (accepted, verification) {
+        (Ok(stream), Some(Verification::Proven(proven))) => {
+            return established(stream, address, proven, snapshot);
+        }
+        (Ok(_), Some(Verification::Deferred(_) | Verification::Refused(_)) | None) => {
             return Err(failed(HandshakeFailure::internal("the handshake ended without a decision"), sni));
         }
-        (Err((error, stream)), decision) => match refusal(&error, decision) {
+        (Err((error, stream)), verification) => match refusal(&error, verification) {
             Some(refusal) => {
                 discard_after_alert(stream).await;
                 refusal
@@ -109,13 +110,11 @@ fn failed(failure: HandshakeFailure, sni: Option<String>) -> NotEstablished {
 }
 
 /// The refusal that caused an error, if it concerns the peer's certificate.
-fn refusal(error: &io::Error, decision: Option<Decision>) -> Option<Refusal> {
-    match decision {
-        Some(Err(refusal)) => Some(refusal),
-        // A bank's certificate is no secret: anyone who has seen it can present it, and only its key is proof.
-        Some(Ok(admitted)) => {
-            is_bad_proof(error).then(|| Refusal::unproven(Box::new((*admitted.identity).clone())))
-        }
+fn refusal(error: &io::Error, verification: Option<Verification>) -> Option<Refusal> {
+    match verification {
+        Some(Verification::Refused(refusal)) => Some(refusal),
+        Some(Verification::Deferred(deferred)) if is_bad_proof(error) => deferred.unproven(),
+        Some(Verification::Deferred(_) | Verification::Proven(_)) => None,
         None if is_missing_certificate(error) => Some(Refusal::no_certificate()),
         None if is_too_large(error) => {
             Some(Refusal::unreadable("the presented certificates take more than 64 KiB", None))
@@ -127,7 +126,7 @@ fn refusal(error: &io::Error, decision: Option<Decision>) -> Option<Refusal> {
 fn established(
     stream: TlsStream<TcpStream>,
     address: SocketAddr,
-    admitted: Admitted,
+    proven: Proven,
     snapshot: Arc<Snapshot>,
 ) -> Result<Established, NotEstablished> {
     let (_, tls) = stream.get_ref();
@@ -147,9 +146,7 @@ fn established(
     };
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
     let chain = tls.peer_certificates().unwrap_or_default().to_vec();
-    let Admitted { identity, admission } = admitted;
-    let peer = Peer::new(address, identity, admission, session);
-    Ok(Established { stream, peer, chain, snapshot, is_http2 })
+    Ok(Established { stream, peer: proven.peer(address, session), chain, snapshot, is_http2 })
 }
 
 fn is_missing_certificate(error: &io::Error) -> bool {

@@ -1,9 +1,14 @@
 //! The decision on a client certificate inside a handshake.
 //!
-//! The library reports a verifier's decision to the peer only, and drops a refused certificate. [`with_decision`] returns
-//! the decision to the task that drives the handshake.
+//! The library calls the verifier twice: with the certificate, then with a signature that proves possession of its key.
+//! If a CA of a sender issued the certificate, the decision is kept until then. Only then is anything about the sender
+//! logged: anyone can present a certificate that somebody else has shown to the world.
+//!
+//! The library reports a decision to the peer only, and drops a refused certificate. [`with_decision`] returns the decision
+//! to the task that drives the handshake.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -13,28 +18,133 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 
+use super::pem::certificate_pem;
 use super::signature::{verify_tls12, verify_tls13};
-use super::verifier::{Decision, SenderVerifier};
+use super::verifier::{Admitted, Decision, SenderVerifier};
 use crate::identity::Identity;
 use crate::metrics::RefusalReason;
+use crate::policy::{Peer, Refusal, Session};
+
+/// The size limit of a certificate that is offered to the operator in PEM, in bytes.
+const OFFERED_BYTES_MAX: usize = 8 << 10;
 
 /// Signature schemes of the library for kinds of keys that are not supported.
 const UNUSED_SCHEMES: [SignatureScheme; 3] =
     [SignatureScheme::ML_DSA_44, SignatureScheme::ML_DSA_65, SignatureScheme::ML_DSA_87];
 
 tokio::task_local! {
-    static DECISION: RefCell<Option<Decision>>;
+    static VERIFICATION: RefCell<Option<Verification>>;
 }
 
-/// Drives a handshake and returns its result with the decision on the certificate; `None` if the handshake ended
-/// before a certificate was verified. The verification runs while `handshake` is polled.
-pub async fn with_decision<F: Future>(handshake: F) -> (F::Output, Option<Decision>) {
-    DECISION
+/// How far the verification of a client's certificate and key has got in a handshake.
+#[derive(Debug)]
+pub enum Verification {
+    /// A CA of a sender issued the certificate. The decision takes effect when the peer has proven its key.
+    Deferred(Deferred),
+    /// The certificate is accepted, and its key is proven.
+    Proven(Proven),
+    /// The certificate is refused. If a CA of a sender issued it, its key is proven.
+    Refused(Refusal),
+}
+
+/// A decision without the proof of the key. Anyone who has seen a certificate can present it, so nothing depends on the
+/// decision yet, and it is not shown.
+#[derive(Debug)]
+pub struct Deferred(Decision);
+
+/// An accepted certificate whose key is proven. Only a verified signature of a handshake yields one.
+#[derive(Debug)]
+pub struct Proven(Admitted);
+
+/// Drives a handshake and returns its result with the verification of the certificate and its key; `None` if the handshake
+/// ended before a certificate was verified. The verification runs while `handshake` is polled.
+pub async fn with_decision<F: Future>(handshake: F) -> (F::Output, Option<Verification>) {
+    VERIFICATION
         .scope(RefCell::new(None), async {
             let output = handshake.await;
-            (output, DECISION.with(RefCell::take))
+            (output, VERIFICATION.with(RefCell::take))
         })
         .await
+}
+
+impl Deferred {
+    fn identity(&self) -> Option<&Identity> {
+        match &self.0 {
+            Ok(admitted) => Some(&admitted.identity),
+            Err(refusal) => refusal.claimed.as_deref(),
+        }
+    }
+
+    /// The refusal of a peer that did not prove its key.
+    pub fn unproven(&self) -> Option<Refusal> {
+        self.identity().map(|identity| Refusal::unproven(Box::new(identity.clone())))
+    }
+
+    /// The result of the decision after the proof of the key. The certificate is given in DER.
+    fn proven(self, certificate: &CertificateDer<'_>, _signature: &HandshakeSignatureValid) -> Verification {
+        match self.0 {
+            Ok(admitted) => Verification::Proven(Proven(admitted)),
+            Err(mut refusal) => {
+                let is_small = certificate.len() <= OFFERED_BYTES_MAX;
+                refusal.pem = (refusal.is_of_a_ca() && is_small).then(|| certificate_pem(certificate));
+                Verification::Refused(refusal)
+            }
+        }
+    }
+}
+
+impl Proven {
+    /// The peer of the connection.
+    pub fn peer(self, address: SocketAddr, session: Session) -> Peer {
+        let Self(Admitted { identity, admission }) = self;
+        Peer::new(address, identity, admission, session)
+    }
+}
+
+/// Stores how far the verification has got. Returns whether there is a place for it, which is inside of
+/// [`with_decision`].
+fn store(verification: Verification) -> bool {
+    VERIFICATION.try_with(|slot| slot.replace(Some(verification))).is_ok()
+}
+
+/// The decision that waits for the proof of this certificate's key.
+fn take_deferred(certificate: &Identity) -> Option<Deferred> {
+    let taken = VERIFICATION.try_with(|slot| {
+        slot.borrow_mut().take_if(|it| match it {
+            Verification::Deferred(it) => it.identity().is_some_and(|it| it.sha256 == certificate.sha256),
+            Verification::Proven(_) | Verification::Refused(_) => false,
+        })
+    });
+    match taken {
+        Ok(Some(Verification::Deferred(deferred))) => Some(deferred),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// Completes a handshake's decision: verifies the signature with the certificate's key, then returns the refusal, if
+/// there is one. Without a deferred decision, every peer is refused.
+fn prove(
+    certificate: &CertificateDer<'_>,
+    verify: impl FnOnce(&SubjectPublicKeyInfoDer<'_>) -> Result<HandshakeSignatureValid, Error>,
+) -> Result<HandshakeSignatureValid, Error> {
+    let identity = Identity::from_der(certificate)
+        .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+    // The bare key: of some accepted certificates, the library cannot parse anything else.
+    let signature = verify(&SubjectPublicKeyInfoDer::from(identity.spki.as_slice()))?;
+    let deferred = take_deferred(&identity)
+        .ok_or(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))?;
+    let verification = deferred.proven(certificate, &signature);
+    let result = match &verification {
+        Verification::Refused(refusal) => Err(refused(refusal)),
+        Verification::Proven(_) | Verification::Deferred(_) => Ok(signature),
+    };
+    store(verification);
+    result
+}
+
+/// The error that ends the handshake with the alert for a refusal.
+fn refused(refusal: &Refusal) -> Error {
+    Error::InvalidCertificate(alert_for(refusal.reason))
 }
 
 impl ClientCertVerifier for SenderVerifier {
@@ -48,14 +158,25 @@ impl ClientCertVerifier for SenderVerifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let decision = self.verify(end_entity, intermediates);
-        let result = match &decision {
-            Ok(_) => Ok(ClientCertVerified::assertion()),
-            Err(refusal) => Err(Error::InvalidCertificate(alert_for(refusal.reason))),
+        let refusal = match self.verify(end_entity, intermediates) {
+            Err(refusal) if refusal.vouched().is_empty() => refusal.with_readable(end_entity),
+            // A signature by such a key cannot be verified.
+            Err(refusal) if refusal.claimed.as_ref().is_none_or(|it| it.key.is_usable().is_err()) => {
+                refusal.without_advice()
+            }
+            decision => {
+                let error = decision.as_ref().err().map(refused);
+                let is_stored = store(Verification::Deferred(Deferred(decision)));
+                // A decision that nobody would complete must not be deferred.
+                return match error {
+                    Some(error) if !is_stored => Err(error),
+                    Some(_) | None => Ok(ClientCertVerified::assertion()),
+                };
+            }
         };
-        // Fails outside of `with_decision`, where the decision is not needed.
-        let _ = DECISION.try_with(|slot| slot.replace(Some(decision)));
-        result
+        let error = refused(&refusal);
+        store(Verification::Refused(refusal));
+        Err(error)
     }
 
     fn verify_tls12_signature(
@@ -64,7 +185,7 @@ impl ClientCertVerifier for SenderVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12(message, &key(certificate)?, signed, &self.algorithms)
+        prove(certificate, |key| verify_tls12(message, key, signed, &self.algorithms))
     }
 
     fn verify_tls13_signature(
@@ -73,7 +194,7 @@ impl ClientCertVerifier for SenderVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13(message, &key(certificate)?, signed, &self.algorithms)
+        prove(certificate, |key| verify_tls13(message, key, signed, &self.algorithms))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -81,13 +202,6 @@ impl ClientCertVerifier for SenderVerifier {
         let of_known_keys = |scheme: &SignatureScheme| !UNUSED_SCHEMES.contains(scheme);
         self.algorithms.supported_schemes().into_iter().filter(of_known_keys).collect()
     }
-}
-
-/// The bare key of a certificate. Of some accepted certificates, the library cannot parse anything else.
-fn key(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
-    let identity = Identity::from_der(certificate)
-        .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
-    Ok(SubjectPublicKeyInfoDer::from(identity.spki))
 }
 
 /// The error that the library sends as the alert for a reason (RFC 8446, section 6.2).
@@ -112,3 +226,7 @@ fn alert_for(reason: RefusalReason) -> CertificateError {
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("it is unknown whether the certificate is revoked")]
 struct UnknownRevocation;
+
+#[cfg(test)]
+#[path = "handshake_decision_tests.rs"]
+mod tests;
