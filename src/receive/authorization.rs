@@ -3,10 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls_pki_types::CertificateDer;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::live::{Live, Snapshot};
+use crate::live::Snapshot;
 use crate::policy::{Peer, Refusal};
+use crate::refusals::Refusals;
+use crate::shared::Shared;
 use crate::tls::verifier::Admitted;
 
 /// A connection with the result of its handshake, evaluated again under every new snapshot.
@@ -55,9 +58,9 @@ impl Connection {
 
     /// The peer under the snapshot in force, evaluated again as in a handshake if the senders have changed. Check
     /// `revoked`: once set, it stays set, and the connection accepts no further requests.
-    pub fn reevaluate(&self, live: &Live) -> Authorization {
+    pub fn reevaluate(&self, shared: &Shared) -> Authorization {
         let known = self.authorization().clone();
-        let current = live.current();
+        let current = shared.live.current();
         if known.revoked || known.snapshot.generation == current.generation {
             return known;
         }
@@ -77,7 +80,8 @@ impl Connection {
             Ok(peer) => *authorization = Authorization { peer, snapshot: current, revoked: false },
             Err(refusal) => {
                 authorization.revoked = true;
-                self.revoked(&authorization.peer, &refusal, current.generation);
+                self.stop_accepting();
+                log_revoked(&authorization.peer, &refusal, current.generation, &shared.refusals);
             }
         }
         authorization.clone()
@@ -92,12 +96,14 @@ impl Connection {
         let Admitted { admission, .. } = snapshot.verifier.verify(end_entity, intermediates)?;
         Ok(Arc::new(peer.with_admission(admission)))
     }
+}
 
-    fn revoked(&self, peer: &Peer, refusal: &Refusal, generation: u64) {
-        self.stop_accepting();
+fn log_revoked(peer: &Peer, refusal: &Refusal, generation: u64, refusals: &Refusals) {
+    let reason = refusal.reason.word();
+    if refusals.may_log(reason, peer.admission.senders().next(), Instant::now()) {
         tracing::warn!(
             stage = "reload",
-            reason = refusal.reason.word(),
+            reason,
             detail = refusal.detail(),
             peer = %peer.address,
             generation,

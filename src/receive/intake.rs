@@ -164,7 +164,7 @@ impl Intake {
             }
             Err(why) => {
                 let error = DeliveryError::Unavailable(why);
-                log_refused(&request, Some(endpoint.name.as_str()), &error, arrival);
+                self.log_refused(&request, Some(endpoint.name.as_str()), &error, arrival);
                 self.count(endpoint.name.as_str(), error.outcome(), arrival);
                 Answer::error(&error)
             }
@@ -177,7 +177,7 @@ impl Intake {
         request: &mut RequestHead,
         permit: &Permit,
     ) -> Result<Permit, AuthorizationRevoked> {
-        let authorization = request.connection.reevaluate(&self.shared.live);
+        let authorization = request.connection.reevaluate(&self.shared);
         if authorization.revoked {
             return Err(AuthorizationRevoked);
         }
@@ -213,6 +213,37 @@ impl Intake {
         self.recent.stored(endpoint, sha256, receipt.id());
         log_stored(request, &permit, &receipt, bytes, arrival);
         Ok(receipt)
+    }
+
+    /// Logs a delivery that is not stored, unless too many of the same sender were logged recently.
+    fn log_refused(
+        &self,
+        request: &RequestHead,
+        endpoint: Option<&str>,
+        error: &DeliveryError,
+        arrival: ArrivalTime,
+    ) {
+        let peer = &request.authorization.peer;
+        let reason = error.outcome().word();
+        if !self.shared.refusals.may_log(reason, peer.admission.senders().next(), Instant::now()) {
+            return;
+        }
+        tracing::warn!(
+            stage = "request",
+            reason,
+            detail = error.reason(),
+            endpoint,
+            path = %Escaped(&request.redacted_path()),
+            method = %Escaped(request.method.as_str()),
+            senders = peer.admission.joined_names(),
+            peer = %peer.address,
+            subject = %Escaped(peer.identity.subject.as_str()),
+            issuer = %Escaped(peer.identity.issuer.as_str()),
+            serial = %peer.identity.serial,
+            sha256 = %peer.identity.sha256,
+            milliseconds = milliseconds(arrival),
+            "delivery refused"
+        );
     }
 
     fn count(&self, endpoint: &str, outcome: DeliveryOutcome, arrival: ArrivalTime) {
@@ -317,7 +348,7 @@ impl AbortGuard<'_> {
 
     fn record(&self, error: &DeliveryError) {
         let endpoint = self.route.map(|route| route.endpoint.name.as_str());
-        log_refused(self.request, endpoint, error, self.arrival);
+        self.intake.log_refused(self.request, endpoint, error, self.arrival);
         self.intake.count(endpoint.unwrap_or(NO_ENDPOINT), error.outcome(), self.arrival);
     }
 }
@@ -340,26 +371,6 @@ fn log_stored(request: &RequestHead, permit: &Permit, receipt: &Receipt, bytes: 
         bytes,
         milliseconds = milliseconds(arrival),
         "delivery stored"
-    );
-}
-
-fn log_refused(request: &RequestHead, endpoint: Option<&str>, error: &DeliveryError, arrival: ArrivalTime) {
-    let peer = &request.authorization.peer;
-    tracing::warn!(
-        stage = "request",
-        reason = error.outcome().word(),
-        detail = error.reason(),
-        endpoint,
-        path = %Escaped(&request.redacted_path()),
-        method = %Escaped(request.method.as_str()),
-        senders = request.authorization.peer.admission.joined_names(),
-        peer = %peer.address,
-        subject = %Escaped(peer.identity.subject.as_str()),
-        issuer = %Escaped(peer.identity.issuer.as_str()),
-        serial = %peer.identity.serial,
-        sha256 = %peer.identity.sha256,
-        milliseconds = milliseconds(arrival),
-        "delivery refused"
     );
 }
 

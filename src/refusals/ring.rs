@@ -1,71 +1,82 @@
-//! The latest refusals, and the decision whether to log one.
+//! The latest refusals of one group.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
 use super::rate_limiter::RateLimiter;
 use super::shown::HandshakeRecord;
+use crate::identity::Fingerprint;
 
-/// The number of refusals that are kept, and of failures.
-pub const REFUSALS_MAX: usize = 100;
-
-/// The last [`REFUSALS_MAX`] refusals, and the same number of failures. They are stored separately, because a client
-/// without a certificate can cause failures, and must not displace refusals.
-#[derive(Debug, Default)]
-pub struct Refusals {
-    refused: Mutex<VecDeque<HandshakeRecord>>,
-    failed: Mutex<VecDeque<HandshakeRecord>>,
-    rate_limiter: Mutex<RateLimiter>,
+/// The latest records, with one place for each fingerprint, and the rate limit of their log lines.
+#[derive(Debug)]
+pub(super) struct Ring {
+    /// The one that was recorded last is at the end.
+    places: VecDeque<(Option<Fingerprint>, HandshakeRecord)>,
+    pub(super) limiter: RateLimiter,
 }
 
-impl Refusals {
-    /// Stores a refusal and drops the oldest if there are too many, those of unknown peers first. Returns whether to
-    /// log it: an unknown peer must not be able to fill the log.
-    pub fn record_refusal(&self, reason: &'static str, refused: HandshakeRecord, now: Instant) -> bool {
-        let may_log = self.may_log(reason, !refused.vouched.is_empty(), now);
-        let mut ring = lock(&self.refused);
-        if ring.len() == REFUSALS_MAX {
-            // A port scanner must not displace a bank.
-            let unknown = ring.iter().position(|kept| kept.vouched.is_empty()).unwrap_or(0);
-            ring.remove(unknown);
+impl Ring {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { places: VecDeque::new(), limiter: RateLimiter::new(now) }
+    }
+
+    /// Stores a record, and keeps at most `max`: those that were recorded last.
+    pub(super) fn store(
+        &mut self,
+        fingerprint: Option<Fingerprint>,
+        mut record: HandshakeRecord,
+        max: usize,
+    ) {
+        let is_same = |(it, _): &(Option<Fingerprint>, _)| it.is_some() && *it == fingerprint;
+        if let Some(place) = self.places.iter().position(is_same)
+            && let Some((_, earlier)) = self.places.remove(place)
+        {
+            record.count = earlier.count.saturating_add(1);
+            record.at = earlier.at;
         }
-        ring.push_back(refused);
-        may_log
+        self.places.push_back((fingerprint, record));
+        self.places.drain(..self.places.len().saturating_sub(max));
     }
 
-    /// Stores a handshake that failed before a certificate was evaluated. Returns whether to log it.
-    pub fn record_failure(&self, reason: &'static str, failed: HandshakeRecord, now: Instant) -> bool {
-        let may_log = self.may_log(reason, false, now);
-        let mut ring = lock(&self.failed);
-        if ring.len() == REFUSALS_MAX {
-            ring.pop_front();
-        }
-        ring.push_back(failed);
-        may_log
-    }
-
-    /// Whether to log another event of this kind; senders whose CA is `known` are limited separately.
-    pub fn may_log(&self, kind: &'static str, known: bool, now: Instant) -> bool {
-        lock(&self.rate_limiter).allows(kind, known, now)
-    }
-
-    /// All stored refusals and failures, the oldest first.
-    pub fn all(&self) -> Vec<HandshakeRecord> {
-        let mut all: Vec<_> = lock(&self.refused).iter().cloned().collect();
-        all.extend(lock(&self.failed).iter().cloned());
-        // RFC 3339 in UTC with a fixed precision sorts chronologically.
-        all.sort_by(|a, b| a.at.cmp(&b.at));
-        all
-    }
-
-    /// The number of refusals that were not logged since the last call, by reason.
-    pub fn take_unlogged(&self) -> Vec<(&'static str, u64)> {
-        lock(&self.rate_limiter).take_unlogged()
+    pub(super) fn records(&self) -> impl Iterator<Item = &HandshakeRecord> {
+        self.places.iter().map(|(_, record)| record)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(at: u32) -> HandshakeRecord {
+        HandshakeRecord {
+            at: at.to_string(),
+            last_at: at.to_string(),
+            count: 1,
+            ..HandshakeRecord::default()
+        }
+    }
+
+    fn fingerprint(number: u32) -> Option<Fingerprint> {
+        Some(Fingerprint::of_certificate(&number.to_be_bytes()))
+    }
+
+    #[test]
+    fn a_fingerprint_has_one_place_with_a_count_and_the_last_time() {
+        let mut ring = Ring::new(Instant::now());
+        for (at, number) in [(0, 7), (1, 8), (2, 7), (3, 7)] {
+            ring.store(fingerprint(number), record(at), 10);
+        }
+        let kept: Vec<_> = ring.records().map(|it| (&*it.at, &*it.last_at, it.count)).collect();
+        assert_eq!(kept, [("1", "1", 1), ("0", "3", 3)]);
+    }
+
+    #[test]
+    fn the_records_that_are_kept_are_the_latest() {
+        let mut ring = Ring::new(Instant::now());
+        (0..10_000).for_each(|at| ring.store(fingerprint(at), record(at), 3));
+        (10_000..10_002).for_each(|at| ring.store(None, record(at), 3));
+        let kept: Vec<_> = ring.records().map(|it| &*it.at).collect();
+        assert_eq!(kept, ["9999", "10000", "10001"]);
+    }
 }

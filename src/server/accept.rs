@@ -159,7 +159,7 @@ impl Server {
         // The counter of the reason is incremented before that of refused handshakes, and both before the log line.
         self.shared.metrics.handshakes.refusals.inc(refusal.reason);
         self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Refused);
-        if self.shared.refusals.record_refusal(refusal.reason.word(), refused.clone(), Instant::now()) {
+        if self.shared.refusals.record_refusal(refusal, refused.clone(), Instant::now()) {
             log(&refused);
         }
     }

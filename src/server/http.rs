@@ -155,7 +155,7 @@ async fn wait_until_not_accepting(
 ) {
     let mut changes = shared.live.subscribe();
     loop {
-        let authorization = connection.reevaluate(&shared.live);
+        let authorization = connection.reevaluate(&shared);
         let expires = time_until(&shared.clock, authorization.peer.admission.not_after());
         tokio::select! {
             () = stop_accepting.cancelled() => return,

@@ -42,11 +42,11 @@ pub(super) enum Http {
 pub(super) fn record(shared: &Shared, connection: &Connection, http: Http, cause: Cause, requests: u64) {
     shared.metrics.rejected(cause.outcome, requests);
     let reason = cause.outcome.word();
-    if !shared.refusals.may_log(reason, true, Instant::now()) {
+    let authorization = connection.reevaluate(shared);
+    let peer = &authorization.peer;
+    if !shared.refusals.may_log(reason, peer.admission.senders().next(), Instant::now()) {
         return;
     }
-    let authorization = connection.reevaluate(&shared.live);
-    let peer = &authorization.peer;
     tracing::warn!(
         stage = "request",
         reason,

@@ -71,7 +71,7 @@ where
     E: std::error::Error + Send + 'static,
 {
     let RequestContext { connection, uri, has_fragment, version } = context;
-    let authorization = connection.reevaluate(&intake.shared.live);
+    let authorization = connection.reevaluate(&intake.shared);
     let request = RequestHead { connection, authorization, method, uri, has_fragment, version, headers };
     let answer = intake.deliver(request, body.map_err(|error| body_fault(&error))).await;
     let (status, headers, body) = answer.into_parts();
