@@ -31,7 +31,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("Receipt {", &["spool/writer.rs"]),
     ("Payload {", &["policy/payload.rs"]),
     ("Peer::new(", &["tls/handshake_decision.rs", "tls/verifier_properties.rs"]),
-    ("HandshakeSignatureValid::assertion", &["tls/signature.rs"]),
+    ("HandshakeSignatureValid::assertion", &["tls/signature.rs", "tls/client/server_verifier.rs"]),
     ("static mut", &[]),
 ];
 

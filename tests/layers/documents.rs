@@ -97,7 +97,12 @@ const LIMITS: &[(&str, &str, &str)] = &[
     ("256; 1 MiB; 16 MiB", "tls/pem/mod.rs", "CERTIFICATES_MAX: usize = 256"),
     ("256; 1 MiB; 16 MiB", "tls/pem/mod.rs", "FILE_BYTES_MAX: u64 = 1 << 20"),
     ("256; 1 MiB; 16 MiB", "tls/pem/mod.rs", "LISTS_BYTES_MAX: u64 = 16 << 20"),
-    ("a burst of 50 per reason", "refusals/rate_limiter.rs", "BURST: u32 = 50"),
+    ("a burst of 50, then", "refusals/rate_limiter.rs", "BURST: u32 = 50"),
+    ("one in 10 s", "refusals/rate_limiter.rs", "REPEAT: Duration = Duration::from_secs(10)"),
+    ("at most 1000 of senders", "refusals/rings.rs", "SENDER_PLACES_MAX: usize = 1_000"),
+    ("(5 for each", "refusals/rings.rs", "PLACES_MIN: usize = 5"),
+    ("and 100 each without", "refusals/rings.rs", "PLACES_MAX: usize = 100"),
+    ("| 8; the others are counted", "escape.rs", "JOINED_MAX: usize = 8"),
 ];
 
 #[test]
