@@ -31,7 +31,9 @@ fn refusal(cause: Cause, number: u32) -> Refusal {
             Cause::Proven(last) if index <= last => {
                 Ok(Trusted { by: TrustedBy::Itself, not_after: Timestamp::MAX })
             }
-            _ => Err(TrustError::new(TrustErrorKind::NotIssued, "")),
+            Cause::Proven(_) | Cause::Unproven | Cause::Stranger | Cause::NoCertificate => {
+                Err(TrustError::new(TrustErrorKind::NotIssued, ""))
+            }
         },
         mismatches: match cause {
             Cause::Proven(last) if index <= last => {
@@ -39,7 +41,7 @@ fn refusal(cause: Cause, number: u32) -> Refusal {
                     Mismatch { matcher: "cn", expected: Vec::new(), presented: Vec::new(), fault: None };
                 vec![mismatch; 1 + last - index]
             }
-            _ => Vec::new(),
+            Cause::Proven(_) | Cause::Unproven | Cause::Stranger | Cause::NoCertificate => Vec::new(),
         },
     };
     let evaluated = Refusal {
@@ -101,7 +103,7 @@ fn a_flood_of_any_group_leaves_the_others() {
 fn a_refusal_belongs_to_the_sender_whose_rule_is_closest() {
     let group = |cause| match refusal(cause, 1).group() {
         RefusalGroup::Sender(sender) => sender.to_string(),
-        other => format!("{other:?}"),
+        other @ (RefusalGroup::Unproven | RefusalGroup::Stranger) => format!("{other:?}"),
     };
     assert_eq!(group(Cause::Proven(0)), "s0");
     assert_eq!(group(Cause::Proven(2)), "s2");

@@ -157,7 +157,7 @@ fn handshake(
     let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[version])
         .unwrap()
-        .with_client_cert_verifier(Arc::clone(verifier) as Arc<dyn ClientCertVerifier>)
+        .with_client_cert_verifier(Arc::<SenderVerifier>::clone(verifier))
         .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(own)));
     let mut roots = RootCertStore::empty();
     roots.add(root.der().clone()).unwrap();

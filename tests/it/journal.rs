@@ -107,6 +107,13 @@ fn deliveries_and_refusals_are_journal_entries_with_fields() {
                 "{name}"
             );
         }
+        let nobody = Wire::with_config(client_config(&logged.world, "nobody"), port);
+        assert!(nobody.and_then(|mut wire| wire.post("/webhooks/pix", b"{}")).is_err());
+        let entry = logged.entry("peer refused");
+        for field in ["MESSAGE", "HOOKSPOOL_ADMIT"] {
+            // As it is pasted.
+            assert!(entry[field].contains("sender `bank`: cn = ['client', 'nobody']; "), "{entry:?}");
+        }
         assert_eq!(fs::read_to_string(logged.world.path("stderr")).unwrap(), "", "{format}");
     }
 }
