@@ -79,12 +79,6 @@ impl Refusal {
         Self::without_evaluations(RefusalReason::Unproven, Some(fault.to_owned()), Some(claimed))
     }
 
-    /// The refusal without the evaluations, for a certificate whose key cannot be proven.
-    #[must_use]
-    pub fn without_advice(self) -> Self {
-        Self { fault: Some(self.detail()), evaluations: Vec::new(), ..self }
-    }
-
     /// Adds what can be read of the certificate, if it could not be parsed.
     #[must_use]
     pub fn with_readable(mut self, der: &[u8]) -> Self {

@@ -1,6 +1,7 @@
 //! Tests of the rings: they are bounded whatever is refused, and do not affect each other.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,10 +30,10 @@ fn refusal(cause: Cause, number: u32) -> Refusal {
         sender: format!("s{index}").parse().expect("a name"),
         trust: match cause {
             Cause::Proven(last) if index <= last => {
-                Ok(Trusted { by: TrustedBy::Itself, not_after: Timestamp::MAX })
+                Ok(Arc::new(Trusted { by: TrustedBy::Itself, not_after: Timestamp::MAX }))
             }
             Cause::Proven(_) | Cause::Unproven | Cause::Stranger | Cause::NoCertificate => {
-                Err(TrustError::new(TrustErrorKind::NotIssued, ""))
+                Err(Arc::new(TrustError::new(TrustErrorKind::NotIssued, "")))
             }
         },
         mismatches: match cause {

@@ -80,16 +80,31 @@ impl Deferred {
         self.identity().map(|identity| Refusal::unproven(Box::new(identity.clone())))
     }
 
+    /// The refusal if no signature by the certificate's key can be verified. An accepted certificate has no such key.
+    fn unprovable(&self) -> Option<Refusal> {
+        let refusal = self.0.as_ref().err()?;
+        let unusable = refusal.claimed.as_ref()?.key.is_usable().err()?;
+        Some(Refusal {
+            fault: Some(format!("{unusable}; the peer cannot prove it")),
+            evaluations: Vec::new(),
+            ..refusal.clone()
+        })
+    }
+
     /// The result of the decision after the proof of the key. The certificate is given in DER.
-    fn proven(self, certificate: &CertificateDer<'_>, _signature: &HandshakeSignatureValid) -> Verification {
-        match self.0 {
-            Ok(admitted) => Verification::Proven(Proven(admitted)),
-            Err(mut refusal) => {
-                let is_small = certificate.len() <= OFFERED_BYTES_MAX;
-                refusal.pem = (refusal.is_of_a_ca() && is_small).then(|| certificate_pem(certificate));
-                Verification::Refused(refusal)
-            }
-        }
+    ///
+    /// # Errors
+    /// If the certificate is refused.
+    fn proven(
+        self,
+        certificate: &CertificateDer<'_>,
+        _signature: &HandshakeSignatureValid,
+    ) -> Result<Proven, Refusal> {
+        self.0.map(Proven).map_err(|mut refusal| {
+            let is_small = certificate.len() <= OFFERED_BYTES_MAX;
+            refusal.pem = (refusal.is_of_a_ca() && is_small).then(|| certificate_pem(certificate));
+            refusal
+        })
     }
 }
 
@@ -133,18 +148,20 @@ fn prove(
     let signature = verify(&SubjectPublicKeyInfoDer::from(identity.spki.as_slice()))?;
     let deferred = take_deferred(&identity)
         .ok_or(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))?;
-    let verification = deferred.proven(certificate, &signature);
-    let result = match &verification {
-        Verification::Refused(refusal) => Err(refused(refusal)),
-        Verification::Proven(_) | Verification::Deferred(_) => Ok(signature),
-    };
-    store(verification);
-    result
+    match deferred.proven(certificate, &signature) {
+        Ok(proven) => {
+            store(Verification::Proven(proven));
+            Ok(signature)
+        }
+        Err(refusal) => Err(refuse(refusal)),
+    }
 }
 
-/// The error that ends the handshake with the alert for a refusal.
-fn refused(refusal: &Refusal) -> Error {
-    Error::InvalidCertificate(alert_for(refusal.reason))
+/// Stores a refusal; returns the error that ends the handshake with its alert.
+fn refuse(refusal: Refusal) -> Error {
+    let error = Error::InvalidCertificate(alert_for(refusal.reason));
+    store(Verification::Refused(refusal));
+    error
 }
 
 impl ClientCertVerifier for SenderVerifier {
@@ -158,25 +175,22 @@ impl ClientCertVerifier for SenderVerifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let refusal = match self.verify(end_entity, intermediates) {
-            Err(refusal) if refusal.vouched().is_empty() => refusal.with_readable(end_entity),
-            // A signature by such a key cannot be verified.
-            Err(refusal) if refusal.claimed.as_ref().is_none_or(|it| it.key.is_usable().is_err()) => {
-                refusal.without_advice()
+        let decision = match self.verify(end_entity, intermediates) {
+            Err(refusal) if refusal.vouched().is_empty() => {
+                return Err(refuse(refusal.with_readable(end_entity)));
             }
-            decision => {
-                let error = decision.as_ref().err().map(refused);
-                let is_stored = store(Verification::Deferred(Deferred(decision)));
-                // A decision that nobody would complete must not be deferred.
-                return match error {
-                    Some(error) if !is_stored => Err(error),
-                    Some(_) | None => Ok(ClientCertVerified::assertion()),
-                };
-            }
+            decision => decision,
         };
-        let error = refused(&refusal);
-        store(Verification::Refused(refusal));
-        Err(error)
+        let alert = decision.as_ref().err().map(|refusal| alert_for(refusal.reason));
+        let deferred = Deferred(decision);
+        if let Some(refusal) = deferred.unprovable() {
+            return Err(refuse(refusal));
+        }
+        match (store(Verification::Deferred(deferred)), alert) {
+            // A decision that nothing would complete must not be deferred.
+            (false, Some(alert)) => Err(Error::InvalidCertificate(alert)),
+            (true, _) | (_, None) => Ok(ClientCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(

@@ -212,4 +212,5 @@ fn a_key_that_cannot_sign_is_refused_at_once_and_shows_nothing_about_its_sender(
     let line = daemon.logged("peer refused", |line| line["reason"] == "unsupported");
     assert!(line["detail"].as_str().unwrap().contains("1024 bits"), "{line:#}");
     assert!(line["vouched"].is_null() && line["admit"].is_null(), "{line:#}");
+    assert!(!line.to_string().contains("`bank`"), "{line:#}");
 }
