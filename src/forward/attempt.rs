@@ -1,8 +1,14 @@
 //! One attempt: claim entries, deliver them, and move each to the queue that its verdict requires.
+//!
+//! Entries are claimed and moved by the thread that calls: a consumer has its own, and a change of threads takes longer
+//! than a move.
 
+use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
@@ -16,6 +22,9 @@ use crate::envelope::EntryId;
 use crate::metrics::{AttemptOutcome, ConsumerMetrics, Queue};
 use crate::policy::Name;
 use crate::spool::{EntryLocation, FailureNote, transfer};
+
+/// The length of the largest entry that the consumer's thread reads itself, which is faster than a change of threads.
+const READ_HERE_MAX: u64 = 64 << 10;
 
 /// The settings and resources that all attempts of a consumer use.
 #[derive(Debug)]
@@ -82,6 +91,20 @@ pub(super) enum AttemptResult {
     FileError { reason: String },
 }
 
+impl AttemptResult {
+    /// Why the entry was not delivered, if it was attempted.
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason }
+            | Self::GivenUp { reason }
+            | Self::Retry { reason, .. }
+            | Self::Unreachable { reason }
+            | Self::FileError { reason } => Some(reason),
+            Self::Done | Self::Gone | Self::Held | Self::Unused => None,
+        }
+    }
+}
+
 /// A claimed entry of the batch.
 struct Claimed {
     candidate: Candidate,
@@ -90,9 +113,7 @@ struct Claimed {
 
 /// Attempts a batch. If this future is dropped, the entries return to `new`.
 pub(super) async fn attempt(context: Arc<AttemptContext>, batch: Vec<Candidate>) -> Vec<Outcome> {
-    let claiming = Arc::clone(&context);
-    let claimed = spawn_blocking(move || claim(&claiming, batch)).await;
-    let Ok((claimed, deliveries, mut outcomes)) = claimed else { return Vec::new() };
+    let (claimed, deliveries, mut outcomes) = claim(&context, batch).await;
     if claimed.is_empty() {
         return outcomes;
     }
@@ -100,20 +121,18 @@ pub(super) async fn attempt(context: Arc<AttemptContext>, batch: Vec<Candidate>)
     let verdicts = deliver_within(&*context.target, context.consumer.timeout, &deliveries).await;
     let elapsed = started.elapsed();
     context.metrics.observe(elapsed.as_secs_f64());
-    let settled = spawn_blocking(move || {
-        claimed
-            .into_iter()
-            .zip(deliveries)
-            .zip(verdicts)
-            .map(|((claimed, delivery), verdict)| settle(&context, claimed, delivery, verdict, elapsed))
-            .collect::<Vec<_>>()
-    });
-    outcomes.extend(settled.await.unwrap_or_default());
+    let settled = claimed.into_iter().zip(deliveries).zip(verdicts);
+    outcomes.extend(
+        settled.map(|((claimed, delivery), verdict)| settle(&context, claimed, delivery, verdict, elapsed)),
+    );
     outcomes
 }
 
 /// Claims entries until the batch is full.
-fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<Delivery>, Vec<Outcome>) {
+async fn claim(
+    context: &AttemptContext,
+    batch: Vec<Candidate>,
+) -> (Vec<Claimed>, Vec<Delivery>, Vec<Outcome>) {
     let limit = context.target.limits().bytes;
     let (mut claimed, mut deliveries, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
     let (mut bytes, mut is_full) = (0, false);
@@ -124,7 +143,7 @@ fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<
         }
         let endpoint = context.lanes[candidate.lane].clone();
         let place = EntryLocation { id: candidate.id, endpoint, queue: Queue::New };
-        match Claim::take(&context.spool, &place, candidate.attempt, context.target.needs_file()) {
+        match read(context, &candidate, &place).await {
             // The claim is dropped, so the entry returns to `new`.
             Ok((_, delivery)) if !deliveries.is_empty() && bytes + delivery.payload.len() > limit => {
                 is_full = true;
@@ -142,6 +161,25 @@ fn claim(context: &AttemptContext, batch: Vec<Candidate>) -> (Vec<Claimed>, Vec<
         }
     }
     (claimed, deliveries, outcomes)
+}
+
+/// Claims an entry and reads it. A large one is read by another thread.
+async fn read(
+    context: &AttemptContext,
+    candidate: &Candidate,
+    place: &EntryLocation,
+) -> Result<(Claim, Delivery), ClaimFault> {
+    // Lets other attempts of the consumer continue between the entries of a batch.
+    consume_budget().await;
+    let claim = Claim::take(&context.spool, place)?;
+    let is_large = claim.length()? > READ_HERE_MAX;
+    let (attempt, keeps_file) = (candidate.attempt, context.target.needs_file());
+    let read = move || claim.into_delivery(attempt, keeps_file);
+    if is_large {
+        spawn_blocking(read).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+    } else {
+        read()
+    }
 }
 
 fn unclaimed(
@@ -180,46 +218,41 @@ fn settle(
     verdict: Verdict,
     elapsed: Duration,
 ) -> Outcome {
-    let is_over = candidate.is_over();
-    let (queue, outcome, result, detail) = match verdict {
-        Verdict::Done { detail } => (Queue::Done, AttemptOutcome::Done, AttemptResult::Done, detail),
-        Verdict::Failed { reason } => {
-            let detail = reason.clone().into();
-            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::Failed { reason }, detail)
+    let mut accepted = Cow::Borrowed("");
+    let (queue, mut outcome, mut result) = match verdict {
+        Verdict::Done { detail } => {
+            accepted = detail;
+            (Queue::Done, AttemptOutcome::Done, AttemptResult::Done)
         }
-        Verdict::Retry { reason, .. } if is_over => {
-            let limit = context.consumer.retry.give_up;
-            let reason = format!("given up after {limit:?}: {reason}");
-            let detail = reason.clone().into();
-            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::GivenUp { reason }, detail)
+        Verdict::Failed { reason } => {
+            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::Failed { reason })
+        }
+        Verdict::Retry { reason, .. } if candidate.is_over() => {
+            let reason = format!("given up after {:?}: {reason}", context.consumer.retry.give_up);
+            (Queue::Failed, AttemptOutcome::Failed, AttemptResult::GivenUp { reason })
         }
         Verdict::Retry { after, reason } => {
-            let detail = reason.clone().into();
-            (Queue::New, AttemptOutcome::Again, AttemptResult::Retry { after, reason }, detail)
+            (Queue::New, AttemptOutcome::Again, AttemptResult::Retry { after, reason })
         }
         Verdict::Unreachable { reason } => {
-            let detail = reason.clone().into();
-            (Queue::New, AttemptOutcome::Again, AttemptResult::Unreachable { reason }, detail)
+            (Queue::New, AttemptOutcome::Again, AttemptResult::Unreachable { reason })
         }
     };
+    let detail = result.reason().unwrap_or(&accepted);
     // The descriptor of the delivery keeps the lease, too.
     let Delivery { facts, .. } = delivery;
     let moved = if queue == Queue::Failed {
         let attempts = candidate.attempt.into();
-        let note = FailureNote::new(context.clock.now(), &context.consumer.name, attempts, &detail);
+        let note = FailureNote::new(context.clock.now(), &context.consumer.name, attempts, detail);
         claim.give_up(&note)
     } else {
         claim.finish(queue)
     };
-    let (result, outcome) = match moved {
-        Ok(()) => (result, outcome),
-        // If another process has moved it, the next attempt finds out. If the queue is missing, it is in `new` again.
-        Err(error) => {
-            tracing::error!(id = %candidate.id, to = queue.word(), %error, "entry not moved; it will be attempted again");
-            let reason = format!("cannot move the entry to {}: {error}", queue.word());
-            (AttemptResult::FileError { reason }, AttemptOutcome::Again)
-        }
-    };
+    // If another process has moved it, the next attempt finds out. If the queue is missing, it is in `new` again.
+    if let Err(error) = &moved {
+        tracing::error!(id = %candidate.id, to = queue.word(), %error, "entry not moved; it will be attempted again");
+        outcome = AttemptOutcome::Again;
+    }
     context.metrics.attempt(outcome);
     context.observer.report(&AttemptReport {
         consumer: &context.consumer.name,
@@ -227,8 +260,12 @@ fn settle(
         facts: &facts,
         attempt: candidate.attempt,
         outcome,
-        detail: &detail,
+        detail,
         elapsed,
     });
+    if let Err(error) = moved {
+        let reason = format!("cannot move the entry to {}: {error}", queue.word());
+        result = AttemptResult::FileError { reason };
+    }
     Outcome { candidate, result }
 }

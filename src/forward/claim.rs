@@ -1,6 +1,6 @@
 //! Claims: an entry that this process has moved to `taken` and locked.
 
-use std::io::{self, Seek as _};
+use std::io;
 use std::path::PathBuf;
 
 use super::delivery::Delivery;
@@ -44,37 +44,43 @@ pub(super) enum ClaimFault {
 }
 
 impl Claim {
-    /// Locks an entry, moves it to `taken`, reads it and checks that it is intact. `keeps_file` is whether the target
-    /// needs the file.
-    pub(super) fn take(
-        spool: &ForwardSpool,
-        place: &EntryLocation,
-        attempt: u32,
-        keeps_file: bool,
-    ) -> Result<(Self, Delivery), ClaimFault> {
+    /// Locks an entry and moves it to `taken`.
+    pub(super) fn take(spool: &ForwardSpool, place: &EntryLocation) -> Result<Self, ClaimFault> {
         let ForwardSpool { disk, layout } = spool;
         let lease = Lease::take(disk, layout, place).and_then(|mut lease| {
             lease.transfer(disk, layout, Queue::Taken)?;
             Ok(lease)
         });
-        let claim = match lease {
-            Ok(lease) => Self { spool: spool.clone(), lease: Some(lease) },
-            Err(LeaseError::Moved) => return Err(ClaimFault::Gone),
-            Err(LeaseError::Held) => return Err(ClaimFault::Held),
-            Err(LeaseError::Io(error)) => return Err(error.into()),
-        };
-        match claim.read(attempt, keeps_file) {
-            Ok(delivery) => Ok((claim, delivery)),
+        match lease {
+            Ok(lease) => Ok(Self { spool: spool.clone(), lease: Some(lease) }),
+            Err(LeaseError::Moved) => Err(ClaimFault::Gone),
+            Err(LeaseError::Held) => Err(ClaimFault::Held),
+            Err(LeaseError::Io(error)) => Err(error.into()),
+        }
+    }
+
+    /// The length of the entry's file in bytes.
+    pub(super) fn length(&self) -> io::Result<u64> {
+        self.lease.as_ref().map_or(Ok(0), |lease| Ok(lease.file().metadata()?.len()))
+    }
+
+    /// Reads the entry and checks that it is intact. `keeps_file` is whether the target needs the file.
+    pub(super) fn into_delivery(
+        self,
+        attempt: u32,
+        keeps_file: bool,
+    ) -> Result<(Self, Delivery), ClaimFault> {
+        match self.read(attempt, keeps_file) {
+            Ok(delivery) => Ok((self, delivery)),
             Err(EntryFault::Io(error)) => Err(error.into()),
-            Err(EntryFault::NotIntact(fault)) => Err(claim.set_aside(fault)),
+            Err(EntryFault::NotIntact(fault)) => Err(self.set_aside(fault)),
         }
     }
 
     fn read(&self, attempt: u32, keeps_file: bool) -> Result<Delivery, EntryFault> {
         let Some(lease) = &self.lease else { return Err(io::Error::from(io::ErrorKind::NotFound).into()) };
         let path = lease.place().path(&self.spool.layout);
-        let mut file = lease.file();
-        file.rewind()?;
+        let file = lease.file();
         let entry = read_file(file, &path)?;
         let file = keeps_file.then(|| file.try_clone()).transpose()?;
         Ok(Delivery::of(entry, attempt, std::path::absolute(&path).unwrap_or(path), file))

@@ -64,8 +64,9 @@ impl Engine {
         consumer: Arc<Consumer>,
         target: Arc<dyn Target>,
         metrics: ConsumerMetrics,
-        context: EngineContext,
+        mut context: EngineContext,
     ) -> Result<Self, ForwardLockError> {
+        context.spool.disk = context.spool.disk.keeping_directories();
         let lanes: Vec<Name> = consumer.endpoints.iter().cloned().collect();
         let ForwardSpool { disk, layout } = &context.spool;
         let locks = lanes.iter().map(|endpoint| ForwardLock::take(disk, layout, endpoint));
@@ -95,7 +96,8 @@ impl Engine {
         })
     }
 
-    /// Forwards entries until it is stopped, then waits for the attempts in progress.
+    /// Forwards entries until it is stopped, then waits for the attempts in progress. Blocks its thread while it moves
+    /// files.
     pub async fn run(mut self) {
         self.maintenance.watch(&mut self.scheduler.waiting);
         let stop = self.context.stop.clone();
@@ -136,15 +138,15 @@ impl Engine {
     fn ended(&mut self, outcomes: &[Outcome]) {
         let now = Instant::now();
         for Outcome { candidate, result } in outcomes {
-            let (moved_to, reason) = match result {
-                AttemptResult::Done => (Some(Queue::Done), None),
-                AttemptResult::Failed { reason } | AttemptResult::GivenUp { reason } => {
-                    (Some(Queue::Failed), Some(reason))
-                }
-                AttemptResult::Retry { reason, .. }
-                | AttemptResult::Unreachable { reason }
-                | AttemptResult::FileError { reason } => (None, Some(reason)),
-                AttemptResult::Gone | AttemptResult::Held | AttemptResult::Unused => (None, None),
+            let moved_to = match result {
+                AttemptResult::Done => Some(Queue::Done),
+                AttemptResult::Failed { .. } | AttemptResult::GivenUp { .. } => Some(Queue::Failed),
+                AttemptResult::Retry { .. }
+                | AttemptResult::Unreachable { .. }
+                | AttemptResult::FileError { .. }
+                | AttemptResult::Gone
+                | AttemptResult::Held
+                | AttemptResult::Unused => None,
             };
             if let Some(queue) = moved_to {
                 self.maintenance.moved(candidate.lane, queue, now);
@@ -152,9 +154,9 @@ impl Engine {
             self.context.status.update(|status| {
                 status.done += u64::from(moved_to == Some(Queue::Done));
                 status.failed += u64::from(moved_to == Some(Queue::Failed));
-                if let Some(reason) = reason {
+                if let Some(reason) = result.reason() {
                     let at = rfc3339_micros(self.context.clock.now());
-                    let (id, reason) = (candidate.id.to_string(), reason.clone());
+                    let (id, reason) = (candidate.id.to_string(), reason.to_owned());
                     status.last_error = Some(AttemptError { at, id, reason });
                 }
             });

@@ -435,3 +435,31 @@ async fn delivered_entry_that_cannot_be_moved_is_repeated_with_a_growing_delay()
     world.stop.cancel();
     engine.await.expect("no panic");
 }
+
+#[tokio::test]
+async fn entries_are_moved_to_the_queues_that_have_replaced_others() {
+    let world = World::new(|_| done());
+    let first = world.put(Queue::New);
+    let engine = TaskTracker::new().spawn(world.engine(false).expect("an engine").run());
+    let end = Instant::now() + DEADLINE;
+    let mut expected = first;
+    for replaced in [Queue::Done, Queue::Taken, Queue::New, Queue::Done] {
+        while world.in_queue(Queue::Done) != [expected] {
+            assert!(Instant::now() < end, "{:?}", world.status.current());
+            sleep(Duration::from_millis(1)).await;
+        }
+        for queue in [replaced, Queue::Done] {
+            let path = world.spool.layout.queue(&world.endpoint, queue);
+            let away = path.with_file_name(format!("{}-{expected}", queue.word()));
+            if !away.exists() {
+                std::fs::rename(&path, &away).expect("renamed");
+                std::fs::create_dir(&path).expect("created");
+            }
+        }
+        expected = world.put(Queue::New);
+    }
+    let away = world.spool.layout.queue(&world.endpoint, Queue::Done).with_file_name(format!("done-{first}"));
+    assert_eq!(std::fs::read_dir(away).expect("listed").count(), 1);
+    world.stop.cancel();
+    engine.await.expect("no panic");
+}

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
-use tokio::task::JoinHandle;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::error::ForwardStartError;
 use crate::clock::Clock;
 use crate::forward::{
     Consumer, ConsumerStatus, Engine, EngineContext, ForwardSpool, Observer, SharedStatus, Target,
@@ -14,7 +17,6 @@ use crate::forward::{
 };
 use crate::metrics::ForwardMetrics;
 use crate::policy::Name;
-use crate::spool::ForwardLockError;
 
 /// The consumers that run.
 #[derive(Debug)]
@@ -45,7 +47,8 @@ impl ConsumerStatuses {
 struct RunningConsumer {
     consumer: Arc<Consumer>,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    /// Closed when the engine has ended.
+    ended: oneshot::Receiver<()>,
 }
 
 /// A consumer whose target is ready.
@@ -58,10 +61,10 @@ pub struct PreparedConsumer {
 /// A consumer that can start.
 #[derive(Debug)]
 pub struct LockedConsumer {
-    consumer: Arc<Consumer>,
-    engine: Engine,
     status: SharedStatus,
-    stop: CancellationToken,
+    /// Lets the engine begin. If it is dropped, the engine ends.
+    begin: oneshot::Sender<()>,
+    running: RunningConsumer,
 }
 
 impl PreparedConsumer {
@@ -108,7 +111,7 @@ impl Consumers {
         &mut self,
         names: impl Fn(&Name) -> bool,
         prepared: Vec<PreparedConsumer>,
-    ) -> Vec<ForwardLockError> {
+    ) -> Vec<ForwardStartError> {
         let is_replaced = |name: &Name| prepared.iter().any(|it| it.consumer.name == *name);
         let ending: Vec<_> =
             self.running.keys().filter(|name| !names(name) || is_replaced(name)).cloned().collect();
@@ -126,7 +129,7 @@ impl Consumers {
 
     /// Starts the consumers that could not be started, for example because the daemon has not created the lock file of a
     /// new endpoint yet. Returns the reasons why some still cannot.
-    pub fn start_again(&mut self) -> Vec<ForwardLockError> {
+    pub fn start_again(&mut self) -> Vec<ForwardStartError> {
         let mut faults = Vec::new();
         for prepared in std::mem::take(&mut self.unstarted) {
             match self.lock(prepared.clone(), false) {
@@ -140,15 +143,15 @@ impl Consumers {
         faults
     }
 
-    /// Locks the endpoints of a consumer.
+    /// Locks the endpoints of a consumer, and starts its thread.
     ///
     /// # Errors
-    /// If another process has locked one of them.
+    /// If another process has locked one of the endpoints, or the thread cannot be started.
     pub fn lock(
         &self,
         PreparedConsumer { consumer, target }: PreparedConsumer,
         is_single_pass: bool,
-    ) -> Result<LockedConsumer, ForwardLockError> {
+    ) -> Result<LockedConsumer, ForwardStartError> {
         let stop = CancellationToken::new();
         let status = SharedStatus::default();
         let context = EngineContext {
@@ -161,23 +164,37 @@ impl Consumers {
         };
         let metrics = self.metrics.consumer(consumer.name.as_str());
         let engine = Engine::new(Arc::clone(&consumer), target, metrics, context)?;
-        Ok(LockedConsumer { consumer, engine, status, stop })
+        let (begin, begun) = oneshot::channel();
+        let (end, ended) = oneshot::channel::<()>();
+        let (runtime, token) = (Builder::new_current_thread().enable_all().build()?, self.tasks.token());
+        thread::Builder::new().name("consumer".into()).spawn(move || {
+            runtime.block_on(async {
+                if begun.await.is_ok() {
+                    engine.run().await;
+                }
+            });
+            // Without waiting for a host name that is being resolved.
+            runtime.shutdown_background();
+            drop((end, token));
+        })?;
+        Ok(LockedConsumer { status, begin, running: RunningConsumer { consumer, stop, ended } })
     }
 
     /// Starts a consumer.
-    pub fn start(&mut self, LockedConsumer { consumer, engine, status, stop }: LockedConsumer) {
-        let (name, kind) = (consumer.name.clone(), consumer.target.kind());
+    pub fn start(&mut self, LockedConsumer { status, begin, running }: LockedConsumer) {
+        let (name, kind) = (running.consumer.name.clone(), running.consumer.target.kind());
         tracing::info!(consumer = %name, kind, "consumer started");
         self.statuses.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), status);
-        let task = self.tasks.spawn(engine.run());
-        self.running.insert(name, RunningConsumer { consumer, stop, task });
+        // Only fails if the thread has ended, which nothing but a panic can cause.
+        let _ = begin.send(());
+        self.running.insert(name, running);
     }
 
     /// Waits until all consumers have ended by themselves.
     pub async fn ended(&mut self) {
         for running in self.running.values_mut() {
-            // Only if the task panicked, which ends a release build.
-            let _ = (&mut running.task).await;
+            // Nothing is sent; the channel is closed.
+            let _ = (&mut running.ended).await;
         }
     }
 
@@ -194,8 +211,8 @@ impl Consumers {
         for running in &ending {
             running.stop.cancel();
         }
-        for RunningConsumer { consumer, task, .. } in ending {
-            let _ = task.await;
+        for RunningConsumer { consumer, ended, .. } in ending {
+            let _ = ended.await;
             self.statuses.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&consumer.name);
             self.metrics.remove_consumer(consumer.name.as_str());
             tracing::info!(consumer = %consumer.name, "consumer stopped");

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::admin::ForwardState;
 use super::consumers::{Consumers, PreparedConsumer};
+use super::error::ForwardStartError;
 use crate::clock::Clock;
 use crate::config::{
     Digest, ForwardSettings, LoadedForward, ReadScope, RestartSettings, load_forward, until_stable,
@@ -18,7 +19,6 @@ use crate::live::Reload;
 use crate::logging::{Logging, log_findings};
 use crate::metrics::ReloadOutcome;
 use crate::sandbox::{Enforcement, Sandbox};
-use crate::spool::ForwardLockError;
 use crate::watch::{self, FileWatch};
 
 /// A changed configuration with errors is rejected only after this time, because its files may be incomplete.
@@ -208,7 +208,7 @@ impl ForwardReloader {
         self.state.loaded(self.state.generation(), self.degraded_by(&faults));
     }
 
-    fn degraded_by(&self, faults: &[ForwardLockError]) -> Vec<String> {
+    fn degraded_by(&self, faults: &[ForwardStartError]) -> Vec<String> {
         self.degraded.iter().cloned().chain(faults.iter().map(ToString::to_string)).collect()
     }
 

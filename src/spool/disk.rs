@@ -1,9 +1,9 @@
 //! The real file system: the only code that accesses the spool's files.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::file_system::FileSystem;
 use super::layout::Access;
 use super::position::Position;
 use super::volume::{Displaced, FileFacts, UnexpectedFile, Volume};
-use super::walk::{RootDirectory, open_file};
+use super::walk::{Directory, KeptDirectories, RootDirectory, open_file};
 use crate::clock::Timestamp;
 
 /// The maximum number of pieces that one pwritev(2) accepts (IOV_MAX).
@@ -35,6 +35,8 @@ const SETGID: u32 = 0o2000;
 pub struct Disk {
     root: Arc<RootDirectory>,
     group: Option<u32>,
+    /// The directories of files that stay open; none if they are opened for each use.
+    kept: Option<Arc<KeptDirectories>>,
 }
 
 /// The names in a directory, without `.` and `..`.
@@ -61,7 +63,26 @@ impl Disk {
     /// # Errors
     /// As `open(2)` with `O_DIRECTORY`.
     pub fn open(root: &Path, group: Option<u32>) -> io::Result<Self> {
-        Ok(Self { root: Arc::new(RootDirectory::open(root)?), group })
+        Ok(Self { root: Arc::new(RootDirectory::open(root)?), group, kept: None })
+    }
+
+    /// The same spool. It keeps the directories of the files that it opens and moves open, for a caller that uses few
+    /// directories often.
+    #[must_use]
+    pub fn keeping_directories(&self) -> Self {
+        Self { kept: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// Opens the directory of a file; returns it with the file's name.
+    fn parent<'p>(&self, path: &'p Path) -> io::Result<(Directory<'_>, &'p OsStr)> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(UnexpectedFile::OutsideSpool.into());
+        };
+        let directory = match &self.kept {
+            Some(kept) => kept.open(&self.root, parent)?,
+            None => self.root.walk(parent)?,
+        };
+        Ok((directory, name))
     }
 
     /// The file system that the root is on.
@@ -131,14 +152,6 @@ impl Disk {
         Ok(())
     }
 
-    /// Whether a path still names this open file.
-    pub(super) fn is_named(&self, path: &Path, file: &File) -> io::Result<bool> {
-        let (directory, name) = self.root.parent(path)?;
-        let named = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        let open = rustix::fs::fstat(file)?;
-        Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
-    }
-
     /// Opens or creates a file that only the daemon may use, such as the lock.
     pub(super) fn open_private(&self, path: &Path) -> io::Result<File> {
         match self.create(path, Access::Private) {
@@ -146,6 +159,13 @@ impl Disk {
             created => created,
         }
     }
+}
+
+/// Whether a name in a directory still names this open file.
+pub(super) fn is_named(directory: impl AsFd, name: &OsStr, file: &File) -> io::Result<bool> {
+    let named = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let open = rustix::fs::fstat(file)?;
+    Ok((named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
 }
 
 /// Changes the group and the mode if they differ.
@@ -173,7 +193,7 @@ impl Volume for Disk {
     type Names = Names;
 
     fn create(&self, path: &Path, access: Access) -> io::Result<File> {
-        let (directory, name) = self.root.parent(path)?;
+        let (directory, name) = self.parent(path)?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
         Ok(openat(directory, name, flags, Mode::from_raw_mode(self.file_mode(access)))?.into())
     }
@@ -197,7 +217,7 @@ impl Volume for Disk {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<File> {
-        let (directory, name) = self.root.parent(path)?;
+        let (directory, name) = self.parent(path)?;
         let file = open_file(&directory, name, OFlags::WRONLY)?;
         self.correct_file(&file, path, access)?;
         Ok(file)
@@ -208,17 +228,18 @@ impl Volume for Disk {
     }
 
     fn read(&self, path: &Path) -> io::Result<File> {
-        let (directory, name) = self.root.parent(path)?;
+        let (directory, name) = self.parent(path)?;
         open_file(&directory, name, OFlags::RDONLY)
     }
 
     fn read_locked(&self, path: &Path) -> io::Result<Option<File>> {
-        let file = self.read(path)?;
+        let (directory, name) = self.parent(path)?;
+        let file = open_file(&directory, name, OFlags::RDONLY)?;
         if !self.try_lock(&file)? {
             return Ok(None);
         }
         // Another process may have moved the file between the open and the lock.
-        if self.is_named(path, &file)? { Ok(Some(file)) } else { Err(io::ErrorKind::NotFound.into()) }
+        if is_named(&directory, name, &file)? { Ok(Some(file)) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     fn write(&self, file: &File, mut offset: u64, pieces: &[&[u8]]) -> io::Result<()> {
@@ -255,12 +276,12 @@ impl Volume for Disk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let ((from, old), (to, new)) = (self.root.parent(from)?, self.root.parent(to)?);
+        let ((from, old), (to, new)) = (self.parent(from)?, self.parent(to)?);
         Ok(renameat(from, old, to, new)?)
     }
 
     fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
-        let ((from, one), (to, other)) = (self.root.parent(one)?, self.root.parent(other)?);
+        let ((from, one), (to, other)) = (self.parent(one)?, self.parent(other)?);
         Ok(renameat_with(from, one, to, other, RenameFlags::EXCHANGE)?)
     }
 
@@ -281,12 +302,12 @@ impl Volume for Disk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let (directory, name) = self.root.parent(path)?;
+        let (directory, name) = self.parent(path)?;
         Ok(unlinkat(directory, name, AtFlags::empty())?)
     }
 
     fn make_dir(&self, path: &Path, access: Access) -> io::Result<bool> {
-        let (parent, name) = self.root.parent(path)?;
+        let (parent, name) = self.parent(path)?;
         // Without the setgid bit, which a system call filter may reject: it is inherited, or set below.
         let mode = if self.group.is_some() { Self::shared_mode(access) & !SETGID } else { 0o750 };
         let is_new = match mkdirat(&parent, name, Mode::from_raw_mode(mode)) {
@@ -299,7 +320,7 @@ impl Volume for Disk {
     }
 
     fn make_lock_file(&self, path: &Path) -> io::Result<()> {
-        let (directory, name) = self.root.parent(path)?;
+        let (directory, name) = self.parent(path)?;
         let file = open_file(&directory, name, OFlags::RDONLY | OFlags::CREATE)?;
         let found = file.metadata()?;
         let gid = self.group.unwrap_or(found.gid());
@@ -315,7 +336,7 @@ impl Volume for Disk {
     }
 
     fn facts(&self, path: &Path) -> io::Result<FileFacts> {
-        let (directory, name) = self.root.parent(path)?;
+        let (directory, name) = self.parent(path)?;
         let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = FileType::from_raw_mode(found.st_mode);
         if kind == FileType::Symlink {

@@ -1,6 +1,7 @@
 //! The names of directories and files. No I/O.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::envelope::EntryId;
 use crate::metrics::Queue;
@@ -12,6 +13,8 @@ const EXTENSION: &str = "hook";
 const NOTE_EXTENSION: &str = "why";
 /// The characters of a hyphenated UUID (RFC 9562, section 4).
 const ID_CHARS: usize = 36;
+/// The most bytes of an entry's path after its endpoint.
+const QUEUE_PATH_MAX: usize = "/".len() + "/failed/".len() + ID_CHARS + ".hook".len();
 
 /// Who may use a file or directory of the spool, besides the daemon.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,13 +29,13 @@ pub enum Access {
 /// The paths of a spool, below its root.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
-    root: PathBuf,
+    root: Arc<Path>,
 }
 
 impl Layout {
     /// The layout of the spool at `root`.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root: root.into() }
     }
 
     /// The root of the spool.
@@ -92,7 +95,11 @@ impl Layout {
 
     /// The directory of a queue.
     pub fn queue(&self, endpoint: &Name, queue: Queue) -> PathBuf {
-        self.endpoint(endpoint).join(queue.word())
+        let (endpoint, queue) = (endpoint.as_str(), queue.word());
+        // With one allocation, because each move of an entry calls this.
+        let mut path = PathBuf::with_capacity(self.root.as_os_str().len() + endpoint.len() + QUEUE_PATH_MAX);
+        path.extend([&*self.root, endpoint.as_ref(), queue.as_ref()]);
+        path
     }
 
     /// The path of a file while it is being written.
@@ -102,7 +109,9 @@ impl Layout {
 
     /// The path of an entry in a queue.
     pub fn entry(&self, endpoint: &Name, queue: Queue, id: EntryId) -> PathBuf {
-        self.queue(endpoint, queue).join(file_name(id))
+        let mut path = self.queue(endpoint, queue);
+        path.push(file_name(id));
+        path
     }
 }
 

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::envelope::EntryId;
-    use crate::spool::disk::Disk;
+    use crate::spool::disk::{Disk, is_named};
     use crate::spool::folders::make_queues;
     use crate::spool::layout::Access;
     use crate::spool::sim::{Fault, Sim};
@@ -171,6 +171,8 @@ mod tests {
         let file = disk.read(&taken.path(&layout)).expect("a file");
         fs::remove_file(taken.path(&layout)).expect("removed");
         fs::write(taken.path(&layout), "other").expect("another");
-        assert!(!disk.is_named(&taken.path(&layout), &file).expect("names"));
+        let directory = disk.open_dir(&layout.queue(&taken.endpoint, Queue::Taken)).expect("opened");
+        let path = taken.path(&layout);
+        assert!(!is_named(directory, path.file_name().expect("a name"), &file).expect("names"));
     }
 }

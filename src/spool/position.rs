@@ -33,6 +33,14 @@ impl Position {
         Ok(Self::from(statx(CWD, path, AtFlags::empty(), requested_fields())?))
     }
 
+    /// The position of the file or directory that a path leads to now from an open directory.
+    ///
+    /// # Errors
+    /// As `statx(2)`.
+    pub(super) fn inside(directory: impl AsFd, path: &Path) -> io::Result<Self> {
+        Ok(Self::from(statx(directory, path, AtFlags::SYMLINK_NOFOLLOW, requested_fields())?))
+    }
+
     /// Whether files can be renamed between the two, and one sync of the file system includes both.
     pub(super) fn shares_mount_with(self, other: Self) -> bool {
         (self.device, self.mount) == (other.device, other.mount)

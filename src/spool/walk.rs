@@ -4,11 +4,13 @@
 //! file is opened by an absolute path. (`openat2(2)` could do this in one call, but the RestrictSUIDSGID= of the
 //! systemd unit makes it fail.)
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -52,20 +54,16 @@ impl RootDirectory {
         self.position
     }
 
-    /// Opens the directory of a file; returns it with the file's name.
-    pub(super) fn parent<'p>(&self, path: &'p Path) -> io::Result<(Directory<'_>, &'p OsStr)> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(UnexpectedFile::OutsideSpool.into());
-        };
-        Ok((self.walk(parent)?, name))
+    /// The path relative to the root.
+    fn inside<'p>(&self, path: &'p Path) -> io::Result<&'p Path> {
+        let inside = path.strip_prefix(&self.given).or_else(|_| path.strip_prefix(&self.path));
+        inside.map_err(|_| UnexpectedFile::OutsideSpool.into())
     }
 
     /// Opens a directory with `O_PATH`, to open files in it.
     pub(super) fn walk(&self, path: &Path) -> io::Result<Directory<'_>> {
-        let inside = path.strip_prefix(&self.given).or_else(|_| path.strip_prefix(&self.path));
-        let inside = inside.map_err(|_| UnexpectedFile::OutsideSpool)?;
         let mut directory = Directory::Root(self.file.as_fd());
-        for step in inside.components() {
+        for step in self.inside(path)?.components() {
             let Component::Normal(name) = step else { return Err(UnexpectedFile::OutsideSpool.into()) };
             directory = Directory::Inside(open_subdirectory(&directory, name, OFlags::PATH)?);
         }
@@ -83,6 +81,7 @@ impl RootDirectory {
 pub(super) enum Directory<'a> {
     Root(BorrowedFd<'a>),
     Inside(OwnedFd),
+    Kept(Arc<OwnedFd>),
 }
 
 impl AsFd for Directory<'_> {
@@ -90,7 +89,43 @@ impl AsFd for Directory<'_> {
         match self {
             Self::Root(file) => file.as_fd(),
             Self::Inside(opened) => opened.as_fd(),
+            Self::Kept(opened) => opened.as_fd(),
         }
+    }
+}
+
+/// Directories that stay open after their first use. Before each use, one system call checks that the path still leads to
+/// the open directory. It may lead there over symbolic links, because only the identity of the directory is used.
+#[derive(Debug, Default)]
+pub(super) struct KeptDirectories(Mutex<HashMap<PathBuf, KeptDirectory>>);
+
+#[derive(Debug)]
+struct KeptDirectory {
+    /// The path relative to the root.
+    inside: PathBuf,
+    position: Position,
+    opened: Arc<OwnedFd>,
+}
+
+impl KeptDirectories {
+    /// Opens a directory as [`RootDirectory::walk`] does, unless it is open.
+    pub(super) fn open<'r>(&self, root: &'r RootDirectory, path: &Path) -> io::Result<Directory<'r>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(KeptDirectory { inside, position, opened }) = kept.get(path) {
+            if Position::inside(&root.file, inside).is_ok_and(|found| found == *position) {
+                return Ok(Directory::Kept(Arc::clone(opened)));
+            }
+            kept.remove(path);
+        }
+        let directory = root.walk(path)?;
+        if let Directory::Inside(opened) = directory {
+            let (inside, position) = (root.inside(path)?.to_owned(), Position::of(&opened)?);
+            let opened = Arc::new(opened);
+            let directory = KeptDirectory { inside, position, opened: Arc::clone(&opened) };
+            kept.insert(path.to_owned(), directory);
+            return Ok(Directory::Kept(opened));
+        }
+        Ok(directory)
     }
 }
 
@@ -118,6 +153,7 @@ pub(super) fn open_file(from: &impl AsFd, name: &OsStr, flags: OFlags) -> io::Re
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::fd::AsRawFd as _;
     use std::os::unix::fs::symlink;
 
     use super::*;
@@ -141,14 +177,39 @@ mod tests {
             assert!(is_unexpected_file(&error), "{}: {error}", path.display());
             assert!(root.open_dir(&path).is_err_and(|error| is_unexpected_file(&error)));
         }
-        let (new, name) = root
-            .parent(&spool.join("pix/new/file"))
-            .map(|(new, name)| (new, name.to_owned()))
-            .expect("a queue");
-        assert!(open_file(&new, &name, OFlags::RDONLY).is_err_and(|error| is_unexpected_file(&error)));
+        let new = root.walk(&spool.join("pix/new")).expect("a queue");
+        assert!(
+            open_file(&new, OsStr::new("file"), OFlags::RDONLY)
+                .is_err_and(|error| is_unexpected_file(&error))
+        );
         assert!(
             open_file(&root.file(), OsStr::new("pix"), OFlags::RDONLY)
                 .is_err_and(|error| is_unexpected_file(&error))
         );
+    }
+
+    #[test]
+    fn kept_directory_is_opened_once_and_again_after_it_was_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (root, new) =
+            (RootDirectory::open(folder.path()).expect("the root"), folder.path().join("pix/new"));
+        fs::create_dir_all(&new).expect("a folder");
+        let kept = KeptDirectories::default();
+        let open = || kept.open(&root, &new).map(|directory| directory.as_fd().as_raw_fd());
+        let is_current = || {
+            let directory = kept.open(&root, &new).expect("opened");
+            Position::of(&directory).expect("a position") == Position::at(&new).expect("a position")
+        };
+        assert_eq!(open().expect("opened"), open().expect("kept"));
+        fs::rename(&new, folder.path().join("pix/old")).expect("renamed");
+        assert!(open().is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
+        fs::create_dir(&new).expect("a folder");
+        assert!(is_current());
+        fs::rename(&new, folder.path().join("pix/older")).expect("renamed");
+        fs::rename(folder.path().join("pix/old"), &new).expect("renamed");
+        assert!(is_current(), "also without a use in between");
+        fs::rename(&new, folder.path().join("pix/old")).expect("renamed");
+        symlink(folder.path(), &new).expect("a link");
+        assert!(open().is_err_and(|error| is_unexpected_file(&error)));
     }
 }

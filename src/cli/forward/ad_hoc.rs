@@ -54,7 +54,7 @@ async fn forward_until_stopped(
     let metrics = Arc::new(ForwardMetrics::default());
     let observer = Observer::new(print_line);
     let mut consumers = Consumers::new(spool, observer, Clock::System, metrics);
-    let locked = consumers.lock(prepared, is_single_pass).map_err(ForwardStartError::from)?;
+    let locked = consumers.lock(prepared, is_single_pass)?;
     consumers.start(locked);
     let statuses = consumers.statuses();
     tokio::select! {

@@ -258,8 +258,9 @@ fn errors_of_the_server_are_reasons() {
     let target_of_server = target(&NatsSettings { urls, ..settings(&server) });
     let mut denied = entry("{}");
     denied.facts.event = Some("denied".to_owned());
-    let verdicts = block_on(target_of_server.deliver(&[denied]));
-    assert!(retry(&verdicts).to_lowercase().contains("permissions violation"), "{verdicts:?}");
+    let verdicts = block_on(target_of_server.deliver(&[entry("{}"), denied, entry("{}")]));
+    assert_eq!([&verdicts[0], &verdicts[2]], [&done(), &done()], "only one subject is denied");
+    assert!(retry(&verdicts[1..2]).to_lowercase().contains("permissions violation"), "{verdicts:?}");
     assert_eq!(block_on(target(&settings(&server)).deliver(&[entry("{}")])), [done()]);
 
     let refusing = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -114,7 +114,9 @@ impl NatsTarget {
         let mut verdicts = Vec::with_capacity(batch.len());
         for (acknowledgment, delivery) in published.into_iter().zip(batch) {
             let acknowledged = match acknowledgment {
-                Ok(acknowledgment) => unless_ended(&session, acknowledgment.into_future()).await,
+                Ok(acknowledgment) => {
+                    self.unless_lost(&session, delivery, acknowledgment.into_future()).await
+                }
                 Err(verdict) => Err(verdict),
             };
             verdicts.push(match acknowledged {
@@ -149,8 +151,23 @@ impl NatsTarget {
             .headers(headers(delivery))
             .message_id(&delivery.facts.id)
             .expected_stream(stream);
-        let published = unless_ended(session, session.context.send_publish(subject, message)).await?;
+        let publishing = session.context.send_publish(subject, message);
+        let published = self.unless_lost(session, delivery, publishing).await?;
         published.map_err(|error| self.refused(session, &error, delivery))
+    }
+
+    /// What the future returns, or the verdict on the message if it will not be acknowledged.
+    async fn unless_lost<T>(
+        &self,
+        session: &NatsSession,
+        delivery: &Delivery,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Verdict> {
+        tokio::select! {
+            biased;
+            result = future => Ok(result),
+            verdict = session.lost(|| self.subject.subject(&delivery.facts)) => Err(verdict),
+        }
     }
 
     /// The verdict on a message that was not published or not acknowledged.
@@ -184,15 +201,6 @@ impl NatsTarget {
                 Escaped(&error.to_string())
             )),
         }
-    }
-}
-
-/// What the future returns, or the verdict if the connection ends first.
-async fn unless_ended<T>(session: &NatsSession, future: impl Future<Output = T>) -> Result<T, Verdict> {
-    tokio::select! {
-        biased;
-        result = future => Ok(result),
-        verdict = session.ended() => Err(verdict),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A connection to NATS, and the stream as it was when the connection was opened.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{
@@ -42,7 +43,16 @@ pub(super) struct StreamSettings {
 pub(super) struct NatsSession {
     pub(super) context: Context,
     pub(super) stream: Config,
-    ended: watch::Receiver<Option<Verdict>>,
+    losses: watch::Receiver<Losses>,
+}
+
+/// What will not be acknowledged.
+#[derive(Debug, Default)]
+struct Losses {
+    /// The verdict on all messages after the connection has ended.
+    ended: Option<Verdict>,
+    /// The subjects that the server does not permit, and the verdict on their messages.
+    denied: BTreeMap<String, Verdict>,
 }
 
 impl NatsSession {
@@ -55,7 +65,7 @@ impl NatsSession {
         servers: &[ServerAddr],
         stream: &StreamSettings,
     ) -> Result<Self, Verdict> {
-        let (sender, ended) = watch::channel(None);
+        let (sender, losses) = watch::channel(Losses::default());
         let client = options
             .name("hookspool")
             .connection_timeout(CONNECT_TIMEOUT)
@@ -63,8 +73,11 @@ impl NatsSession {
             .ignore_discovered_servers()
             .max_reconnects(servers.len())
             .event_callback(move |event| {
-                if let Some(verdict) = end(&event) {
-                    sender.send_if_modified(|ended| ended.is_none() && ended.replace(verdict).is_none());
+                if let Some((subject, verdict)) = loss(&event) {
+                    sender.send_modify(|losses| match subject {
+                        Some(subject) => drop(losses.denied.insert(subject, verdict)),
+                        None => drop(losses.ended.get_or_insert(verdict)),
+                    });
                 }
                 std::future::ready(())
             })
@@ -78,19 +91,24 @@ impl NatsSession {
         let info = timeout(CONNECT_TIMEOUT, examine(&context, stream));
         let silent = |_| unreachable("the NATS server does not answer requests about the stream".to_owned());
         let stream = info.await.map_err(silent)??.config;
-        Ok(Self { context, stream, ended })
+        Ok(Self { context, stream, losses })
     }
 
     /// Whether the connection is open.
     pub(super) fn is_open(&self) -> bool {
-        self.ended.borrow().is_none()
+        self.losses.borrow().ended.is_none()
     }
 
-    /// Waits until the connection ends, and returns the verdict on entries that are not acknowledged.
-    pub(super) async fn ended(&self) -> Verdict {
-        let mut ended = self.ended.clone();
-        let verdict = ended.wait_for(Option::is_some).await.ok().and_then(|verdict| verdict.clone());
-        verdict.unwrap_or_else(lost)
+    /// Waits until the connection ends or the server denies the subject, and returns the verdict on a message to it that is
+    /// not acknowledged.
+    pub(super) async fn lost(&self, subject: impl Fn() -> String) -> Verdict {
+        let mut losses = self.losses.clone();
+        let denied = |losses: &Losses| {
+            let is_any = !losses.denied.is_empty();
+            is_any.then(|| losses.denied.get(&subject()).cloned())?
+        };
+        let found = losses.wait_for(|losses| losses.ended.is_some() || denied(losses).is_some()).await.ok();
+        found.and_then(|losses| losses.ended.clone().or_else(|| denied(&losses))).unwrap_or_else(lost)
     }
 
     /// Whether the stream stores messages of a subject.
@@ -99,13 +117,15 @@ impl NatsSession {
     }
 }
 
-/// The verdict on entries that are not acknowledged when this happens; none if acknowledgments can still arrive.
-fn end(event: &Event) -> Option<Verdict> {
+/// The verdict on messages that are not acknowledged when this happens, and the subject if it concerns only one; none if
+/// all can still be acknowledged.
+fn loss(event: &Event) -> Option<(Option<String>, Verdict)> {
     match event {
-        Event::Disconnected | Event::Closed => Some(lost()),
-        // For example, no permission to publish, in which case no acknowledgment arrives.
+        Event::Disconnected | Event::Closed => Some((None, lost())),
         Event::ServerError(error) => {
-            Some(retry(format!("error of the NATS server: {}", Escaped(&error.to_string()))))
+            let error = error.to_string();
+            let subject = denied_subject(&error).map(str::to_owned);
+            Some((subject, retry(format!("error of the NATS server: {}", Escaped(&error)))))
         }
         Event::Connected
         | Event::LameDuckMode
@@ -113,6 +133,12 @@ fn end(event: &Event) -> Option<Verdict> {
         | Event::SlowConsumer(_)
         | Event::ClientError(_) => None,
     }
+}
+
+/// The subject of a message that the server did not accept for lack of permission. It keeps the connection open.
+fn denied_subject(error: &str) -> Option<&str> {
+    let (_, subject) = error.split_once("Permissions Violation for Publish to \"")?;
+    subject.split_once('"').map(|(subject, _)| subject)
 }
 
 /// The server's information about the stream, which is created if it is missing and the settings require it.
@@ -201,4 +227,22 @@ pub(super) fn unreachable(reason: String) -> Verdict {
 
 pub(super) fn retry(reason: String) -> Verdict {
     Verdict::Retry { after: None, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::ServerError;
+
+    use super::*;
+
+    #[test]
+    fn only_the_messages_to_a_denied_subject_are_lost() {
+        let lost = |text: &str| loss(&Event::ServerError(ServerError::Other(text.to_owned())));
+        let (subject, _) = lost("Permissions Violation for Publish to \"webhooks.Pix\"").expect("a loss");
+        assert_eq!(subject.as_deref(), Some("webhooks.Pix"));
+        for all in ["Permissions Violation for Subscription to \"_INBOX.>\"", "Unknown Protocol Operation"] {
+            assert_eq!(lost(all).expect("a loss").0, None);
+        }
+        assert_eq!(loss(&Event::Connected), None);
+    }
 }
