@@ -144,10 +144,11 @@ impl RevocationList {
     pub fn covers(&self, certificate: &Identity) -> bool {
         let Scope { only_end_entities, only_cas, points } = &self.scope;
         let kind = if certificate.issuing.is_ca { !only_end_entities } else { !only_cas };
-        // RFC 5280, 6.3.3 (b)(2)(i): of several lists, one of those that the certificate points to.
+        // RFC 5280, 6.3.3 (b)(2)(i): a list with a distribution point covers only certificates that name it.
         let place = match (points, &certificate.crl_points) {
             (Some(ours), Some(theirs)) => theirs.iter().any(|point| ours.contains(point)),
-            (Some(_), None) | (None, _) => true,
+            (Some(_), None) => false,
+            (None, _) => true,
         };
         self.issuer == certificate.issuer && kind && place
     }

@@ -14,7 +14,7 @@ pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
         0..0x80 => vec![tag, length as u8],
         0x80..0x100 => vec![tag, 0x81, length as u8],
         0x100..0x1_0000 => vec![tag, 0x82, (length >> 8) as u8, length as u8],
-        _ => vec![tag, 0x83, (length >> 16) as u8, (length >> 8) as u8, length as u8],
+        _ => [&[tag, 0x84], (length as u32).to_be_bytes().as_slice()].concat(),
     };
     [head, content.to_vec()].concat()
 }
@@ -323,17 +323,57 @@ impl Party {
 
     /// A revocation list of these serial numbers in DER. `until` is its next update, in days from now.
     pub fn list(&self, serials: &[&[u8]], until: i64) -> Vec<u8> {
-        let entries: Vec<_> = serials.iter().map(|serial| sequence(&[tlv(0x02, serial), time(-2)])).collect();
+        self.issue_list(&List { until, ..List::of(serials) })
+    }
+
+    pub fn issue_list(&self, list: &List<'_>) -> Vec<u8> {
+        let date = time(-2);
+        let entries: Vec<_> =
+            list.serials.iter().map(|serial| sequence(&[tlv(0x02, serial), date.clone()])).collect();
         let algorithm = algorithm(&self.key, Signed::Plainly);
-        let mut parts = vec![tlv(0x02, &[1]), algorithm.clone(), self.name.der(), time(-10), time(until)];
+        let mut parts =
+            vec![tlv(0x02, &[1]), algorithm.clone(), self.name.der(), time(list.from), time(list.until)];
         if !entries.is_empty() {
             parts.push(sequence(&entries));
         }
-        parts.push(tlv(0xa0, &sequence(&[extension("2.5.29.20", false, &tlv(0x02, &[7]))])));
+        let number = extension("2.5.29.20", false, &tlv(0x02, &[list.number]));
+        let point = list.point.map(|uri| extension("2.5.29.28", true, &sequence(&[point(uri)])));
+        parts.push(tlv(0xa0, &sequence(&[number].into_iter().chain(point).collect::<Vec<_>>())));
         let signed = sequence(&parts);
         let signature = [vec![0], sign(&signed, &self.key, Signed::Plainly)].concat();
         sequence(&[signed, algorithm, tlv(0x03, &signature)])
     }
+}
+
+/// The contents of a revocation list.
+#[derive(Clone)]
+pub struct List<'a> {
+    pub serials: Vec<&'a [u8]>,
+    /// Its number, at most 127.
+    pub number: u8,
+    /// When it was issued, in days from now.
+    pub from: i64,
+    /// Its next update, in days from now.
+    pub until: i64,
+    /// The URI of its issuing distribution point.
+    pub point: Option<&'a str>,
+}
+
+impl<'a> List<'a> {
+    pub fn of(serials: &[&'a [u8]]) -> Self {
+        Self { serials: serials.to_vec(), number: 7, from: -10, until: 20, point: None }
+    }
+}
+
+/// A distribution point's name that is a URI.
+fn point(uri: &str) -> Vec<u8> {
+    tlv(0xa0, &tlv(0xa0, &tlv(0x86, uri.as_bytes())))
+}
+
+/// The distribution points of the lists that cover a certificate.
+pub fn crl_points(uris: &[&str]) -> Vec<u8> {
+    let points: Vec<_> = uris.iter().map(|uri| sequence(&[point(uri)])).collect();
+    extension("2.5.29.31", false, &sequence(&points))
 }
 
 pub fn pem(kind: &str, der: &[u8]) -> String {

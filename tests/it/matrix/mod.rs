@@ -1,5 +1,6 @@
 //! Unusual certificates in real handshakes and with `explain`: both make the same decision.
 
+mod beside_openssl;
 mod cases;
 mod constraints;
 mod differences;

@@ -51,6 +51,7 @@ impl Catalogue {
         all.listed();
         all.other_matchers();
         all.revocation();
+        all.distribution_points();
         all
     }
 

@@ -1,7 +1,7 @@
 //! Revoked certificates and revocation lists.
 
 use super::Catalogue;
-use crate::der::{Certificate, Name, Party, SERVER_AUTH, eku};
+use crate::der::{Certificate, List, Name, Party, SERVER_AUTH, crl_points, eku};
 
 impl Catalogue {
     pub(super) fn revocation(&mut self) {
@@ -116,5 +116,25 @@ impl Catalogue {
         let root = Party::root(&Certificate::ca(Name::cn("Padding Root")));
         self.revoking("padding", &[&root], &[root.list(&[&[0, 0, 7]], 20)], "cn = [\"x\"]");
         self.case("revoked, zeros on the list", "padding", "revoked", &root.issue(&numbered(&[7])), &[]);
+    }
+
+    /// Lists that cover only the certificates that name their distribution point.
+    pub(super) fn distribution_points(&mut self) {
+        const HERE: &str = "http://crl.example/1.crl";
+        const THERE: &str = "http://crl.example/2.crl";
+        let root = Party::root(&Certificate::ca(Name::cn("Points Root")));
+        let list = root.issue_list(&List { point: Some(HERE), ..List::of(&[&[0x40, 10]]) });
+        self.revoking("points", &[&root], &[list], "cn = [\"x\"]");
+        let issue = |byte: u8, points: &[&str]| {
+            let mut leaf = Certificate { serial: vec![0x40, byte], ..Certificate::leaf(Name::cn("x")) };
+            leaf.extensions.extend((!points.is_empty()).then(|| crl_points(points)));
+            root.issue(&leaf)
+        };
+        let unknown = "revocation_unknown";
+        self.case("names the list's point", "points", "admitted", &issue(5, &[HERE]), &[]);
+        self.case("names the list's point second", "points", "admitted", &issue(5, &[THERE, HERE]), &[]);
+        self.case("names no point, and the list has one", "points", unknown, &issue(5, &[]), &[]);
+        self.case("names another point than the list's", "points", unknown, &issue(5, &[THERE]), &[]);
+        self.case("revoked, and names no point", "points", "revoked", &issue(10, &[]), &[]);
     }
 }
