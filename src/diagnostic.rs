@@ -62,8 +62,8 @@ pub struct Diagnostic {
     pub message: String,
     /// How to correct it.
     pub hint: Option<String>,
-    /// For a finding that only the time causes, because the same files were or will be valid: the digest of the
-    /// certificate or list, which shows whether it is already in force. Such a finding does not prevent a start.
+    /// For a finding that only the time or a revocation list causes: the digest of the certificate or list, or the file
+    /// of the list, which shows whether it is already in force. Such a finding does not prevent a start.
     pub by_time: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use crate::clock::Timestamp;
 use crate::diagnostic::{Finding, Severity};
 use crate::metrics::ReloadOutcome;
-use crate::policy::Policy;
+use crate::policy::{Name, Policy};
 use crate::tls::expiry::CertificateFact;
 use crate::tls::verifier::SenderVerifier;
 
@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub limits: Limits,
     /// Every certificate and revocation list in use.
     pub certificates: Vec<CertificateFact>,
+    /// The files of revocation lists that cannot be used, each with its sender.
+    pub unusable_lists: Vec<String>,
     /// Messages for the operator about functions that are degraded.
     pub degraded: Vec<String>,
 }
@@ -86,8 +88,14 @@ impl Reload {
     }
 }
 
-/// The channel on which a requested reload returns its result.
-pub type ReloadReply = oneshot::Sender<Reload>;
+/// A requested reload.
+#[derive(Debug)]
+pub struct ReloadRequest {
+    /// The sender whose revocation lists are accepted although they are older than those in force.
+    pub accept_older_lists: Option<Name>,
+    /// The channel on which the result is returned.
+    pub reply: oneshot::Sender<Reload>,
+}
 
 /// The live state of the daemon, shared by all tasks.
 #[derive(Debug)]

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, Uri};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::service::AdminService;
+use crate::live::ReloadRequest;
 use crate::metrics::ReloadOutcome;
+use crate::policy::{Name, NameError};
 
 /// The kind of socket that a client is connected to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,6 +22,9 @@ pub(super) enum Transport {
     Unix,
 }
 
+/// The parameter of `POST /reload` that names the sender whose older revocation lists are accepted.
+pub const ACCEPT_OLDER_LISTS: &str = "accept_older_lists";
+
 /// The timeout of a reload.
 const RELOAD_MAX: Duration = Duration::from_secs(30);
 
@@ -28,10 +33,14 @@ pub(super) async fn answer(
     service: &impl AdminService,
     transport: Transport,
     method: &Method,
-    path: &str,
+    uri: &Uri,
 ) -> Response<String> {
+    let path = uri.path();
     match (path, method, transport) {
-        ("/reload", &Method::POST, Transport::Unix) => reload(service).await,
+        ("/reload", &Method::POST, Transport::Unix) => match older_lists(service, uri.query()) {
+            Ok(sender) => reload(service, sender).await,
+            Err(why) => text(StatusCode::BAD_REQUEST, &format!("{why}\n")),
+        },
         ("/reload", &Method::POST, Transport::Tcp) => {
             text(StatusCode::FORBIDDEN, "a reload is accepted over the Unix socket only\n")
         }
@@ -40,10 +49,21 @@ pub(super) async fn answer(
     }
 }
 
-async fn reload(service: &impl AdminService) -> Response<String> {
-    let (request, response) = oneshot::channel();
+/// The sender in the query of a reload, whose older revocation lists are to be accepted.
+fn older_lists<A: AdminService>(_: &A, query: Option<&str>) -> Result<Option<Name>, String> {
+    let Some(query) = query else { return Ok(None) };
+    match query.strip_prefix(ACCEPT_OLDER_LISTS).and_then(|rest| rest.strip_prefix('=')) {
+        Some(sender) if A::ACCEPTS_OLDER_LISTS => {
+            sender.parse().map(Some).map_err(|fault: NameError| fault.to_string())
+        }
+        Some(_) | None => Err("this reload has no such parameter".to_owned()),
+    }
+}
+
+async fn reload(service: &impl AdminService, accept_older_lists: Option<Name>) -> Response<String> {
+    let (reply, response) = oneshot::channel();
     let reload = async {
-        service.reload().send(request).await.ok()?;
+        service.reload().send(ReloadRequest { accept_older_lists, reply }).await.ok()?;
         response.await.ok()
     };
     match timeout(RELOAD_MAX, reload).await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::live::ReloadReply;
+use crate::live::ReloadRequest;
 use crate::shared::Shared;
 use crate::spool::{EntryCounts, FileSystem};
 
@@ -24,5 +24,5 @@ pub struct AdminContext {
     /// The addresses that senders connect to.
     pub listen: Vec<SocketAddr>,
     /// Requests for a reload.
-    pub reload: mpsc::Sender<ReloadReply>,
+    pub reload: mpsc::Sender<ReloadRequest>,
 }

@@ -141,7 +141,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let respond = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
-        Ok::<_, Infallible>(answer(&service, transport, request.method(), request.uri().path()).await)
+        Ok::<_, Infallible>(answer(&service, transport, request.method(), request.uri()).await)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);

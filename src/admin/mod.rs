@@ -10,6 +10,7 @@ mod answer;
 mod sockets;
 mod listener;
 
+pub use answer::ACCEPT_OLDER_LISTS;
 pub use context::AdminContext;
 pub use health::NotReady;
 pub use listener::{AdminListener, AdminListenerError};

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::context::AdminContext;
 use super::health::{NotReady, not_ready};
 use super::status::Status;
-use crate::live::ReloadReply;
+use crate::live::ReloadRequest;
 
 /// The state of a process that its admin listener reads. The only change that it can request is a reload.
 pub trait AdminService: Clone + Send + Sync + 'static {
@@ -19,11 +19,16 @@ pub trait AdminService: Clone + Send + Sync + 'static {
     /// The document of `/status`.
     fn status(&self) -> impl Serialize;
 
+    /// Whether a reload can accept older revocation lists.
+    const ACCEPTS_OLDER_LISTS: bool;
+
     /// Accepts requests for a reload.
-    fn reload(&self) -> &mpsc::Sender<ReloadReply>;
+    fn reload(&self) -> &mpsc::Sender<ReloadRequest>;
 }
 
 impl AdminService for AdminContext {
+    const ACCEPTS_OLDER_LISTS: bool = true;
+
     fn not_ready(&self) -> Vec<NotReady> {
         not_ready(&self.shared.live, self.shared.spool.health())
     }
@@ -36,7 +41,7 @@ impl AdminService for AdminContext {
         Status::of(self)
     }
 
-    fn reload(&self) -> &mpsc::Sender<ReloadReply> {
+    fn reload(&self) -> &mpsc::Sender<ReloadRequest> {
         &self.reload
     }
 }

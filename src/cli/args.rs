@@ -9,6 +9,7 @@ use super::exit::Failure;
 use super::files::{exists, is_stdin};
 use super::forward_args::ForwardArgs;
 use super::spool_args::SpoolCommand;
+use crate::policy::Name;
 
 /// Receives webhooks over mutual TLS and answers 200 after the payload is durable on disk.
 #[derive(Debug, Parser)]
@@ -73,7 +74,7 @@ Example:
     Forward(ForwardArgs),
     /// Reload the running daemon's certificates and configuration, and report the outcome
     #[command(after_help = "Example:\n  hookspool reload")]
-    Reload,
+    Reload(ReloadArgs),
     /// Show the status of the running daemon
     #[command(after_help = "Example:\n  hookspool status --json")]
     Status(JsonArgs),
@@ -104,6 +105,14 @@ pub struct JsonArgs {
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hookspool reload`
+#[derive(Clone, Debug, clap::Args)]
+pub struct ReloadArgs {
+    /// Accept the revocation lists of this sender once, although they are older than those in force
+    #[arg(long, value_name = "SENDER")]
+    pub accept_older_lists: Option<Name>,
 }
 
 /// `hookspool check`

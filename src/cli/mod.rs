@@ -49,7 +49,9 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 /// entries.
 fn changes_something(command: &Command) -> bool {
     match command {
-        Command::Certs(CertsCommand::Init(_)) | Command::Init(_) | Command::Reload | Command::Send(_) => true,
+        Command::Certs(CertsCommand::Init(_)) | Command::Init(_) | Command::Reload(_) | Command::Send(_) => {
+            true
+        }
         Command::Spool(command) => match command {
             SpoolCommand::Take(_)
             | SpoolCommand::Done(_)
@@ -92,9 +94,10 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
             None => manual::endpoints(&args::config_path(args)?),
         },
         Command::Man(man) => manual::man(&man.folder),
-        Command::Reload => {
+        Command::Reload(args_of) => {
             let path = args::config_path(args)?;
-            reload::reload(&path, &config::admin_settings(&path)?.listen)
+            let listen = config::admin_settings(&path)?.listen;
+            reload::reload(&path, &listen, args_of.accept_older_lists.as_ref())
         }
         Command::Status(status) => status::status(&args::config_path(args)?, status.json),
     }

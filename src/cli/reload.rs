@@ -15,15 +15,16 @@ use super::check::again;
 use super::exit::{Exit, Failure};
 use super::output::{escaped_lines, print};
 use super::runtime::block_on;
-use crate::admin::Address;
+use crate::admin::{ACCEPT_OLDER_LISTS, Address};
 use crate::client::post_unix;
+use crate::policy::Name;
 use crate::systemd::unit::{DAEMON, Unit};
 
 /// Requests a reload over the first Unix socket of the admin listener, and prints the outcome.
 ///
 /// # Errors
 /// If there is no such socket, or the daemon does not answer.
-pub fn reload(config: &Path, addresses: &[Address]) -> Result<Exit, Failure> {
+pub fn reload(config: &Path, addresses: &[Address], accept_older: Option<&Name>) -> Result<Exit, Failure> {
     let socket = addresses.iter().find_map(|address| match address {
         Address::Unix(path) => Some(path),
         Address::Tcp(_) | Address::Inherited(_) => None,
@@ -34,7 +35,8 @@ pub fn reload(config: &Path, addresses: &[Address]) -> Result<Exit, Failure> {
             why: "`[admin] listen` has no Unix socket: add one, or send SIGHUP to the daemon".into(),
         });
     };
-    let answer = block_on(post_unix(socket, "/reload"))?;
+    let query = accept_older.map(|sender| format!("?{ACCEPT_OLDER_LISTS}={sender}")).unwrap_or_default();
+    let answer = block_on(post_unix(socket, &format!("/reload{query}")))?;
     let unreachable = |why: super::exit::BoxError| Failure::Unreachable {
         what: "the daemon does not answer".to_owned(),
         why,

@@ -185,12 +185,7 @@ impl Files {
         what: &str,
         bytes_max: u64,
     ) -> Result<Arc<Contents>, Reported> {
-        self.open_or(named, what, bytes_max, |path, fault| {
-            let path = path.display();
-            let is_missing = matches!(fault, FileFault::Missing);
-            let what_is = if is_missing { format!("{fault} `{path}`") } else { format!("`{path}` {fault}") };
-            (format!("{what}: {what_is}"), hint(fault))
-        })
+        self.open_or(named, what, bytes_max, |path, fault| (message(what, path, fault), hint(fault)))
     }
 
     /// Whether the process opens the files of the table that is being validated.
@@ -260,7 +255,9 @@ impl Files {
     /// appear later.
     fn contents(&mut self, path: &Path, bytes_max: u64) -> Result<Arc<Contents>, FileFault> {
         if let Some(contents) = self.read.get(path) {
-            return Ok(Arc::clone(contents));
+            // Another table may have a higher limit.
+            let is_within = u64::try_from(contents.bytes.len()).is_ok_and(|length| length <= bytes_max);
+            return if is_within { Ok(Arc::clone(contents)) } else { Err(FileFault::TooLarge { bytes_max }) };
         }
         if !self.order.iter().any(|known| known == path) {
             self.order.push(path.to_owned());
@@ -290,7 +287,16 @@ impl Files {
     }
 }
 
-fn hint(fault: &FileFault) -> &'static str {
+/// The message about a named file that cannot be read.
+pub(super) fn message(what: &str, path: &Path, fault: &FileFault) -> String {
+    let path = path.display();
+    let is_missing = matches!(fault, FileFault::Missing);
+    let what_is = if is_missing { format!("{fault} `{path}`") } else { format!("`{path}` {fault}") };
+    format!("{what}: {what_is}")
+}
+
+/// A hint for correcting it.
+pub(super) fn hint(fault: &FileFault) -> &'static str {
     match fault {
         FileFault::Missing => {
             "correct the path (relative ones start at the directory of this file), or create throwaway certificates with `hookspool certs init`"
@@ -302,9 +308,7 @@ fn hint(fault: &FileFault) -> &'static str {
             "`hookspool reload` reports whether a restart could read it; directories in `[sandbox] read` are accessible from the start"
         }
         FileFault::NotAFile => "name a file",
-        FileFault::TooLarge { .. } => {
-            "name the right file: certificates and keys are a few KiB long, revocation lists a few MiB"
-        }
+        FileFault::TooLarge { .. } => "name the right file: certificates and keys are a few KiB long",
         FileFault::Io(_) => "check the disk and the file system",
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::accepted::AcceptedLists;
 use super::context::ValidationContext;
 use super::files::{Digest, FileFault, Files, read_within};
 use super::process::Process;
@@ -91,10 +92,10 @@ pub enum LoadError {
 /// # Errors
 /// If the file cannot be read. Errors in its contents are findings.
 pub fn load(path: &Path, now: Timestamp, process: Process) -> Result<Loaded, LoadError> {
-    load_within(path, now, process, ReadScope::default())
+    load_within(path, now, process, ReadScope::default(), AcceptedLists::Kept)
 }
 
-/// Like [`load`], for a process whose access to files is restricted.
+/// Like [`load`], for a process whose access to files is restricted, and which accepted these revocation lists before.
 ///
 /// # Errors
 /// As [`load`].
@@ -103,8 +104,10 @@ pub fn load_within(
     now: Timestamp,
     process: Process,
     read_scope: ReadScope,
+    accepted: AcceptedLists,
 ) -> Result<Loaded, LoadError> {
-    let Judged { validated, report, elsewhere, mut files, digest } = judge(path, now, process, read_scope)?;
+    let Judged { validated, report, elsewhere, mut files, digest } =
+        judge(path, now, process, read_scope, accepted)?;
     let Validated { daemon, consumers, files_of_daemon, .. } = validated;
     files.truncate(files_of_daemon.max(1));
     let settings = daemon.filter(|_| !report.forbids_start()).map(|mut settings| {
@@ -122,7 +125,7 @@ pub fn load_within(
 /// If the file cannot be read. Errors in its contents are findings.
 pub fn load_forward(path: &Path, now: Timestamp, read_scope: ReadScope) -> Result<LoadedForward, LoadError> {
     let Judged { validated, report, elsewhere, files, digest } =
-        judge(path, now, Process::Forward, read_scope)?;
+        judge(path, now, Process::Forward, read_scope, AcceptedLists::default())?;
     let settings = validated.forward.filter(|_| !report.forbids_start()).map(|mut settings| {
         settings.files.clone_from(&files);
         settings.degraded = degraded(&elsewhere, "hookspool run").collect();
@@ -160,7 +163,13 @@ struct Judged {
     digest: Digest,
 }
 
-fn judge(path: &Path, now: Timestamp, process: Process, read_scope: ReadScope) -> Result<Judged, LoadError> {
+fn judge(
+    path: &Path,
+    now: Timestamp,
+    process: Process,
+    read_scope: ReadScope,
+    accepted: AcceptedLists,
+) -> Result<Judged, LoadError> {
     let contents = contents(path, &read_scope)?;
     let mut files = Files::beside(path, read_scope, process);
     files.note(path, &contents);
@@ -171,7 +180,7 @@ fn judge(path: &Path, now: Timestamp, process: Process, read_scope: ReadScope) -
         LoadError::NotText { path: path.to_owned(), line: file.line(at), column: file.column(at) }
     })?;
     let file = SourceFile::new(shown, text);
-    let mut context = ValidationContext { files, now };
+    let mut context = ValidationContext::new(files, now, accepted);
     let (validated, own, elsewhere) = match file.pem_text() {
         Some(span) => {
             let own = pasted(file, &span);
@@ -274,7 +283,8 @@ pub(super) fn without_findings<T>(
     let (table, _) = parse(&text);
     let findings = Findings::new(SourceFile::new("", &*text), &[]);
     let files = Files::beside(path, ReadScope::default(), Process::Check);
-    let mut context = ValidationContext { files, now: Timestamp::UNIX_EPOCH };
+    let (now, accepted) = (Timestamp::UNIX_EPOCH, AcceptedLists::default());
+    let mut context = ValidationContext::new(files, now, accepted);
     Ok(table_of(Reader::top(&table, &schema::TOP, &findings), &mut context))
 }
 

@@ -6,6 +6,7 @@ mod process;
 mod read_scope;
 mod text;
 mod files;
+mod accepted;
 mod context;
 mod restart;
 mod settings;
@@ -14,6 +15,7 @@ mod validate;
 mod load;
 mod ad_hoc;
 
+pub use accepted::AcceptedLists;
 pub use ad_hoc::ad_hoc_consumer;
 pub use files::{Digest, FileFault};
 pub use load::{

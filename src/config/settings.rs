@@ -8,6 +8,7 @@ use super::restart::RestartSettings;
 use crate::forward::Consumer;
 use crate::live::Limits;
 use crate::policy::{Name, Policy};
+use crate::spool::AcceptedList;
 use crate::tls::expiry::CertificateFact;
 use crate::tls::key_pair::KeyPair;
 use crate::tls::server::{MinVersion, NamedPair};
@@ -49,8 +50,12 @@ pub struct Settings {
     pub digest: Digest,
     /// The certificates and revocation lists in use, with their dates.
     pub certificates: Vec<CertificateFact>,
-    /// Faults that are caused only by expired or not yet valid files, and errors in the tables of `hookspool forward`, a
-    /// sentence each.
+    /// The revocation lists in force, to be kept in the spool.
+    pub accepted_lists: Vec<AcceptedList>,
+    /// The files of revocation lists that cannot be used, each with its sender.
+    pub unusable_lists: Vec<String>,
+    /// Faults that are caused only by expired or not yet valid files or by revocation lists, and errors in the tables of
+    /// `hookspool forward`, a sentence each.
     pub degraded: Vec<String>,
 }
 

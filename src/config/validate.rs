@@ -84,6 +84,7 @@ struct Common {
 fn common(top: &Reader<'_>, context: &mut ValidationContext) -> Common {
     let (spool, group) = tables::spool::spool(&top.section(&schema::SPOOL), context);
     context.files.spool_group = spool.group;
+    context.spool.clone_from(&spool.directory);
     let reload = tables::reload::reload(&top.section(&schema::RELOAD));
     let log = tables::log::log(&top.section(&schema::LOG));
     let sandbox = tables::sandbox::sandbox(&top.section(&schema::SANDBOX), context);
@@ -137,6 +138,8 @@ fn daemon<'a>(
         files: Vec::new(),
         digest: context.files.digest(),
         certificates: facts.certificates,
+        accepted_lists: facts.accepted_lists,
+        unusable_lists: facts.unusable_lists,
         degraded: facts.degraded,
     };
     (Some(settings), endpoints, taken)

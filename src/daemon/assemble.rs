@@ -33,7 +33,7 @@ use crate::server::Server;
 use crate::shared::Shared;
 use crate::spool::{
     self, Committer, Disk, FileSystem, Greatest, Layout, Maintenance, OpenError, Opened, RetentionSetting,
-    SpoolLock, greatest,
+    SpoolLock, greatest, keep_lists,
 };
 use crate::systemd::activation::{ActivationError, Inherited};
 use crate::watch::{FileWatch, WatchError, WatchEvent};
@@ -98,12 +98,13 @@ impl Daemon {
     /// # Errors
     /// If a resource is not available; the first one is returned.
     pub fn start(
-        settings: Settings,
+        mut settings: Settings,
         inherited: Inherited,
         readable: Readable,
         logging: Arc<Logging>,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        let accepted = std::mem::take(&mut settings.accepted_lists);
         let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(endpoints.iter().map(|name| name.as_str())));
@@ -119,6 +120,8 @@ impl Daemon {
         let (reload_sender, reload_receiver) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;
         let spool_directory = spool.directory.clone();
+        settings.degraded.extend(notice::unkept_lists(&keep_lists(&disk, &layout, &accepted)));
+        drop(accepted);
         let snapshot = SnapshotDraft::from(settings).into_snapshot(None, &clock);
         update_certificate_metrics(&snapshot, None, &metrics);
         metrics.loaded(clock.now().as_second());

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::clock::Timestamp;
-use crate::config::{self, Digest, LoadError, Loaded, Process, ReadScope, Settings};
+use crate::config::{self, AcceptedLists, Digest, LoadError, Loaded, Process, ReadScope, Settings};
 use crate::diagnostic::{Diagnostic, Report, Severity, with_causes};
 use crate::live::Snapshot;
+use crate::policy::Name;
 
 /// What identifies a configuration that was rejected.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,19 +32,24 @@ pub(super) async fn load(
     config: PathBuf,
     read_scope: ReadScope,
     in_force: Digest,
-    current: &Snapshot,
-    now: Timestamp,
+    (current, now): (&Snapshot, Timestamp),
+    accept_older_lists: Option<Name>,
 ) -> LoadOutcome {
-    let read = tokio::task::spawn_blocking(move || read(&config, now, &read_scope)).await;
+    let is_unchanged_accepted = accept_older_lists.is_none();
+    let accepted = AcceptedLists::in_force(&current.verifier, accept_older_lists);
+    let read = tokio::task::spawn_blocking(move || read(&config, now, &read_scope, &accepted)).await;
     let Loaded { settings, report, elsewhere, files, digest, consumers: _ } = match read {
         Ok(Ok(loaded)) => loaded,
         Ok(Err(fault)) => return invalid(&fault),
         Err(error) => return invalid(&error),
     };
-    if digest == in_force && !time_has_passed(current, now) {
+    if is_unchanged_accepted && digest == in_force && !time_has_passed(current, now) {
         return LoadOutcome::Unchanged;
     }
-    let is_in_force = |digest: &str| current.certificates.iter().any(|fact| fact.digest == digest);
+    let is_in_force = |subject: &str| {
+        current.certificates.iter().any(|fact| fact.digest == subject)
+            || current.unusable_lists.iter().any(|list| list == subject)
+    };
     match settings {
         Some(settings) if !report.forbids_reload(is_in_force) => {
             LoadOutcome::Valid(Box::new(settings), report.with(elsewhere.findings().to_vec()))
@@ -52,8 +58,13 @@ pub(super) async fn load(
     }
 }
 
-fn read(config: &Path, now: Timestamp, read_scope: &ReadScope) -> Result<Loaded, LoadError> {
-    let load = || config::load_within(config, now, Process::Daemon, read_scope.clone());
+fn read(
+    config: &Path,
+    now: Timestamp,
+    read_scope: &ReadScope,
+    accepted: &AcceptedLists,
+) -> Result<Loaded, LoadError> {
+    let load = || config::load_within(config, now, Process::Daemon, read_scope.clone(), accepted.clone());
     config::until_stable(load, |loaded| loaded.digest)
 }
 

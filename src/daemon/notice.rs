@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::{Timestamp, distance};
+use crate::diagnostic::with_causes;
 use crate::escape::Escaped;
 use crate::logging::Logging;
 use crate::shared::Shared;
-use crate::spool::FileSystem;
+use crate::spool::{FileSystem, FolderError};
 use crate::tls::expiry::{CertificateFact, Expiring, Urgency};
 
 /// The interval at which dropped log lines are counted and reported.
@@ -27,6 +28,15 @@ pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
         let directory = directory.display();
         tracing::warn!(%directory, file_system = risk, "the spool's file system can lose acknowledged entries");
     }
+}
+
+/// Logs that revocation lists could not be kept. Returns a sentence for `degraded`.
+pub(super) fn unkept_lists(kept: &Result<(), FolderError>) -> Option<String> {
+    let error = with_causes(kept.as_ref().err()?);
+    tracing::error!(error, "cannot keep revocation lists");
+    Some(format!(
+        "a revocation list cannot be kept, so an older one may be accepted after a restart: {error}"
+    ))
 }
 
 /// Logs each certificate and list that must be replaced: once a day, and immediately when it becomes more urgent.

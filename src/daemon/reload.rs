@@ -4,20 +4,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::load::{LoadOutcome, RejectedInput, load, report_of};
+use super::notice::unkept_lists;
 use super::report::Reporter;
 use super::snapshot::{SnapshotDraft, update_certificate_metrics};
 use crate::config::{Digest, ReadScope, RestartSettings, Settings};
 use crate::diagnostic::{Diagnostic, Finding, Report, Severity, with_causes};
-use crate::live::{Reload, ReloadReply, Snapshot};
+use crate::live::{Reload, ReloadRequest, Snapshot};
 use crate::logging::{Logging, log_findings};
 use crate::metrics::ReloadOutcome;
+use crate::policy::Name;
 use crate::sandbox::Readable;
 use crate::shared::Shared;
-use crate::spool::{Disk, Layout, RetentionSetting, make_queues};
+use crate::spool::{AcceptedList, Disk, Layout, RetentionSetting, keep_lists, make_queues};
 use crate::systemd::credentials::is_credential;
 use crate::watch::{self, FileWatch};
 
@@ -92,7 +94,7 @@ impl Reloader {
     pub(super) async fn run(
         mut self,
         mut triggers: mpsc::Receiver<Trigger>,
-        mut requests: mpsc::Receiver<ReloadReply>,
+        mut requests: mpsc::Receiver<ReloadRequest>,
     ) {
         loop {
             tokio::select! {
@@ -100,7 +102,7 @@ impl Reloader {
                     Some(Trigger::Files) => self.files_changed().await,
                     Some(Trigger::Hangup) => {
                         tracing::info!("SIGHUP received; reloading");
-                        self.requested().await;
+                        self.requested(None).await;
                     }
                     None => return,
                 },
@@ -112,20 +114,34 @@ impl Reloader {
         }
     }
 
-    async fn answer(&mut self, request: oneshot::Sender<Reload>) {
-        let reload = self.requested().await;
+    async fn answer(&mut self, request: ReloadRequest) {
+        let ReloadRequest { accept_older_lists, reply } = request;
+        let current = self.targets.shared.live.current();
+        let is_sender = |name: &Name| current.policy.senders().iter().any(|sender| sender.name == *name);
+        let reload = match &accept_older_lists {
+            Some(name) if !is_sender(name) => {
+                let report = report_of(&format!("there is no sender `{name}`"));
+                self.outcome(ReloadOutcome::Rejected, &report)
+            }
+            _ => self.requested(accept_older_lists).await,
+        };
         // The requester may have disconnected.
-        let _ = request.send(reload);
+        let _ = reply.send(reload);
     }
 
     /// Handles a requested reload, which always has an outcome. The service manager is notified of its end before the
     /// requester.
-    async fn requested(&mut self) -> Reload {
+    async fn requested(&mut self, accept_older_lists: Option<Name>) -> Reload {
         let Reporter { manager, .. } = self.targets.reporter;
         manager.reloading().await;
-        let reload = match self.load().await {
+        let reload = match self.load(accept_older_lists.clone()).await {
             LoadOutcome::Unchanged => self.unchanged(true),
-            LoadOutcome::Valid(settings, report) => self.apply(*settings, &report).await,
+            LoadOutcome::Valid(settings, report) => {
+                if let Some(sender) = accept_older_lists {
+                    tracing::warn!(%sender, "revocation lists accepted regardless of their age");
+                }
+                self.apply(*settings, &report).await
+            }
             LoadOutcome::Invalid(rejected, report, files) => self.reject(rejected, &report, &files).await,
         };
         manager.ready(&self.targets.reporter.status()).await;
@@ -137,18 +153,19 @@ impl Reloader {
     async fn files_changed(&mut self) {
         let started = Instant::now();
         loop {
-            match self.load().await {
+            let is_due = started.elapsed() > HALF_WRITTEN_MAX;
+            match self.load(None).await {
                 LoadOutcome::Unchanged => {
                     self.unchanged(false);
                 }
-                LoadOutcome::Valid(settings, report) => {
+                LoadOutcome::Valid(settings, report) if is_due || !self.has_unusable_list(&settings) => {
                     self.apply(*settings, &report).await;
                 }
                 LoadOutcome::Invalid(rejected, _, _) if self.rejected.as_ref() == Some(&rejected) => {}
-                LoadOutcome::Invalid(rejected, report, files) if started.elapsed() > HALF_WRITTEN_MAX => {
+                LoadOutcome::Invalid(rejected, report, files) if is_due => {
                     self.reject(rejected, &report, &files).await;
                 }
-                LoadOutcome::Invalid(..) => {
+                LoadOutcome::Valid(..) | LoadOutcome::Invalid(..) => {
                     sleep(self.loaded.watched.1.settle).await;
                     continue;
                 }
@@ -157,16 +174,16 @@ impl Reloader {
         }
     }
 
-    async fn load(&self) -> LoadOutcome {
+    async fn load(&self, accept_older_lists: Option<Name>) -> LoadOutcome {
         let LoadedState { config, read_scope, digest, .. } = &self.loaded;
-        load(
-            config.clone(),
-            read_scope.clone(),
-            *digest,
-            &self.targets.shared.live.current(),
-            self.targets.shared.clock.now(),
-        )
-        .await
+        let (current, now) = (self.targets.shared.live.current(), self.targets.shared.clock.now());
+        load(config.clone(), read_scope.clone(), *digest, (&current, now), accept_older_lists).await
+    }
+
+    /// Whether a file of revocation lists cannot be used that could be used before; it may be incomplete.
+    fn has_unusable_list(&self, settings: &Settings) -> bool {
+        let known = &self.targets.shared.live.current().unusable_lists;
+        settings.unusable_lists.iter().any(|list| !known.contains(list))
     }
 
     fn unchanged(&mut self, is_requested: bool) -> Reload {
@@ -197,22 +214,23 @@ impl Reloader {
         reload
     }
 
-    async fn apply(&mut self, settings: Settings, report: &Report) -> Reload {
+    async fn apply(&mut self, mut settings: Settings, report: &Report) -> Reload {
         if let Err(fault) = self.create_queues(&settings).await {
             let report = report_of(&fault);
             return self.reject(RejectedInput::Fault(fault), &report, &settings.files).await;
         }
+        settings.degraded.extend(self.keep_lists(std::mem::take(&mut settings.accepted_lists)).await);
         // All fields are named, so that a new one cannot be forgotten.
         #[rustfmt::skip]
         let Settings {
             // In the snapshot.
-            limits, tls, senders, policy, certificates, degraded,
+            limits, tls, senders, policy, certificates, unusable_lists, degraded,
             // Applied here.
-            reload, log, spool, forwarded, files, digest,
+            reload, log, spool, forwarded, files, digest, accepted_lists: _,
             // Compared, because a change requires a restart.
             restart, server: _, admin: _, groups: _, sandbox: _,
         } = settings;
-        let draft = SnapshotDraft { tls, senders, policy, limits, certificates, degraded };
+        let draft = SnapshotDraft { tls, senders, policy, limits, certificates, unusable_lists, degraded };
         let next = match self.snapshot(draft).await {
             Ok(next) => next,
             Err(fault) => {
@@ -275,6 +293,13 @@ impl Reloader {
             Ok(Err(fault)) => Err(with_causes(&fault)),
             Err(error) => Err(with_causes(&error)),
         }
+    }
+
+    /// Keeps the revocation lists in the spool. Returns a sentence if that fails.
+    async fn keep_lists(&self, lists: Vec<AcceptedList>) -> Option<String> {
+        let (disk, layout) = (self.targets.disk.clone(), self.targets.layout.clone());
+        let kept = tokio::task::spawn_blocking(move || keep_lists(&disk, &layout, &lists)).await;
+        unkept_lists(&kept.ok()?)
     }
 
     /// The directories of these files that only the sandbox prevents this process from reading.

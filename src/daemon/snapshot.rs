@@ -20,6 +20,7 @@ pub(super) struct SnapshotDraft {
     pub(super) policy: Policy,
     pub(super) limits: Limits,
     pub(super) certificates: Vec<CertificateFact>,
+    pub(super) unusable_lists: Vec<String>,
     pub(super) degraded: Vec<String>,
 }
 
@@ -31,6 +32,7 @@ impl From<Settings> for SnapshotDraft {
             policy: settings.policy,
             limits: settings.limits,
             certificates: settings.certificates,
+            unusable_lists: settings.unusable_lists,
             degraded: settings.degraded,
         }
     }
@@ -52,6 +54,7 @@ impl SnapshotDraft {
             policy: self.policy,
             limits: self.limits,
             certificates: self.certificates,
+            unusable_lists: self.unusable_lists,
             degraded: self.degraded,
         }
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::consumers::ConsumerStatuses;
 use crate::admin::{AdminService, NotReady};
 use crate::forward::ConsumerStatus;
-use crate::live::{Reload, ReloadReply};
+use crate::live::{Reload, ReloadRequest};
 use crate::metrics::ForwardMetrics;
 
 /// The document of `/status`. Keys may be added, but not renamed or removed.
@@ -62,10 +62,12 @@ pub(super) struct ForwardAdmin {
     pub(super) state: Arc<ForwardState>,
     pub(super) statuses: ConsumerStatuses,
     pub(super) metrics: Arc<ForwardMetrics>,
-    pub(super) reload: mpsc::Sender<ReloadReply>,
+    pub(super) reload: mpsc::Sender<ReloadRequest>,
 }
 
 impl AdminService for ForwardAdmin {
+    const ACCEPTS_OLDER_LISTS: bool = false;
+
     fn not_ready(&self) -> Vec<NotReady> {
         let is_draining = self.state.is_draining.load(Ordering::Relaxed);
         let draining = NotReady { code: "draining".into(), detail: "the process is stopping".to_owned() };
@@ -88,7 +90,7 @@ impl AdminService for ForwardAdmin {
         }
     }
 
-    fn reload(&self) -> &mpsc::Sender<ReloadReply> {
+    fn reload(&self) -> &mpsc::Sender<ReloadRequest> {
         &self.reload
     }
 }

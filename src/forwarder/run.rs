@@ -16,7 +16,7 @@ use crate::admin::{AdminListener, bind, socket_folders};
 use crate::clock::Clock;
 use crate::config::ForwardSettings;
 use crate::forward::{ForwardSpool, Observer, TargetSettings};
-use crate::live::{Reload, ReloadReply};
+use crate::live::{Reload, ReloadRequest};
 use crate::logging::Logging;
 use crate::metrics::ForwardMetrics;
 use crate::sandbox::{AccessPaths, Sandbox, raise_descriptor_limit, restrict, unrestricted};
@@ -152,7 +152,7 @@ async fn serve(
 struct Inputs {
     signals: Signals,
     changes: mpsc::Receiver<()>,
-    requested: mpsc::Receiver<ReloadReply>,
+    requested: mpsc::Receiver<ReloadRequest>,
 }
 
 impl Inputs {
@@ -188,7 +188,7 @@ impl Inputs {
             }
             if let Some(reply) = reply {
                 // The requester may have disconnected.
-                let _ = reply.send(reload);
+                let _ = reply.reply.send(reload);
             }
         }
     }

@@ -43,14 +43,23 @@ impl SpkiPin {
 impl Serial {
     /// Creates a serial number from the content of an INTEGER. `None` if it is empty, which no INTEGER is.
     pub fn from_integer(content: &[u8]) -> Option<Self> {
-        let (last, before) = content.split_last()?;
+        Self::significant(content).map(|bytes| Self(bytes.to_vec()))
+    }
+
+    /// The content of an INTEGER without redundant bytes. `None` if it is empty.
+    pub(super) fn significant(content: &[u8]) -> Option<&[u8]> {
+        let (_, before) = content.split_last()?;
         let redundant = match before {
             [0, ..] => before.iter().take_while(|byte| **byte == 0).count(),
             // Of a negative number, as long as the next byte also has the sign.
             [0xff, ..] => content.windows(2).take_while(|pair| pair[0] == 0xff && pair[1] >= 0x80).count(),
             _ => 0,
         };
-        Some(Self([&before[redundant..], &[*last]].concat()))
+        content.get(redundant..)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -18,6 +18,8 @@ mod purposes;
 mod wrapper;
 mod certificate;
 mod readable_parts;
+mod list_der;
+mod revoked_serials;
 mod revocation_list;
 
 pub use algorithm::{key_name, signature_name};
@@ -29,6 +31,7 @@ pub use distinguished_name::DistinguishedName;
 pub use fingerprint::{Fingerprint, NotADigest, Serial, SpkiPin};
 pub use issuer::{CannotIssue, Issuing};
 pub use key::{PublicKeyKind, UnusableKey};
+pub(crate) use list_der::ListSignature;
 pub use name_constraints::{NameConstraints, Subtree};
 pub use purposes::Purposes;
 pub use readable_parts::ReadableParts;

@@ -1,6 +1,7 @@
 //! Parses certificate revocation lists (RFC 5280, section 5). Their signatures are verified
 //! elsewhere.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::extensions::{IssuingDistributionPoint, ParsedExtension, X509Extension};
@@ -9,11 +10,18 @@ use x509_parser::x509::X509Version;
 
 use super::certificate::{Identity, following, timestamp, uris};
 use super::distinguished_name::DistinguishedName;
-use super::fingerprint::{Fingerprint, Serial};
+use super::fingerprint::{Fingerprint, SpkiPin};
+use super::list_der::{ListParts, ListSignature, content, element};
 use super::relative_names::relative_names;
+use super::revoked_serials::RevokedSerials;
+use crate::hex::Hex;
 
 /// deltaCRLIndicator (RFC 5280, 5.2.4).
 const DELTA: &str = "2.5.29.27";
+/// issuingDistributionPoint (RFC 5280, 5.2.5).
+const ISSUING_POINT: &str = "2.5.29.28";
+/// authorityKeyIdentifier (RFC 5280, 5.2.1).
+const AUTHORITY_KEY: &str = "2.5.29.35";
 /// certificateIssuer of an entry (RFC 5280, 5.3.3): the entry is for another CA's certificate.
 const CERTIFICATE_ISSUER: &str = "2.5.29.29";
 
@@ -26,15 +34,16 @@ pub struct RevocationList {
     pub this_update: Timestamp,
     /// The time by which the next list is due; after that, this one is outdated.
     pub next_update: Timestamp,
-    /// The signed part, in DER.
-    pub signed: Vec<u8>,
-    /// The content of the AlgorithmIdentifier of the signature.
-    pub algorithm_id: Vec<u8>,
-    /// The signature.
-    pub signature: Vec<u8>,
+    /// The digest that identifies this list, in hex.
+    pub digest: String,
+    /// Its number (RFC 5280, 5.2.3), big-endian and without leading zeros.
+    number: Option<Vec<u8>>,
+    /// The issuer's name and the issuing distribution point, in DER.
+    series: [Vec<u8>; 2],
+    /// The authority key identifier, in DER; empty if there is none.
+    authority: Vec<u8>,
     scope: Scope,
-    /// The serial numbers, sorted.
-    revoked: Vec<Serial>,
+    revoked: RevokedSerials,
 }
 
 /// The certificates of its issuer that a list covers (RFC 5280, 5.2.5); by default all.
@@ -108,11 +117,14 @@ impl RevocationList {
     /// # Errors
     /// If it is not a list, or is of a kind that cannot be used alone.
     pub fn from_der(der: &[u8]) -> Result<Self, ListFault> {
-        let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| ListFault::Damaged)?;
-        if !rest.is_empty() {
-            return Err(ListFault::TrailingBytes(rest.len()));
+        let parts = ListParts::of(der).ok_or(ListFault::Damaged)?;
+        let (_, list) = CertificateRevocationList::from_der(&parts.without_entries)
+            .ok()
+            .filter(|(_, list)| list.iter_revoked_certificates().next().is_none())
+            .ok_or(ListFault::Damaged)?;
+        if parts.trailing > 0 {
+            return Err(ListFault::TrailingBytes(parts.trailing));
         }
-        let signed = list.tbs_cert_list.as_ref();
         // RFC 5280, 5.1.1.2: the algorithm outside must be the one that was signed over.
         if list.tbs_cert_list.signature != list.signature_algorithm {
             return Err(ListFault::Damaged);
@@ -121,23 +133,59 @@ impl RevocationList {
             return Err(ListFault::VersionOne);
         }
         let scope = scope(list.extensions())?;
-        let mut revoked = list.iter_revoked_certificates().map(entry).collect::<Result<Vec<_>, _>>()?;
-        revoked.sort_unstable();
+        let value = |oid: &str| {
+            let found = list.extensions().iter().find(|extension| extension.oid.to_id_string() == oid);
+            found.map_or(Vec::new(), |extension| extension.value.to_vec())
+        };
         Ok(Self {
             issuer: DistinguishedName::of(&relative_names(list.issuer()).map_err(|_| ListFault::Damaged)?),
             this_update: timestamp(list.last_update()),
             next_update: timestamp(list.next_update().ok_or(ListFault::NoNextUpdate)?),
-            signed: signed.to_vec(),
-            algorithm_id: algorithm_id(der, signed.len()).ok_or(ListFault::Damaged)?.to_vec(),
-            signature: list.signature_value.data.to_vec(),
+            digest: Fingerprint::of_certificate(parts.signed).to_string(),
+            number: list.crl_number().map(|number| number.to_bytes_be()),
+            series: [list.issuer().as_raw().to_vec(), value(ISSUING_POINT)],
+            authority: value(AUTHORITY_KEY),
             scope,
-            revoked,
+            revoked: revoked(parts.entries)?,
         })
+    }
+
+    /// The digest of a list in DER; none if it cannot be parsed.
+    pub fn digest_of(der: &[u8]) -> Option<String> {
+        let parts = ListSignature::of(der)?;
+        Some(Fingerprint::of_certificate(parts.signed).to_string())
+    }
+
+    /// Whether the list is older than another one of the same series: by its number (RFC 5280, 5.2.3), if both have
+    /// one, or by its date.
+    pub fn precedes(&self, other: &Self) -> bool {
+        let of = |number: &Option<Vec<u8>>| number.as_ref().map(|bytes| (bytes.len(), bytes.clone()));
+        let by_number = of(&self.number).zip(of(&other.number)).is_some_and(|(own, others)| own < others);
+        by_number || self.this_update < other.this_update
+    }
+
+    /// Identifies the series of lists of which this one is an issue: the same issuer, distribution point and key. The
+    /// key is the one that signed it, if known, or the one that it names.
+    pub fn series(&self, signer: Option<&SpkiPin>) -> String {
+        let mut digest = Context::new(&SHA256);
+        let key = signer.map_or(self.authority.clone(), |signer| signer.to_string().into_bytes());
+        for part in self.series.iter().chain([&key]) {
+            digest.update(&part.len().to_be_bytes());
+            digest.update(part);
+        }
+        Hex(digest.finish().as_ref()).to_string()
+    }
+
+    /// The number and date of the list, for messages.
+    pub fn issue(&self) -> String {
+        let number =
+            self.number.as_ref().map_or(String::new(), |number| format!("number 0x{}, ", Hex(number)));
+        format!("{number}dated {}", self.this_update)
     }
 
     /// Whether the list contains a certificate, regardless of its signature.
     pub fn names(&self, certificate: &Identity) -> bool {
-        self.issuer == certificate.issuer && self.revoked.binary_search(&certificate.serial).is_ok()
+        self.issuer == certificate.issuer && self.revoked.contains(&certificate.serial)
     }
 
     /// Whether the list would contain a certificate if that were revoked.
@@ -158,11 +206,6 @@ impl RevocationList {
         (self.this_update.as_second()..=self.next_update.as_second()).contains(&now.as_second())
     }
 
-    /// The digest that identifies this list, in hex.
-    pub fn digest(&self) -> String {
-        Fingerprint::of_certificate(&self.signed).to_string()
-    }
-
     /// The number of certificates that it lists.
     pub fn len(&self) -> usize {
         self.revoked.len()
@@ -170,7 +213,7 @@ impl RevocationList {
 
     /// Whether it lists none.
     pub fn is_empty(&self) -> bool {
-        self.revoked.is_empty()
+        self.revoked.len() == 0
     }
 }
 
@@ -207,8 +250,24 @@ fn scope_of(point: &IssuingDistributionPoint<'_>) -> Result<Scope, ListFault> {
     })
 }
 
+/// The serial numbers of the entries.
+fn revoked(mut entries: &[u8]) -> Result<RevokedSerials, ListFault> {
+    let mut serials = Vec::new();
+    while !entries.is_empty() {
+        let (_, parsed) = RevokedCertificate::from_der(entries).map_err(|_| ListFault::Damaged)?;
+        check_entry(&parsed)?;
+        let (entry, rest) = element(entries).ok_or(ListFault::Damaged)?;
+        // The parsed entry contains a copy, and a million references to the file take less memory.
+        let (_, serial) =
+            content(entry).and_then(|content| Any::from_der(content).ok()).ok_or(ListFault::Damaged)?;
+        serials.push(serial.data);
+        entries = rest;
+    }
+    RevokedSerials::of(serials).ok_or(ListFault::Damaged)
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's extensions, which may grow")]
-fn entry(revoked: &RevokedCertificate<'_>) -> Result<Serial, ListFault> {
+fn check_entry(revoked: &RevokedCertificate<'_>) -> Result<(), ListFault> {
     for extension in revoked.extensions().iter().filter(|extension| extension.critical) {
         match extension.parsed_extension() {
             ParsedExtension::ReasonCode(_) | ParsedExtension::InvalidityDate(_) => {}
@@ -216,7 +275,7 @@ fn entry(revoked: &RevokedCertificate<'_>) -> Result<Serial, ListFault> {
             _ => return Err(ListFault::UnknownCritical(extension.oid.to_id_string())),
         }
     }
-    Serial::from_integer(revoked.raw_serial()).ok_or(ListFault::Damaged)
+    Ok(())
 }
 
 /// The content of the AlgorithmIdentifier that follows the signed part, in a certificate or a list.

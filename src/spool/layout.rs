@@ -73,6 +73,11 @@ impl Layout {
         self.corrupt().join(file_name(id))
     }
 
+    /// The directory of the accepted revocation lists.
+    pub fn state(&self) -> PathBuf {
+        self.root.join(".state")
+    }
+
     /// The path of a write-ahead log. The file names are from an earlier release, which called it a journal.
     pub fn wal(&self, number: usize) -> PathBuf {
         self.root.join(format!(".journal-{number}"))

@@ -9,6 +9,7 @@
 //! spool/<endpoint>/.forward.lock   limits the endpoint to one `hookspool forward`
 //! spool/corrupt/                   entries that were found not to be intact
 //! spool/.journal-0, .journal-1     the write-ahead log, which can restore entries whose files are not durable yet
+//! spool/.state/                    the newest accepted revocation lists
 //! ```
 //!
 //! A [`Receipt`] is created only after a draft is durable, in the log or by a sync of its file, and is in `new`.
@@ -25,6 +26,7 @@ mod lock;
 mod forward_lock;
 mod health;
 mod folders;
+mod kept_lists;
 mod corrupt;
 mod queue_faults;
 mod inspect;
@@ -62,6 +64,7 @@ pub use greatest::{Greatest, greatest};
 pub use handler::{HANDLER_KILLS_MAX, handler_environment, handler_input, payload_input, queue_after};
 pub use health::{Health, HealthFault};
 pub use inspect::{SpoolProblem, inspect};
+pub use kept_lists::{AcceptedList, KeptHead, KeptList, keep_lists, kept_lists};
 pub use layout::{Access, Layout};
 pub use lease::{Lease, LeaseError};
 pub use lock::{LockError, SpoolLock};

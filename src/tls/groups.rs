@@ -45,6 +45,11 @@ impl TrustGroups {
         (Self { groups, by_subject, by_digest }, group_of_senders)
     }
 
+    /// The trust of a group.
+    pub(super) fn trust(&self, group: usize) -> Option<&SenderTrust> {
+        self.groups.get(group)
+    }
+
     /// All anchors of all groups.
     pub(super) fn anchors(&self) -> impl Iterator<Item = &Anchor> {
         self.groups.iter().flat_map(|group| &group.anchors)

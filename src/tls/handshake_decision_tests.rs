@@ -1,5 +1,7 @@
 //! Handshakes in memory, in both versions of TLS: with and without a place for the decision, with and without the key.
 
+use std::path::Path;
+
 use futures_util::FutureExt as _;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
@@ -79,7 +81,9 @@ fn list(ca: &Ca) -> SignedList {
         key_identifier_method: KeyIdMethod::Sha256,
     };
     let list = params.signed_by(ca).unwrap();
-    SignedList::new(RevocationList::from_der(list.der()).unwrap(), &[anchor(ca)]).unwrap()
+    let der = Arc::new(list.der().to_vec());
+    let list = Arc::new(RevocationList::from_der(&der).unwrap());
+    SignedList::new(list, der, Path::new("ca.crl"), &[anchor(ca)]).unwrap()
 }
 
 fn anchor(ca: &Ca) -> Anchor {
@@ -95,7 +99,7 @@ fn sender(name: &str, ca: &Ca, revocation: Option<Revocation>) -> TrustedSender 
 /// A verifier, and a case for every reason for which a certificate is refused, and one that is admitted.
 fn world() -> (Arc<SenderVerifier>, Vec<Case>) {
     let (bank, listed, unlisted, stranger) = (ca("Bank"), ca("Listed"), ca("Unlisted"), ca("Bank"));
-    let strict = |lists| Some(Revocation::new(lists, CrlPolicy::Strict));
+    let strict = |lists| Some(Revocation::new(lists, CrlPolicy::Strict, Vec::new()));
     let senders = vec![
         sender("bank", &bank, None),
         sender("listed", &listed, strict(vec![list(&listed)])),

@@ -1,7 +1,7 @@
 //! Checks certificates against one sender's revocation lists (RFC 5280, section 6.3).
 
 use std::hash::{Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -28,18 +28,20 @@ pub enum CrlPolicy {
 pub struct Revocation {
     lists: Vec<SignedList>,
     policy: CrlPolicy,
+    /// The files of lists that cannot be used, a sentence each.
+    faults: Vec<String>,
 }
 
 /// A list, with the anchors that signed it.
 #[derive(Clone, Debug)]
 pub struct SignedList {
     /// The parsed list.
-    pub list: RevocationList,
-    /// The path of its file, for messages; empty if unknown.
-    source: String,
-    /// The digest of the list, compared instead of the list, which may be large.
-    digest: String,
+    pub list: Arc<RevocationList>,
+    /// The file that contains it, or contained it when it was accepted.
+    pub file: PathBuf,
     signers: Vec<SpkiPin>,
+    /// The list in DER, to verify its signature with the keys of intermediates; none if an anchor signed it.
+    der: Option<Arc<Vec<u8>>>,
     /// Whether the keys of intermediates signed the list. Cached, because hashing a large list takes milliseconds.
     cache: Arc<Mutex<Vec<(SpkiPin, bool)>>>,
 }
@@ -59,42 +61,47 @@ pub(super) struct Link<'a> {
 }
 
 impl SignedList {
-    /// Verifies a list's signature if its issuer is one of the anchors.
+    /// Verifies the signature of a list, also given in DER, if its issuer is one of the anchors.
     ///
     /// # Errors
     /// If an anchor has the issuer's name and none of that name signed the list.
-    pub fn new(list: RevocationList, anchors: &[Anchor]) -> Result<Self, NotSigned> {
+    pub fn new(
+        list: Arc<RevocationList>,
+        der: Arc<Vec<u8>>,
+        file: &Path,
+        anchors: &[Anchor],
+    ) -> Result<Self, NotSigned> {
         let algorithms = algorithms();
-        let mut named = anchors
-            .iter()
-            .filter(|anchor| anchor.never_issues().is_none() && anchor.identity.subject == list.issuer)
-            .peekable();
+        let mut named = issuers(&list, anchors).peekable();
         let is_named = named.peek().is_some();
         let signers: Vec<_> = named
-            .filter(|anchor| list_is_signed_by(&list, &anchor.identity.spki, &algorithms))
+            .filter(|anchor| list_is_signed_by(&der, &anchor.identity.spki, &algorithms))
             .map(|anchor| anchor.identity.spki_sha256)
             .collect();
         if is_named && signers.is_empty() {
-            Err(NotSigned)
-        } else {
-            Ok(Self { digest: list.digest(), list, source: String::new(), signers, cache: Arc::default() })
+            return Err(NotSigned);
         }
-    }
-
-    /// Sets the path of the list's file, which messages name.
-    #[must_use]
-    pub fn from_file(mut self, path: &Path) -> Self {
-        self.source = path.display().to_string();
-        self
+        let der = signers.is_empty().then_some(der);
+        Ok(Self { list, file: file.to_owned(), signers, der, cache: Arc::default() })
     }
 
     /// The list in a sentence: its issuer and its file.
     fn shown(&self) -> String {
-        let issuer = &self.list.issuer;
-        match self.source.as_str() {
-            "" => format!("the revocation list of `{issuer}`"),
-            source => format!("the revocation list of `{issuer}` in `{source}`"),
+        format!("the revocation list of `{}` in `{}`", self.list.issuer, self.file.display())
+    }
+
+    /// The same list for other anchors; none if its signature cannot be verified with them.
+    pub fn for_anchors(&self, anchors: &[Anchor]) -> Option<Self> {
+        if let Some(der) = &self.der {
+            return Self::new(Arc::clone(&self.list), Arc::clone(der), &self.file, anchors).ok();
         }
+        let mut pins = issuers(&self.list, anchors).map(|anchor| anchor.identity.spki_sha256);
+        pins.any(|pin| self.signers.contains(&pin)).then(|| self.clone())
+    }
+
+    /// Identifies the series of lists of which this one is an issue.
+    pub fn series(&self) -> String {
+        self.list.series(self.signers.first())
     }
 
     /// Whether an anchor signed the list. If not, its signature is verified with the issuers of each chain.
@@ -117,7 +124,8 @@ impl SignedList {
         if let Some((_, is_signed)) = cache().iter().find(|(pin, _)| *pin == issuer.spki_sha256) {
             return *is_signed;
         }
-        let is_signed = list_is_signed_by(&self.list, &issuer.spki, algorithms);
+        let der = self.der.as_ref();
+        let is_signed = der.is_some_and(|der| list_is_signed_by(der, &issuer.spki, algorithms));
         let mut known = cache();
         if known.len() == CACHE_MAX {
             known.remove(0);
@@ -140,10 +148,18 @@ impl SignedList {
     }
 }
 
-/// Lists are the same if they have the same contents. Which keys signed them depends on the anchors.
+/// The anchors that have the name of a list's issuer and can issue.
+fn issuers<'a>(list: &RevocationList, anchors: &'a [Anchor]) -> impl Iterator<Item = &'a Anchor> {
+    let is_issuer =
+        |anchor: &&Anchor| anchor.never_issues().is_none() && anchor.identity.subject == list.issuer;
+    anchors.iter().filter(is_issuer)
+}
+
+/// Lists are the same if they have the same contents and file. Which keys signed them depends on the anchors. The digest
+/// is compared instead of the list, which may be large.
 impl PartialEq for SignedList {
     fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
+        self.list.digest == other.list.digest && self.file == other.file
     }
 }
 
@@ -151,14 +167,19 @@ impl Eq for SignedList {}
 
 impl Hash for SignedList {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.digest.hash(state);
+        self.list.digest.hash(state);
     }
 }
 
 impl Revocation {
-    /// Creates the lists of one sender.
-    pub fn new(lists: Vec<SignedList>, policy: CrlPolicy) -> Self {
-        Self { lists, policy }
+    /// Creates the lists of one sender. `faults` are sentences about files of lists that cannot be used.
+    pub fn new(lists: Vec<SignedList>, policy: CrlPolicy, faults: Vec<String>) -> Self {
+        Self { lists, policy, faults }
+    }
+
+    /// The lists in force.
+    pub fn lists(&self) -> &[SignedList] {
+        &self.lists
     }
 
     /// The error for a pinned certificate that is on a list. There is no chain to verify a signature with, so every list
@@ -240,6 +261,9 @@ impl Revocation {
             ),
             Some((shown, _)) => format!("{shown} is for other certificates"),
         };
-        TrustError::new(TrustErrorKind::RevocationUnknown, format!("{why}, and `crl_policy` is strict"))
+        let faults = self.faults.join("; ");
+        let faults = if faults.is_empty() { faults } else { format!(" ({faults})") };
+        let why = format!("{why}{faults}, and `crl_policy` is strict");
+        TrustError::new(TrustErrorKind::RevocationUnknown, why)
     }
 }

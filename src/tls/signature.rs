@@ -11,7 +11,7 @@ use webpki::RawPublicKeyEntity;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::identity::{Identity, RevocationList, algorithm_id};
+use crate::identity::{Identity, ListSignature, algorithm_id};
 
 /// The signature algorithms that are tried.
 pub(super) type Algorithms<'a> = &'a [&'a dyn SignatureVerificationAlgorithm];
@@ -59,14 +59,10 @@ fn verify(der: &[u8], issuer: &Identity, algorithms: Algorithms<'_>) -> Signatur
     verify_with(signed, algorithm_id, &read.signature_value.data, &issuer.spki, algorithms)
 }
 
-/// Whether a key (a SubjectPublicKeyInfo in DER) signed a revocation list.
-pub(super) fn list_is_signed_by(
-    list: &RevocationList,
-    spki: &[u8],
-    algorithms: &WebPkiSupportedAlgorithms,
-) -> bool {
-    let signature = verify_with(&list.signed, &list.algorithm_id, &list.signature, spki, algorithms.all);
-    signature == Signature::Valid
+/// Whether a key (a SubjectPublicKeyInfo in DER) signed a revocation list in DER.
+pub(super) fn list_is_signed_by(list: &[u8], spki: &[u8], algorithms: &WebPkiSupportedAlgorithms) -> bool {
+    let Some(ListSignature { signed, algorithm_id, value }) = ListSignature::of(list) else { return false };
+    verify_with(signed, algorithm_id, value, spki, algorithms.all) == Signature::Valid
 }
 
 fn verify_with(

@@ -11,6 +11,7 @@ use super::anchors::{Anchor, algorithms};
 use super::chain::{Chain, readable};
 use super::groups::{SharedTrust, TrustGroups};
 use super::path::{KnownSearches, verify_path};
+use super::revocation::Revocation;
 use super::signature_cache::CachedAlgorithm;
 use super::trust::{Moment, RelevantTrust, SenderTrust};
 use crate::clock::Clock;
@@ -89,6 +90,12 @@ impl SenderVerifier {
         let next = Self::with(senders, self.clock.clone(), Arc::clone(&self.signatures));
         let is_same = self.senders == next.senders && self.groups == next.groups;
         if is_same { Arc::clone(self) } else { Arc::new(next) }
+    }
+
+    /// The senders that have revocation lists, with these.
+    pub fn revocations(&self) -> impl Iterator<Item = (&Sender, &Revocation)> {
+        let with_lists = self.senders.iter().map(|(sender, group)| (sender, self.groups.trust(*group)));
+        with_lists.filter_map(|(sender, trust)| Some((sender, trust?.revocation.as_ref()?)))
     }
 
     /// Verifies a chain like a handshake, without the proof of possession of the key.

@@ -1,6 +1,7 @@
 //! Random senders and chains: the result for a sender is that of its whole trust alone, although senders share a path
 //! search and only the anchors with a matching name take part in it.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
@@ -104,8 +105,12 @@ fn random_trusts() -> impl Strategy<Value = Vec<SenderTrust>> {
             let revocation = revocation.map(|(cas, serial, soft)| {
                 let lists = cas.into_iter().map(|ca| list(ca, serial));
                 // A list of another CA with the name of an anchor is an error in webhooks.toml.
-                let lists = lists.filter_map(|list| SignedList::new(list, &anchors).ok()).collect();
-                Revocation::new(lists, if soft { CrlPolicy::Soft } else { CrlPolicy::Strict })
+                let signed = |der: Vec<u8>| {
+                    let list = RevocationList::from_der(&der).unwrap();
+                    SignedList::new(Arc::new(list), Arc::new(der), Path::new("x.crl"), &anchors).ok()
+                };
+                let policy = if soft { CrlPolicy::Soft } else { CrlPolicy::Strict };
+                Revocation::new(lists.filter_map(signed).collect(), policy, Vec::new())
             });
             SenderTrust { anchors, eku: if any { Eku::Any } else { Eku::Client }, revocation }
         };
@@ -113,7 +118,7 @@ fn random_trusts() -> impl Strategy<Value = Vec<SenderTrust>> {
     })
 }
 
-fn list(ca: &Ca, serial: Option<u8>) -> RevocationList {
+fn list(ca: &Ca, serial: Option<u8>) -> Vec<u8> {
     let revoked = |serial: u8| RevokedCertParams {
         serial_number: SerialNumber::from_slice(&[serial]),
         revocation_time: date_time_ymd(2026, 2, 1),
@@ -128,7 +133,7 @@ fn list(ca: &Ca, serial: Option<u8>) -> RevocationList {
         revoked_certs: serial.map(revoked).into_iter().collect(),
         key_identifier_method: KeyIdMethod::Sha256,
     };
-    RevocationList::from_der(params.signed_by(ca).unwrap().der()).unwrap()
+    params.signed_by(ca).unwrap().der().to_vec()
 }
 
 fn senders(trusts: Vec<SenderTrust>) -> Vec<TrustedSender> {

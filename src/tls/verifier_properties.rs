@@ -1,7 +1,8 @@
 //! Random senders and certificates: a certificate is accepted for a sender if and only if an anchor of that sender
 //! issued it, it is on none of the sender's lists, and all matchers of the sender's rule match.
 
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -147,8 +148,12 @@ impl RandomSender {
             }),
         ];
         let lists = |serials: &Vec<u8>| {
-            let signed = |ca: &usize| SignedList::new(list(&cas[*ca], serials), &anchors).unwrap();
-            Revocation::new(self.cas.iter().map(signed).collect(), CrlPolicy::Strict)
+            let signed = |ca: &usize| {
+                let der = list(&cas[*ca], serials);
+                let list = RevocationList::from_der(&der).unwrap();
+                SignedList::new(Arc::new(list), Arc::new(der), Path::new("x.crl"), &anchors).unwrap()
+            };
+            Revocation::new(self.cas.iter().map(signed).collect(), CrlPolicy::Strict, Vec::new())
         };
         TrustedSender {
             sender: Sender {
@@ -172,7 +177,7 @@ impl RandomSender {
     }
 }
 
-fn list(ca: &CertifiedIssuer<'static, KeyPair>, serials: &[u8]) -> RevocationList {
+fn list(ca: &CertifiedIssuer<'static, KeyPair>, serials: &[u8]) -> Vec<u8> {
     let entry = |serial: &u8| RevokedCertParams {
         serial_number: SerialNumber::from_slice(&[*serial]),
         revocation_time: date_time_ymd(2026, 2, 1),
@@ -187,7 +192,7 @@ fn list(ca: &CertifiedIssuer<'static, KeyPair>, serials: &[u8]) -> RevocationLis
         revoked_certs: serials.iter().map(entry).collect(),
         key_identifier_method: KeyIdMethod::Sha256,
     };
-    RevocationList::from_der(params.signed_by(ca).unwrap().der()).unwrap()
+    params.signed_by(ca).unwrap().der().to_vec()
 }
 
 /// The sender that an endpoint with these senders attributes a delivery to.

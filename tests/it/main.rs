@@ -67,6 +67,7 @@ mod keys;
 mod large_certificates;
 mod lease;
 mod limits;
+mod lists;
 mod log_sinks;
 mod manager;
 mod matrix;

@@ -183,6 +183,9 @@ pub(crate) const SENDER: TableSchema = TableSchema {
             .example("[\"certs/efi.crl\"]"),
         key("crl_policy", "\"strict\" or \"soft\"", "`strict` requires a current list for every certificate; `soft` uses the lists that exist.")
             .default("\"strict\"", "With `strict`, a list missing by mistake does not cause a revoked certificate to be accepted."),
+        key("crl_max", "size", "The size limit of each file in `crl`.")
+            .default("\"64 MiB\"", "Enough for a list of a million certificates; the daemon reads the file into memory.")
+            .range("1 KiB", "1 GiB"),
     ],
 };
 

@@ -70,6 +70,13 @@ impl Findings {
         all.push(Diagnostic { by_time, ..rest.with_hint("correct those that are shown, and check again") });
     }
 
+    /// The message of the first error after the first `from` findings.
+    pub(crate) fn error_after(&self, from: usize) -> Option<String> {
+        let found = self.found.borrow();
+        let error = found.iter().skip(from).find(|finding| finding.severity == Severity::Error);
+        error.map(|error| error.message.clone())
+    }
+
     pub(crate) fn into_report(self) -> Report {
         Report::new(self.found.into_inner())
     }
@@ -103,6 +110,20 @@ impl Location<'_> {
     /// Reports an error that only the time causes, about the certificate or list with this digest.
     pub(crate) fn outdated(self, digest: String, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Severity::Error, Some(digest), message.into(), hint.into());
+    }
+
+    /// Marks the errors at this position as not preventing a start: they are about a list with this digest, or another
+    /// `subject`. Errors that are marked already keep theirs, unless `replace` is true.
+    pub(crate) fn tolerate(self, subject: &str, replace: bool) {
+        let is_here = |finding: &&mut Diagnostic| {
+            let place = finding.place.as_ref();
+            finding.severity == Severity::Error && place.is_some_and(|place| place.span == *self.span)
+        };
+        for finding in self.findings.found.borrow_mut().iter_mut().filter(is_here) {
+            if replace || finding.by_time.is_none() {
+                finding.by_time = Some(subject.to_owned());
+            }
+        }
     }
 
     /// Reports that something is missing. Omitted after a syntax error, which may be the cause.

@@ -33,8 +33,6 @@ pub const CERTIFICATES_MAX: usize = 256;
 pub const REVOCATION_LISTS_MAX: usize = 1024;
 /// The size limit of a certificate or key file, in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The size limit of a file of revocation lists, in bytes. Those of a large public CA are a few MiB long.
-pub const LISTS_BYTES_MAX: u64 = 16 << 20;
 
 /// The use of a file, which determines the blocks that it may contain.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -122,7 +122,10 @@ impl Catalogue {
     pub(super) fn distribution_points(&mut self) {
         const HERE: &str = "http://crl.example/1.crl";
         const THERE: &str = "http://crl.example/2.crl";
-        let root = Party::root(&Certificate::ca(Name::cn("Points Root")));
+        // OpenSSL requires that a list covers the root as well.
+        let mut root = Certificate::ca(Name::cn("Points Root"));
+        root.extensions.push(crl_points(&[HERE]));
+        let root = Party::root(&root);
         let list = root.issue_list(&List { point: Some(HERE), ..List::of(&[&[0x40, 10]]) });
         self.revoking("points", &[&root], &[list], "cn = [\"x\"]");
         let issue = |byte: u8, points: &[&str]| {
