@@ -16,14 +16,14 @@ const LONG_TAG: u8 = 0x1f;
 
 /// A value with its tag.
 #[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
+pub(super) struct DerValue<'a> {
     pub(super) tag: u8,
     pub(super) content: &'a [u8],
     /// The tag, the length and the content.
     pub(super) whole: &'a [u8],
 }
 
-impl<'a> Value<'a> {
+impl<'a> DerValue<'a> {
     /// The content, if the value has this tag.
     pub(super) fn tagged(self, tag: u8) -> Option<&'a [u8]> {
         (self.tag == tag).then_some(self.content)
@@ -45,7 +45,7 @@ impl<'a> Value<'a> {
 }
 
 /// The first value and the bytes after it; `None` if there is no valid one.
-fn first(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
+fn first(bytes: &[u8]) -> Option<(DerValue<'_>, &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     let (&short, rest) = rest.split_first()?;
     let (length, rest) = match short {
@@ -63,16 +63,16 @@ fn first(bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     };
     let (content, rest) = rest.split_at_checked(length)?;
     let whole = &bytes[..bytes.len() - rest.len()];
-    (tag & LONG_TAG != LONG_TAG).then_some((Value { tag, content, whole }, rest))
+    (tag & LONG_TAG != LONG_TAG).then_some((DerValue { tag, content, whole }, rest))
 }
 
 /// The single value that the bytes contain.
-pub(super) fn one(bytes: &[u8]) -> Option<Value<'_>> {
+pub(super) fn one(bytes: &[u8]) -> Option<DerValue<'_>> {
     first(bytes).filter(|(_, rest)| rest.is_empty()).map(|(value, _)| value)
 }
 
 /// All values, one after another.
-pub(super) fn all(mut bytes: &[u8]) -> Option<Vec<Value<'_>>> {
+pub(super) fn all(mut bytes: &[u8]) -> Option<Vec<DerValue<'_>>> {
     let mut values = Vec::new();
     while !bytes.is_empty() {
         let (value, rest) = first(bytes)?;
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn object_identifiers_have_no_redundant_or_missing_bytes() {
-        let is_oid = |tag: u8, content: &[u8]| Value { tag, content, whole: &[] }.is_oid();
+        let is_oid = |tag: u8, content: &[u8]| DerValue { tag, content, whole: &[] }.is_oid();
         assert!(is_oid(6, &[0x55, 4, 3]) && is_oid(6, &[0x2a, 0x86, 0x48]) && is_oid(6, &[0x55, 0x81, 0]));
         for (tag, content) in [
             (6, &[][..]),

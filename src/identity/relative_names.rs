@@ -7,7 +7,7 @@
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::x509::X509Name;
 
-use super::der::{self, SEQUENCE, SET, Value};
+use super::der::{self, SEQUENCE, SET, DerValue};
 
 /// An attribute: its type in dotted decimal, and its value.
 pub(super) type RawAttribute<'a> = (String, Any<'a>);
@@ -27,7 +27,7 @@ pub(super) fn relative_names<'a>(name: &X509Name<'a>) -> Result<Vec<Vec<RawAttri
 #[error("a name in it cannot be parsed completely")]
 pub struct UnreadableName;
 
-fn relative_name(rdn: Value<'_>) -> Option<Vec<RawAttribute<'_>>> {
+fn relative_name(rdn: DerValue<'_>) -> Option<Vec<RawAttribute<'_>>> {
     let attributes = der::all(rdn.tagged(SET)?)?;
     if attributes.is_empty() {
         return None;
@@ -35,7 +35,7 @@ fn relative_name(rdn: Value<'_>) -> Option<Vec<RawAttribute<'_>>> {
     attributes.into_iter().map(attribute).collect()
 }
 
-fn attribute(attribute: Value<'_>) -> Option<RawAttribute<'_>> {
+fn attribute(attribute: DerValue<'_>) -> Option<RawAttribute<'_>> {
     let parts = der::all(attribute.tagged(SEQUENCE)?)?;
     let [kind, value] = parts.as_slice() else { return None };
     if !kind.is_oid() || !value.is_attribute_value() {

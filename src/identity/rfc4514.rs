@@ -101,7 +101,7 @@ impl Reader<'_> {
         let Some(der) = bytes_of_hex(digits.trim_end_matches(' ')) else {
             return self.fault("`#` must be followed by an even number of hex digits");
         };
-        let is_valid = der::one(&der).is_some_and(der::Value::is_attribute_value);
+        let is_valid = der::one(&der).is_some_and(der::DerValue::is_attribute_value);
         match Any::from_der(&der) {
             Ok((_, any)) if is_valid => Ok(AttributeValue::of(&any)),
             Ok(_) | Err(_) => self.fault("the hex digits are not one value in DER, as a name contains it"),

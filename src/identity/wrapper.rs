@@ -2,7 +2,7 @@
 //!
 //! The TLS library checks this only for version 3, and not for certificates that are in `ca`.
 
-use super::der::{self, BIT_STRING, INTEGER, SEQUENCE, Value};
+use super::der::{self, BIT_STRING, INTEGER, SEQUENCE, DerValue};
 
 /// The tags of the version, the unique identifiers and the extensions.
 const VERSION: u8 = 0xa0;
@@ -30,7 +30,7 @@ pub(super) enum WrapperFault {
 pub(super) fn check(der: &[u8]) -> Result<(), WrapperFault> {
     let (signed, outer_algorithm, signature) = parts(der).ok_or(WrapperFault::Structure)?;
     let (version, rest) = match signed.split_first() {
-        Some((Value { tag: VERSION, content: [INTEGER, 1, version], .. }, rest)) => (*version, rest),
+        Some((DerValue { tag: VERSION, content: [INTEGER, 1, version], .. }, rest)) => (*version, rest),
         _ => (0, signed.as_slice()),
     };
     let [serial, algorithm, issuer, validity, subject, key, optional @ ..] = rest else {
@@ -54,14 +54,14 @@ pub(super) fn check(der: &[u8]) -> Result<(), WrapperFault> {
 }
 
 /// The fields of the signed part, the algorithm and the signature.
-fn parts(der: &[u8]) -> Option<(Vec<Value<'_>>, &[u8], &[u8])> {
+fn parts(der: &[u8]) -> Option<(Vec<DerValue<'_>>, &[u8], &[u8])> {
     let parts = der::all(der::one(der)?.tagged(SEQUENCE)?)?;
     let [signed, algorithm, signature] = parts.as_slice() else { return None };
     Some((der::all(signed.tagged(SEQUENCE)?)?, algorithm.tagged(SEQUENCE)?, signature.tagged(BIT_STRING)?))
 }
 
 /// Whether these are the unique identifiers and the extensions, each at most once and in this order.
-fn is_optional(fields: &[Value<'_>]) -> bool {
+fn is_optional(fields: &[DerValue<'_>]) -> bool {
     let tags: Vec<_> = fields.iter().map(|field| field.tag).collect();
     tags.iter().all(|tag| UNIQUE_IDENTIFIERS.contains(tag) || *tag == EXTENSIONS)
         && tags.is_sorted_by(|earlier, later| earlier < later)

@@ -66,7 +66,7 @@ pub(super) async fn handshake(
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = with_secret(with_decision(accept(hello, Arc::clone(&snapshot.tls))));
-    let Ok((accepted, verification)) = timeout_at(deadline, accept).await else {
+    let Ok((accepted, verification)) = timeout_at(deadline, Box::pin(accept)).await else {
         return Err(NotEstablished::TimedOutAfterHello { sni });
     };
     let refusal = match (accepted, verification) {

@@ -4,6 +4,7 @@ mod beside_openssl;
 mod cases;
 mod constraints;
 mod differences;
+mod pkits;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
