@@ -7,7 +7,7 @@
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 use x509_parser::x509::X509Name;
 
-use super::der::{self, SEQUENCE, SET, DerValue};
+use super::der::{self, DerValue, SEQUENCE, SET};
 
 /// An attribute: its type in dotted decimal, and its value.
 pub(super) type RawAttribute<'a> = (String, Any<'a>);

@@ -2,7 +2,7 @@
 //!
 //! The TLS library checks this only for version 3, and not for certificates that are in `ca`.
 
-use super::der::{self, BIT_STRING, INTEGER, SEQUENCE, DerValue};
+use super::der::{self, BIT_STRING, DerValue, INTEGER, SEQUENCE};
 
 /// The tags of the version, the unique identifiers and the extensions.
 const VERSION: u8 = 0xa0;

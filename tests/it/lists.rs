@@ -179,7 +179,7 @@ const BROKEN: &[Breaking] = &[
     (
         "HTML",
         |world| replace(&list_file(world), "<!DOCTYPE html><html>502 Bad Gateway</html>\n"),
-        "neither PEM nor DER",
+        "the file is an HTML page",
     ),
     ("truncated", |world| cut(world, |bytes| bytes.len() / 2), "damaged"),
     ("truncated by a byte", |world| cut(world, |bytes| bytes.len() - 1), "damaged"),
