@@ -46,6 +46,9 @@ pub struct RevocationList {
     revoked: RevokedSerials,
 }
 
+/// The tag of the name in an issuing distribution point (RFC 5280, section 5.2.5).
+const DISTRIBUTION_POINT: u8 = 0xa0;
+
 /// The certificates of its issuer that a list covers (RFC 5280, 5.2.5); by default all.
 #[derive(Clone, Debug, Default)]
 struct Scope {
@@ -222,7 +225,7 @@ fn scope(extensions: &[X509Extension<'_>]) -> Result<Scope, ListFault> {
     let mut scope = Scope::default();
     for extension in extensions {
         match extension.parsed_extension() {
-            ParsedExtension::IssuingDistributionPoint(point) => scope = scope_of(point)?,
+            ParsedExtension::IssuingDistributionPoint(point) => scope = scope_of(point, extension.value)?,
             ParsedExtension::CRLNumber(_)
             | ParsedExtension::AuthorityKeyIdentifier(_)
             | ParsedExtension::IssuerAlternativeName(_) => {}
@@ -234,12 +237,15 @@ fn scope(extensions: &[X509Extension<'_>]) -> Result<Scope, ListFault> {
     Ok(scope)
 }
 
-fn scope_of(point: &IssuingDistributionPoint<'_>) -> Result<Scope, ListFault> {
+/// The scope in an issuing distribution point, also given in DER.
+fn scope_of(point: &IssuingDistributionPoint<'_>, der: &[u8]) -> Result<Scope, ListFault> {
     if point.indirect_crl {
         return Err(ListFault::Indirect);
     }
     let points = point.distribution_point.as_ref().map(uris);
-    let nowhere = points.as_ref().is_some_and(Vec::is_empty);
+    // The library omits a name that is relative to the issuer.
+    let is_named = content(der).is_some_and(|fields| fields.first() == Some(&DISTRIBUTION_POINT));
+    let nowhere = is_named && points.as_ref().is_none_or(Vec::is_empty);
     if point.only_some_reasons.is_some() || point.only_contains_attribute_certs || nowhere {
         return Err(ListFault::Partial);
     }
