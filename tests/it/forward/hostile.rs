@@ -92,7 +92,7 @@ fn secrets_are_in_no_log_error_status_title_or_note() {
     let id = put(&world, "pix", b"{}");
     put(&world, "ofb", b"{}");
     let forward = Forward::start(&world);
-    forward.drained("pix");
+    forward.wait("to-pix", "the third attempt is rejected", |status| status["failed"] == 1);
     forward.wait("to-ofb", "the password is wrong", |status| {
         status["last_error"]["reason"]
             .as_str()
