@@ -229,6 +229,8 @@ fn scope(extensions: &[X509Extension<'_>]) -> Result<Scope, ListFault> {
             ParsedExtension::CRLNumber(_)
             | ParsedExtension::AuthorityKeyIdentifier(_)
             | ParsedExtension::IssuerAlternativeName(_) => {}
+            // It could not be parsed, so the scope is unknown.
+            _ if extension.oid.to_id_string() == ISSUING_POINT => return Err(ListFault::Damaged),
             _ if extension.oid.to_id_string() == DELTA => return Err(ListFault::Delta),
             _ if extension.critical => return Err(ListFault::UnknownCritical(extension.oid.to_id_string())),
             _ => {}

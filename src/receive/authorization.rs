@@ -77,14 +77,19 @@ impl Connection {
             return authorization.clone();
         }
         match peer {
-            Ok(peer) => *authorization = Authorization { peer, snapshot: current, revoked: false },
+            Ok(peer) => {
+                *authorization = Authorization { peer, snapshot: current, revoked: false };
+                authorization.clone()
+            }
             Err(refusal) => {
                 authorization.revoked = true;
+                let revoked = authorization.clone();
+                drop(authorization);
                 self.stop_accepting();
-                log_revoked(&authorization.peer, &refusal, current.generation, &shared.refusals);
+                log_revoked(&revoked.peer, &refusal, current.generation, &shared.refusals);
+                revoked
             }
         }
-        authorization.clone()
     }
 
     fn authorization(&self) -> MutexGuard<'_, Authorization> {
