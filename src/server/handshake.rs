@@ -87,7 +87,7 @@ pub(super) async fn handshake(
     Err(NotEstablished::Refused { refusal, sni })
 }
 
-/// Performs the handshake. The library sends an alert with each error, except for certificates that are too large.
+/// Performs the handshake. The library sends an alert with each error, except for messages that are too large.
 async fn accept(
     hello: StartHandshake<TcpStream>,
     config: Arc<ServerConfig>,
@@ -98,7 +98,7 @@ async fn accept(
         Err(failed) => failed,
         accepted => return accepted,
     };
-    if let Some(alert) = suite.filter(|_| is_too_large(&error)).and_then(bad_certificate) {
+    if let Some(alert) = suite.filter(|_| lacks_alert(&error)).and_then(bad_certificate) {
         // The peer may have closed the connection.
         let _ = stream.write_all(&alert).await;
     }
@@ -153,16 +153,18 @@ fn is_missing_certificate(error: &io::Error) -> bool {
     matches!(tls_error(error), Some(TlsError::NoCertificatesPresented))
 }
 
-/// After the ClientHello, only a certificate can be this large. If its records are small, the library's buffer is full
-/// before; that error has no type.
+/// After the ClientHello, only a certificate can be this large.
 fn is_too_large(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.to_string() == "message buffer full")
-        || matches!(
-            tls_error(error),
-            Some(TlsError::InvalidMessage(
-                InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge
-            ))
-        )
+    let too_large = TlsError::InvalidMessage(InvalidMessage::CertificatePayloadTooLarge);
+    lacks_alert(error) || tls_error(error) == Some(&too_large)
+}
+
+/// Whether the library ended the handshake because of the size of a message, without an alert. If the records are small,
+/// its buffer is full before; that error has no type.
+fn lacks_alert(error: &io::Error) -> bool {
+    let too_large = TlsError::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge);
+    tls_error(error) == Some(&too_large)
+        || error.get_ref().is_some_and(|error| error.to_string() == "message buffer full")
 }
 
 /// Alerts from the peer do not concern its proof of possession.
