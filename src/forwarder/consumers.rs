@@ -1,7 +1,8 @@
 //! The running consumers: starts, replaces and stops their engines.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use tokio::runtime::Builder;
@@ -166,8 +167,15 @@ impl Consumers {
         let engine = Engine::new(Arc::clone(&consumer), target, metrics, context)?;
         let (begin, begun) = oneshot::channel();
         let (end, ended) = oneshot::channel::<()>();
-        let (runtime, token) = (Builder::new_current_thread().enable_all().build()?, self.tasks.token());
+        let (built, is_built) = mpsc::sync_channel(1);
+        let token = self.tasks.token();
         thread::Builder::new().name("consumer".into()).spawn(move || {
+            // A runtime must not be dropped in this one, so it is built in its thread.
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(built.send(Err(error))),
+            };
+            drop(built.send(Ok(())));
             runtime.block_on(async {
                 if begun.await.is_ok() {
                     engine.run().await;
@@ -177,6 +185,7 @@ impl Consumers {
             runtime.shutdown_background();
             drop((end, token));
         })?;
+        is_built.recv().map_err(io::Error::other)??;
         Ok(LockedConsumer { status, begin, running: RunningConsumer { consumer, stop, ended } })
     }
 
