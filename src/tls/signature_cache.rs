@@ -59,12 +59,6 @@ impl CachedAlgorithm {
             .collect()
     }
 
-    /// The number of signatures that were verified.
-    #[cfg(test)]
-    pub(super) fn results(&self) -> usize {
-        self.cache.lock().unwrap().recent.len()
-    }
-
     fn key(&self, parts: [&[u8]; 3]) -> Key {
         let mut context = Context::new(&SHA256);
         context.update(&self.index.to_be_bytes());

@@ -241,5 +241,5 @@ mod tests;
 mod properties;
 
 #[cfg(test)]
-#[path = "verifier_groups.rs"]
+#[path = "verifier_groups_tests.rs"]
 mod groups_tests;
