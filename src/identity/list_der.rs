@@ -1,9 +1,13 @@
 //! Splits a revocation list in DER, so that its entries are read one at a time: a parsed object for each of a million
 //! entries would take hundreds of megabytes.
+//!
+//! As in OpenSSL, lengths may have redundant bytes, which `der` rejects in certificates: some programs write those of a
+//! large list that way.
 
 use x509_parser::der_parser::asn1_rs::{Any, FromDer as _};
 
-const SEQUENCE: u8 = 0x30;
+use super::der::{BIT_STRING, SEQUENCE};
+
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
@@ -61,9 +65,12 @@ impl<'a> ListSignature<'a> {
         let (list, _) = element(list).filter(|(_, trailing)| trailing.is_empty())?;
         let (signed, rest) = element(content(list)?)?;
         let (algorithm_id, rest) = element(rest)?;
-        let (_, bits) = Any::from_der(rest).ok()?;
-        // The first byte is the number of unused bits.
-        let value = bits.data.split_first().map(|(_, value)| value)?;
+        let (after, bits) = Any::from_der(rest).ok()?;
+        // A signature has complete bytes, so no bits are unused.
+        let (0, value) = bits.data.split_first()? else { return None };
+        if rest.first() != Some(&BIT_STRING) || !after.is_empty() {
+            return None;
+        }
         Some(Self { signed, algorithm_id: content(algorithm_id)?, value })
     }
 }
