@@ -1,6 +1,8 @@
 //! The revocation lists that were accepted before. A later list of the same series must not be older.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,31 +66,41 @@ impl Accepted {
         }
     }
 
-    /// The path of its file in the spool, if it has to be read from there.
-    pub(super) fn place(&self) -> Option<PathBuf> {
-        match self {
-            Self::InForce(_) => None,
-            Self::Kept(kept, _) => Some(kept.path().to_owned()),
-        }
-    }
-
     /// The list, if one of the anchors signed it, or if it is unknown which key did.
     ///
     /// # Errors
     /// If it cannot be read, or was not signed by the CA that it names.
-    pub(super) fn load(self, anchors: &[Anchor], bytes_max: u64) -> Result<SignedList, String> {
+    pub(super) fn load(&self, anchors: &[Anchor], bytes_max: u64) -> Result<SignedList, UnusableList> {
         let (kept, spool) = match self {
             Self::InForce(signed) => {
-                return signed.for_anchors(anchors).ok_or_else(|| "its CA is no longer in `ca`".to_owned());
+                let signed = signed.for_anchors(anchors);
+                return signed.ok_or_else(|| UnusableList::Invalid("its CA is no longer in `ca`".to_owned()));
             }
             Self::Kept(kept, spool) => (kept, spool),
         };
-        let der = kept.der(&spool, bytes_max).map_err(|error| error.to_string())?;
-        let list = RevocationList::from_der(&der).map_err(|fault| fault.to_string())?;
+        let der = kept.der(spool, bytes_max)?;
+        let list = RevocationList::from_der(&der).map_err(UnusableList::because)?;
         if list.digest != kept.head.digest {
-            return Err("its digest is wrong".to_owned());
+            return Err(UnusableList::Invalid("its digest is wrong".to_owned()));
         }
         let file = Path::new(&kept.head.file);
-        SignedList::new(Arc::new(list), Arc::new(der), file, anchors).map_err(|fault| fault.to_string())
+        SignedList::new(Arc::new(list), Arc::new(der), file, anchors).map_err(UnusableList::because)
+    }
+}
+
+/// Why an accepted list cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UnusableList {
+    /// It cannot be read now.
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// It is damaged, or was not signed by the CA that it names.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl UnusableList {
+    fn because(fault: impl fmt::Display) -> Self {
+        Self::Invalid(fault.to_string())
     }
 }

@@ -11,7 +11,7 @@ use super::accepted::{Accepted, AcceptedLists};
 use super::files::Files;
 use super::text::Location;
 use crate::identity::RevocationList;
-use crate::spool::{AcceptedList, KeptList, kept_lists};
+use crate::spool::{AcceptedList, KeptList, KeptLists, kept_lists, shown_kept_list};
 use crate::tls::expiry::CertificateFact;
 
 /// A revocation list, also in DER.
@@ -43,19 +43,22 @@ impl ValidationContext {
             return found.flat_map(|(_, lists)| lists).cloned().map(Accepted::InForce).collect();
         }
         let kept = self.kept.get_or_insert_with(|| {
-            kept_lists(&self.spool).unwrap_or_else(|error| {
-                let message = format!(
-                    "cannot read the revocation lists kept in `{}/.state`: {error}",
-                    self.spool.display()
-                );
-                let hint = "older lists than those are not detected here; the daemon's user can read them";
+            let report = |place: &str, error: &io::Error| {
+                let message = format!("cannot read the revocation lists kept in `{place}`: {error}");
+                let hint =
+                    "run `hookspool check` as the daemon's user to detect lists that are older than these";
                 if error.kind() == io::ErrorKind::PermissionDenied {
                     at.note(message, hint);
                 } else {
                     at.warning(message, hint);
                 }
-                Vec::new()
-            })
+            };
+            let kept = kept_lists(&self.spool).unwrap_or_else(|error| {
+                report(&self.spool.join(".state").display().to_string(), &error);
+                KeptLists::default()
+            });
+            kept.unreadable.iter().for_each(|(path, error)| report(&shown_kept_list(path), error));
+            kept.lists
         });
         let found = kept.iter().filter(|kept| kept.head.sender == sender);
         found.map(|kept| Accepted::Kept(kept.clone(), self.spool.clone())).collect()

@@ -68,36 +68,54 @@ impl KeptList {
         if is_within { Ok(der) } else { Err(io::ErrorKind::FileTooLarge.into()) }
     }
 
-    /// The path of its file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Its file, for messages.
+    pub fn shown(&self) -> String {
+        shown(&self.path)
     }
+}
+
+/// The lists in the spool.
+#[derive(Debug, Default)]
+pub struct KeptLists {
+    /// Those whose first line can be read.
+    pub lists: Vec<KeptList>,
+    /// The files that cannot be read, with the error.
+    pub unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+/// A file of `.state/` for messages, which do not contain the digits of the series: they look like a secret.
+pub fn shown(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let sender = name.split('.').next().unwrap_or_default();
+    path.with_file_name(format!("{sender}.*.{EXTENSION}")).display().to_string()
 }
 
 /// The lists that the spool at `root` keeps.
 ///
 /// # Errors
-/// If the directory exists and cannot be read, or a file in it.
-pub fn kept_lists(root: &Path) -> io::Result<Vec<KeptList>> {
+/// If the directory exists and cannot be read.
+pub fn kept_lists(root: &Path) -> io::Result<KeptLists> {
     let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     match Disk::open(root, None).and_then(|disk| list(&disk, &Layout::new(root.to_owned()))) {
-        Err(error) if missing(&error) => Ok(Vec::new()),
+        Err(error) if missing(&error) => Ok(KeptLists::default()),
         listed => listed,
     }
 }
 
-fn list<V: Volume>(volume: &V, layout: &Layout) -> io::Result<Vec<KeptList>> {
-    let mut found = Vec::new();
+fn list<V: Volume>(volume: &V, layout: &Layout) -> io::Result<KeptLists> {
+    let mut found = KeptLists::default();
     for name in volume.list(&layout.state())? {
         let path = layout.state().join(name?);
         let Some(series) = series_of(&path) else { continue };
         let mut line = Vec::new();
-        BufReader::new(volume.read(&path)?.take(HEAD_BYTES_MAX)).read_until(b'\n', &mut line)?;
-        // A damaged file is not in the result, so it is replaced or removed.
-        if let Ok(head) = serde_json::from_slice::<KeptHead>(&line)
-            && head.version == 1
-        {
-            found.push(KeptList { head, series, path });
+        let read = volume
+            .read(&path)
+            .and_then(|file| BufReader::new(file.take(HEAD_BYTES_MAX)).read_until(b'\n', &mut line));
+        match read.map(|_| serde_json::from_slice::<KeptHead>(&line)) {
+            Ok(Ok(head)) if head.version == 1 => found.lists.push(KeptList { head, series, path }),
+            // A damaged file is not in the result, so it is replaced or removed.
+            Ok(_) => {}
+            Err(error) => found.unreadable.push((path, error)),
         }
     }
     Ok(found)
@@ -124,31 +142,45 @@ pub fn keep_lists<V: Volume>(volume: &V, layout: &Layout, lists: &[AcceptedList]
     volume.make_dir(&directory, Access::Private).map_err(failed("create the directory", &directory))?;
     // Also if it existed: the process that created it may have ended before the sync.
     volume.sync_dir(layout.root()).map_err(failed("sync the directory", layout.root()))?;
-    let kept = list(volume, layout).map_err(list_failed())?;
+    let KeptLists { lists: kept, unreadable } = list(volume, layout).map_err(list_failed())?;
     let path_of =
         |list: &AcceptedList| directory.join(format!("{}.{}.{EXTENSION}", list.head.sender, list.series));
     let mut outcome = Ok(());
     for list in lists {
         let path = path_of(list);
-        if !kept.iter().any(|kept| kept.path == path && kept.head == list.head) {
-            let written = write(volume, &path, list).map_err(failed("write the revocation list", &path));
+        let known = kept.iter().find(|kept| kept.path == path && kept.head.digest == list.head.digest);
+        if known.is_none_or(|known| known.head != list.head) {
+            let written = match (&list.der, known) {
+                (Some(der), _) => write(volume, &path, &list.head, der),
+                // Only the path of its file is another one.
+                (None, Some(_)) => body(volume, &path).and_then(|der| write(volume, &path, &list.head, &der)),
+                (None, None) => Err(io::ErrorKind::NotFound.into()),
+            };
+            let written = written.map_err(failed("write the revocation list", &path));
             outcome = outcome.and(written);
         }
     }
     let wanted: Vec<_> = lists.iter().map(path_of).collect();
     for name in names().map_err(list_failed())? {
         let path = directory.join(name);
-        if !wanted.contains(&path) {
+        if !wanted.contains(&path) && !unreadable.iter().any(|(unreadable, _)| *unreadable == path) {
             outcome = outcome.and(volume.remove(&path).map_err(failed("remove", &path)));
         }
     }
     outcome.and(volume.sync_dir(&directory).map_err(failed("sync the directory", &directory)))
 }
 
-fn write<V: Volume>(volume: &V, path: &Path, list: &AcceptedList) -> io::Result<()> {
-    let der = list.der.as_ref().ok_or(io::ErrorKind::NotFound)?;
+/// The list in a file, in DER.
+fn body<V: Volume>(volume: &V, path: &Path) -> io::Result<Vec<u8>> {
+    let mut reader = BufReader::new(volume.read(path)?);
+    reader.skip_until(b'\n')?;
+    let mut der = Vec::new();
+    reader.read_to_end(&mut der).map(|_| der)
+}
+
+fn write<V: Volume>(volume: &V, path: &Path, head: &KeptHead, der: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(TEMPORARY);
-    let head = serde_json::to_vec(&list.head)?;
+    let head = serde_json::to_vec(head)?;
     // Left by an earlier process.
     drop(volume.remove(&temporary));
     let file = volume.create(&temporary, Access::Private)?;
@@ -177,7 +209,7 @@ mod tests {
 
     /// The digests of the kept lists, each with its sender; asserts that each is complete.
     fn kept(sim: &Sim) -> Vec<(String, String)> {
-        let lists = list(sim, &layout()).expect("listed").into_iter();
+        let lists = list(sim, &layout()).expect("listed").lists.into_iter();
         lists
             .map(|list| {
                 let mut bytes = Vec::new();

@@ -64,7 +64,9 @@ pub use greatest::{Greatest, greatest};
 pub use handler::{HANDLER_KILLS_MAX, handler_environment, handler_input, payload_input, queue_after};
 pub use health::{Health, HealthFault};
 pub use inspect::{SpoolProblem, inspect};
-pub use kept_lists::{AcceptedList, KeptHead, KeptList, keep_lists, kept_lists};
+pub use kept_lists::{
+    AcceptedList, KeptHead, KeptList, KeptLists, keep_lists, kept_lists, shown as shown_kept_list,
+};
 pub use layout::{Access, Layout};
 pub use lease::{Lease, LeaseError};
 pub use lock::{LockError, SpoolLock};

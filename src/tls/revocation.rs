@@ -104,6 +104,11 @@ impl SignedList {
         self.list.series(self.signers.first())
     }
 
+    /// Whether the list is another copy of this one, with the same signature unless an anchor signed both.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        self.list.digest == other.list.digest && self.der == other.der
+    }
+
     /// Whether an anchor signed the list. If not, its signature is verified with the issuers of each chain.
     pub fn is_verified(&self) -> bool {
         !self.signers.is_empty()
@@ -155,11 +160,11 @@ fn issuers<'a>(list: &RevocationList, anchors: &'a [Anchor]) -> impl Iterator<It
     anchors.iter().filter(is_issuer)
 }
 
-/// Lists are the same if they have the same contents and file. Which keys signed them depends on the anchors. The digest
-/// is compared instead of the list, which may be large.
+/// Lists are the same if they have the same contents and file and, unless an anchor signed them, the same signature. The
+/// digest is compared instead of the list, which may be large.
 impl PartialEq for SignedList {
     fn eq(&self, other: &Self) -> bool {
-        self.list.digest == other.list.digest && self.file == other.file
+        self.is_copy_of(other) && self.file == other.file
     }
 }
 

@@ -4,13 +4,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookspool::clock::Timestamp;
 use hookspool::config::{AcceptedLists, Loaded, Process, ReadScope, load_within};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::PrivateKeyDer;
 use serde_json::Value;
 
-use crate::der::{Certificate, List, Name, pem};
+use crate::der::{Certificate, List, Name, Party, basic_constraints, key_usage, pem};
 use crate::reload::{delivers, edit, put, replace, root, status, twin, world as reload_world};
 use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
@@ -144,8 +147,17 @@ fn list_that_is_replaced_by_one_for_another_distribution_point_stays_in_force() 
     let (code, printed) = check(&world);
     assert!(code == Some(0) && printed.contains("is no longer in the file"), "{printed}");
     assert_eq!(kept_files(&world).len(), 2);
-    assert_eq!(in_force(&world, 19).0.len(), 2);
-    assert_eq!(in_force(&world, 21).0.len(), 1, "after its next update");
+    assert_eq!(
+        (in_force(&world, 19).1, in_force(&world, 21).1),
+        (2, 2),
+        "it revokes after its next update, too"
+    );
+    let accepted = world.run(&["reload", "--accept-older-lists", "bank"]);
+    assert!(
+        String::from_utf8_lossy(&accepted.stdout).contains("no longer applies: it was number 0x08"),
+        "{accepted:?}"
+    );
+    assert_eq!(kept_files(&world).len(), 1);
 }
 
 #[test]
@@ -323,14 +335,17 @@ fn older_lists_are_accepted_once_on_request() {
     assert!(degraded(&daemon)[0].contains("stays in force"), "{:?}", degraded(&daemon));
 }
 
-/// The lists in force after a start at a time in days from now, and what is reported.
-fn in_force(world: &World, days: u64) -> (Vec<String>, String) {
+/// The accepted lists and the number of lists in force after a start at a time in days from now, and what is reported.
+fn in_force(world: &World, days: u64) -> (Vec<String>, usize, String) {
     let now = Timestamp::now() + Duration::from_secs(days * 86_400);
     let config = world.path("webhooks.toml");
     let loaded = load_within(&config, now, Process::Daemon, ReadScope::default(), AcceptedLists::Kept);
     let Loaded { settings, report, .. } = loaded.unwrap();
-    let lists = settings.unwrap().accepted_lists.into_iter().map(|list| list.head.digest).collect();
-    (lists, report.render(false))
+    let settings = settings.unwrap();
+    let trusts = settings.senders.iter().filter_map(|trusted| trusted.trust.revocation.as_ref());
+    let count = trusts.map(|revocation| revocation.lists().len()).sum();
+    let accepted = settings.accepted_lists.into_iter().map(|list| list.head.digest).collect();
+    (accepted, count, report.render(false))
 }
 
 #[test]
@@ -340,18 +355,125 @@ fn after_the_next_update_of_the_accepted_list_a_current_one_on_disk_counts() {
     drop(world.start());
     let accepted = in_force(&world, 0).0;
     publish(&world, &List { number: 7, until: 20, ..List::of(&[]) });
-    let (lists, printed) = in_force(&world, 4);
-    assert_eq!(lists, accepted);
+    let (lists, count, printed) = in_force(&world, 4);
+    assert_eq!((lists, count), (accepted.clone(), 1));
     assert!(
         printed.contains("goes back: it is number 0x07") && printed.contains("is number 0x08"),
         "{printed}"
     );
-    let (lists, printed) = in_force(&world, 6);
-    assert_ne!(lists, accepted);
-    assert!(!printed.contains("goes back"), "{printed}");
-    let (lists, printed) = in_force(&world, 21);
-    assert_eq!(lists, accepted, "neither is current, and the newer one revokes more");
-    assert!(printed.contains("goes back") && printed.contains("became outdated"), "{printed}");
+    for (days, why) in [(6, "the newer list still revokes"), (21, "neither list is current")] {
+        let (lists, count, printed) = in_force(&world, days);
+        assert_eq!((&lists, count), (&accepted, 2), "{why}");
+        assert!(printed.contains("goes back"), "{why}: {printed}");
+    }
+}
+
+/// A CA below the root that is not in `ca`, and a certificate that it issued. The list of this CA is checked in handshakes.
+struct BelowIntermediate {
+    world: World,
+    intermediate: Party,
+    client: Arc<ClientConfig>,
+}
+
+impl BelowIntermediate {
+    fn new() -> Self {
+        let world = world();
+        edit(&world, "crl = ", "crl_policy = \"soft\"\ncrl = ");
+        let ca =
+            || Certificate::ca(Name::cn("Middle")).with(vec![basic_constraints(true, None), key_usage(0x06)]);
+        let intermediate = root(&world).issue(&ca());
+        let leaf = Certificate { serial: CLIENT.to_vec(), ..Certificate::leaf(Name::cn("client")) };
+        let leaf = intermediate.issue(&leaf);
+        let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
+        let chain = vec![leaf.der, intermediate.der.clone()];
+        let mut roots = RootCertStore::empty();
+        roots.add(root(&world).der).unwrap();
+        let client = ClientConfig::builder().with_root_certificates(roots).with_client_auth_cert(chain, key);
+        Self { client: Arc::new(client.unwrap()), world, intermediate }
+    }
+
+    fn is_admitted(&self, daemon: &Daemon) -> bool {
+        let wire = Wire::with_config(Arc::clone(&self.client), daemon.port);
+        wire.and_then(|mut wire| wire.post("/webhooks/pix", b"{}")).is_ok_and(|answer| answer.status == 200)
+    }
+}
+
+#[test]
+fn forged_list_of_an_intermediate_does_not_cancel_a_revocation() {
+    let setup = BelowIntermediate::new();
+    let world = &setup.world;
+    replace(&list_file(world), setup.intermediate.issue_list(&revoking(8)));
+    let mut daemon = world.start();
+    assert!(!setup.is_admitted(&daemon));
+    let forger = Party::root(&Certificate::ca(Name::cn("Middle")));
+    // A list can only be followed by a different one, of which there are two.
+    for (number, generation) in [(9, 2), (10, 3)] {
+        replace(&list_file(world), forger.issue_list(&List { number, ..List::of(&[]) }));
+        reloaded(&daemon, generation);
+        assert!(!setup.is_admitted(&daemon), "{number}");
+        assert_eq!(degraded(&daemon), Vec::<String>::new());
+    }
+    assert_eq!(kept_files(world).len(), 1);
+    daemon.signal("-TERM");
+    daemon.wait();
+    daemon = world.start();
+    assert!(!setup.is_admitted(&daemon), "after a restart");
+}
+
+#[test]
+fn list_replaces_a_copy_with_a_damaged_signature() {
+    let setup = BelowIntermediate::new();
+    let world = &setup.world;
+    let list = setup.intermediate.issue_list(&revoking(8));
+    let mut damaged = list.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    replace(&list_file(world), damaged);
+    let daemon = world.start();
+    assert!(setup.is_admitted(&daemon), "nobody knows who made this list");
+    replace(&list_file(world), list);
+    reloaded(&daemon, 2);
+    assert!(!setup.is_admitted(&daemon));
+}
+
+#[test]
+fn kept_list_that_cannot_be_read_at_one_start_counts_at_the_next() {
+    let world = world();
+    let serials: Vec<_> = (0..100_u16).map(|number| [0x40, (number >> 8) as u8 + 2, number as u8]).collect();
+    let serials = serials.iter().map(<[u8; 3]>::as_slice).chain([CLIENT]).collect::<Vec<_>>();
+    publish(&world, &List { number: 8, ..List::of(&serials) });
+    drop(world.start());
+    let kept = kept_files(&world);
+    fs::create_dir(world.path(&format!("spool/.state/second.{}.crl", "5e".repeat(32)))).unwrap();
+    publish(&world, &List { number: 7, ..List::of(&[]) });
+    edit(&world, "crl = ", "crl_max = \"1 KiB\"\ncrl = ");
+    let daemon = world.start();
+    assert!(is_admitted(&world, &daemon, "client"), "the accepted list is too large");
+    assert!(check(&world).1.contains("cannot be used"), "{}", check(&world).1);
+    drop(daemon);
+    assert!(kept.iter().all(|path| path.exists()));
+    edit(&world, "crl_max = \"1 KiB\"\n", "");
+    let daemon = world.start();
+    refused(&world, &daemon, "client", "revoked", "the accepted list");
+    assert!(degraded(&daemon).iter().any(|why| why.contains("goes back")), "{:?}", degraded(&daemon));
+}
+
+#[test]
+fn accepted_list_stays_in_force_if_its_file_has_another_name() {
+    let world = world();
+    publish(&world, &revoking(8));
+    let mut daemon = world.start();
+    fs::write(world.path("certs/other.crl"), root(&world).issue_list(&List { number: 7, ..List::of(&[]) }))
+        .unwrap();
+    edit(&world, "certs/bank.crl", "certs/other.crl");
+    reloaded(&daemon, 2);
+    let degraded = degraded(&daemon);
+    assert!(degraded.len() == 1 && degraded[0].contains("goes back"), "{degraded:?}");
+    refused(&world, &daemon, "client", "revoked", "the older list");
+    fs::write(world.path("certs/other.crl"), "<html>").unwrap();
+    daemon.signal("-TERM");
+    daemon.wait();
+    daemon = world.start();
+    refused(&world, &daemon, "client", "revoked", "the broken file");
 }
 
 #[test]

@@ -1,14 +1,16 @@
-//! Decides which lists are in force: those of the files, or those that were accepted before.
+//! Decides which lists are in force: those of the files, and those that were accepted before and not replaced.
 //!
-//! A list never goes back: if the newest list of a series is older than the accepted one, or is missing, the accepted
-//! one stays in force. After its next update, a current list of a file counts; without one, it continues to revoke.
+//! A list never goes back. An accepted list stays in force until one of the same series that is not older replaces it, or
+//! the operator accepts an older one. After its next update, a current list of a file counts too. A list whose signature
+//! is verified only in handshakes may be forged, so until then it does not replace the accepted one.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::list_context::ListContext;
 use super::read::ListFile;
-use crate::config::accepted::Accepted;
+use crate::config::accepted::{Accepted, UnusableList};
 use crate::config::context::Facts;
 use crate::config::text::Location;
 use crate::spool::{AcceptedList, KeptHead};
@@ -31,47 +33,75 @@ impl ListInForce<'_> {
     }
 }
 
+/// The lists in force. The last one of each series is the accepted one.
 pub(super) fn in_force<'a>(
     checks: &ListContext<'_>,
     files: &[ListFile<'a>],
-    accepted: Vec<Accepted>,
+    accepted: &[Accepted],
     are_older_accepted: bool,
     facts: &mut Facts<'_>,
 ) -> Vec<ListInForce<'a>> {
-    let of_file = |file: &ListFile<'a>| {
-        let at = file.at;
-        let lists = file.lists.iter().map(move |(signed, der)| ListInForce {
-            signed: signed.clone(),
-            at,
-            series: signed.series(),
-            der: Some(Arc::clone(der)),
-        });
-        lists.collect::<Vec<_>>()
-    };
-    let mut lists: Vec<_> = files.iter().flat_map(of_file).collect();
-    for accepted in accepted {
-        if lists.iter().any(|list| list.signed.list.digest == accepted.digest()) {
+    let mut lists = of_files(checks, files);
+    let mut known = HashSet::new();
+    for accepted in accepted.iter().rev() {
+        let has_digest = |list: &ListInForce<'_>| list.signed.list.digest == accepted.digest();
+        if lists.iter().any(|list| has_digest(list) && list.signed.is_verified()) {
             continue;
         }
-        let place = accepted.place();
         match accepted.load(checks.anchors, checks.bytes_max) {
-            Ok(signed) => keep(checks, signed, files, &mut lists, are_older_accepted, facts),
-            Err(why) => {
-                if let (Some(place), Some(file)) = (place, files.first()) {
-                    let message = format!(
-                        "{}: the accepted revocation list in `{}` cannot be used: {why}",
-                        checks.shown,
-                        place.display()
-                    );
-                    file.at.warning(message, "the lists in `crl` count, also if they are older");
+            Ok(signed) => {
+                let is_known = lists.iter().any(|list| list.signed.is_copy_of(&signed));
+                let is_future = checks.now < signed.list.this_update;
+                if known.insert(signed.series()) && !is_known && !is_future {
+                    keep(checks, signed, files, &mut lists, are_older_accepted, facts);
                 }
             }
+            Err(fault) => report_unusable(checks, files, accepted, &fault, facts),
         }
     }
     lists
 }
 
-/// Adds an accepted list if it stays in force, and removes the lists that it replaces.
+/// The lists of the files, the newest one of each series last, unless it is dated in the future.
+fn of_files<'a>(checks: &ListContext<'_>, files: &[ListFile<'a>]) -> Vec<ListInForce<'a>> {
+    let mut lists: Vec<ListInForce<'a>> = Vec::new();
+    for file in files {
+        for (signed, der) in &file.lists {
+            let series = signed.series();
+            let is_older = |other: &ListInForce<'_>| {
+                let is_future = checks.now < signed.list.this_update;
+                other.series == series && (is_future || signed.list.precedes(&other.signed.list))
+            };
+            let index = lists.iter().position(is_older).unwrap_or(lists.len());
+            let der = Some(Arc::clone(der));
+            lists.insert(index, ListInForce { signed: signed.clone(), at: file.at, series, der });
+        }
+    }
+    lists
+}
+
+fn report_unusable(
+    checks: &ListContext<'_>,
+    files: &[ListFile<'_>],
+    accepted: &Accepted,
+    fault: &UnusableList,
+    facts: &mut Facts<'_>,
+) {
+    let (Accepted::Kept(kept, _), Some(file)) = (accepted, files.first()) else { return };
+    let (shown, place) = (checks.shown, kept.shown());
+    let message = format!("{shown}: the accepted revocation list in `{place}` cannot be used: {fault}");
+    let UnusableList::Unreadable(_) = fault else {
+        file.at.warning(message, "the lists in `crl` are used, even if they are older");
+        return;
+    };
+    // It may be readable at the next start.
+    let hint = "the lists in `crl` are used, even if they are older; correct the cause (`crl_max`, for example), or remove the file";
+    file.at.warning(message, hint);
+    let (head, series) = (kept.head.clone(), kept.series.clone());
+    facts.accepted_lists.push(AcceptedList { head, series, der: None });
+}
+
+/// Adds an accepted list if it stays in force, and removes the lists that are older.
 fn keep<'a>(
     checks: &ListContext<'_>,
     mut accepted: SignedList,
@@ -81,45 +111,39 @@ fn keep<'a>(
     facts: &mut Facts<'_>,
 ) {
     let series = accepted.series();
-    let same = lists.iter().filter(|list| !list.is_kept() && list.series == series);
-    let newest =
-        same.reduce(|one, other| if one.signed.list.precedes(&other.signed.list) { other } else { one });
-    let is_over = !accepted.list.is_current_at(checks.now);
+    let newest = lists.iter().rfind(|list| list.series == series);
     let file = files.iter().find(|file| absolute(&file.path) == absolute(&accepted.file));
+    let is_over = !accepted.list.is_current_at(checks.now);
     let at = match (newest, file) {
         (Some(newest), _) => {
-            let (list, is_verified) = (&newest.signed.list, newest.signed.is_verified());
-            let is_future = checks.now < list.this_update;
-            if !is_future
-                && (are_older_accepted
-                    || is_over && list.is_current_at(checks.now)
-                    || !list.precedes(&accepted.list))
-            {
+            let (list, at) = (&newest.signed.list, newest.at);
+            let (is_future, goes_back) = (checks.now < list.this_update, list.precedes(&accepted.list));
+            let may_replace = newest.signed.is_verified() || is_over && list.is_current_at(checks.now);
+            if !is_future && (are_older_accepted || may_replace && !goes_back) {
+                if goes_back {
+                    report_replaced(checks, &accepted, at);
+                }
                 return;
             }
-            let at = newest.at;
             accepted.file.clone_from(&newest.signed.file);
-            if !is_future {
+            if goes_back && !is_future {
                 let what = checks.what(&newest.signed.file, list);
-                let why = format!(
-                    "{what} goes back: it is {}, and the one in force is {}",
-                    list.issue(),
-                    accepted.list.issue()
-                );
+                let (issue, in_force) = (list.issue(), accepted.list.issue());
+                let why = format!("{what} goes back: it is {issue}, and the accepted list is {in_force}");
                 at.outdated(accepted.list.digest.clone(), &*why, hint(checks));
                 facts.degraded.push(format!("{why}; {}", stays(checks, &accepted)));
-                // The signature of another one is verified in handshakes only, so both apply: a forged accepted
-                // list must not replace a genuine one.
-                lists.retain(|list| list.is_kept() || list.series != series || !is_verified);
+                if newest.signed.is_verified() && !is_over {
+                    lists.retain(|list| list.series != series);
+                }
             }
             at
         }
         (None, Some(file)) if file.fault.is_some() => file.at,
-        (None, Some(_)) if are_older_accepted || is_over => return,
+        (None, Some(file)) if are_older_accepted => return report_replaced(checks, &accepted, file.at),
         (None, Some(file)) => {
             let what = checks.what(&file.path, &accepted.list);
             let why =
-                format!("{what} is no longer in the file; the one in force is {}", accepted.list.issue());
+                format!("{what} is no longer in the file; the accepted list is {}", accepted.list.issue());
             file.at.warning(&*why, hint(checks));
             facts.degraded.push(format!("{why}; {}", stays(checks, &accepted)));
             file.at
@@ -128,6 +152,13 @@ fn keep<'a>(
         (None, None) => return,
     };
     lists.push(ListInForce { signed: accepted, at, series, der: None });
+}
+
+/// Reports a list that is replaced at the operator's request.
+fn report_replaced(checks: &ListContext<'_>, accepted: &SignedList, at: Location<'_>) {
+    let what = checks.what(&accepted.file, &accepted.list);
+    let message = format!("{what} no longer applies: it was {}", accepted.list.issue());
+    at.warning(message, "requested with `--accept-older-lists`");
 }
 
 fn hint(checks: &ListContext<'_>) -> String {
@@ -171,28 +202,26 @@ pub(super) fn tolerate(
     facts.degraded.push(format!("{fault}; {consequence}"));
 }
 
-/// The newest list of each series, to be kept.
-pub(super) fn to_keep(checks: &ListContext<'_>, lists: &[ListInForce<'_>]) -> Vec<AcceptedList> {
-    let mut kept: Vec<AcceptedList> = Vec::new();
-    for list in lists.iter().filter(|list| list.signed.list.this_update <= checks.now) {
-        let is_newer = |other: &&ListInForce<'_>| {
-            other.series == list.series && list.signed.list.precedes(&other.signed.list)
-        };
-        let is_future = |other: &ListInForce<'_>| checks.now < other.signed.list.this_update;
-        if lists.iter().filter(is_newer).any(|other| !is_future(other))
-            || kept.iter().any(|kept| kept.series == list.series)
-        {
-            continue;
-        }
-        let head = KeptHead {
-            version: 1,
-            sender: checks.name.to_owned(),
-            file: absolute(&list.signed.file).display().to_string(),
-            digest: list.signed.list.digest.clone(),
-        };
-        kept.push(AcceptedList { head, series: list.series.clone(), der: list.der.clone() });
-    }
-    kept
+/// The accepted list of each series, to be kept besides those that cannot be read now.
+pub(super) fn to_keep(
+    checks: &ListContext<'_>,
+    lists: &[ListInForce<'_>],
+    unreadable: &[AcceptedList],
+) -> Vec<AcceptedList> {
+    let unreadable = unreadable.iter().filter(|list| list.head.sender == checks.name);
+    let mut known: HashSet<_> = unreadable.map(|list| list.series.clone()).collect();
+    let mut is_first = |list: &&ListInForce<'_>| known.insert(list.series.clone());
+    let accepted = lists.iter().rev().filter(|list| list.signed.list.this_update <= checks.now);
+    let head = |list: &ListInForce<'_>| KeptHead {
+        version: 1,
+        sender: checks.name.to_owned(),
+        file: absolute(&list.signed.file).display().to_string(),
+        digest: list.signed.list.digest.clone(),
+    };
+    accepted
+        .filter(|list| is_first(list))
+        .map(|list| AcceptedList { head: head(list), series: list.series.clone(), der: list.der.clone() })
+        .collect()
 }
 
 /// The working directory of a daemon does not change, and a path in the spool is absolute.

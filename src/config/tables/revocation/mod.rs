@@ -48,7 +48,7 @@ pub(crate) fn revocation(
     let files = read.into_iter().collect::<Result<Vec<_>, _>>()?;
     let accepted = context.accepted_lists(purpose.name, at);
     let are_older_accepted = context.accepted.are_older_accepted(purpose.name);
-    let lists = in_force(&checks, &files, accepted, are_older_accepted, facts);
+    let lists = in_force(&checks, &files, &accepted, are_older_accepted, facts);
     for file in &files {
         let before = at.findings.len();
         for list in lists.iter().filter(|list| list.at.span == file.at.span) {
@@ -60,7 +60,8 @@ pub(crate) fn revocation(
     let faults: Vec<_> =
         files.iter().filter_map(|file| file.fault.as_ref()).map(|fault| checks.unprefixed(fault)).collect();
     facts.certificates.extend(lists.iter().map(|list| fact(&checks, list)));
-    facts.accepted_lists.extend(to_keep(&checks, &lists));
+    let accepted = to_keep(&checks, &lists, &facts.accepted_lists);
+    facts.accepted_lists.extend(accepted);
     let lists: Vec<_> = lists.into_iter().map(|list| list.signed).collect();
     if policy == CrlPolicy::Strict && faults.is_empty() {
         report_gaps(&checks, &lists, at);
