@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use hookspool::clock::Timestamp;
 use hookspool::config::{AcceptedLists, Loaded, Process, ReadScope, load_within};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::PrivateKeyDer;
+use rustls::ClientConfig;
+use rustls::version::TLS13;
 use serde_json::Value;
 
 use crate::der::{Certificate, List, Name, Party, basic_constraints, key_usage, pem};
+use crate::matrix::presenting;
 use crate::reload::{delivers, edit, put, replace, root, status, twin, world as reload_world};
 use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
@@ -384,12 +385,9 @@ impl BelowIntermediate {
         let intermediate = root(&world).issue(&ca());
         let leaf = Certificate { serial: CLIENT.to_vec(), ..Certificate::leaf(Name::cn("client")) };
         let leaf = intermediate.issue(&leaf);
-        let key = PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
         let chain = vec![leaf.der, intermediate.der.clone()];
-        let mut roots = RootCertStore::empty();
-        roots.add(root(&world).der).unwrap();
-        let client = ClientConfig::builder().with_root_certificates(roots).with_client_auth_cert(chain, key);
-        Self { client: Arc::new(client.unwrap()), world, intermediate }
+        let client = presenting(&world, chain, leaf.key.serialize_der(), &TLS13);
+        Self { client, world, intermediate }
     }
 
     fn is_admitted(&self, daemon: &Daemon) -> bool {

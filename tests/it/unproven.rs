@@ -3,35 +3,17 @@
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
 
 use rcgen::{KeyPair, PublicKeyData as _};
-use rustls::client::ResolvesClientCert;
-use rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
-use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::CertificateDer;
 use serde_json::Value;
 
 use crate::der::{Certificate, Name, Party, pem};
+use crate::matrix::presenting;
 use crate::tools::edit;
 use crate::wire::{Answer, Wire};
 use crate::world::{Daemon, World, eventually, rounds};
-
-#[derive(Debug)]
-struct AlwaysPresent(Arc<CertifiedKey>);
-
-impl ResolvesClientCert for AlwaysPresent {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
-    }
-
-    fn has_certs(&self) -> bool {
-        true
-    }
-}
 
 /// Delivers with a certificate and a key, which may be another one than the certificate's.
 pub(crate) fn deliver(
@@ -41,16 +23,9 @@ pub(crate) fn deliver(
     key: &KeyPair,
     attempt: usize,
 ) -> io::Result<Answer> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(world.cert("root-ca")).unwrap()).unwrap();
-    let key = any_supported_type(&PrivateKeyDer::Pkcs8(key.serialize_der().into())).unwrap();
-    let presented = Arc::new(CertifiedKey::new(vec![der.clone()], key));
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_protocol_versions(&[[&TLS12, &TLS13][attempt % 2]])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_cert_resolver(Arc::new(AlwaysPresent(presented)));
-    Wire::with_config(Arc::new(config), port)?.post("/webhooks/pix", b"{}")
+    let version = [&TLS12, &TLS13][attempt % 2];
+    let config = presenting(world, vec![der.clone()], key.serialize_der(), version);
+    Wire::with_config(config, port)?.post("/webhooks/pix", b"{}")
 }
 
 /// A world in which this CA vouches for the sender `bank`.

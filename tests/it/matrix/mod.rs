@@ -120,17 +120,25 @@ fn is_accepted(world: &World, port: u16, case: &Case, version: &'static Supporte
     answer.is_ok_and(|answer| answer.status == 200)
 }
 
-/// The configuration of a client that presents the case's certificate regardless of the server's hints.
 fn client(world: &World, case: &Case, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+    presenting(world, case.chain.clone(), case.key.clone(), version)
+}
+
+/// The configuration of a client that presents this chain regardless of the server's hints, with any key (PKCS#8, DER).
+pub(crate) fn presenting(
+    world: &World,
+    chain: Vec<CertificateDer<'static>>,
+    key: Vec<u8>,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(world.cert("root-ca")).unwrap()).unwrap();
-    let key = any_supported_type(&PrivateKeyDer::Pkcs8(case.key.clone().into())).unwrap();
-    let certified = Arc::new(CertifiedKey::new(case.chain.clone(), key));
+    let key = any_supported_type(&PrivateKeyDer::Pkcs8(key.into())).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[version])
         .unwrap()
         .with_root_certificates(roots)
-        .with_client_cert_resolver(Arc::new(AlwaysPresent(certified)));
+        .with_client_cert_resolver(Arc::new(AlwaysPresent(Arc::new(CertifiedKey::new(chain, key)))));
     Arc::new(config)
 }
 
