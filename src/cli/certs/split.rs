@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use base64ct::{Base64, Encoding as _};
-
 use super::init::not_written;
 use super::report::suggested_name;
 use crate::cli::exit::Failure;
 use crate::devpki::{self, PkiFile};
 use crate::identity::{Fingerprint, Identity};
+use crate::tls::pem::certificate_pem;
 
-/// The number of base64 characters in a line of PEM (RFC 7468, 2).
-const LINE_CHARS: usize = 64;
 /// The number of digits of the fingerprint in a file name.
 const DIGITS: usize = 8;
 
@@ -42,7 +39,7 @@ pub(super) fn split(
     };
     let file = |(identity, der): &&(Identity, Vec<u8>)| PkiFile {
         name: name(identity),
-        pem: pem(der),
+        pem: certificate_pem(der),
         secret: false,
         is_root_key: false,
     };
@@ -50,16 +47,4 @@ pub(super) fn split(
     let paths = devpki::write(folder, &files, None, false).map_err(not_written)?;
     let paths = paths.into_iter().map(|path| path.to_string_lossy().into_owned());
     Ok(unique.into_keys().zip(paths).collect())
-}
-
-fn pem(der: &[u8]) -> String {
-    let text = Base64::encode_string(der);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    for (index, character) in text.chars().enumerate() {
-        if index > 0 && index % LINE_CHARS == 0 {
-            pem.push('\n');
-        }
-        pem.push(character);
-    }
-    pem + "\n-----END CERTIFICATE-----\n"
 }
