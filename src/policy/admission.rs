@@ -29,8 +29,8 @@ impl Admission {
     /// one whose CA issued the certificate and whose rule matches, else one that trusts it, else the one with the latest kind of error.
     pub fn decide(evaluations: &[Evaluation]) -> Result<Self, RefusalReason> {
         let admitted = evaluations.iter().filter_map(|evaluation| match &evaluation.trust {
-            Ok(trusted) if evaluation.mismatches.is_empty() => {
-                Some((evaluation.sender.clone(), trusted.not_after))
+            Ok(trusted) if evaluation.mismatches == 0 => {
+                Some((evaluation.sender.name.clone(), trusted.not_after))
             }
             Ok(_) | Err(_) => None,
         });
@@ -38,9 +38,8 @@ impl Admission {
             return Ok(admission);
         }
         let error = |evaluation: &Evaluation| evaluation.trust.as_ref().err().map(|error| error.kind);
-        let matching = evaluations
-            .iter()
-            .filter(|evaluation| evaluation.is_ca_known() && evaluation.mismatches.is_empty());
+        let matching =
+            evaluations.iter().filter(|evaluation| evaluation.is_ca_known() && evaluation.mismatches == 0);
         if let Some(closest) = matching.filter_map(error).max() {
             return Err(closest.into());
         }

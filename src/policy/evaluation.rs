@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::matcher::Mismatch;
-use super::name::Name;
+use super::matcher::Matcher;
 use super::sender::Sender;
 use crate::identity::{DistinguishedName, Identity};
 
@@ -13,11 +12,11 @@ use crate::identity::{DistinguishedName, Identity};
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// The sender.
-    pub sender: Name,
+    pub sender: Arc<Sender>,
     /// Why the certificate is trusted for the sender, or why it is not. Shared by senders with equal trust.
     pub trust: Result<Arc<Trusted>, Arc<TrustError>>,
-    /// The matchers of the sender's rule that do not match. Evaluated only if [`Evaluation::is_ca_known`].
-    pub mismatches: Vec<Mismatch>,
+    /// The number of [`Evaluation::mismatching`] matchers. Of many senders, only a few are shown.
+    pub mismatches: usize,
 }
 
 /// A certificate that is trusted for a sender.
@@ -90,14 +89,23 @@ impl TrustErrorKind {
 
 impl Evaluation {
     /// Combines the result of the sender's trust with the matchers of its rule.
-    pub fn new(sender: &Sender, trust: Result<Arc<Trusted>, Arc<TrustError>>, identity: &Identity) -> Self {
-        let is_ca_known = trust.as_ref().map_or_else(|error| error.kind.is_ca_known(), |_| true);
-        let mismatches = if is_ca_known { sender.rule.mismatches(identity) } else { Vec::new() };
-        Self { sender: sender.name.clone(), trust, mismatches }
+    pub fn new(
+        sender: &Arc<Sender>,
+        trust: Result<Arc<Trusted>, Arc<TrustError>>,
+        identity: &Identity,
+    ) -> Self {
+        let evaluation = Self { sender: Arc::clone(sender), trust, mismatches: 0 };
+        Self { mismatches: evaluation.mismatching(identity).count(), ..evaluation }
     }
 
     /// Whether a CA of the sender issued the certificate, even if a later check failed.
     pub fn is_ca_known(&self) -> bool {
         self.trust.as_ref().map_or_else(|error| error.kind.is_ca_known(), |_| true)
+    }
+
+    /// The matchers of the sender's rule that do not match the certificate. None if no CA of the sender issued it.
+    pub fn mismatching(&self, identity: &Identity) -> impl Iterator<Item = &Matcher> {
+        let matchers = if self.is_ca_known() { self.sender.rule.matchers() } else { &[] };
+        matchers.iter().filter(|matcher| !matcher.matches(identity))
     }
 }

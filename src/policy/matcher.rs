@@ -26,19 +26,6 @@ pub enum Matcher {
     SpkiSha256(Vec<SpkiPin>),
 }
 
-/// A matcher that does not match a certificate.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Mismatch {
-    /// The key of webhooks.toml.
-    pub matcher: &'static str,
-    /// The accepted values.
-    pub expected: Vec<String>,
-    /// The values in the certificate.
-    pub presented: Vec<String>,
-    /// Why the values in the certificate cannot be compared.
-    pub fault: Option<String>,
-}
-
 impl Matcher {
     /// The key of webhooks.toml.
     pub fn key(&self) -> &'static str {
@@ -54,29 +41,9 @@ impl Matcher {
         }
     }
 
-    /// Checks that the certificate contains one of the values.
-    ///
-    /// # Errors
-    /// If it does not; the error contains the values that it does contain.
-    pub fn check(&self, identity: &Identity) -> Result<(), Mismatch> {
-        if self.matches(identity) {
-            return Ok(());
-        }
-        Err(Mismatch {
-            matcher: self.key(),
-            expected: self.expected(),
-            presented: presented(self.key(), identity),
-            fault: match self {
-                Self::Cn(_) => identity.common_name.fault(),
-                Self::Subject(_)
-                | Self::SanDns(_)
-                | Self::SanUri(_)
-                | Self::SanIp(_)
-                | Self::SanEmail(_)
-                | Self::Sha256(_)
-                | Self::SpkiSha256(_) => None,
-            },
-        })
+    /// Why the values in the certificate cannot be compared.
+    pub fn fault(&self, identity: &Identity) -> Option<String> {
+        matches!(self, Self::Cn(_)).then(|| identity.common_name.fault()).flatten()
     }
 
     /// Whether the certificate contains one of the values.

@@ -21,7 +21,7 @@ pub use admission::Admission;
 pub use authorize::{Denial, PathConflict, Permit, Policy, Route, valid_sender};
 pub use endpoint::{Endpoint, ResponseRule};
 pub use evaluation::{Evaluation, TrustError, TrustErrorKind, Trusted, TrustedBy};
-pub use matcher::{MATCHERS, Matcher, Mismatch, presented};
+pub use matcher::{MATCHERS, Matcher, presented};
 pub use name::{Name, NameError};
 pub use payload::{PartialPayload, Payload, TooLong};
 pub use peer::{Peer, Session};

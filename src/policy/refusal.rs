@@ -1,7 +1,9 @@
 //! A refused handshake, with a reason that an operator can act on.
 
+use std::collections::BTreeSet;
+
 use super::evaluation::{Evaluation, TrustErrorKind};
-use super::matcher::Mismatch;
+use super::matcher::{MATCHERS, Matcher, presented};
 use super::name::Name;
 use crate::escape::{Escaped, SHOWN_CHARS_MAX, joined, not_ascii, toml_string};
 use crate::identity::{Fingerprint, Identity, ReadableParts};
@@ -98,8 +100,8 @@ impl Refusal {
     /// match counts, then the first.
     pub fn group(&self) -> RefusalGroup<'_> {
         let vouching = self.evaluations.iter().filter(|evaluation| evaluation.is_ca_known());
-        match vouching.min_by_key(|evaluation| evaluation.mismatches.len()) {
-            Some(closest) => RefusalGroup::Sender(&closest.sender),
+        match vouching.min_by_key(|evaluation| evaluation.mismatches) {
+            Some(closest) => RefusalGroup::Sender(&closest.sender.name),
             None if self.reason == RefusalReason::Unproven => RefusalGroup::Unproven,
             None => RefusalGroup::Stranger,
         }
@@ -116,7 +118,7 @@ impl Refusal {
         self.evaluations
             .iter()
             .filter(|evaluation| evaluation.is_ca_known())
-            .map(|evaluation| &evaluation.sender)
+            .map(|evaluation| &evaluation.sender.name)
             .collect()
     }
 
@@ -159,7 +161,7 @@ impl Refusal {
         let errors = self
             .evaluations
             .iter()
-            .filter_map(|evaluation| Some((&evaluation.sender, evaluation.trust.as_ref().err()?)));
+            .filter_map(|evaluation| Some((&evaluation.sender.name, evaluation.trust.as_ref().err()?)));
         // `max_by_key` returns the last maximum; the first sender is wanted.
         let (sender, error) = errors.rev().max_by_key(|(_, error)| error.kind)?;
         Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
@@ -175,10 +177,14 @@ impl Refusal {
 
     /// The reason as a sentence about one sender.
     fn sentence(&self, evaluation: &Evaluation) -> String {
-        let sender = &evaluation.sender;
+        let sender = &evaluation.sender.name;
         match &evaluation.trust {
             Ok(_) => {
-                let all: Vec<_> = evaluation.mismatches.iter().map(mismatch).collect();
+                let identity = self.claimed.as_deref();
+                let all = identity.into_iter().flat_map(|identity| {
+                    evaluation.mismatching(identity).map(move |matcher| mismatch(matcher, identity))
+                });
+                let all: Vec<_> = all.collect();
                 format!("sender `{sender}` trusts the certificate, but {}", all.join(", and "))
             }
             Err(error) => format!("sender `{sender}`: {}", Escaped(&error.detail)),
@@ -188,23 +194,29 @@ impl Refusal {
     /// The evaluations, those with the fewest mismatches first: a text shows only the first of many.
     fn closest_first(&self) -> impl Iterator<Item = &Evaluation> {
         let mut evaluations: Vec<_> = self.evaluations.iter().collect();
-        evaluations.sort_by_key(|evaluation| evaluation.mismatches.len());
+        evaluations.sort_by_key(|evaluation| evaluation.mismatches);
         evaluations.into_iter()
     }
 
-    /// Each matcher that did not match, for senders whose CA issued the certificate. The values are not escaped.
-    pub fn mismatches(&self) -> impl Iterator<Item = (&Name, &Mismatch)> {
-        let known = self.closest_first().filter(|evaluation| evaluation.is_ca_known());
-        known.flat_map(|evaluation| {
-            evaluation.mismatches.iter().map(|mismatch| (&evaluation.sender, mismatch))
+    /// Each matcher that did not match, for senders whose CA issued the certificate, with the certificate.
+    pub fn mismatches(&self) -> impl Iterator<Item = (&Name, &Matcher, &Identity)> {
+        self.claimed.as_deref().into_iter().flat_map(|identity| {
+            self.closest_first().flat_map(move |it| {
+                it.mismatching(identity).map(move |matcher| (&it.sender.name, matcher, identity))
+            })
         })
     }
 
     /// For each sender that trusts the certificate, or would with another `eku`: the lines of webhooks.toml that would
     /// admit it. For the certificate of an unknown CA there is no advice, because an attacker could have made it.
     pub fn admitting(&self) -> impl Iterator<Item = Advice<'_>> {
-        let is_ca = self.claimed.as_ref().is_none_or(|claimed| claimed.issuing.is_ca);
-        self.closest_first().filter_map(move |evaluation| Advice::new(evaluation, is_ca))
+        self.claimed.as_deref().into_iter().flat_map(|identity| {
+            // Few kinds of values, but many senders.
+            let is_shown = |value: &String| value.chars().count() <= SHOWN_CHARS_MAX;
+            let can_match = |key: &&str| presented(key, identity).first().is_some_and(is_shown);
+            let usable: Vec<_> = MATCHERS.iter().copied().filter(can_match).collect();
+            self.closest_first().filter_map(move |it| Advice::new(it, identity, &usable))
+        })
     }
 
     /// The lines of [`Refusal::admitting`] as one line that ends with a comment of TOML; `None` if there are none.
@@ -212,8 +224,11 @@ impl Refusal {
         let lines = joined(self.admitting(), "; ", |advice| {
             format!("sender `{}`: {}", advice.sender(), advice.lines().join(" and "))
         });
-        let presented = self.mismatches().filter_map(|(_, mismatch)| mismatch.presented.first());
-        let remark = not_ascii(presented.map(String::as_str)).map(|remark| format!("; {remark}"));
+        let identity = self.claimed.as_deref()?;
+        let keys: BTreeSet<_> = self.mismatches().map(|(_, matcher, _)| matcher.key()).collect();
+        let values: Vec<_> =
+            keys.into_iter().filter_map(|key| presented(key, identity).into_iter().next()).collect();
+        let remark = not_ascii(values.iter().map(String::as_str)).map(|remark| format!("; {remark}"));
         (!lines.is_empty()).then(|| format!("{lines}  # {CAUTION}{}", remark.unwrap_or_default()))
     }
 }
@@ -223,49 +238,53 @@ const CAUTION: &str = "this CA also issues for others: ask the bank";
 
 /// Lines to add to one sender's table.
 #[derive(Clone, Copy, Debug)]
-pub struct Advice<'a>(&'a Evaluation);
+pub struct Advice<'a> {
+    evaluation: &'a Evaluation,
+    identity: &'a Identity,
+}
 
 impl<'a> Advice<'a> {
-    /// `None` if no line admits the certificate; none admits that of a CA that is marked for another purpose.
-    fn new(evaluation: &'a Evaluation, is_ca: bool) -> Option<Self> {
+    /// `None` if no line with one of the usable keys admits the certificate; none admits that of a CA that is marked for
+    /// another purpose.
+    fn new(evaluation: &'a Evaluation, identity: &'a Identity, usable: &[&str]) -> Option<Self> {
         let is_useful = match &evaluation.trust {
-            Ok(_) => !evaluation.mismatches.is_empty(),
-            Err(error) => error.kind == TrustErrorKind::Purpose && !is_ca,
+            Ok(_) => evaluation.mismatches > 0,
+            Err(error) => error.kind == TrustErrorKind::Purpose && !identity.issuing.is_ca,
         };
-        let is_shown = |value: &String| value.chars().count() <= SHOWN_CHARS_MAX;
-        let can_match = |mismatch: &Mismatch| mismatch.presented.first().is_some_and(is_shown);
-        (is_useful && evaluation.mismatches.iter().all(can_match)).then_some(Self(evaluation))
+        let can_match = |matcher: &Matcher| usable.contains(&matcher.key());
+        (is_useful && evaluation.mismatching(identity).all(can_match))
+            .then_some(Self { evaluation, identity })
     }
 
     /// The sender.
     pub fn sender(self) -> &'a Name {
-        &self.0.sender
+        &self.evaluation.sender.name
     }
 
     /// TOML, one key and value each.
     pub fn lines(self) -> Vec<String> {
-        let eku = self.0.trust.is_err().then(|| "eku = 'any'".to_owned());
-        eku.into_iter().chain(self.0.mismatches.iter().map(line)).collect()
+        let eku = self.evaluation.trust.is_err().then(|| "eku = 'any'".to_owned());
+        let mismatching = self.evaluation.mismatching(self.identity);
+        eku.into_iter().chain(mismatching.map(|matcher| line(matcher, self.identity))).collect()
     }
 }
 
 /// The line that also accepts the presented value. It keeps the existing values, because the old certificate may
 /// still be in use.
-fn line(mismatch: &Mismatch) -> String {
-    let values = mismatch.expected.iter().chain(mismatch.presented.first());
-    let values: Vec<_> = values.map(|value| toml_string(value)).collect();
-    format!("{} = [{}]", mismatch.matcher, values.join(", "))
+fn line(matcher: &Matcher, identity: &Identity) -> String {
+    let values = matcher.expected().into_iter().chain(presented(matcher.key(), identity).into_iter().take(1));
+    let values: Vec<_> = values.map(|value| toml_string(&value)).collect();
+    format!("{} = [{}]", matcher.key(), values.join(", "))
 }
 
-fn mismatch(mismatch: &Mismatch) -> String {
-    let Mismatch { matcher, presented, fault, .. } = mismatch;
-    let expected = quoted(&mismatch.expected, " or ");
-    let actual = match (presented.as_slice(), fault) {
-        (_, Some(fault)) => Escaped(fault).to_string(),
+fn mismatch(matcher: &Matcher, identity: &Identity) -> String {
+    let expected = quoted(&matcher.expected(), " or ");
+    let actual = match (presented(matcher.key(), identity).as_slice(), matcher.fault(identity)) {
+        (_, Some(fault)) => Escaped(&fault).to_string(),
         ([], None) => "the certificate has none".to_owned(),
         (values, None) => format!("the certificate has {}", quoted(values, ", ")),
     };
-    format!("its {matcher} must be {expected}: {actual}")
+    format!("its {} must be {expected}: {actual}", matcher.key())
 }
 
 /// The first values, escaped and in backticks.

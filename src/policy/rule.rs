@@ -1,6 +1,6 @@
 //! The requirements on a sender's certificate.
 
-use super::matcher::{Matcher, Mismatch};
+use super::matcher::Matcher;
 use crate::identity::Identity;
 
 /// The matchers of one sender, at least one. A certificate must match all of them.
@@ -21,10 +21,5 @@ impl Rule {
     /// Whether all matchers match a certificate.
     pub fn matches(&self, identity: &Identity) -> bool {
         self.0.iter().all(|matcher| matcher.matches(identity))
-    }
-
-    /// Every matcher that does not match a certificate; empty if the rule matches.
-    pub fn mismatches(&self, identity: &Identity) -> Vec<Mismatch> {
-        self.0.iter().filter_map(|matcher| matcher.check(identity).err()).collect()
     }
 }

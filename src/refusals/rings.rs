@@ -47,7 +47,9 @@ impl Refusals {
                 let senders = refusal.evaluations.len();
                 if !rings.senders.contains_key(sender) && rings.senders.len() >= senders {
                     // A reload has removed some senders.
-                    rings.senders.retain(|name, _| refusal.evaluations.iter().any(|it| it.sender == *name));
+                    rings
+                        .senders
+                        .retain(|name, _| refusal.evaluations.iter().any(|it| it.sender.name == *name));
                 }
                 let places = (SENDER_PLACES_MAX / senders.max(1)).clamp(PLACES_MIN, PLACES_MAX);
                 (rings.senders.entry(sender.clone()).or_insert_with(new), places)

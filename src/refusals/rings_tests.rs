@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::identity::{Fingerprint, ReadableParts};
 use crate::metrics::RefusalReason;
-use crate::policy::{Evaluation, Mismatch, TrustError, TrustErrorKind, Trusted, TrustedBy};
+use crate::policy::{Evaluation, Matcher, Rule, Sender, TrustError, TrustErrorKind, Trusted, TrustedBy};
 
 const SENDERS: usize = 3;
 
@@ -26,8 +26,9 @@ enum Cause {
 
 fn refusal(cause: Cause, number: u32) -> Refusal {
     let readable = ReadableParts::of(&number.to_be_bytes());
+    let rule = Rule::new(vec![Matcher::Cn(Vec::new())]).expect("a matcher");
     let evaluation = |index: usize| Evaluation {
-        sender: format!("s{index}").parse().expect("a name"),
+        sender: Arc::new(Sender { name: format!("s{index}").parse().expect("a name"), rule: rule.clone() }),
         trust: match cause {
             Cause::Proven(last) if index <= last => {
                 Ok(Arc::new(Trusted { by: TrustedBy::Itself, not_after: Timestamp::MAX }))
@@ -37,12 +38,8 @@ fn refusal(cause: Cause, number: u32) -> Refusal {
             }
         },
         mismatches: match cause {
-            Cause::Proven(last) if index <= last => {
-                let mismatch =
-                    Mismatch { matcher: "cn", expected: Vec::new(), presented: Vec::new(), fault: None };
-                vec![mismatch; 1 + last - index]
-            }
-            Cause::Proven(_) | Cause::Unproven | Cause::Stranger | Cause::NoCertificate => Vec::new(),
+            Cause::Proven(last) if index <= last => 1 + last - index,
+            Cause::Proven(_) | Cause::Unproven | Cause::Stranger | Cause::NoCertificate => 0,
         },
     };
     let evaluated = Refusal {

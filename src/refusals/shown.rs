@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Timestamp, rfc3339_micros};
 use crate::escape::{Escaped, joined};
 use crate::identity::{Identity, ReadableParts};
-use crate::policy::{Mismatch, Refusal, quoted};
+use crate::policy::{Matcher, Refusal, presented, quoted};
 
 /// A refused or failed handshake. The contents of the certificate are *claimed* unless `vouched` names a sender, and
 /// escaped.
@@ -78,18 +78,19 @@ impl HandshakeRecord {
     /// Creates the description of a refusal.
     pub fn new(at: Timestamp, address: SocketAddr, sni: Option<&str>, refusal: &Refusal) -> Self {
         let vouched = refusal.vouched();
-        let values = |values: fn(&Mismatch) -> &[String]| {
-            let text = joined(refusal.mismatches(), "; ", |(sender, mismatch)| match values(mismatch) {
-                [] => format!("{sender}: {} none", mismatch.matcher),
-                values => format!("{sender}: {} {}", mismatch.matcher, quoted(values, ", ")),
+        let values = |values: fn(&Matcher, &Identity) -> Vec<String>| {
+            let text = joined(refusal.mismatches(), "; ", |(sender, matcher, identity)| {
+                let (key, values) = (matcher.key(), values(matcher, identity));
+                let values = if values.is_empty() { "none".to_owned() } else { quoted(&values, ", ") };
+                format!("{sender}: {key} {values}")
             });
             (!text.is_empty()).then(|| bounded(text))
         };
         Self {
             vouched: vouched.iter().take(SENDERS_MAX).map(ToString::to_string).collect(),
             vouched_count: vouched.len(),
-            expected: values(|mismatch| &mismatch.expected),
-            presented: values(|mismatch| &mismatch.presented),
+            expected: values(|matcher, _| matcher.expected()),
+            presented: values(|matcher, identity| presented(matcher.key(), identity)),
             admit: refusal.advice_line(),
             pem: refusal.pem.clone(),
             claimed: ClaimedCertificate::of_refusal(refusal),

@@ -51,7 +51,7 @@ pub type Decision = Result<Admitted, Refusal>;
 /// Accepts certificates that are trusted for a sender and match that sender's rule.
 pub struct SenderVerifier {
     /// Each sender with the index of its group.
-    senders: Vec<(Sender, usize)>,
+    senders: Vec<(Arc<Sender>, usize)>,
     groups: TrustGroups,
     pub(super) hints: Vec<DistinguishedName>,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
@@ -77,7 +77,7 @@ impl SenderVerifier {
 
     fn with(senders: Vec<TrustedSender>, clock: Clock, signatures: Arc<[CachedAlgorithm]>) -> Self {
         let (senders, trusts): (Vec<_>, Vec<_>) =
-            senders.into_iter().map(|TrustedSender { sender, trust }| (sender, trust)).unzip();
+            senders.into_iter().map(|TrustedSender { sender, trust }| (Arc::new(sender), trust)).unzip();
         let (groups, group_of_senders) = TrustGroups::new(trusts.into_iter());
         let senders = senders.into_iter().zip(group_of_senders).collect();
         let hints = hints(groups.anchors());
@@ -94,7 +94,8 @@ impl SenderVerifier {
 
     /// The senders that have revocation lists, with these.
     pub fn revocations(&self) -> impl Iterator<Item = (&Sender, &Revocation)> {
-        let with_lists = self.senders.iter().map(|(sender, group)| (sender, self.groups.trust(*group)));
+        let with_lists =
+            self.senders.iter().map(|(sender, group)| (sender.as_ref(), self.groups.trust(*group)));
         with_lists.filter_map(|(sender, trust)| Some((sender, trust?.revocation.as_ref()?)))
     }
 
@@ -129,9 +130,11 @@ impl SenderVerifier {
     }
 
     fn evaluations(&self, identity: Identity, trust: &[SharedTrust]) -> Evaluations {
-        let evaluate =
-            |(sender, group): &(Sender, usize)| Evaluation::new(sender, trust[*group].clone(), &identity);
-        Evaluations { evaluations: self.senders.iter().map(evaluate).collect(), identity }
+        let senders = self.senders.iter();
+        let evaluations = senders
+            .map(|(sender, group)| Evaluation::new(sender, trust[*group].clone(), &identity))
+            .collect();
+        Evaluations { evaluations, identity }
     }
 
     /// Whether each group trusts a chain.

@@ -187,7 +187,8 @@ proptest! {
         prop_assert_eq!(evaluations.len(), senders.len());
         for (index, evaluation) in evaluations.iter().enumerate() {
             let expected = alone(&senders, index, leaf, &sent).map(Arc::new).map_err(Arc::new);
-            let expected = Evaluation::new(&senders[index].sender, expected, &identity);
+            let sender = Arc::new(senders[index].sender.clone());
+            let expected = Evaluation::new(&sender, expected, &identity);
             prop_assert_eq!(format!("{evaluation:?}"), format!("{expected:?}"));
         }
         // `verify` does not evaluate senders that do not match if another one does.

@@ -44,7 +44,7 @@ pub fn explain(config: &Path, args: &ExplainArgs) -> Result<Exit, Failure> {
     let evaluations = verifier
         .evaluate(&presented[0], &intermediates)
         .map_err(|refusal| refusal.with_readable(&presented[0]));
-    let explanation = Explanation::new(evaluations, &settings.policy, endpoint, now);
+    let explanation = Explanation::new(evaluations, endpoint, now);
     if args.json {
         print_json(&explanation)?;
     } else {

@@ -5,9 +5,7 @@ use serde::Serialize;
 
 use crate::escape::Escaped;
 use crate::identity::Identity;
-use crate::policy::{
-    Admission, Endpoint, Evaluation, Matcher, Policy, Refusal, Sender, TrustedBy, valid_sender,
-};
+use crate::policy::{Admission, Endpoint, Evaluation, Matcher, Refusal, TrustedBy, valid_sender};
 use crate::refusals::ClaimedCertificate;
 use crate::tls::verifier::Evaluations;
 
@@ -74,7 +72,6 @@ pub(super) struct ShownMatcher {
 impl Explanation {
     pub(super) fn new(
         evaluations: Result<Evaluations, Refusal>,
-        policy: &Policy,
         endpoint: Option<&Endpoint>,
         now: Timestamp,
     ) -> Self {
@@ -82,10 +79,8 @@ impl Explanation {
             Ok(evaluations) => evaluations,
             Err(refusal) => return Self::refused(&refusal, Vec::new(), endpoint),
         };
-        let rows = evaluated.evaluations.iter().zip(policy.senders());
-        let evaluations = rows
-            .map(|(evaluation, sender)| ShownEvaluation::new(evaluation, sender, &evaluated.identity))
-            .collect();
+        let rows = evaluated.evaluations.iter();
+        let evaluations = rows.map(|it| ShownEvaluation::new(it, &evaluated.identity)).collect();
         match evaluated.decide() {
             Ok(admitted) => Self {
                 decision: "admitted",
@@ -153,11 +148,12 @@ fn conditions(endpoint: &Endpoint) -> Vec<String> {
 }
 
 impl ShownEvaluation {
-    fn new(evaluation: &Evaluation, sender: &Sender, identity: &Identity) -> Self {
+    fn new(evaluation: &Evaluation, identity: &Identity) -> Self {
         let trusted = evaluation.trust.as_ref();
-        let evaluated_matchers = if evaluation.is_ca_known() { sender.rule.matchers() } else { &[] };
+        let evaluated_matchers =
+            if evaluation.is_ca_known() { evaluation.sender.rule.matchers() } else { &[] };
         Self {
-            sender: evaluation.sender.to_string(),
+            sender: evaluation.sender.name.to_string(),
             vouched: trusted.is_ok(),
             by: trusted.ok().map(|trusted| match &trusted.by {
                 TrustedBy::Itself => "itself".to_owned(),
@@ -172,14 +168,14 @@ impl ShownEvaluation {
 
 impl ShownMatcher {
     fn new(matcher: &Matcher, identity: &Identity) -> Self {
-        let mismatch = matcher.check(identity).err();
+        let holds = matcher.matches(identity);
         let shown = |values: Vec<String>| values.iter().map(|value| Escaped(value).to_string()).collect();
         Self {
             matcher: matcher.key(),
-            holds: mismatch.is_none(),
+            holds,
             expected: matcher.expected(),
             presented: shown(crate::policy::presented(matcher.key(), identity)),
-            fault: mismatch.and_then(|mismatch| mismatch.fault),
+            fault: if holds { None } else { matcher.fault(identity) },
         }
     }
 }

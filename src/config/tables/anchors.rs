@@ -118,7 +118,7 @@ fn read<'a>(
         let what = format!("{shown}: {kind} `{}`", identity.subject);
         let hint = "ask the sender for its new CA and name both here";
         let invalid = invalid_dates(CertificateRole::Anchor, identity, &what, hint, context.now, at);
-        let is_own = purpose.rule.is_some_and(|rule| rule.mismatches(identity).is_empty());
+        let is_own = purpose.rule.is_some_and(|rule| rule.matches(identity));
         let is_useful = is_useful(&anchor, purpose);
         candidates.push(Candidate { file, anchor, what, invalid, is_useful, is_own });
     }
@@ -129,7 +129,7 @@ fn read<'a>(
 /// requirements on a sender's certificate.
 fn is_useful(anchor: &Anchor, purpose: &AnchorPurpose<'_>) -> bool {
     let identity = &anchor.identity;
-    let meets_rule = || purpose.rule.is_none_or(|rule| rule.mismatches(identity).is_empty());
+    let meets_rule = || purpose.rule.is_none_or(|rule| rule.matches(identity));
     (purpose.eku == Eku::Any || identity.purposes.include_clients())
         && (anchor.never_issues().is_none() || meets_rule() && identity.key.is_usable().is_ok())
 }
