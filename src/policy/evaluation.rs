@@ -59,6 +59,8 @@ pub enum TrustErrorKind {
     Unsupported,
     /// The certificate, or one of its chain, cannot be parsed.
     Unreadable,
+    /// The name constraints of a CA above the certificate do not allow it, or cannot be applied.
+    NameConstraints,
     /// The extended key usage of the certificate, or of one above it, does not include TLS clients.
     Purpose,
     /// The kind or length of the certificate's key is not supported.

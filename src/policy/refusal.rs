@@ -41,7 +41,9 @@ pub enum RefusalGroup<'a> {
 impl From<TrustErrorKind> for RefusalReason {
     fn from(kind: TrustErrorKind) -> Self {
         match kind {
-            TrustErrorKind::NotIssued | TrustErrorKind::BadPath => Self::UnknownCa,
+            TrustErrorKind::NotIssued | TrustErrorKind::BadPath | TrustErrorKind::NameConstraints => {
+                Self::UnknownCa
+            }
             TrustErrorKind::Unreadable => Self::Unreadable,
             TrustErrorKind::Unsupported | TrustErrorKind::Key => Self::Unsupported,
             TrustErrorKind::Purpose => Self::Purpose,
@@ -136,10 +138,7 @@ impl Refusal {
                 "no client certificate was presented; banks do this when a webhook is registered, to test that it is refused"
                     .to_owned()
             }
-            RefusalReason::UnknownCa => format!(
-                "not issued by any configured CA; compare this fingerprint with the bank before trusting it{}",
-                self.closest().map(|closest| format!(" ({closest})")).unwrap_or_default()
-            ),
+            RefusalReason::UnknownCa => self.closest(),
             RefusalReason::Unreadable => {
                 let errors = self.evaluations.iter().filter_map(|evaluation| evaluation.trust.as_ref().err());
                 let first = errors.max_by_key(|error| error.kind);
@@ -156,15 +155,19 @@ impl Refusal {
         }
     }
 
-    /// The trust error of the sender for which most of the verification succeeded.
-    fn closest(&self) -> Option<String> {
-        let errors = self
-            .evaluations
-            .iter()
-            .filter_map(|evaluation| Some((&evaluation.sender.name, evaluation.trust.as_ref().err()?)));
+    /// A sentence with the trust error of the sender for which most of the verification succeeded.
+    fn closest(&self) -> String {
+        const UNKNOWN: &str =
+            "not issued by any configured CA; compare this fingerprint with the bank before trusting it";
+        let errors =
+            self.evaluations.iter().filter_map(|it| Some((&it.sender.name, it.trust.as_ref().err()?)));
         // `max_by_key` returns the last maximum; the first sender is wanted.
-        let (sender, error) = errors.rev().max_by_key(|(_, error)| error.kind)?;
-        Some(format!("sender `{sender}`: {}", Escaped(&error.detail)))
+        let Some((sender, error)) = errors.rev().max_by_key(|(_, error)| error.kind) else {
+            return UNKNOWN.to_owned();
+        };
+        let is_constrained = error.kind == TrustErrorKind::NameConstraints;
+        let begin = if is_constrained { "not allowed by the name constraints of its CA" } else { UNKNOWN };
+        format!("{begin} (sender `{sender}`: {})", Escaped(&error.detail))
     }
 
     /// Whether the reason applies to the sender.

@@ -75,7 +75,9 @@ pub(super) fn search_path<'a>(
         .filter(|(anchor, _)| search.is_valid(&[anchor], moment.now, trust.eku.into()));
     match found.map(|(_, trust_error)| trust_error).max_by_key(|trust_error| trust_error.kind) {
         Some(trust_error) => Err(trust_error),
-        None => Err(trust.unsupported(chain).unwrap_or_else(|| why_unknown(trust, chain, &error))),
+        None => Err(constrained(trust, chain, &error)
+            .or_else(|| trust.unsupported(chain))
+            .unwrap_or_else(|| why_unknown(trust, chain, &error))),
     }
 }
 
@@ -118,6 +120,19 @@ fn only_error<'a>(
     }
 }
 
+/// The error, if name constraints forbid the certificate, or cannot be parsed.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate, which may be extended")]
+fn constrained(trust: &RelevantTrust<'_>, chain: &Chain<'_>, error: &Error) -> Option<TrustError> {
+    let find = if *error == Error::NameConstraintViolation { violation } else { unreadable };
+    let found = likely_paths(chain, trust.issuers()).find_map(|path| find(&path));
+    let why = match error {
+        Error::InvalidSignatureForPublicKey => None,
+        Error::NameConstraintViolation => found.or_else(|| Some(describe(error))),
+        _ => found,
+    }?;
+    Some(TrustError::new(TrustErrorKind::NameConstraints, why))
+}
+
 fn why_unknown(trust: &RelevantTrust<'_>, chain: &Chain<'_>, error: &Error) -> TrustError {
     let issuer = &chain.identity.issuer;
     let known = |anchor: &Anchor| {
@@ -125,9 +140,7 @@ fn why_unknown(trust: &RelevantTrust<'_>, chain: &Chain<'_>, error: &Error) -> T
             .chain(chain.above.iter().map(|identity| &identity.issuer))
             .any(|name| *name == anchor.identity.subject)
     };
-    let find = if *error == Error::NameConstraintViolation { violation } else { unreadable };
-    let violation = likely_paths(chain, trust.issuers()).find_map(|path| find(&path));
-    let why = violation.unwrap_or_else(|| describe(error));
+    let why = describe(error);
     let (kind, why) = if trust.issuers().any(|anchor| anchor.identity.subject == *issuer) {
         (
             TrustErrorKind::BadPath,

@@ -120,7 +120,7 @@ impl<'a> RelevantTrust<'a> {
             let why = format!(
                 "the CA `{subject}` has name constraints, which cannot be applied to a version 1 certificate"
             );
-            return Err(TrustError::new(TrustErrorKind::BadPath, why));
+            return Err(TrustError::new(TrustErrorKind::NameConstraints, why));
         }
         dates(identity, "the certificate", now)?;
         self.verify_anchor(anchor, now)?;

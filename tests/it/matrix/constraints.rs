@@ -66,7 +66,12 @@ fn assert_detail(catalogue: &Catalogue, world: &World, daemon: &Daemon, name: &s
     let sha256 = Identity::from_der(&case.chain[0]).unwrap().sha256.to_string();
     let line = daemon.logged("peer refused", |line| line["claimed_sha256"] == *sha256);
     let detail = line["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("not allowed by the name constraints of its CA (sender `"),
+        "{name}: {detail}"
+    );
     assert!(detail.contains(sentence), "{name}: {detail}");
+    assert!(line["vouched"].is_null() && line["admit"].is_null(), "{name}: {line}");
     write_case(world, case);
     let mut args = vec!["explain", "--cert", "case.pem"];
     if case.chain.len() > 1 {
