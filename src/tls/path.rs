@@ -30,8 +30,9 @@ pub(super) fn verify_path<'a>(
         let without = RelevantTrust { anchors: trust.anchors.clone(), eku: trust.eku, revocation: None };
         let found = known.entry(without).or_insert_with_key(|trust| search_path(trust, chain, moment));
         match found {
-            // No list leads to another result, because no path is valid even without them.
-            Err(error) if !error.kind.is_ca_known() => return Err(error.clone()),
+            // No path is valid even without lists. They only matter for a certificate for another purpose, which may be
+            // revoked as well.
+            Err(error) if error.kind != TrustErrorKind::Purpose => return Err(error.clone()),
             // With the lists, the search would try the same path first. If they refuse it, others may be valid.
             Ok(path) => {
                 if let Ok(lists_end) = path.check(revocation, moment) {

@@ -246,3 +246,28 @@ fn groups_that_share_a_ca_verify_each_signature_once() {
     assert!(next.verify(&leaves[5 * 4], &sent).is_ok());
     assert_eq!(next.signatures[0].results(), 3, "the signatures are known");
 }
+
+#[test]
+fn senders_that_differ_in_lists_share_the_search_for_an_invalid_certificate() {
+    let Certificates { cas, anchors, leaves, .. } = certificates();
+    let (leaf, algorithms) = (&leaves[1], algorithms());
+    let identity = Identity::from_der(leaf).unwrap();
+    let chain = Chain::new((leaf, &identity), &[], readable(&[]), &[&anchors[0]], algorithms.all);
+    let moment = Moment { now: now(), algorithms: &algorithms };
+    let own_anchors = vec![anchors[0].clone()];
+    let revocation = [1, 2].map(|serial| {
+        let der = list(&cas[0], Some(serial));
+        let parsed = Arc::new(RevocationList::from_der(&der).unwrap());
+        let signed = SignedList::new(parsed, Arc::new(der), Path::new("x.crl"), &own_anchors).unwrap();
+        Revocation::new(vec![signed], CrlPolicy::Strict, Vec::new())
+    });
+    let with = |lists| RelevantTrust { anchors: vec![&anchors[0]], eku: Eku::Client, revocation: lists };
+    let mut known = KnownSearches::new();
+    let first = verify_path(&with(Some(&revocation[0])), &chain, moment, &mut known).unwrap_err();
+    assert_eq!(first.kind, TrustErrorKind::Expired);
+    // A result that no search has.
+    let remembered = TrustError::new(TrustErrorKind::Expired, "remembered");
+    assert!(known.insert(with(None), Err(remembered.clone())).is_some());
+    let second = verify_path(&with(Some(&revocation[1])), &chain, moment, &mut known);
+    assert_eq!(second.unwrap_err(), remembered);
+}
