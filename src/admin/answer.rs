@@ -56,7 +56,7 @@ fn older_lists<A: AdminService>(_: &A, query: Option<&str>) -> Result<Option<Nam
         Some(sender) if A::ACCEPTS_OLDER_LISTS => {
             sender.parse().map(Some).map_err(|fault: NameError| fault.to_string())
         }
-        Some(_) | None => Err("this reload has no such parameter".to_owned()),
+        Some(_) | None => Err("unknown query parameter".to_owned()),
     }
 }
 

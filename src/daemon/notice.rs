@@ -30,12 +30,12 @@ pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
     }
 }
 
-/// Logs that revocation lists could not be kept. Returns a sentence for `degraded`.
+/// Logs that revocation lists could not be stored. Returns a sentence for `degraded`.
 pub(super) fn unkept_lists(kept: &Result<(), FolderError>) -> Option<String> {
     let error = with_causes(kept.as_ref().err()?);
-    tracing::error!(error, "cannot keep revocation lists");
+    tracing::error!(error, "revocation lists not stored");
     Some(format!(
-        "a revocation list cannot be kept, so an older one may be accepted after a restart: {error}"
+        "a revocation list is not stored, so an older one may be accepted after a restart: {error}"
     ))
 }
 

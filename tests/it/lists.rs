@@ -1,4 +1,4 @@
-//! Revocation lists that go back, are broken or are large: what is admitted and what is reported.
+//! Revocation lists that are older, damaged or large: what is admitted and what is reported.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -88,7 +88,7 @@ fn kept_files(world: &World) -> Vec<PathBuf> {
 }
 
 #[test]
-fn list_that_goes_back_is_reported_and_the_newer_one_stays_in_force_after_a_restart() {
+fn older_list_is_reported_and_the_newer_one_stays_in_force_after_a_restart() {
     let world = world();
     publish(&world, &revoking(8));
     let mut daemon = world.start();
@@ -359,13 +359,13 @@ fn after_the_next_update_of_the_accepted_list_a_current_one_on_disk_counts() {
     let (lists, count, printed) = in_force(&world, 4);
     assert_eq!((lists, count), (accepted.clone(), 1));
     assert!(
-        printed.contains("goes back: it is number 0x07") && printed.contains("is number 0x08"),
+        printed.contains("is older than the accepted list: it is number 0x07") && printed.contains("is number 0x08"),
         "{printed}"
     );
     for (days, why) in [(6, "the newer list still revokes"), (21, "neither list is current")] {
         let (lists, count, printed) = in_force(&world, days);
         assert_eq!((&lists, count), (&accepted, 2), "{why}");
-        assert!(printed.contains("goes back"), "{why}: {printed}");
+        assert!(printed.contains("is older than the accepted list"), "{why}: {printed}");
     }
 }
 
@@ -452,7 +452,7 @@ fn kept_list_that_cannot_be_read_at_one_start_counts_at_the_next() {
     edit(&world, "crl_max = \"1 KiB\"\n", "");
     let daemon = world.start();
     refused(&world, &daemon, "client", "revoked", "the accepted list");
-    assert!(degraded(&daemon).iter().any(|why| why.contains("goes back")), "{:?}", degraded(&daemon));
+    assert!(degraded(&daemon).iter().any(|why| why.contains("is older than the accepted list")), "{:?}", degraded(&daemon));
 }
 
 #[test]
@@ -465,7 +465,7 @@ fn accepted_list_stays_in_force_if_its_file_has_another_name() {
     edit(&world, "certs/bank.crl", "certs/other.crl");
     reloaded(&daemon, 2);
     let degraded = degraded(&daemon);
-    assert!(degraded.len() == 1 && degraded[0].contains("goes back"), "{degraded:?}");
+    assert!(degraded.len() == 1 && degraded[0].contains("is older than the accepted list"), "{degraded:?}");
     refused(&world, &daemon, "client", "revoked", "the older list");
     fs::write(world.path("certs/other.crl"), "<html>").unwrap();
     daemon.signal("-TERM");
@@ -494,8 +494,8 @@ fn state_that_cannot_be_used_is_reported_and_stops_nothing() {
     assert!(code == Some(0) && printed.contains("cannot read the revocation lists kept in"), "{printed}");
     let daemon = world.start();
     assert!(is_admitted(&world, &daemon, "client"));
-    assert!(degraded(&daemon)[0].contains("cannot be kept"), "{:?}", degraded(&daemon));
-    daemon.logged("cannot keep revocation lists", |_| true);
+    assert!(degraded(&daemon)[0].contains("is not stored"), "{:?}", degraded(&daemon));
+    daemon.logged("revocation lists not stored", |_| true);
 }
 
 #[test]

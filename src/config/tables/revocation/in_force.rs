@@ -1,6 +1,6 @@
 //! Decides which lists are in force: those of the files, and those that were accepted before and not replaced.
 //!
-//! A list never goes back. An accepted list stays in force until one of the same series that is not older replaces it, or
+//! An older list never replaces a newer one. An accepted list stays in force until one of the same series that is not older replaces it, or
 //! the operator accepts an older one. After its next update, a current list of a file counts too. A list whose signature
 //! is verified only in handshakes may be forged, so until then it does not replace the accepted one.
 
@@ -117,19 +117,19 @@ fn keep<'a>(
     let at = match (newest, file) {
         (Some(newest), _) => {
             let (list, at) = (&newest.signed.list, newest.at);
-            let (is_future, goes_back) = (checks.now < list.this_update, list.precedes(&accepted.list));
+            let (is_future, is_older) = (checks.now < list.this_update, list.precedes(&accepted.list));
             let may_replace = newest.signed.is_verified() || is_over && list.is_current_at(checks.now);
-            if !is_future && (are_older_accepted || may_replace && !goes_back) {
-                if goes_back {
+            if !is_future && (are_older_accepted || may_replace && !is_older) {
+                if is_older {
                     report_replaced(checks, &accepted, at);
                 }
                 return;
             }
             accepted.file.clone_from(&newest.signed.file);
-            if goes_back && !is_future {
+            if is_older && !is_future {
                 let what = checks.what(&newest.signed.file, list);
                 let (issue, in_force) = (list.issue(), accepted.list.issue());
-                let why = format!("{what} goes back: it is {issue}, and the accepted list is {in_force}");
+                let why = format!("{what} is older than the accepted list: it is {issue}, and the accepted list is {in_force}");
                 at.outdated(accepted.list.digest.clone(), &*why, hint(checks));
                 facts.degraded.push(format!("{why}; {}", stays(checks, &accepted)));
                 if newest.signed.is_verified() && !is_over {
