@@ -115,13 +115,14 @@ impl Daemon {
 
         let (committer, ids, maintenance) =
             start_writing(&settings, &disk, &layout, endpoints, &clock, &metrics)?;
-        let loaded = LoadedState::of(&settings, readable);
         let (triggers, triggered) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let (reload_sender, reload_receiver) = mpsc::channel(TRIGGERS_WAITING_MAX);
         let watch = watch(&settings, triggers.clone(), Arc::clone(&metrics))?;
         let spool_directory = spool.directory.clone();
-        settings.degraded.extend(notice::unkept_lists(&keep_lists(&disk, &layout, &accepted)));
+        let not_stored = notice::unkept_lists(&keep_lists(&disk, &layout, &accepted));
         drop(accepted);
+        let loaded = LoadedState::of(&settings, readable, not_stored.is_none());
+        settings.degraded.extend(not_stored);
         let snapshot = SnapshotDraft::from(settings).into_snapshot(None, &clock);
         update_certificate_metrics(&snapshot, None, &metrics);
         metrics.loaded(clock.now().as_second());

@@ -31,7 +31,7 @@ pub(super) enum LoadOutcome {
 pub(super) async fn load(
     config: PathBuf,
     read_scope: ReadScope,
-    in_force: Digest,
+    in_force: Option<Digest>,
     (current, now): (&Snapshot, Timestamp),
     accept_older_lists: Option<Name>,
 ) -> LoadOutcome {
@@ -43,7 +43,7 @@ pub(super) async fn load(
         Ok(Err(fault)) => return invalid(&fault),
         Err(error) => return invalid(&error),
     };
-    if is_unchanged_accepted && digest == in_force && !time_has_passed(current, now) {
+    if is_unchanged_accepted && Some(digest) == in_force && !time_has_passed(current, now) {
         return LoadOutcome::Unchanged;
     }
     let is_in_force = |subject: &str| {

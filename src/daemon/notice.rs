@@ -34,9 +34,7 @@ pub(super) fn risky_file_system(file_system: FileSystem, directory: &Path) {
 pub(super) fn unkept_lists(kept: &Result<(), FolderError>) -> Option<String> {
     let error = with_causes(kept.as_ref().err()?);
     tracing::error!(error, "revocation lists not stored");
-    Some(format!(
-        "a revocation list is not stored, so an older one may be accepted after a restart: {error}"
-    ))
+    Some(format!("a revocation list is not stored, so an older one may be accepted after a restart: {error}"))
 }
 
 /// Logs each certificate and list that must be replaced: once a day, and immediately when it becomes more urgent.

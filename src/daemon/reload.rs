@@ -70,17 +70,20 @@ pub(super) struct LoadedState {
     watched: (Vec<PathBuf>, watch::Settings),
     /// The digest of the files in force.
     digest: Digest,
+    /// Whether the revocation lists in force are in the spool.
+    are_lists_stored: bool,
 }
 
 impl LoadedState {
     /// The state after a start with these settings.
-    pub(super) fn of(settings: &Settings, readable: Readable) -> Self {
+    pub(super) fn of(settings: &Settings, readable: Readable, are_lists_stored: bool) -> Self {
         Self {
             config: settings.files.first().cloned().unwrap_or_default(),
             read_scope: ReadScope::new(readable, settings.groups.clone()),
             restart: settings.restart.clone(),
             watched: (settings.files.clone(), settings.reload),
             digest: settings.digest,
+            are_lists_stored,
         }
     }
 }
@@ -134,7 +137,7 @@ impl Reloader {
     async fn requested(&mut self, accept_older_lists: Option<Name>) -> Reload {
         let Reporter { manager, .. } = self.targets.reporter;
         manager.reloading().await;
-        let reload = match self.load(accept_older_lists.clone()).await {
+        let reload = match self.load(accept_older_lists.clone(), self.loaded.are_lists_stored).await {
             LoadOutcome::Unchanged => self.unchanged(true),
             LoadOutcome::Valid(settings, report) => {
                 if let Some(sender) = accept_older_lists {
@@ -154,7 +157,7 @@ impl Reloader {
         let started = Instant::now();
         loop {
             let is_due = started.elapsed() > HALF_WRITTEN_MAX;
-            match self.load(None).await {
+            match self.load(None, true).await {
                 LoadOutcome::Unchanged => {
                     self.unchanged(false);
                 }
@@ -174,10 +177,12 @@ impl Reloader {
         }
     }
 
-    async fn load(&self, accept_older_lists: Option<Name>) -> LoadOutcome {
+    /// Loads the files. `may_skip` allows the outcome that they are unchanged.
+    async fn load(&self, accept_older_lists: Option<Name>, may_skip: bool) -> LoadOutcome {
         let LoadedState { config, read_scope, digest, .. } = &self.loaded;
         let (current, now) = (self.targets.shared.live.current(), self.targets.shared.clock.now());
-        load(config.clone(), read_scope.clone(), *digest, (&current, now), accept_older_lists).await
+        let known = may_skip.then_some(*digest);
+        load(config.clone(), read_scope.clone(), known, (&current, now), accept_older_lists).await
     }
 
     /// Whether a file of revocation lists cannot be used that could be used before; it may be incomplete.
@@ -219,7 +224,9 @@ impl Reloader {
             let report = report_of(&fault);
             return self.reject(RejectedInput::Fault(fault), &report, &settings.files).await;
         }
-        settings.degraded.extend(self.keep_lists(std::mem::take(&mut settings.accepted_lists)).await);
+        let not_stored = self.keep_lists(std::mem::take(&mut settings.accepted_lists)).await;
+        self.loaded.are_lists_stored = not_stored.is_none();
+        settings.degraded.extend(not_stored.clone());
         // All fields are named, so that a new one cannot be forgotten.
         #[rustfmt::skip]
         let Settings {
@@ -263,7 +270,8 @@ impl Reloader {
         log_findings(report);
         log_reload(&live.current(), &self.waiting_for_restart);
         self.follow((files, reload));
-        let reload = self.outcome(ReloadOutcome::Applied, report);
+        let not_stored = not_stored.iter().map(|why| Diagnostic::new(Severity::Error, None, why));
+        let reload = self.outcome(ReloadOutcome::Applied, &report.with(not_stored.collect()));
         self.record(&reload);
         reload
     }

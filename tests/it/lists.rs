@@ -359,7 +359,8 @@ fn after_the_next_update_of_the_accepted_list_a_current_one_on_disk_counts() {
     let (lists, count, printed) = in_force(&world, 4);
     assert_eq!((lists, count), (accepted.clone(), 1));
     assert!(
-        printed.contains("is older than the accepted list: it is number 0x07") && printed.contains("is number 0x08"),
+        printed.contains("is older than the accepted list: it is number 0x07")
+            && printed.contains("is number 0x08"),
         "{printed}"
     );
     for (days, why) in [(6, "the newer list still revokes"), (21, "neither list is current")] {
@@ -452,7 +453,11 @@ fn kept_list_that_cannot_be_read_at_one_start_counts_at_the_next() {
     edit(&world, "crl_max = \"1 KiB\"\n", "");
     let daemon = world.start();
     refused(&world, &daemon, "client", "revoked", "the accepted list");
-    assert!(degraded(&daemon).iter().any(|why| why.contains("is older than the accepted list")), "{:?}", degraded(&daemon));
+    assert!(
+        degraded(&daemon).iter().any(|why| why.contains("is older than the accepted list")),
+        "{:?}",
+        degraded(&daemon)
+    );
 }
 
 #[test]
@@ -496,6 +501,14 @@ fn state_that_cannot_be_used_is_reported_and_stops_nothing() {
     assert!(is_admitted(&world, &daemon, "client"));
     assert!(degraded(&daemon)[0].contains("is not stored"), "{:?}", degraded(&daemon));
     daemon.logged("revocation lists not stored", |_| true);
+    // A requested reload tries again, although the files are unchanged.
+    let reload = world.run(&["reload"]);
+    let printed = String::from_utf8_lossy(&reload.stdout);
+    assert!(printed.contains("error: a revocation list is not stored"), "{printed}");
+    fs::remove_file(world.path("spool/.state")).unwrap();
+    let reload = world.run(&["reload"]);
+    assert!(reload.status.success(), "{reload:?}");
+    assert_eq!((degraded(&daemon), kept_files(&world).len()), (Vec::new(), 1));
 }
 
 #[test]

@@ -129,7 +129,9 @@ fn keep<'a>(
             if is_older && !is_future {
                 let what = checks.what(&newest.signed.file, list);
                 let (issue, in_force) = (list.issue(), accepted.list.issue());
-                let why = format!("{what} is older than the accepted list: it is {issue}, and the accepted list is {in_force}");
+                let why = format!(
+                    "{what} is older than the accepted list: it is {issue}, and the accepted list is {in_force}"
+                );
                 at.outdated(accepted.list.digest.clone(), &*why, hint(checks));
                 facts.degraded.push(format!("{why}; {}", stays(checks, &accepted)));
                 if newest.signed.is_verified() && !is_over {
