@@ -16,6 +16,7 @@ mod secret;
 mod endpoint;
 mod authorize;
 mod payload;
+mod shares;
 
 pub use admission::Admission;
 pub use authorize::{Denial, PathConflict, Permit, Policy, Route, valid_sender};
@@ -29,3 +30,4 @@ pub use refusal::{Advice, Refusal, RefusalGroup, quoted};
 pub use rule::Rule;
 pub use secret::{QuerySecret, REDACTED, SECRET_BYTES_MAX, SecretFault};
 pub use sender::Sender;
+pub use shares::{ShareUsedUp, Shares};
