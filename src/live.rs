@@ -18,8 +18,12 @@ use crate::tls::verifier::SenderVerifier;
 /// Timeouts and the limit of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// The most open connections. Further ones wait in the listen backlog.
+    /// The most open connections. Further ones take the place of others.
     pub max_connections: usize,
+    /// The most connections from one address on which no sender has been admitted yet.
+    pub max_connections_per_address: usize,
+    /// The most handshakes whose cryptography runs or waits to run.
+    pub max_handshakes: usize,
     /// The time from accept to the end of the TLS handshake.
     pub handshake_timeout: Duration,
     /// The time from the first byte of a request to the end of its headers.

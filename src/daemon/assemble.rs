@@ -25,8 +25,8 @@ use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::policy::Name;
 use crate::quantity::HumanDuration;
-use crate::receive::body::Budget;
 use crate::receive::intake::Intake;
+use crate::receive::memory::DeliveryMemory;
 use crate::receive::recent::Recent;
 use crate::sandbox::{Readable, RestrictError};
 use crate::server::Server;
@@ -40,6 +40,9 @@ use crate::watch::{FileWatch, WatchError, WatchEvent};
 
 /// The number of reload requests that can wait.
 const TRIGGERS_WAITING_MAX: usize = 8;
+
+/// The limit of the memory for deliveries in flight.
+const DELIVERY_MEMORY_BYTES_MAX: usize = 256 << 20;
 
 /// IDs further in the future than this are ignored. With a clock that is ahead by more than the lifetime of a
 /// certificate (398 days), no sender is accepted, so such an ID does not belong to a delivery.
@@ -150,11 +153,11 @@ impl Daemon {
         let intake = Arc::new(Intake {
             shared: Arc::clone(&shared),
             ids,
-            budget: Budget::default(),
+            memory: DeliveryMemory::new(DELIVERY_MEMORY_BYTES_MAX),
             recent: Recent::default(),
             tasks: tasks.clone(),
         });
-        let accepting = Server::new(intake, tasks.clone(), drain.clone());
+        let accepting = Server::new(intake, tasks.clone(), drain.clone())?;
         for listener in listeners {
             tasks.spawn(accepting.clone().accept(listener));
         }

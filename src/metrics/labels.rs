@@ -174,6 +174,22 @@ label! {
 }
 
 label! {
+    /// Why a connection is closed before a request, or for another connection.
+    pub enum RefusedConnection {
+        /// `max_connections_per_address` was reached.
+        Address = "address",
+        /// `max_connections` was reached.
+        Connections = "connections",
+        /// `max_handshakes` was reached.
+        Handshakes = "handshakes",
+        /// The header of the PROXY protocol is missing or invalid.
+        Proxy = "proxy",
+        /// The sender has its share of `max_connections`.
+        Share = "share",
+    }
+}
+
+label! {
     /// The outcome of a reload.
     #[derive(Default, Deserialize, Serialize)]
     #[serde(rename_all = "lowercase")]
@@ -205,6 +221,7 @@ mod tests {
         check::<HandshakeFailureReason>();
         check::<Queue>();
         check::<RefusalReason>();
+        check::<RefusedConnection>();
         check::<ReloadOutcome>();
     }
 }

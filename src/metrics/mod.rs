@@ -13,5 +13,5 @@ pub use families::{Counter, Counters, Gauge, Observations};
 pub use forward::{ConsumerGauges, ConsumerMetrics, ForwardMetrics};
 pub use labels::{
     AttemptOutcome, CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, MetricLabel,
-    Queue, RefusalReason, ReloadOutcome,
+    Queue, RefusalReason, RefusedConnection, ReloadOutcome,
 };

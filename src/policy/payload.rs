@@ -41,12 +41,25 @@ impl PartialPayload {
         if length > self.permit.endpoint().max_body { Err(TooLong) } else { Ok(()) }
     }
 
+    /// The bytes that [`PartialPayload::append`] allocates for that many more bytes, to be counted before.
+    pub fn growth(&self, more: usize) -> usize {
+        let (capacity, needed) = (self.bytes.capacity(), self.bytes.len().saturating_add(more));
+        if needed <= capacity {
+            return 0;
+        }
+        // Doubled, so that a body in small pieces is not copied with each, but not beyond the limit.
+        let max = usize::try_from(self.permit.endpoint().max_body).unwrap_or(usize::MAX);
+        capacity.saturating_mul(2).min(max).max(needed) - capacity
+    }
+
     /// Appends a piece.
     ///
     /// # Errors
     /// As [`PartialPayload::check_fits`]; nothing is appended.
     pub fn append(&mut self, mut piece: impl Buf) -> Result<(), TooLong> {
         self.check_fits(piece.remaining())?;
+        let capacity = self.bytes.capacity().saturating_add(self.growth(piece.remaining()));
+        self.bytes.reserve_exact(capacity.saturating_sub(self.bytes.len()));
         while piece.has_remaining() {
             let chunk = piece.chunk();
             self.digest.update(chunk);

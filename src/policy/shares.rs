@@ -37,7 +37,7 @@ impl<K: Ord + Clone> Shares<K> {
     /// that this holder has, and returns how much. It is called with the requesting holder itself if that has its share.
     ///
     /// A holder below an equal part, or without anything, always succeeds. If nobody gives way, the limit is exceeded:
-    /// by an equal part at most, or by the amount if the holder has nothing.
+    /// by an equal part for each holder at most, or by the amount if the holder has nothing.
     ///
     /// # Errors
     /// If the holder has an equal part, everything except the reserve is used, and it does not give way itself.
@@ -45,11 +45,26 @@ impl<K: Ord + Clone> Shares<K> {
         &mut self,
         holder: &K,
         amount: usize,
+        give_way: impl FnMut(&K) -> Option<usize>,
+    ) -> Result<(), ShareUsedUp> {
+        self.take_more(holder, 0, amount, give_way)
+    }
+
+    /// As [`Shares::take`], for a request that has taken `had` before. What it had does not count as something that its
+    /// holder has: a request that was admitted because its holder had nothing can grow.
+    ///
+    /// # Errors
+    /// As [`Shares::take`].
+    pub fn take_more(
+        &mut self,
+        holder: &K,
+        had: usize,
+        amount: usize,
         mut give_way: impl FnMut(&K) -> Option<usize>,
     ) -> Result<(), ShareUsedUp> {
         loop {
             let mine = self.held_by(holder);
-            let is_within_part = mine == 0 || mine.saturating_add(amount) <= self.part();
+            let is_within_part = mine <= had || mine.saturating_add(amount) <= self.part();
             let available = if is_within_part { self.limit } else { self.limit - self.reserve() };
             if self.used.saturating_add(amount) <= available {
                 break;
@@ -81,6 +96,11 @@ impl<K: Ord + Clone> Shares<K> {
     /// The amount that a holder has.
     pub fn held_by(&self, holder: &K) -> usize {
         self.held.get(holder).copied().unwrap_or_default()
+    }
+
+    /// Whether more than the limit is held.
+    pub fn is_exceeded(&self) -> bool {
+        self.used > self.limit
     }
 
     /// An equal part of the limit.

@@ -47,12 +47,15 @@ impl Answer {
             DeliveryError::Timeout => (StatusCode::REQUEST_TIMEOUT, &[(CONNECTION, CLOSE)]),
             DeliveryError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, &[]),
             DeliveryError::Unavailable(
-                Unavailable::Draining | Unavailable::Expired | Unavailable::AuthorizationRevoked(_),
+                Unavailable::Draining
+                | Unavailable::Expired
+                | Unavailable::GaveWay
+                | Unavailable::AuthorizationRevoked(_),
             ) => {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)])
             }
             DeliveryError::Unavailable(
-                Unavailable::BodyMemoryFull | Unavailable::Commit(_) | Unavailable::Spool(_),
+                Unavailable::ShareUsedUp | Unavailable::Commit(_) | Unavailable::Spool(_),
             ) => (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)]),
         };
         let mut headers: HeaderMap = more.iter().cloned().collect();
@@ -85,7 +88,8 @@ mod tests {
             DeliveryError::NotFound(NotFoundReason::Secret),
             DeliveryError::Timeout,
             DeliveryError::TooLarge,
-            DeliveryError::Unavailable(Unavailable::BodyMemoryFull),
+            DeliveryError::Unavailable(Unavailable::ShareUsedUp),
+            DeliveryError::Unavailable(Unavailable::GaveWay),
             DeliveryError::Unavailable(Unavailable::Draining),
             DeliveryError::Unavailable(Unavailable::Expired),
             DeliveryError::Unavailable(Unavailable::AuthorizationRevoked(AuthorizationRevoked)),

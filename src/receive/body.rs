@@ -1,39 +1,19 @@
 //! Reads a request's body, with a limit on its bytes and its time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{DeliveryError, Unavailable};
+use super::memory::MemoryShare;
 use crate::policy::{PartialPayload, Payload, Permit};
 
 /// The bytes of a refused request's body that are read and discarded, so that its sender receives the response.
 const DISCARD_BYTES_MAX: usize = 1 << 20;
 /// The time limit for that.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
-/// The limit of bytes in all bodies that are being received or written. Above it, senders get 503.
-const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
-
-/// The memory that all bodies share.
-#[derive(Clone, Debug)]
-pub struct Budget(Arc<Semaphore>);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)))
-    }
-}
-
-impl Budget {
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unavailable> {
-        let bytes = u32::try_from(bytes).map_err(|_| Unavailable::BodyMemoryFull)?;
-        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| Unavailable::BodyMemoryFull)
-    }
-}
 
 /// Why a body cannot be read to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,27 +30,31 @@ pub struct ReceivedBody {
     /// The body.
     pub payload: Payload,
     /// Its share of the memory, kept until it is on disk.
-    pub memory: Option<OwnedSemaphorePermit>,
+    pub memory: MemoryShare,
 }
 
 /// Reads a body to its end. It requires a permit, so the body of an unauthorized sender is never kept.
 ///
 /// # Errors
-/// If the body is too long, too slow, truncated or malformed, or there is no memory for it.
+/// If the body is too long, too slow, truncated or malformed, or has to give way.
 pub async fn read<S, B>(
     permit: Permit,
     body: &mut S,
     deadline: Instant,
-    budget: &Budget,
+    memory: MemoryShare,
 ) -> Result<ReceivedBody, DeliveryError>
 where
     S: Stream<Item = Result<B, BodyFault>> + Unpin,
     B: Buf,
 {
     let mut partial = PartialPayload::new(permit);
-    let mut memory: Option<OwnedSemaphorePermit> = None;
     loop {
-        let piece = match timeout_at(deadline, body.next()).await {
+        let next = timeout_at(deadline, body.next());
+        let piece = tokio::select! {
+            piece = next => piece,
+            () = memory.gives_way() => return Err(Unavailable::GaveWay.into()),
+        };
+        let piece = match piece {
             Ok(Some(Ok(piece))) => piece,
             Ok(Some(Err(BodyFault::CutOff))) => return Err(DeliveryError::Aborted),
             Ok(Some(Err(BodyFault::Malformed(detail)))) => return Err(DeliveryError::BadRequest(detail)),
@@ -78,14 +62,10 @@ where
             Err(_) => return Err(DeliveryError::Timeout),
         };
         partial.check_fits(piece.remaining())?;
-        let share = budget.take(piece.remaining())?;
-        match &mut memory {
-            Some(all) => all.merge(share),
-            none => *none = Some(share),
-        }
+        memory.grow(partial.growth(piece.remaining()))?;
         partial.append(piece)?;
     }
-    Ok(ReceivedBody { payload: partial.finish(), memory })
+    Ok(ReceivedBody { payload: partial.finish(), memory: memory.complete()? })
 }
 
 /// Reads and discards the rest of a refused request's body: a sender that is still writing when

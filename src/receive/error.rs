@@ -42,9 +42,12 @@ pub enum NotFoundReason {
 /// Why deliveries cannot be accepted at the moment.
 #[derive(Debug, thiserror::Error)]
 pub enum Unavailable {
-    /// The bodies being received fill the memory set aside for them.
-    #[error("too many bytes of other deliveries are in flight")]
-    BodyMemoryFull,
+    /// The sender's deliveries in flight use its share of the memory, and everything except the reserve is used.
+    #[error("the deliveries in flight of this sender use its share of the memory")]
+    ShareUsedUp,
+    /// The body gave way to a delivery of another sender.
+    #[error("the memory is needed for another sender, and this sender uses most of it")]
+    GaveWay,
     /// The daemon is stopping.
     #[error("the daemon is stopping")]
     Draining,

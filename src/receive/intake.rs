@@ -15,9 +15,10 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::Answer;
 use super::authorization::{Authorization, AuthorizationRevoked, Connection};
-use super::body::{self, BodyFault, Budget, ReceivedBody};
+use super::body::{self, BodyFault, ReceivedBody};
 use super::error::{DeliveryError, NotFoundReason, Unavailable};
 use super::head;
+use super::memory::{DeliveryMemory, MemoryShare};
 use super::recent::Recent;
 use crate::clock::{Timestamp, rfc3339_micros};
 use crate::envelope::{ENVELOPE_VERSION, EntryId, EntryIds, Envelope, PayloadFacts, RequestFacts, latin1};
@@ -53,8 +54,8 @@ pub struct Intake {
     pub shared: Arc<Shared>,
     /// The source of entry IDs.
     pub ids: EntryIds,
-    /// The memory for bodies.
-    pub budget: Budget,
+    /// The memory for deliveries in flight.
+    pub memory: DeliveryMemory,
     /// The payloads that were stored recently.
     pub recent: Recent,
     /// The tasks that the shutdown waits for, even if their senders have disconnected.
@@ -76,7 +77,7 @@ impl Intake {
         let reading_began = checked.is_ok();
         let deadline = arrival.instant + request.authorization.snapshot.limits.body_timeout;
         let received = match checked {
-            Ok(permit) => body::read(permit, &mut body, deadline, &self.budget).await,
+            Ok((permit, memory)) => body::read(permit, &mut body, deadline, memory).await,
             Err(error) => Err(error),
         };
         let received = match received {
@@ -100,12 +101,12 @@ impl Intake {
     }
 
     /// Checks that do not need the body, in the order 400, 501, 503 (authorization revoked, certificate expired), 404,
-    /// 403 (503 if the sender's trust expired), 405, 503 (draining or spool fault), 413.
+    /// 403 (503 if the sender's trust expired), 405, 503 (draining or spool fault), 413, 503 (the sender's share).
     fn check_before_body(
         &self,
         request: &RequestHead,
         route: Option<&Route>,
-    ) -> Result<Permit, DeliveryError> {
+    ) -> Result<(Permit, MemoryShare), DeliveryError> {
         request.check_head()?;
         let Authorization { peer, revoked, .. } = &request.authorization;
         let now = self.shared.clock.now();
@@ -143,7 +144,8 @@ impl Intake {
         if request.declared_length().is_some_and(|declared| declared > permit.endpoint().max_body) {
             return Err(DeliveryError::TooLarge);
         }
-        Ok(permit)
+        let memory = self.memory.take(permit.sender(), request.policy().senders().len())?;
+        Ok((permit, memory))
     }
 
     async fn store(&self, mut request: RequestHead, arrival: ArrivalTime, received: ReceivedBody) -> Answer {

@@ -11,14 +11,17 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection_limit::{ConnectionLimit, ConnectionSlot};
+use super::connections::{ConnectionLimits, Connections, Slot};
 use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, handshake};
+use super::handshake_pool::HandshakePool;
 use super::http::{ConnectionContext, serve};
 use super::routes::delivery_filter;
+use super::source_address::SourceAddress;
 use crate::escape::Escaped;
-use crate::metrics::{CertificateRole, HandshakeOutcome};
-use crate::policy::Refusal;
+use crate::live::Snapshot;
+use crate::metrics::{CertificateRole, HandshakeOutcome, RefusedConnection};
+use crate::policy::{Name, Refusal};
 use crate::receive::intake::Intake;
 use crate::refusals::{ClaimedCertificate, HandshakeRecord};
 use crate::shared::Shared;
@@ -27,31 +30,39 @@ use crate::shared::Shared;
 /// connection to end, short enough that no client's connect times out.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
+/// The time in which a connection that gives way to another one tells its peer, and completes a request that has just
+/// arrived.
+const GIVE_WAY_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// The listener for senders.
 #[derive(Clone, Debug)]
 pub struct Server {
     shared: Arc<Shared>,
     context: ConnectionContext,
-    connection_limit: ConnectionLimit,
+    connections: Connections,
+    handshakes: HandshakePool,
 }
 
 impl Server {
     /// Creates a server that passes deliveries to `intake`. Its connections run as tasks of `tasks`; it
     /// accepts none once `drain` is canceled.
-    pub fn new(intake: Arc<Intake>, tasks: TaskTracker, drain: CancellationToken) -> Self {
+    ///
+    /// # Errors
+    /// If the system cannot start the threads for handshakes.
+    pub fn new(intake: Arc<Intake>, tasks: TaskTracker, drain: CancellationToken) -> io::Result<Self> {
         let shared = Arc::clone(&intake.shared);
-        let connection_limit = ConnectionLimit::new(shared.live.current().limits.max_connections);
+        let connections = Connections::new(limits(&shared.live.current()));
+        let handshakes = HandshakePool::start()?;
         let filter = delivery_filter(intake);
         let context = ConnectionContext { shared: Arc::clone(&shared), filter, tasks, drain };
-        Self { shared, context, connection_limit }
+        Ok(Self { shared, context, connections, handshakes })
     }
 
-    /// Applies a changed `max_connections` after each reload. The other limits are read for each connection.
+    /// Applies the changed limits of connections after each reload. The other limits are read for each connection.
     pub async fn follow_limits(self) {
         let mut changes = self.shared.live.subscribe();
         while changes.changed().await.is_ok() {
-            let resized = self.connection_limit.resize(self.shared.live.current().limits.max_connections);
-            self.context.tasks.spawn(self.context.drain.clone().run_until_cancelled_owned(resized));
+            self.connections.resize(limits(&self.shared.live.current()));
         }
     }
 
@@ -65,11 +76,9 @@ impl Server {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    // One connection waits here, further ones in the backlog. A slot acquired before there is a
-                    // connection would be lost to the other listeners.
-                    let Some(slot) = self.connection_limit.acquire().await else { return };
                     // A socket for both families reports an IPv4 peer as `::ffff:192.0.2.1`.
                     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+                    let slot = self.connections.open(SourceAddress::from(address));
                     self.context.tasks.spawn(self.clone().connection(stream, address, slot));
                 }
                 Err(error) if is_peer_error(&error) => {
@@ -83,22 +92,21 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: TcpStream, address: SocketAddr, slot: ConnectionSlot) {
+    async fn connection(self, stream: TcpStream, address: SocketAddr, mut slot: Slot) {
         // Responses are short: none should wait for a delayed acknowledgment.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.shared);
         // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
-        let handshake = Box::pin(handshake(stream, address, &self.shared.live));
+        let handshake = Box::pin(handshake(stream, address, &self.shared.live, &self.handshakes));
         // A connection without a completed handshake has nothing in flight when the daemon stops.
-        let Some(outcome) = self.context.drain.clone().run_until_cancelled_owned(handshake).await else {
-            return;
+        let outcome = tokio::select! {
+            outcome = self.context.drain.clone().run_until_cancelled_owned(handshake) => outcome,
+            reason = slot.gives_way() => return self.closed(address, reason, None),
         };
+        let Some(outcome) = outcome else { return };
         match outcome {
-            Ok(established) => {
-                self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Accepted);
-                self.record_expiry(&established);
-                serve(established, self.context).await;
-            }
+            Ok(established) => self.accepted(established, &mut slot, address).await,
+            Err(NotEstablished::GaveWay) => self.closed(address, RefusedConnection::Handshakes, None),
             Err(NotEstablished::Failed { failure, sni }) => {
                 self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Failed);
             }
@@ -112,7 +120,33 @@ impl Server {
                 tracing::debug!(stage = "handshake", peer = %address, "handshake timed out");
             }
         }
-        drop(slot);
+    }
+
+    async fn accepted(&self, established: Established, slot: &mut Slot, address: SocketAddr) {
+        self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Accepted);
+        self.record_expiry(&established);
+        let sender = established.peer.admission.senders().next().cloned();
+        let admitted = sender.as_ref().is_some_and(|sender| slot.admit(sender).is_ok());
+        if !admitted {
+            return self.closed(address, RefusedConnection::Share, sender.as_ref());
+        }
+        tokio::select! {
+            () = serve(established, slot, self.context.clone()) => {}
+            () = gave_way(slot) => {}
+        }
+        if let Some(reason) = slot.close_reason() {
+            self.closed(address, reason, sender.as_ref());
+        }
+    }
+
+    /// Records a connection that was closed at a limit.
+    fn closed(&self, address: SocketAddr, reason: RefusedConnection, sender: Option<&Name>) {
+        self.shared.metrics.connections_refused.inc(reason);
+        let reason = reason.word();
+        if self.shared.refusals.may_log(reason, sender, Instant::now()) {
+            let sender = sender.map(Name::as_str);
+            tracing::warn!(stage = "connection", reason, sender, peer = %address, "connection closed at a limit");
+        }
     }
 
     /// Sets the metrics of the validity of the peer's certificate, for each sender it is accepted for.
@@ -162,6 +196,21 @@ impl Server {
         if self.shared.refusals.record_refusal(refusal, refused.clone(), Instant::now()) {
             log(&refused);
         }
+    }
+}
+
+/// Waits until a connection has given way, and its time has passed.
+async fn gave_way(slot: &Slot) {
+    slot.gives_way().await;
+    sleep(GIVE_WAY_TIME_MAX).await;
+}
+
+/// The limits of connections of a snapshot.
+fn limits(snapshot: &Snapshot) -> ConnectionLimits {
+    ConnectionLimits {
+        max_connections: snapshot.limits.max_connections,
+        max_connections_per_address: snapshot.limits.max_connections_per_address,
+        senders: snapshot.policy.senders().len(),
     }
 }
 

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::connections::Idleness;
 use super::request_line::RequestLine;
 
 /// The timeouts of a connection.
@@ -50,14 +51,24 @@ struct State {
     /// The task that polled while a request was in flight. It is woken when the request is done, because hyper does not
     /// poll again by itself.
     waiting: Option<Waker>,
+    idleness: Arc<Idleness>,
 }
 
 impl Deadlines {
-    pub(super) fn new(timeouts: Timeouts) -> Self {
+    pub(super) fn new(timeouts: Timeouts, idleness: Arc<Idleness>) -> Self {
+        idleness.begin();
         let deadline = Instant::now() + timeouts.idle;
         let request_line = RequestLine::default();
         let (in_flight, in_head, waiting) = (0, false, None);
-        Self(Arc::new(Mutex::new(State { timeouts, in_flight, deadline, in_head, request_line, waiting })))
+        Self(Arc::new(Mutex::new(State {
+            timeouts,
+            in_flight,
+            deadline,
+            in_head,
+            request_line,
+            waiting,
+            idleness,
+        })))
     }
 
     /// Whether a request is in flight.
@@ -69,6 +80,7 @@ impl Deadlines {
     pub(super) fn begin(&self) -> InFlight {
         let mut state = self.lock();
         state.in_flight += 1;
+        state.idleness.end();
         state.in_head = false;
         InFlight { deadlines: self.clone(), request_line: mem::take(&mut state.request_line) }
     }
@@ -112,6 +124,7 @@ impl Drop for InFlight {
         state.in_flight -= 1;
         if state.in_flight == 0 {
             state.deadline = Instant::now() + state.timeouts.idle;
+            state.idleness.begin();
             if let Some(waker) = state.waiting.take() {
                 waker.wake();
             }

@@ -6,8 +6,10 @@ use super::*;
 
 fn timed() -> (DuplexStream, TimedStream<DuplexStream>, Deadlines) {
     let (peer, ours) = duplex(64);
-    let deadlines =
-        Deadlines::new(Timeouts { head: Some(Duration::from_secs(15)), idle: Duration::from_secs(75) });
+    let deadlines = Deadlines::new(
+        Timeouts { head: Some(Duration::from_secs(15)), idle: Duration::from_secs(75) },
+        Arc::new(Idleness::new(Instant::now())),
+    );
     (peer, TimedStream::new(ours, deadlines.clone()), deadlines)
 }
 

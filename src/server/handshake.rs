@@ -11,11 +11,14 @@ use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
-use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::failure::{HandshakeFailure, tls_error};
+use super::handshake_pool::{GaveWay, HandshakePool};
+use super::hello::read_hello;
 use super::offer::Offer;
+use super::source_address::SourceAddress;
 use crate::live::{Live, Snapshot};
 use crate::policy::{Peer, Refusal, Session};
 use crate::tls::alert::{bad_certificate, with_secret};
@@ -48,6 +51,8 @@ pub(super) enum NotEstablished {
     TimedOutBeforeHello,
     /// It took too long after its ClientHello was read.
     TimedOutAfterHello { sni: Option<String> },
+    /// It gave way to other handshakes.
+    GaveWay,
 }
 
 /// Performs the TLS handshake. Except for the deadline, the snapshot is read once, after the ClientHello: the server's certificate, the verifier and
@@ -56,9 +61,12 @@ pub(super) async fn handshake(
     stream: TcpStream,
     address: SocketAddr,
     live: &Live,
+    pool: &HandshakePool,
 ) -> Result<Established, NotEstablished> {
-    let deadline = Instant::now() + live.current().limits.handshake_timeout;
-    let hello = timeout_at(deadline, LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream))
+    let begin = Instant::now();
+    let limits = live.current().limits;
+    let deadline = begin + limits.handshake_timeout;
+    let hello = timeout_at(deadline, read_hello(stream))
         .await
         .map_err(|_| NotEstablished::TimedOutBeforeHello)?
         .map_err(|error| failed(HandshakeFailure::new(&error, None), None))?;
@@ -66,8 +74,11 @@ pub(super) async fn handshake(
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = with_secret(with_decision(accept(hello, Arc::clone(&snapshot.tls))));
-    let Ok((accepted, verification)) = timeout_at(deadline, Box::pin(accept)).await else {
-        return Err(NotEstablished::TimedOutAfterHello { sni });
+    let accept = pool.drive(accept, SourceAddress::from(address), begin, limits.max_handshakes);
+    let (accepted, verification) = match timeout_at(deadline, accept).await {
+        Ok(Ok(accepted)) => accepted,
+        Ok(Err(GaveWay)) => return Err(NotEstablished::GaveWay),
+        Err(_) => return Err(NotEstablished::TimedOutAfterHello { sni }),
     };
     let refusal = match (accepted, verification) {
         (Ok(stream), Some(Verification::Proven(proven))) => {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::body::InFlightBody;
+use super::connections::Slot;
 use super::deadlines::{Deadlines, TimedStream, Timeouts};
 use super::frames::{FrameCountingStream, Streams};
 use super::handshake::Established;
@@ -55,13 +56,13 @@ pub(super) struct ConnectionContext {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(established: Established, context: ConnectionContext) {
+pub(super) async fn serve(established: Established, slot: &Slot, context: ConnectionContext) {
     let Established { stream, peer, chain, snapshot, is_http2 } = established;
     let limits = snapshot.limits;
     let stop_accepting = context.drain.child_token();
     let connection = Arc::new(Connection::new(peer, snapshot, chain, stop_accepting.clone()));
     let head = (!is_http2).then_some(limits.header_timeout);
-    let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout });
+    let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout }, slot.idleness());
     let stream = TimedStream::new(stream, deadlines.clone());
     let not_accepting =
         wait_until_not_accepting(Arc::clone(&connection), Arc::clone(&context.shared), stop_accepting);
@@ -69,6 +70,7 @@ pub(super) async fn serve(established: Established, context: ConnectionContext) 
         tokio::select! {
             () = not_accepting => {}
             () = age_is_reached(limits.max_connection_age) => {}
+            _ = slot.gives_way() => {}
         }
     };
     let (filter, connection_of_requests) = (context.filter, Arc::clone(&connection));

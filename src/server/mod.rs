@@ -3,6 +3,10 @@
 mod settings;
 mod listen;
 mod request_line;
+mod source_address;
+mod turns;
+mod handshake_pool;
+mod connections;
 mod deadlines;
 mod frame_reader;
 mod header_block;
@@ -11,10 +15,10 @@ mod body;
 mod rejected;
 mod offer;
 mod failure;
+mod hello;
 mod handshake;
 mod routes;
 mod http;
-mod connection_limit;
 mod accept;
 
 pub use accept::Server;

@@ -46,8 +46,14 @@ pub(crate) const SERVER: TableSchema = TableSchema {
         key("listen", TEXTS, "The addresses that senders connect to: addresses with a port, `systemd` for the sockets that systemd passes, or `systemd:NAME` for those with that FileDescriptorName=.")
             .default("[\"127.0.0.1:8443\"]", "Loopback, so that a first run is not reachable from other hosts.")
             .needs_restart(),
-        key("max_connections", "number", "The maximum number of concurrent connections; further ones wait until one ends.")
+        key("max_connections", "number", "The maximum number of concurrent connections; a further one takes the place of an unknown peer, or of an idle connection of the sender that has most.")
             .default("8192", "Far more than a few banks open, and within the memory of a small machine.")
+            .range("1", "1000000"),
+        key("max_connections_per_address", "number", "The maximum number of connections from one address on which no sender is admitted yet; a further one takes the place of the oldest. IPv6 addresses count by their first 64 bits.")
+            .default("256", "Far more handshakes than a bank begins at once, and few enough that one host cannot use all connections.")
+            .range("1", "1000000"),
+        key("max_handshakes", "number", "The maximum number of handshakes whose cryptography runs or waits to run; a further one takes the place of the oldest of the address that has most.")
+            .default("256", "Less than a second of cryptography on one processor.")
             .range("1", "1000000"),
         time("handshake_timeout", "The time from accept to the end of the TLS handshake.")
             .default("\"10s\"", "A handshake takes two round trips; a longer timeout only allows unknown peers to occupy connections."),

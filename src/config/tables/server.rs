@@ -11,6 +11,8 @@ pub(crate) fn server(table: &Reader<'_>) -> (Settings, Limits) {
     let listen = listen(table);
     let limits = Limits {
         max_connections: table.number("max_connections"),
+        max_connections_per_address: table.number("max_connections_per_address"),
+        max_handshakes: table.number("max_handshakes"),
         handshake_timeout: table.time("handshake_timeout"),
         header_timeout: table.time("header_timeout"),
         body_timeout: table.time("body_timeout"),

@@ -1,0 +1,294 @@
+//! The open connections: which one gives way when there are too many.
+//!
+//! A connection belongs to the strangers until a sender is admitted on it, and then to that sender. Senders share
+//! `max_connections` ([`Shares`]), and all strangers together take part as one more sender would. Nobody waits: a new
+//! connection is accepted, and if there is no place for it, another one is closed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::source_address::SourceAddress;
+use crate::metrics::RefusedConnection;
+use crate::policy::{Name, ShareUsedUp, Shares};
+
+/// All open connections of the server.
+#[derive(Clone, Debug)]
+pub(super) struct Connections(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    shares: Shares<Holder>,
+    max_per_address: usize,
+    /// The connections on which no sender has been admitted yet, the oldest of each address first.
+    strangers: BTreeMap<SourceAddress, VecDeque<Arc<Place>>>,
+    senders: BTreeMap<Name, BTreeMap<u64, Arc<Place>>>,
+    opened: u64,
+    origin: Instant,
+}
+
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Holder {
+    Strangers,
+    Sender(Name),
+}
+
+/// A connection among the open ones. It is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    connections: Connections,
+    place: Arc<Place>,
+    owner: Owner,
+}
+
+#[derive(Debug)]
+enum Owner {
+    Address(SourceAddress),
+    Sender(Name),
+}
+
+/// An open connection, as its task and the table of all connections know it.
+#[derive(Debug)]
+struct Place {
+    number: u64,
+    idleness: Arc<Idleness>,
+    gives_way: CancellationToken,
+    /// Set before `gives_way`.
+    reason: OnceLock<RefusedConnection>,
+}
+
+/// Since when a connection has been without a request.
+#[derive(Debug)]
+pub(super) struct Idleness {
+    /// The origin of `since`, the same for all connections.
+    origin: Instant,
+    /// In nanoseconds after the origin; 0 while a request is in flight, and before a sender is admitted.
+    since: AtomicU64,
+}
+
+/// The limits of connections.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConnectionLimits {
+    pub(super) max_connections: usize,
+    pub(super) max_connections_per_address: usize,
+    /// The number of configured senders.
+    pub(super) senders: usize,
+}
+
+impl Connections {
+    pub(super) fn new(limits: ConnectionLimits) -> Self {
+        let ConnectionLimits { max_connections: limit, max_connections_per_address, senders } = limits;
+        Self(Arc::new(Mutex::new(State {
+            shares: Shares::new(limit, senders),
+            max_per_address: max_connections_per_address,
+            strangers: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            opened: 0,
+            origin: Instant::now(),
+        })))
+    }
+
+    /// Changes the limits. Open connections stay open until another one needs their place.
+    pub(super) fn resize(&self, limits: ConnectionLimits) {
+        let mut state = self.lock();
+        state.shares.resize(limits.max_connections, limits.senders);
+        state.max_per_address = limits.max_connections_per_address;
+    }
+
+    /// Adds a connection on which no sender is admitted yet.
+    pub(super) fn open(&self, source: SourceAddress) -> Slot {
+        let mut state = self.lock();
+        state.opened += 1;
+        let place = Arc::new(Place {
+            number: state.opened,
+            idleness: Arc::new(Idleness::new(state.origin)),
+            gives_way: CancellationToken::new(),
+            reason: OnceLock::new(),
+        });
+        state.make_room_for_stranger();
+        state.add_stranger(source, Arc::clone(&place));
+        drop(state);
+        Slot { connections: self.clone(), place, owner: Owner::Address(source) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    /// Counts the connection for another address, which a proxy has named.
+    pub(super) fn move_to(&mut self, source: SourceAddress) {
+        let mut state = self.connections.lock();
+        if state.remove(&self.owner, &self.place) {
+            state.make_room_for_stranger();
+            state.add_stranger(source, Arc::clone(&self.place));
+            self.owner = Owner::Address(source);
+        }
+    }
+
+    /// Counts the connection for a sender.
+    ///
+    /// # Errors
+    /// If the sender has its share, and none of its connections is idle.
+    pub(super) fn admit(&mut self, sender: &Name) -> Result<(), ShareUsedUp> {
+        let mut state = self.connections.lock();
+        // Otherwise the connection has given way meanwhile, which its task is about to see.
+        if state.remove(&self.owner, &self.place) {
+            self.owner = Owner::Sender(sender.clone());
+            state.take(&Holder::Sender(sender.clone()))?;
+            let places = state.senders.entry(sender.clone()).or_default();
+            places.insert(self.place.number, Arc::clone(&self.place));
+        }
+        Ok(())
+    }
+
+    /// Waits until the connection has to give way to another one, and returns which limit was reached.
+    pub(super) async fn gives_way(&self) -> RefusedConnection {
+        self.place.gives_way.cancelled().await;
+        self.close_reason().unwrap_or(RefusedConnection::Connections)
+    }
+
+    /// Which limit was reached, if the connection has to give way.
+    pub(super) fn close_reason(&self) -> Option<RefusedConnection> {
+        self.place.reason.get().copied()
+    }
+
+    /// Where the connection records since when it is idle.
+    pub(super) fn idleness(&self) -> Arc<Idleness> {
+        Arc::clone(&self.place.idleness)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.connections.lock().remove(&self.owner, &self.place);
+    }
+}
+
+impl State {
+    /// Takes a place. The sender that gives way closes its connection that has been idle longest.
+    fn take(&mut self, holder: &Holder) -> Result<(), ShareUsedUp> {
+        let Self { shares, senders, strangers, .. } = self;
+        shares.take(holder, 1, |holder| match holder {
+            Holder::Strangers => close_stranger(strangers, RefusedConnection::Connections),
+            Holder::Sender(sender) => close_idle(senders, sender),
+        })
+    }
+
+    /// Takes a place for a stranger.
+    fn make_room_for_stranger(&mut self) {
+        // All strangers together get an error only if they have their share. Then one of them has given way.
+        let _ = self.take(&Holder::Strangers);
+        if self.shares.is_exceeded() {
+            // No sender has more than an equal part. Somebody who is alone at his address is not closed for another one.
+            let is_crowded = self.strangers.values().any(|places| places.len() > 1);
+            let largest =
+                self.senders.iter().max_by_key(|(_, places)| places.len()).map(|(name, _)| name.clone());
+            let idle = largest
+                .filter(|_| !is_crowded)
+                .and_then(|sender| close_idle(&mut self.senders, &sender).map(|_| Holder::Sender(sender)));
+            let closed = idle.or_else(|| {
+                close_stranger(&mut self.strangers, RefusedConnection::Connections).map(|_| Holder::Strangers)
+            });
+            if let Some(holder) = closed {
+                self.shares.release(&holder, 1);
+            }
+        }
+    }
+
+    /// Adds a stranger. At the limit of its address, the oldest one of that address is closed.
+    fn add_stranger(&mut self, source: SourceAddress, place: Arc<Place>) {
+        let places = self.strangers.entry(source).or_default();
+        if places.len() >= self.max_per_address
+            && let Some(oldest) = places.pop_front()
+        {
+            oldest.close(RefusedConnection::Address);
+            self.shares.release(&Holder::Strangers, 1);
+        }
+        places.push_back(place);
+    }
+
+    /// Removes a connection. Returns false if it has given way already.
+    fn remove(&mut self, owner: &Owner, place: &Arc<Place>) -> bool {
+        let (removed, holder) = match owner {
+            Owner::Address(source) => (self.remove_stranger(*source, place), Holder::Strangers),
+            Owner::Sender(sender) => {
+                let places = self.senders.get_mut(sender);
+                let removed = places.is_some_and(|places| places.remove(&place.number).is_some());
+                (removed, Holder::Sender(sender.clone()))
+            }
+        };
+        if removed {
+            self.shares.release(&holder, 1);
+        }
+        removed
+    }
+
+    fn remove_stranger(&mut self, source: SourceAddress, place: &Arc<Place>) -> bool {
+        let Some(places) = self.strangers.get_mut(&source) else { return false };
+        let Some(index) = places.iter().position(|it| it.number == place.number) else { return false };
+        places.remove(index);
+        if places.is_empty() {
+            self.strangers.remove(&source);
+        }
+        true
+    }
+}
+
+impl Place {
+    fn close(&self, reason: RefusedConnection) {
+        // Each connection is closed once: it is removed from the table.
+        let _ = self.reason.set(reason);
+        self.gives_way.cancel();
+    }
+}
+
+impl Idleness {
+    pub(super) fn new(origin: Instant) -> Self {
+        Self { origin, since: AtomicU64::new(0) }
+    }
+
+    /// The connection has no request in flight.
+    pub(super) fn begin(&self) {
+        let since = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.since.store(since.max(1), Ordering::Relaxed);
+    }
+
+    /// A request is in flight.
+    pub(super) fn end(&self) {
+        self.since.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Closes the oldest stranger of the address that has most, and returns the number of closed connections.
+fn close_stranger(
+    strangers: &mut BTreeMap<SourceAddress, VecDeque<Arc<Place>>>,
+    reason: RefusedConnection,
+) -> Option<usize> {
+    let (source, places) = strangers.iter_mut().max_by_key(|(_, places)| places.len())?;
+    let source = *source;
+    places.pop_front()?.close(reason);
+    if places.is_empty() {
+        strangers.remove(&source);
+    }
+    Some(1)
+}
+
+/// Closes the connection of a sender that has been idle longest, and returns the number of closed connections.
+fn close_idle(senders: &mut BTreeMap<Name, BTreeMap<u64, Arc<Place>>>, sender: &Name) -> Option<usize> {
+    let places = senders.get_mut(sender)?;
+    let idle_since =
+        |place: &Place| Some(place.idleness.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
+    let idle = places.values().filter_map(|place| Some((idle_since(place)?, place.number)));
+    let (_, number) = idle.min()?;
+    places.remove(&number)?.close(RefusedConnection::Share);
+    Some(1)
+}
+
+#[cfg(test)]
+#[path = "connections_tests.rs"]
+mod tests;

@@ -1,0 +1,139 @@
+//! Which connection gives way.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn source(host: u8) -> SourceAddress {
+    SourceAddress::from(SocketAddr::from((Ipv4Addr::new(192, 0, 2, host), 1)))
+}
+
+fn sender(number: u8) -> Name {
+    format!("bank{number}").parse().expect("a name")
+}
+
+fn connections(max_connections: usize, max_connections_per_address: usize, senders: usize) -> Connections {
+    Connections::new(ConnectionLimits { max_connections, max_connections_per_address, senders })
+}
+
+/// Opens a connection and admits a sender, without a request in flight.
+fn idle(connections: &Connections, number: u8) -> Slot {
+    let mut slot = connections.open(source(number));
+    assert_eq!(slot.admit(&sender(number)), Ok(()));
+    slot.idleness().begin();
+    slot
+}
+
+fn reasons(slots: &[Slot]) -> Vec<Option<RefusedConnection>> {
+    slots.iter().map(Slot::close_reason).collect()
+}
+
+#[test]
+fn a_new_stranger_replaces_the_oldest_of_its_address() {
+    let connections = connections(100, 2, 1);
+    let slots = [source(1), source(2), source(1), source(1)].map(|source| connections.open(source));
+    assert_eq!(reasons(&slots), [Some(RefusedConnection::Address), None, None, None]);
+}
+
+#[test]
+fn a_connection_behind_a_proxy_counts_for_the_address_that_the_proxy_names() {
+    let connections = connections(100, 1, 1);
+    let mut slots = Vec::new();
+    for host in 1..4 {
+        let mut slot = connections.open(source(0));
+        slot.move_to(source(host));
+        slots.push(slot);
+    }
+    assert_eq!(reasons(&slots), [None; 3]);
+    let mut again = connections.open(source(0));
+    again.move_to(source(2));
+    assert_eq!(reasons(&slots), [None, Some(RefusedConnection::Address), None]);
+}
+
+#[test]
+fn of_all_strangers_the_oldest_of_the_address_with_most_gives_way() {
+    // One of five is reserved, so the strangers share four.
+    let connections = connections(5, 100, 2);
+    let slots = [1, 2, 2, 2].map(|host| connections.open(source(host)));
+    let _new = connections.open(source(3));
+    assert_eq!(reasons(&slots), [None, Some(RefusedConnection::Connections), None, None]);
+}
+
+#[test]
+fn strangers_do_not_close_the_connections_of_senders() {
+    let connections = connections(8, 100, 2);
+    let admitted = [1, 1, 2, 2].map(|number| idle(&connections, number));
+    let strangers: Vec<_> = (0..200).map(|host| connections.open(source(host % 50))).collect();
+    assert_eq!(reasons(&admitted), [None; 4]);
+    assert!(strangers.iter().filter(|slot| slot.close_reason().is_none()).count() <= 4);
+}
+
+#[test]
+fn the_sender_with_most_closes_its_connection_that_is_idle_longest() {
+    let connections = connections(8, 100, 2);
+    // The reserve of two is for the other sender.
+    let mut greedy: Vec<_> = (0..6).map(|_| idle(&connections, 1)).collect();
+    assert_eq!(reasons(&greedy), [None; 6]);
+    let oldest = [greedy.remove(0), greedy.remove(0)];
+    oldest[0].idleness().end();
+    let _another_of_its_own = idle(&connections, 1);
+    assert_eq!(reasons(&oldest), [None, Some(RefusedConnection::Share)]);
+    let _others: Vec<_> = (0..4).map(|_| idle(&connections, 2)).collect();
+    assert_eq!(greedy.iter().filter(|slot| slot.close_reason().is_some()).count(), 2);
+}
+
+#[test]
+fn a_sender_without_an_idle_connection_is_refused_beyond_its_share() {
+    let connections = connections(8, 100, 2);
+    let busy: Vec<_> = (0..6).map(|_| idle(&connections, 1)).collect();
+    busy.iter().for_each(|slot| slot.idleness().end());
+    assert_eq!(connections.open(source(1)).admit(&sender(1)), Err(ShareUsedUp));
+    assert_eq!(connections.open(source(2)).admit(&sender(2)), Ok(()));
+    assert_eq!(reasons(&busy), [None; 6]);
+}
+
+#[test]
+fn one_sender_may_use_all_connections_and_still_connect_again() {
+    let connections = connections(4, 100, 1);
+    let slots = [1; 4].map(|number| idle(&connections, number));
+    assert_eq!(reasons(&slots), [None; 4]);
+    let _fifth = idle(&connections, 1);
+    assert_eq!(reasons(&slots), [Some(RefusedConnection::Share), None, None, None]);
+}
+
+proptest! {
+    #[test]
+    fn the_table_holds_what_is_open_and_not_more_than_the_limit(
+        steps in prop::collection::vec((0..6_u8, 0..3_u8, any::<prop::sample::Index>()), 0..200),
+        max in 1..20_usize,
+        senders in 1..4_usize,
+    ) {
+        let connections = connections(max, 5, senders);
+        let mut slots: Vec<Slot> = Vec::new();
+        for (host, step, index) in steps {
+            match step {
+                0 => slots.push(connections.open(source(host))),
+                1 if !slots.is_empty() => drop(slots.swap_remove(index.index(slots.len()))),
+                _ => {
+                    if let Some(slot) = slots.iter_mut().find(|slot| matches!(slot.owner, Owner::Address(_))) {
+                        let _ = slot.admit(&sender(host % 3));
+                        slot.idleness().begin();
+                    }
+                }
+            }
+            let state = connections.lock();
+            let strangers: usize = state.strangers.values().map(VecDeque::len).sum();
+            let admitted: usize = state.senders.values().map(BTreeMap::len).sum();
+            prop_assert_eq!(state.shares.held_by(&Holder::Strangers), strangers);
+            for (name, places) in &state.senders {
+                prop_assert_eq!(state.shares.held_by(&Holder::Sender(name.clone())), places.len());
+            }
+            prop_assert!(strangers + admitted <= max.max(1) + 1, "{} {}", strangers, admitted);
+        }
+        slots.clear();
+        prop_assert!(!connections.lock().shares.is_exceeded());
+        prop_assert!(connections.lock().strangers.is_empty());
+    }
+}

@@ -1,0 +1,207 @@
+//! The threads on which the cryptography of handshakes runs.
+//!
+//! They serve source addresses in turn, and the operating system divides the processors between them and the threads
+//! that serve requests. So a flood of handshakes delays neither requests nor, beyond one turn, the handshake of another
+//! address.
+
+use std::fmt;
+use std::io;
+use std::num::NonZero;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::source_address::SourceAddress;
+use super::turns::Turns;
+
+/// Runs one step of a handshake.
+type Step = Box<dyn FnOnce() + Send>;
+
+/// A handle of the threads; they end when the last one is dropped.
+#[derive(Clone)]
+pub(super) struct HandshakePool(Arc<Handle>);
+
+struct Handle(Arc<Queue>);
+
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    waiting: Turns<SourceAddress, (Instant, Step)>,
+    running: usize,
+    is_closed: bool,
+}
+
+/// A handshake that is driven on the pool.
+pub(super) struct PooledHandshake<F: Future> {
+    pool: HandshakePool,
+    source: SourceAddress,
+    since: Instant,
+    max_handshakes: usize,
+    place: Place<F>,
+    wake: Arc<WakeFlag>,
+}
+
+enum Place<F: Future> {
+    Here(Pin<Box<F>>),
+    OnPool(oneshot::Receiver<(Pin<Box<F>>, Poll<F::Output>)>),
+    /// The handshake has ended.
+    Nowhere,
+}
+
+/// More than `max_handshakes` were waiting, and this was the oldest of the address with most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GaveWay;
+
+impl HandshakePool {
+    /// Starts a thread for each processor that the process may use.
+    ///
+    /// # Errors
+    /// If the system cannot start a thread.
+    pub(super) fn start() -> io::Result<Self> {
+        let state = State { waiting: Turns::new(), running: 0, is_closed: false };
+        let queue = Arc::new(Queue { state: Mutex::new(state), changed: Condvar::new() });
+        // Created first, so that the threads end if one of them cannot be started.
+        let pool = Self(Arc::new(Handle(Arc::clone(&queue))));
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            let queue = Arc::clone(&queue);
+            thread::Builder::new().name("handshakes".into()).spawn(move || queue.run())?;
+        }
+        Ok(pool)
+    }
+
+    /// Drives a handshake that began at `since`. Only its steps run on the pool; it waits for the peer without a thread.
+    pub(super) fn drive<F>(
+        &self,
+        handshake: F,
+        source: SourceAddress,
+        since: Instant,
+        max_handshakes: usize,
+    ) -> PooledHandshake<F>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let place = Place::Here(Box::pin(handshake));
+        PooledHandshake { pool: self.clone(), source, since, max_handshakes, place, wake: Arc::default() }
+    }
+
+    /// Adds a step. If too many are running or waiting, the one that gives way is dropped.
+    fn submit(&self, source: SourceAddress, since: Instant, max_handshakes: usize, step: Step) {
+        let queue = &*self.0.0;
+        let mut state = queue.lock();
+        state.waiting.push(source, (since, step));
+        let excess = state.running + state.waiting.len() > max_handshakes.max(state.running + 1);
+        let gave_way = excess.then(|| state.waiting.remove_from_largest(|(since, _)| *since));
+        drop(state);
+        queue.changed.notify_one();
+        drop(gave_way);
+    }
+}
+
+impl fmt::Debug for HandshakePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakePool").finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// Runs steps until the pool is closed.
+    fn run(&self) {
+        let mut state = self.lock();
+        while !state.is_closed {
+            let Some((_, step)) = state.waiting.pop() else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            state.running += 1;
+            drop(state);
+            step();
+            state = self.lock();
+            state.running -= 1;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<F> Future for PooledHandshake<F>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    type Output = Result<F::Output, GaveWay>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match std::mem::replace(&mut self.place, Place::Nowhere) {
+                Place::Here(handshake) => {
+                    self.wake.task.register(cx.waker());
+                    // It was woken since it began its last step, or it has not begun any.
+                    if self.wake.is_idle.swap(true, Ordering::AcqRel) {
+                        self.place = Place::Here(handshake);
+                        return Poll::Pending;
+                    }
+                    let (reply, receiver) = oneshot::channel();
+                    let waker = Waker::from(Arc::clone(&self.wake));
+                    let step = Box::new(move || run_step(handshake, &waker, reply));
+                    self.pool.submit(self.source, self.since, self.max_handshakes, step);
+                    self.place = Place::OnPool(receiver);
+                }
+                Place::OnPool(mut receiver) => match Pin::new(&mut receiver).poll(cx) {
+                    Poll::Pending => {
+                        self.place = Place::OnPool(receiver);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok((_, Poll::Ready(output)))) => return Poll::Ready(Ok(output)),
+                    Poll::Ready(Ok((handshake, Poll::Pending))) => self.place = Place::Here(handshake),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(GaveWay)),
+                },
+                Place::Nowhere => return Poll::Ready(Err(GaveWay)),
+            }
+        }
+    }
+}
+
+/// Polls a handshake once, unless its task has ended.
+fn run_step<F: Future>(
+    mut handshake: Pin<Box<F>>,
+    waker: &Waker,
+    reply: oneshot::Sender<(Pin<Box<F>>, Poll<F::Output>)>,
+) {
+    if !reply.is_closed() {
+        let polled = handshake.as_mut().poll(&mut Context::from_waker(waker));
+        // If the task ended meanwhile, the handshake is dropped with it.
+        let _ = reply.send((handshake, polled));
+    }
+}
+
+/// Wakes the task of a handshake, and remembers that its next step can run.
+#[derive(Debug, Default)]
+struct WakeFlag {
+    /// Whether nothing has woken the handshake since its last step began.
+    is_idle: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for WakeFlag {
+    fn wake(self: Arc<Self>) {
+        self.is_idle.store(false, Ordering::Release);
+        self.task.wake();
+    }
+}
