@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::wire::Wire;
 use crate::world::{TIMEOUT, World, eventually};
@@ -116,42 +116,6 @@ fn a_client_without_tls_is_counted_as_a_failed_handshake() {
     assert!(!printed.starts_with(b"HTTP"), "{printed:?}");
     let failed = "hookspool_handshakes_total{outcome=\"failed\"}";
     eventually("the failure is counted", || (daemon.metric(failed) == 1.0).then_some(()));
-}
-
-#[test]
-fn connections_above_the_limit_wait() {
-    let world = World::new();
-    world.configure("max_connections = 2");
-    let daemon = world.start();
-    let first = Wire::connect(&world, &daemon, "client");
-    let mut second = Wire::connect(&world, &daemon, "client");
-    assert_eq!(second.post("/webhooks/pix", b"{}").unwrap().status, 200);
-    let port = daemon.port;
-    let config = crate::wire::client_config(&world, "client");
-    let third = std::thread::spawn(move || {
-        let mut wire = Wire::with_config(config, port).unwrap();
-        wire.post("/webhooks/pix", b"third").unwrap().status
-    });
-    let soon = Instant::now() + Duration::from_millis(300);
-    while Instant::now() < soon {
-        assert_eq!(world.entries("pix").len(), 1, "the third had to wait");
-    }
-    drop(first);
-    assert_eq!(third.join().unwrap(), 200);
-}
-
-#[test]
-fn an_idle_listener_does_not_use_a_connection_permit() {
-    let world = World::new();
-    world.configure("max_connections = 1");
-    let config = world.path("webhooks.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, text.replace("[\"127.0.0.1:0\"]", "[\"127.0.0.1:0\", \"[::1]:0\"]")).unwrap();
-    let daemon = world.start();
-    for _ in 0..3 {
-        let mut wire = Wire::connect(&world, &daemon, "client");
-        assert_eq!(wire.post("/webhooks/pix", b"{}").unwrap().status, 200);
-    }
 }
 
 #[test]

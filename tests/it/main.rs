@@ -92,6 +92,7 @@ mod sandbox;
 mod secrets;
 mod server_files;
 mod sessions;
+mod shares;
 mod shutdown;
 mod signals;
 mod spool_commands;
