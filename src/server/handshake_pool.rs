@@ -50,9 +50,12 @@ pub(super) struct PooledHandshake<F: Future> {
     wake: Arc<WakeFlag>,
 }
 
+/// A handshake after a step, with its result if it has ended.
+type Polled<F> = (Pin<Box<F>>, Poll<<F as Future>::Output>);
+
 enum Place<F: Future> {
     Here(Pin<Box<F>>),
-    OnPool(oneshot::Receiver<(Pin<Box<F>>, Poll<F::Output>)>),
+    OnPool(oneshot::Receiver<Polled<F>>),
     /// The handshake has ended.
     Nowhere,
 }
@@ -182,7 +185,7 @@ where
 fn run_step<F: Future>(
     mut handshake: Pin<Box<F>>,
     waker: &Waker,
-    reply: oneshot::Sender<(Pin<Box<F>>, Poll<F::Output>)>,
+    reply: oneshot::Sender<Polled<F>>,
 ) {
     if !reply.is_closed() {
         let polled = handshake.as_mut().poll(&mut Context::from_waker(waker));
