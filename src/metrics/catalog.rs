@@ -7,8 +7,8 @@ use prometheus::{Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Registry, Te
 
 use super::families::{Counter, Counters, Families, Gauge, Observations, SECONDS};
 use super::labels::{
-    CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, Queue, RefusalReason,
-    ReloadOutcome,
+    CertificateRole, ConnectionRefusalReason, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome,
+    Queue, RefusalReason, ReloadOutcome,
 };
 
 /// The endpoint label of requests that matched no endpoint. No endpoint can have this name.
@@ -33,6 +33,8 @@ pub struct Metrics {
     pub commit_seconds: Observations,
     /// `hookspool_connections`.
     pub connections: Gauge,
+    /// `hookspool_connections_refused_total`.
+    pub connections_refused: Counters<ConnectionRefusalReason>,
     /// `hookspool_generation`.
     pub generation: Gauge,
     /// The counters of handshakes.
@@ -86,6 +88,11 @@ impl Metrics {
                 SECONDS,
             ),
             connections: families.gauge("hookspool_connections", "Open connections"),
+            connections_refused: families.counters_of(
+                "hookspool_connections_refused_total",
+                "Connections refused or closed by the server because of a limit or an invalid PROXY protocol header",
+                "reason",
+            ),
             generation: families
                 .gauge("hookspool_generation", "Generation of certificates and configuration in force"),
             handshakes: HandshakeMetrics::new(&families),
@@ -337,6 +344,9 @@ mod tests {
         }
         for reason in HandshakeFailureReason::ALL {
             expect(format!("hookspool_handshake_failures_total{{reason=\"{}\"}}", reason.word()));
+        }
+        for reason in ConnectionRefusalReason::ALL {
+            expect(format!("hookspool_connections_refused_total{{reason=\"{}\"}}", reason.word()));
         }
         for reason in RefusalReason::ALL {
             expect(format!("hookspool_refusals_total{{reason=\"{}\"}}", reason.word()));

@@ -70,6 +70,22 @@ label! {
 }
 
 label! {
+    /// Why a connection was refused.
+    pub enum ConnectionRefusalReason {
+        /// Its address has too many connections.
+        Address = "address",
+        /// Too many connections are open.
+        Connections = "connections",
+        /// Too many handshakes are running.
+        Handshakes = "handshakes",
+        /// A trusted proxy sent no PROXY protocol header, or an invalid one.
+        Proxy = "proxy",
+        /// Its sender has more than its share of the connections.
+        Share = "share",
+    }
+}
+
+label! {
     /// The outcome of a delivery. The response of the intake to an error contains the same word.
     pub enum DeliveryOutcome {
         /// The sender disconnected before its body was complete.
@@ -200,6 +216,7 @@ mod tests {
     #[test]
     fn words_are_sorted_and_differ() {
         check::<CertificateRole>();
+        check::<ConnectionRefusalReason>();
         check::<DeliveryOutcome>();
         check::<HandshakeOutcome>();
         check::<HandshakeFailureReason>();

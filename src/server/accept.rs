@@ -15,9 +15,11 @@ use super::connection_limit::{ConnectionLimit, ConnectionSlot};
 use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, handshake};
 use super::http::{ConnectionContext, serve};
+use super::opening::Opening;
+use super::proxy::{ProxyFault, read_origin};
 use super::routes::delivery_filter;
 use crate::escape::Escaped;
-use crate::metrics::{CertificateRole, HandshakeOutcome};
+use crate::metrics::{CertificateRole, ConnectionRefusalReason, HandshakeOutcome};
 use crate::policy::Refusal;
 use crate::receive::intake::Intake;
 use crate::refusals::{ClaimedCertificate, HandshakeRecord};
@@ -83,15 +85,19 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: TcpStream, address: SocketAddr, slot: ConnectionSlot) {
+    async fn connection(self, mut stream: TcpStream, address: SocketAddr, slot: ConnectionSlot) {
         // Responses are short: none should wait for a delayed acknowledgment.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.shared);
-        // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
-        let handshake = Box::pin(handshake(stream, address, &self.shared.live));
-        // A connection without a completed handshake has nothing in flight when the daemon stops.
-        let Some(outcome) = self.context.drain.clone().run_until_cancelled_owned(handshake).await else {
-            return;
+        let live = &self.shared.live;
+        let opening = Opening::new(live.current().limits.handshake_timeout, self.context.drain.clone());
+        let origin = read_origin(&mut stream, address, &live.current().trusted_proxies, &opening).await;
+        // Limits by address apply to this one.
+        let address = origin.as_ref().map_or(address, |origin| origin.address);
+        let outcome = match origin {
+            // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
+            Ok(origin) => Box::pin(handshake(stream, origin, live, &opening)).await,
+            Err(no_origin) => Err(no_origin.into()),
         };
         match outcome {
             Ok(established) => {
@@ -106,6 +112,7 @@ impl Server {
                 let failure = HandshakeFailure::stalled_after_hello();
                 self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Timeout);
             }
+            Err(NotEstablished::NotProxied(fault)) => self.not_proxied(address, &fault),
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
             Err(NotEstablished::TimedOutBeforeHello) => {
                 self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Timeout);
@@ -151,6 +158,15 @@ impl Server {
                 offered,
                 "handshake failed"
             );
+        }
+    }
+
+    fn not_proxied(&self, address: SocketAddr, fault: &ProxyFault) {
+        self.shared.metrics.connections_refused.inc(ConnectionRefusalReason::Proxy);
+        let (reason, detail) = (ConnectionRefusalReason::Proxy.word(), fault.to_string());
+        let record = HandshakeRecord::failed(self.shared.clock.now(), address, None, (reason, &detail), None);
+        if self.shared.refusals.record_failure(reason, record, Instant::now()) {
+            tracing::warn!(stage = "proxy", reason, detail, peer = %address, "connection refused");
         }
     }
 

@@ -11,6 +11,8 @@ mod body;
 mod rejected;
 mod offer;
 mod failure;
+mod opening;
+mod proxy;
 mod handshake;
 mod routes;
 mod http;
