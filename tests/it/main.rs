@@ -89,6 +89,7 @@ mod proxied;
 mod rejected;
 mod reload;
 mod renewal;
+mod restart;
 mod rotation;
 mod sandbox;
 mod secrets;
