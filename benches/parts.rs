@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,7 @@ fn facts() -> PeerFacts {
     let long = || "0123456789abcdef".repeat(4);
     PeerFacts {
         address: "203.0.113.9:41234".into(),
+        proxy: None,
         subject: "CN=client,O=hookspool development".into(),
         issuer: "CN=hookspool development root,O=hookspool development".into(),
         common_name: Some("client".into()),
@@ -94,7 +96,8 @@ fn verified(folder: &Path) -> (Policy, SenderVerifier, CertificateDer<'static>, 
     let verifier = SenderVerifier::new(settings.senders, Clock::System);
     let admitted = verifier.verify(&client, &[]).unwrap();
     let session = Session { tls_version: "TLSv1.3", cipher_suite: String::new() };
-    let peer = Peer::new(([127, 0, 0, 1], 1).into(), admitted.identity, admitted.admission, session);
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let peer = Peer::new(address.into(), admitted.identity, admitted.admission, session);
     (settings.policy, verifier, client, peer)
 }
 

@@ -189,8 +189,11 @@ pub struct RequestFacts<'a> {
 /// The peer as authenticated in the handshake, which is the same for all deliveries of a connection.
 #[derive(Clone, Debug, Serialize)]
 pub struct PeerFacts {
-    /// The address and port.
+    /// The address and port; behind a trusted proxy, those that the proxy names.
     pub address: String,
+    /// The address and port of the proxy that named them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// The subject of the certificate, as in RFC 4514.
     pub subject: String,
     /// The issuer of the certificate, as in RFC 4514.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
@@ -53,6 +54,8 @@ pub struct Snapshot {
     pub policy: Policy,
     /// The timeouts and the limit of connections.
     pub limits: Limits,
+    /// The networks of the proxies that have to name the peer's address.
+    pub trusted_proxies: Vec<IpNet>,
     /// Every certificate and revocation list in use.
     pub certificates: Vec<CertificateFact>,
     /// The files of revocation lists that cannot be used, each with its sender.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use super::files::Digest;
 use super::restart::RestartSettings;
 use crate::forward::Consumer;
@@ -22,6 +24,8 @@ pub struct Settings {
     pub server: server::Settings,
     /// Timeouts and the limit of connections.
     pub limits: Limits,
+    /// The networks of the proxies that have to name the peer's address.
+    pub trusted_proxies: Vec<IpNet>,
     /// Settings of the file watcher.
     pub reload: watch::Settings,
     /// The server's certificates and protocol versions.

@@ -102,7 +102,7 @@ fn daemon<'a>(
     context: &mut ValidationContext,
 ) -> (Option<Settings>, Vec<EndpointDraft<'a>>, [Addresses; 2]) {
     let mut facts = Facts::default();
-    let (server, limits) = server(&top.section(&schema::SERVER));
+    let (server, limits, trusted_proxies) = server(&top.section(&schema::SERVER));
     let beyond_loopback = server.is_beyond_loopback();
     let tls = tls(top, context, &mut facts, beyond_loopback);
     let served = addresses_of(&server.listen);
@@ -124,6 +124,7 @@ fn daemon<'a>(
     let settings = Settings {
         server,
         limits,
+        trusted_proxies,
         reload: common.reload,
         tls,
         senders,

@@ -231,13 +231,14 @@ impl Reloader {
         #[rustfmt::skip]
         let Settings {
             // In the snapshot.
-            limits, tls, senders, policy, certificates, unusable_lists, degraded,
+            limits, trusted_proxies, tls, senders, policy, certificates, unusable_lists, degraded,
             // Applied here.
             reload, log, spool, forwarded, files, digest, accepted_lists: _,
             // Compared, because a change requires a restart.
             restart, server: _, admin: _, groups: _, sandbox: _,
         } = settings;
-        let draft = SnapshotDraft { tls, senders, policy, limits, certificates, unusable_lists, degraded };
+        #[rustfmt::skip]
+        let draft = SnapshotDraft { tls, senders, policy, limits, trusted_proxies, certificates, unusable_lists, degraded };
         let next = match self.snapshot(draft).await {
             Ok(next) => next,
             Err(fault) => {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use crate::clock::Clock;
 use crate::config::{Settings, Tls};
 use crate::live::{Limits, Snapshot};
@@ -19,6 +21,7 @@ pub(super) struct SnapshotDraft {
     pub(super) senders: Vec<TrustedSender>,
     pub(super) policy: Policy,
     pub(super) limits: Limits,
+    pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) certificates: Vec<CertificateFact>,
     pub(super) unusable_lists: Vec<String>,
     pub(super) degraded: Vec<String>,
@@ -31,6 +34,7 @@ impl From<Settings> for SnapshotDraft {
             senders: settings.senders,
             policy: settings.policy,
             limits: settings.limits,
+            trusted_proxies: settings.trusted_proxies,
             certificates: settings.certificates,
             unusable_lists: settings.unusable_lists,
             degraded: settings.degraded,
@@ -53,6 +57,7 @@ impl SnapshotDraft {
             verifier,
             policy: self.policy,
             limits: self.limits,
+            trusted_proxies: self.trusted_proxies,
             certificates: self.certificates,
             unusable_lists: self.unusable_lists,
             degraded: self.degraded,

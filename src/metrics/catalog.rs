@@ -7,8 +7,8 @@ use prometheus::{Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Registry, Te
 
 use super::families::{Counter, Counters, Families, Gauge, Observations, SECONDS};
 use super::labels::{
-    CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, Queue, RefusalReason,
-    RefusedConnection, ReloadOutcome,
+    CertificateRole, ConnectionRefusalReason, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome,
+    Queue, RefusalReason, ReloadOutcome,
 };
 
 /// The endpoint label of requests that matched no endpoint. No endpoint can have this name.
@@ -34,7 +34,7 @@ pub struct Metrics {
     /// `hookspool_connections`.
     pub connections: Gauge,
     /// `hookspool_connections_refused_total`.
-    pub connections_refused: Counters<RefusedConnection>,
+    pub connections_refused: Counters<ConnectionRefusalReason>,
     /// `hookspool_generation`.
     pub generation: Gauge,
     /// The counters of handshakes.
@@ -90,7 +90,7 @@ impl Metrics {
             connections: families.gauge("hookspool_connections", "Open connections"),
             connections_refused: families.counters_of(
                 "hookspool_connections_refused_total",
-                "Connections closed at a limit, or for their PROXY protocol header, by reason",
+                "Connections refused or closed by the server because of a limit or an invalid PROXY protocol header",
                 "reason",
             ),
             generation: families
@@ -345,7 +345,7 @@ mod tests {
         for reason in HandshakeFailureReason::ALL {
             expect(format!("hookspool_handshake_failures_total{{reason=\"{}\"}}", reason.word()));
         }
-        for reason in RefusedConnection::ALL {
+        for reason in ConnectionRefusalReason::ALL {
             expect(format!("hookspool_connections_refused_total{{reason=\"{}\"}}", reason.word()));
         }
         for reason in RefusalReason::ALL {

@@ -70,6 +70,22 @@ label! {
 }
 
 label! {
+    /// Why a connection was refused.
+    pub enum ConnectionRefusalReason {
+        /// Its address has too many connections.
+        Address = "address",
+        /// Too many connections are open.
+        Connections = "connections",
+        /// Too many handshakes are running.
+        Handshakes = "handshakes",
+        /// A trusted proxy sent no PROXY protocol header, or an invalid one.
+        Proxy = "proxy",
+        /// Its sender has more than its share of the connections.
+        Share = "share",
+    }
+}
+
+label! {
     /// The outcome of a delivery. The response of the intake to an error contains the same word.
     pub enum DeliveryOutcome {
         /// The sender disconnected before its body was complete.
@@ -174,22 +190,6 @@ label! {
 }
 
 label! {
-    /// Why a connection is closed before a request, or for another connection.
-    pub enum RefusedConnection {
-        /// `max_connections_per_address` was reached.
-        Address = "address",
-        /// `max_connections` was reached.
-        Connections = "connections",
-        /// `max_handshakes` was reached.
-        Handshakes = "handshakes",
-        /// The header of the PROXY protocol is missing or invalid.
-        Proxy = "proxy",
-        /// The sender has its share of `max_connections`.
-        Share = "share",
-    }
-}
-
-label! {
     /// The outcome of a reload.
     #[derive(Default, Deserialize, Serialize)]
     #[serde(rename_all = "lowercase")]
@@ -216,12 +216,12 @@ mod tests {
     #[test]
     fn words_are_sorted_and_differ() {
         check::<CertificateRole>();
+        check::<ConnectionRefusalReason>();
         check::<DeliveryOutcome>();
         check::<HandshakeOutcome>();
         check::<HandshakeFailureReason>();
         check::<Queue>();
         check::<RefusalReason>();
-        check::<RefusedConnection>();
         check::<ReloadOutcome>();
     }
 }

@@ -12,6 +12,6 @@ pub use catalog::{HandshakeMetrics, Metrics, NO_ENDPOINT};
 pub use families::{Counter, Counters, Gauge, Observations};
 pub use forward::{ConsumerGauges, ConsumerMetrics, ForwardMetrics};
 pub use labels::{
-    AttemptOutcome, CertificateRole, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome, MetricLabel,
-    Queue, RefusalReason, RefusedConnection, ReloadOutcome,
+    AttemptOutcome, CertificateRole, ConnectionRefusalReason, DeliveryOutcome, HandshakeFailureReason,
+    HandshakeOutcome, MetricLabel, Queue, RefusalReason, ReloadOutcome,
 };

@@ -25,7 +25,7 @@ pub use evaluation::{Evaluation, TrustError, TrustErrorKind, Trusted, TrustedBy}
 pub use matcher::{MATCHERS, Matcher, presented};
 pub use name::{Name, NameError};
 pub use payload::{PartialPayload, Payload, TooLong};
-pub use peer::{Peer, Session};
+pub use peer::{Origin, Peer, Session};
 pub use refusal::{Advice, Refusal, RefusalGroup, quoted};
 pub use rule::Rule;
 pub use secret::{QuerySecret, REDACTED, SECRET_BYTES_MAX, SecretFault};

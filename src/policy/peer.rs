@@ -7,10 +7,26 @@ use super::admission::Admission;
 use crate::envelope::PeerFacts;
 use crate::identity::Identity;
 
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// The address and port of the peer: those that a trusted proxy names, or those that it connects from.
+    pub address: SocketAddr,
+    /// The address and port of the proxy that named the peer's.
+    pub proxy: Option<SocketAddr>,
+}
+
+impl From<SocketAddr> for Origin {
+    /// A connection without a proxy.
+    fn from(address: SocketAddr) -> Self {
+        Self { address, proxy: None }
+    }
+}
+
 /// The peer of a connection, created after its mutual TLS handshake.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// The address and port that the peer connects from.
+    /// The address and port of [`Origin`].
     pub address: SocketAddr,
     /// The contents of the end-entity certificate. The handshake proved possession of its key.
     pub identity: Arc<Identity>,
@@ -23,9 +39,10 @@ pub struct Peer {
 
 impl Peer {
     /// Creates a peer from the results of its handshake, which proved possession of the certificate's key.
-    pub fn new(address: SocketAddr, identity: Arc<Identity>, admission: Admission, session: Session) -> Self {
+    pub fn new(origin: Origin, identity: Arc<Identity>, admission: Admission, session: Session) -> Self {
         let facts = PeerFacts {
-            address: address.to_string(),
+            address: origin.address.to_string(),
+            proxy: origin.proxy.map(|proxy| proxy.to_string()),
             subject: identity.subject.as_str().to_owned(),
             issuer: identity.issuer.as_str().to_owned(),
             common_name: identity.common_name.one().map(str::to_owned),
@@ -37,7 +54,7 @@ impl Peer {
             tls_version: session.tls_version,
             cipher_suite: session.cipher_suite.clone(),
         };
-        Self { address, identity, admission, session, facts }
+        Self { address: origin.address, identity, admission, session, facts }
     }
 
     /// The same peer after a reload, under which its certificate is accepted for these senders.

@@ -16,11 +16,13 @@ use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, handshake};
 use super::handshake_pool::HandshakePool;
 use super::http::{ConnectionContext, serve};
+use super::opening::Opening;
+use super::proxy::{ProxyFault, read_origin};
 use super::routes::delivery_filter;
 use super::source_address::SourceAddress;
 use crate::escape::Escaped;
 use crate::live::Snapshot;
-use crate::metrics::{CertificateRole, HandshakeOutcome, RefusedConnection};
+use crate::metrics::{CertificateRole, ConnectionRefusalReason, HandshakeOutcome};
 use crate::policy::{Name, Refusal};
 use crate::receive::intake::Intake;
 use crate::refusals::{ClaimedCertificate, HandshakeRecord};
@@ -92,21 +94,31 @@ impl Server {
         }
     }
 
-    async fn connection(self, stream: TcpStream, address: SocketAddr, mut slot: Slot) {
+    async fn connection(self, mut stream: TcpStream, address: SocketAddr, mut slot: Slot) {
         // Responses are short: none should wait for a delayed acknowledgment.
         let _ = stream.set_nodelay(true);
         let _open = Open::count(&self.shared);
-        // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
-        let handshake = Box::pin(handshake(stream, address, &self.shared.live, &self.handshakes));
-        // A connection without a completed handshake has nothing in flight when the daemon stops.
-        let outcome = tokio::select! {
-            outcome = self.context.drain.clone().run_until_cancelled_owned(handshake) => outcome,
+        let live = &self.shared.live;
+        let snapshot = live.current();
+        let opening = Opening::new(snapshot.limits.handshake_timeout, self.context.drain.clone());
+        let origin = tokio::select! {
+            origin = read_origin(&mut stream, address, &snapshot.trusted_proxies, &opening) => origin,
             reason = slot.gives_way() => return self.closed(address, reason, None),
         };
-        let Some(outcome) = outcome else { return };
+        let address = origin.as_ref().map_or(address, |origin| origin.address);
+        slot.move_to(SourceAddress::from(address));
+        drop(snapshot);
+        let outcome = match origin {
+            Ok(origin) => tokio::select! {
+                // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
+                outcome = Box::pin(handshake(stream, origin, live, &opening, &self.handshakes)) => outcome,
+                reason = slot.gives_way() => return self.closed(address, reason, None),
+            },
+            Err(no_origin) => Err(no_origin.into()),
+        };
         match outcome {
             Ok(established) => self.accepted(established, &mut slot, address).await,
-            Err(NotEstablished::GaveWay) => self.closed(address, RefusedConnection::Handshakes, None),
+            Err(NotEstablished::GaveWay) => self.closed(address, ConnectionRefusalReason::Handshakes, None),
             Err(NotEstablished::Failed { failure, sni }) => {
                 self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Failed);
             }
@@ -114,6 +126,7 @@ impl Server {
                 let failure = HandshakeFailure::stalled_after_hello();
                 self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Timeout);
             }
+            Err(NotEstablished::NotProxied(fault)) => self.not_proxied(address, &fault),
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
             Err(NotEstablished::TimedOutBeforeHello) => {
                 self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Timeout);
@@ -128,7 +141,7 @@ impl Server {
         let sender = established.peer.admission.senders().next().cloned();
         let admitted = sender.as_ref().is_some_and(|sender| slot.admit(sender).is_ok());
         if !admitted {
-            return self.closed(address, RefusedConnection::Share, sender.as_ref());
+            return self.closed(address, ConnectionRefusalReason::Share, sender.as_ref());
         }
         tokio::select! {
             () = serve(established, slot, self.context.clone()) => {}
@@ -140,7 +153,7 @@ impl Server {
     }
 
     /// Records a connection that was closed at a limit.
-    fn closed(&self, address: SocketAddr, reason: RefusedConnection, sender: Option<&Name>) {
+    fn closed(&self, address: SocketAddr, reason: ConnectionRefusalReason, sender: Option<&Name>) {
         self.shared.metrics.connections_refused.inc(reason);
         let reason = reason.word();
         if self.shared.refusals.may_log(reason, sender, Instant::now()) {
@@ -185,6 +198,15 @@ impl Server {
                 offered,
                 "handshake failed"
             );
+        }
+    }
+
+    fn not_proxied(&self, address: SocketAddr, fault: &ProxyFault) {
+        self.shared.metrics.connections_refused.inc(ConnectionRefusalReason::Proxy);
+        let (reason, detail) = (ConnectionRefusalReason::Proxy.word(), fault.to_string());
+        let record = HandshakeRecord::failed(self.shared.clock.now(), address, None, (reason, &detail), None);
+        if self.shared.refusals.record_failure(reason, record, Instant::now()) {
+            tracing::warn!(stage = "proxy", reason, detail, peer = %address, "connection refused");
         }
     }
 

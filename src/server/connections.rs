@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::source_address::SourceAddress;
-use crate::metrics::RefusedConnection;
+use crate::metrics::ConnectionRefusalReason;
 use crate::policy::{Name, ShareUsedUp, Shares};
 
 /// All open connections of the server.
@@ -57,7 +57,7 @@ struct Place {
     idleness: Arc<Idleness>,
     gives_way: CancellationToken,
     /// Set before `gives_way`.
-    reason: OnceLock<RefusedConnection>,
+    reason: OnceLock<ConnectionRefusalReason>,
 }
 
 /// Since when a connection has been without a request.
@@ -122,6 +122,9 @@ impl Connections {
 impl Slot {
     /// Counts the connection for another address, which a proxy has named.
     pub(super) fn move_to(&mut self, source: SourceAddress) {
+        if matches!(self.owner, Owner::Address(current) if current == source) {
+            return;
+        }
         let mut state = self.connections.lock();
         if state.remove(&self.owner, &self.place) {
             state.make_room_for_stranger();
@@ -147,13 +150,13 @@ impl Slot {
     }
 
     /// Waits until the connection has to give way to another one, and returns which limit was reached.
-    pub(super) async fn gives_way(&self) -> RefusedConnection {
+    pub(super) async fn gives_way(&self) -> ConnectionRefusalReason {
         self.place.gives_way.cancelled().await;
-        self.close_reason().unwrap_or(RefusedConnection::Connections)
+        self.close_reason().unwrap_or(ConnectionRefusalReason::Connections)
     }
 
     /// Which limit was reached, if the connection has to give way.
-    pub(super) fn close_reason(&self) -> Option<RefusedConnection> {
+    pub(super) fn close_reason(&self) -> Option<ConnectionRefusalReason> {
         self.place.reason.get().copied()
     }
 
@@ -174,7 +177,7 @@ impl State {
     fn take(&mut self, holder: &Holder) -> Result<(), ShareUsedUp> {
         let Self { shares, senders, strangers, .. } = self;
         shares.take(holder, 1, |holder| match holder {
-            Holder::Strangers => close_stranger(strangers, RefusedConnection::Connections),
+            Holder::Strangers => close_stranger(strangers, ConnectionRefusalReason::Connections),
             Holder::Sender(sender) => close_idle(senders, sender),
         })
     }
@@ -192,7 +195,8 @@ impl State {
                 .filter(|_| !is_crowded)
                 .and_then(|sender| close_idle(&mut self.senders, &sender).map(|_| Holder::Sender(sender)));
             let closed = idle.or_else(|| {
-                close_stranger(&mut self.strangers, RefusedConnection::Connections).map(|_| Holder::Strangers)
+                close_stranger(&mut self.strangers, ConnectionRefusalReason::Connections)
+                    .map(|_| Holder::Strangers)
             });
             if let Some(holder) = closed {
                 self.shares.release(&holder, 1);
@@ -206,7 +210,7 @@ impl State {
         if places.len() >= self.max_per_address
             && let Some(oldest) = places.pop_front()
         {
-            oldest.close(RefusedConnection::Address);
+            oldest.close(ConnectionRefusalReason::Address);
             self.shares.release(&Holder::Strangers, 1);
         }
         places.push_back(place);
@@ -240,7 +244,7 @@ impl State {
 }
 
 impl Place {
-    fn close(&self, reason: RefusedConnection) {
+    fn close(&self, reason: ConnectionRefusalReason) {
         // Each connection is closed once: it is removed from the table.
         let _ = self.reason.set(reason);
         self.gives_way.cancel();
@@ -267,7 +271,7 @@ impl Idleness {
 /// Closes the oldest stranger of the address that has most, and returns the number of closed connections.
 fn close_stranger(
     strangers: &mut BTreeMap<SourceAddress, VecDeque<Arc<Place>>>,
-    reason: RefusedConnection,
+    reason: ConnectionRefusalReason,
 ) -> Option<usize> {
     let (source, places) = strangers.iter_mut().max_by_key(|(_, places)| places.len())?;
     let source = *source;
@@ -285,7 +289,7 @@ fn close_idle(senders: &mut BTreeMap<Name, BTreeMap<u64, Arc<Place>>>, sender: &
         |place: &Place| Some(place.idleness.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
     let idle = places.values().filter_map(|place| Some((idle_since(place)?, place.number)));
     let (_, number) = idle.min()?;
-    places.remove(&number)?.close(RefusedConnection::Share);
+    places.remove(&number)?.close(ConnectionRefusalReason::Share);
     Some(1)
 }
 

@@ -26,7 +26,7 @@ fn idle(connections: &Connections, number: u8) -> Slot {
     slot
 }
 
-fn reasons(slots: &[Slot]) -> Vec<Option<RefusedConnection>> {
+fn reasons(slots: &[Slot]) -> Vec<Option<ConnectionRefusalReason>> {
     slots.iter().map(Slot::close_reason).collect()
 }
 
@@ -34,7 +34,7 @@ fn reasons(slots: &[Slot]) -> Vec<Option<RefusedConnection>> {
 fn a_new_stranger_replaces_the_oldest_of_its_address() {
     let connections = connections(100, 2, 1);
     let slots = [source(1), source(2), source(1), source(1)].map(|source| connections.open(source));
-    assert_eq!(reasons(&slots), [Some(RefusedConnection::Address), None, None, None]);
+    assert_eq!(reasons(&slots), [Some(ConnectionRefusalReason::Address), None, None, None]);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_connection_behind_a_proxy_counts_for_the_address_that_the_proxy_names() {
     assert_eq!(reasons(&slots), [None; 3]);
     let mut again = connections.open(source(0));
     again.move_to(source(2));
-    assert_eq!(reasons(&slots), [None, Some(RefusedConnection::Address), None]);
+    assert_eq!(reasons(&slots), [None, Some(ConnectionRefusalReason::Address), None]);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn of_all_strangers_the_oldest_of_the_address_with_most_gives_way() {
     let connections = connections(5, 100, 2);
     let slots = [1, 2, 2, 2].map(|host| connections.open(source(host)));
     let _new = connections.open(source(3));
-    assert_eq!(reasons(&slots), [None, Some(RefusedConnection::Connections), None, None]);
+    assert_eq!(reasons(&slots), [None, Some(ConnectionRefusalReason::Connections), None, None]);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn the_sender_with_most_closes_its_connection_that_is_idle_longest() {
     let oldest = [greedy.remove(0), greedy.remove(0)];
     oldest[0].idleness().end();
     let _another_of_its_own = idle(&connections, 1);
-    assert_eq!(reasons(&oldest), [None, Some(RefusedConnection::Share)]);
+    assert_eq!(reasons(&oldest), [None, Some(ConnectionRefusalReason::Share)]);
     let _others: Vec<_> = (0..4).map(|_| idle(&connections, 2)).collect();
     assert_eq!(greedy.iter().filter(|slot| slot.close_reason().is_some()).count(), 2);
 }
@@ -100,7 +100,7 @@ fn one_sender_may_use_all_connections_and_still_connect_again() {
     let slots = [1; 4].map(|number| idle(&connections, number));
     assert_eq!(reasons(&slots), [None; 4]);
     let _fifth = idle(&connections, 1);
-    assert_eq!(reasons(&slots), [Some(RefusedConnection::Share), None, None, None]);
+    assert_eq!(reasons(&slots), [Some(ConnectionRefusalReason::Share), None, None, None]);
 }
 
 proptest! {

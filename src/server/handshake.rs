@@ -1,7 +1,6 @@
 //! The TLS handshake: from a TCP stream to a peer with a verified certificate, with one deadline.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use rustls::{Error as TlsError, HandshakeKind, InvalidMessage, ProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
@@ -18,9 +17,11 @@ use super::failure::{HandshakeFailure, tls_error};
 use super::handshake_pool::{GaveWay, HandshakePool};
 use super::hello::read_hello;
 use super::offer::Offer;
+use super::opening::Opening;
+use super::proxy::{NoOrigin, ProxyFault};
 use super::source_address::SourceAddress;
 use crate::live::{Live, Snapshot};
-use crate::policy::{Peer, Refusal, Session};
+use crate::policy::{Origin, Peer, Refusal, Session};
 use crate::tls::alert::{bad_certificate, with_secret};
 use crate::tls::handshake_decision::{Proven, Verification, with_decision};
 
@@ -45,6 +46,8 @@ pub(super) struct Established {
 pub(super) enum NotEstablished {
     /// It ended before the peer's certificate was evaluated, or afterward without a reason to refuse.
     Failed { failure: HandshakeFailure, sni: Option<String> },
+    /// A trusted proxy did not name the peer's address.
+    NotProxied(ProxyFault),
     /// The peer's certificate was refused.
     Refused { refusal: Refusal, sni: Option<String> },
     /// It took too long, and no ClientHello was read.
@@ -55,34 +58,44 @@ pub(super) enum NotEstablished {
     GaveWay,
 }
 
+impl From<NoOrigin> for NotEstablished {
+    fn from(no_origin: NoOrigin) -> Self {
+        match no_origin {
+            NoOrigin::Closed(error) => failed(HandshakeFailure::new(&error, None), None),
+            NoOrigin::Faulty(fault) => Self::NotProxied(fault),
+            NoOrigin::TimedOut => Self::TimedOutBeforeHello,
+        }
+    }
+}
+
 /// Performs the TLS handshake. Except for the deadline, the snapshot is read once, after the ClientHello: the server's certificate, the verifier and
 /// the policy for requests belong to the same generation.
 pub(super) async fn handshake(
     stream: TcpStream,
-    address: SocketAddr,
+    origin: Origin,
     live: &Live,
+    opening: &Opening,
     pool: &HandshakePool,
 ) -> Result<Established, NotEstablished> {
-    let begin = Instant::now();
-    let limits = live.current().limits;
-    let deadline = begin + limits.handshake_timeout;
-    let hello = timeout_at(deadline, read_hello(stream))
+    let hello = opening
+        .limit(read_hello(stream))
         .await
-        .map_err(|_| NotEstablished::TimedOutBeforeHello)?
+        .ok_or(NotEstablished::TimedOutBeforeHello)?
         .map_err(|error| failed(HandshakeFailure::new(&error, None), None))?;
     let sni = hello.client_hello().server_name().map(ToOwned::to_owned);
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = with_secret(with_decision(accept(hello, Arc::clone(&snapshot.tls))));
-    let accept = pool.drive(accept, SourceAddress::from(address), begin, limits.max_handshakes);
-    let (accepted, verification) = match timeout_at(deadline, accept).await {
+    let source = SourceAddress::from(origin.address);
+    let accept = pool.drive(accept, source, opening.begun, snapshot.limits.max_handshakes);
+    let (accepted, verification) = match timeout_at(opening.deadline, accept).await {
         Ok(Ok(accepted)) => accepted,
         Ok(Err(GaveWay)) => return Err(NotEstablished::GaveWay),
         Err(_) => return Err(NotEstablished::TimedOutAfterHello { sni }),
     };
     let refusal = match (accepted, verification) {
         (Ok(stream), Some(Verification::Proven(proven))) => {
-            return established(stream, address, proven, snapshot);
+            return established(stream, origin, proven, snapshot);
         }
         (Ok(_), Some(Verification::Deferred(_) | Verification::Refused(_)) | None) => {
             return Err(failed(HandshakeFailure::internal("the handshake ended without a decision"), sni));
@@ -136,7 +149,7 @@ fn refusal(error: &io::Error, verification: Option<Verification>) -> Option<Refu
 
 fn established(
     stream: TlsStream<TcpStream>,
-    address: SocketAddr,
+    origin: Origin,
     proven: Proven,
     snapshot: Arc<Snapshot>,
 ) -> Result<Established, NotEstablished> {
@@ -157,7 +170,7 @@ fn established(
     };
     let is_http2 = tls.alpn_protocol() == Some(b"h2");
     let chain = tls.peer_certificates().unwrap_or_default().to_vec();
-    Ok(Established { stream, peer: proven.peer(address, session), chain, snapshot, is_http2 })
+    Ok(Established { stream, peer: proven.peer(origin, session), chain, snapshot, is_http2 })
 }
 
 fn is_missing_certificate(error: &io::Error) -> bool {

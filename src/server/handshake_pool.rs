@@ -182,11 +182,7 @@ where
 }
 
 /// Polls a handshake once, unless its task has ended.
-fn run_step<F: Future>(
-    mut handshake: Pin<Box<F>>,
-    waker: &Waker,
-    reply: oneshot::Sender<Polled<F>>,
-) {
+fn run_step<F: Future>(mut handshake: Pin<Box<F>>, waker: &Waker, reply: oneshot::Sender<Polled<F>>) {
     if !reply.is_closed() {
         let polled = handshake.as_mut().poll(&mut Context::from_waker(waker));
         // If the task ended meanwhile, the handshake is dropped with it.

@@ -13,7 +13,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +22,7 @@ use super::connections::Slot;
 use super::deadlines::{Deadlines, TimedStream, Timeouts};
 use super::frames::{FrameCountingStream, Streams};
 use super::handshake::Established;
+use super::opening::DRAIN_TIMEOUT;
 use super::rejected::{Http, http1_cause, http2_cause, record, record_streams};
 use super::routes::{self, DeliveryFilter, Response};
 use crate::clock::{Clock, Timestamp};
@@ -66,17 +67,25 @@ pub(super) async fn serve(established: Established, slot: &Slot, context: Connec
     let stream = TimedStream::new(stream, deadlines.clone());
     let not_accepting =
         wait_until_not_accepting(Arc::clone(&connection), Arc::clone(&context.shared), stop_accepting);
+    let (drain, opened) = (context.drain, Instant::now());
+    let has_begun = CancellationToken::new();
+    let first_request_begun = has_begun.clone();
     let no_more_requests = async move {
         tokio::select! {
             () = not_accepting => {}
             () = age_is_reached(limits.max_connection_age) => {}
             _ = slot.gives_way() => {}
         }
+        if drain.is_cancelled() {
+            // A new connection's first request may be on its way.
+            let _ = timeout_at(opened + DRAIN_TIMEOUT, first_request_begun.cancelled()).await;
+        }
     };
     let (filter, connection_of_requests) = (context.filter, Arc::clone(&connection));
     let streams = Streams::default();
     let (streams_of_requests, deadlines_of_streams) = (streams.clone(), deadlines.clone());
     let service = service_fn(move |request| {
+        has_begun.cancel();
         if is_http2 {
             streams_of_requests.served();
         }

@@ -16,6 +16,8 @@ mod rejected;
 mod offer;
 mod failure;
 mod hello;
+mod opening;
+mod proxy;
 mod handshake;
 mod routes;
 mod http;

@@ -70,6 +70,7 @@ pub(super) mod tests {
         };
         let peer = PeerFacts {
             address: String::new(),
+            proxy: None,
             subject: String::new(),
             issuer: String::new(),
             common_name: None,

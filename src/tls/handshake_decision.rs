@@ -8,7 +8,6 @@
 //! to the task that drives the handshake.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -23,7 +22,7 @@ use super::signature::{verify_tls12, verify_tls13};
 use super::verifier::{Admitted, Decision, SenderVerifier};
 use crate::identity::Identity;
 use crate::metrics::RefusalReason;
-use crate::policy::{Peer, Refusal, Session};
+use crate::policy::{Origin, Peer, Refusal, Session};
 
 /// The size limit of a certificate that is offered to the operator in PEM, in bytes.
 const OFFERED_BYTES_MAX: usize = 8 << 10;
@@ -110,9 +109,9 @@ impl Deferred {
 
 impl Proven {
     /// The peer of the connection.
-    pub fn peer(self, address: SocketAddr, session: Session) -> Peer {
+    pub fn peer(self, origin: Origin, session: Session) -> Peer {
         let Self(Admitted { identity, admission }) = self;
-        Peer::new(address, identity, admission, session)
+        Peer::new(origin, identity, admission, session)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Random senders and certificates: a certificate is accepted for a sender if and only if an anchor of that sender
 //! issued it, it is on none of the sender's lists, and all matchers of the sender's rule match.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -210,7 +211,8 @@ fn permit(senders: &[RandomSender], listed: &[usize], admitted: Admitted) -> Opt
     };
     let policy = Policy::new(table, vec![endpoint]).unwrap();
     let session = Session { tls_version: "TLSv1.3", cipher_suite: String::new() };
-    let peer = Peer::new(([127, 0, 0, 1], 1).into(), admitted.identity, admitted.admission, session);
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let peer = Peer::new(address.into(), admitted.identity, admitted.admission, session);
     policy.authorize(&peer, &policy.endpoints()[0], now()).ok().map(|permit| permit.sender().to_string())
 }
 

@@ -76,13 +76,30 @@ impl Http2 {
     /// Reads frames until one of this kind comes for this stream.
     pub fn until(&mut self, kind: u8, stream: u8) -> Vec<u8> {
         loop {
-            let mut head = [0; 9];
-            self.0.read_exact(&mut head).unwrap();
-            let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
-            self.0.read_exact(&mut payload).unwrap();
+            let (head, payload) = self.frame();
             if (head[3], head[8]) == (kind, stream) {
                 return payload;
             }
         }
+    }
+
+    /// The kinds of the frames that the server has sent before it answers a ping.
+    pub fn sent_before_ping(&mut self) -> Vec<u8> {
+        self.send(0x6, 0, 0, &[7; 8]);
+        let mut kinds = Vec::new();
+        loop {
+            match self.frame() {
+                ([_, _, _, 0x6, 1, ..], payload) if payload == [7; 8] => return kinds,
+                (head, _) => kinds.push(head[3]),
+            }
+        }
+    }
+
+    fn frame(&mut self) -> ([u8; 9], Vec<u8>) {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head).unwrap();
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        self.0.read_exact(&mut payload).unwrap();
+        (head, payload)
     }
 }

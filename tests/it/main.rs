@@ -15,6 +15,7 @@
 
 mod der;
 mod http2;
+mod haproxy;
 mod nginx;
 mod servers;
 mod targets;
@@ -84,9 +85,11 @@ mod power;
 mod probe;
 mod recipe;
 mod refusals;
+mod proxied;
 mod rejected;
 mod reload;
 mod renewal;
+mod restart;
 mod rotation;
 mod sandbox;
 mod secrets;

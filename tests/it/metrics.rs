@@ -13,13 +13,14 @@ use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
 /// All metrics, each with a series that exists from the start and its initial value.
-const METRICS: [(&str, &str, f64); 22] = [
+const METRICS: [(&str, &str, f64); 23] = [
     ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
     ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
     ("hookspool_handshakes_total", "{outcome=\"accepted\"}", 0.0),
     ("hookspool_handshake_failures_total", "{reason=\"other\"}", 0.0),
     ("hookspool_refusals_total", "{reason=\"unknown_ca\"}", 0.0),
     ("hookspool_connections", "", 0.0),
+    ("hookspool_connections_refused_total", "{reason=\"proxy\"}", 0.0),
     ("hookspool_commit_seconds", "_count", 0.0),
     ("hookspool_commit_batch_entries", "_count", 0.0),
     ("hookspool_endpoint_faulty", "{endpoint=\"pix\"}", 0.0),

@@ -122,7 +122,8 @@ fn a_hello_of_more_than_16_kib_is_a_failed_handshake() {
     let mut record = vec![22, 3, 1, 4, 0];
     record.extend([1, 0, 0xf0, 0]);
     record.extend([0; 1020]);
-    let sent = (0..60).map(|_| std::io::Write::write_all(&mut stream, &record)).take_while(Result::is_ok).count();
+    let sent =
+        (0..60).map(|_| std::io::Write::write_all(&mut stream, &record)).take_while(Result::is_ok).count();
     let _ = stream.shutdown(Shutdown::Write);
     assert!(is_closed(&stream) || sent < 60);
     let failed = "hookspool_handshakes_total{outcome=\"failed\"}";

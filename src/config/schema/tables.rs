@@ -65,6 +65,9 @@ pub(crate) const SERVER: TableSchema = TableSchema {
             .default("\"75s\"", "More than the 60 s after which many clients close a connection, so that the client closes it first."),
         key("max_connection_age", "time or \"off\"", "The time after which a connection accepts no further request.")
             .default("\"off\"", "A connection that is in use need not be closed; behind a load balancer, a limit spreads connections again."),
+        key("trusted_proxies", TEXTS, "The networks of proxies that have to begin each connection with a PROXY protocol header (version 1 or 2), which names the peer's address. From other networks, such a header is a TLS error.")
+            .default("[]", "A peer that is not a proxy could claim any address.")
+            .example("[\"192.0.2.10\"]"),
         time("drain_timeout", "The time that a shutdown waits for requests in flight.")
             .default("\"20s\"", "Far more than a request in flight usually takes; systemd waits 90 s by default."),
     ],
@@ -381,7 +384,7 @@ pub const TABLES_OF_KEYS: &[&TableSchema] = &[
 
 /// Keys of a later version, each with its table and the reason why it is an error until then.
 pub const LATER: &[(&str, &str, &str)] = &[(
-    "[server]",
-    "trusted_proxies",
-    "the PROXY protocol is not supported yet, so every delivery would have the proxy's address",
+    "[[endpoint]]",
+    "signature",
+    "signatures of payloads are not verified yet, so deliveries with a wrong signature would be accepted",
 )];

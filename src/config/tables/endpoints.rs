@@ -41,7 +41,7 @@ pub(crate) fn endpoints<'a>(
         let max_body = table.size("max_body").0;
         let response = response(table);
         let secret = query_secret(table, &shown, context).ok().flatten();
-        let from = networks(table);
+        let from = networks(table.some_texts("from").ok().flatten().unwrap_or_default());
         let endpoint = name.ok().zip(path).map(|(name, path)| Endpoint {
             name,
             path: path.text.to_owned(),

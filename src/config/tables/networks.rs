@@ -1,14 +1,13 @@
-//! `from` of an endpoint: the networks that deliveries are accepted from.
+//! Networks: `from` of an endpoint, and `trusted_proxies`.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::config::text::{Reader, Reported, Text};
+use crate::config::text::{Reported, Text};
 
-/// The networks; empty for all. Invalid ones are reported as errors, so the settings are not used.
-pub(crate) fn networks(endpoint: &Reader<'_>) -> Vec<IpNet> {
-    let texts = endpoint.some_texts("from").ok().flatten().unwrap_or_default();
+/// The networks. Invalid ones are reported as errors, so the settings are not used.
+pub(crate) fn networks(texts: Vec<Text<'_>>) -> Vec<IpNet> {
     texts.into_iter().filter_map(|text| network(text).ok()).collect()
 }
 

@@ -1,13 +1,16 @@
-//! `[server]`: the addresses, the timeouts and the limit of connections.
+//! `[server]`: the addresses, the timeouts, the limit of connections and the trusted proxies.
 
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
+
+use super::networks::networks;
 use crate::config::text::{Reader, Reported, Text};
 use crate::live::Limits;
 use crate::server::{Listen, Settings};
 use crate::systemd::activation::SocketSelector;
 
-pub(crate) fn server(table: &Reader<'_>) -> (Settings, Limits) {
+pub(crate) fn server(table: &Reader<'_>) -> (Settings, Limits, Vec<IpNet>) {
     let listen = listen(table);
     let limits = Limits {
         max_connections: table.number("max_connections"),
@@ -20,7 +23,7 @@ pub(crate) fn server(table: &Reader<'_>) -> (Settings, Limits) {
         max_connection_age: table.time_or("max_connection_age", "off"),
         drain_timeout: table.time("drain_timeout"),
     };
-    (Settings { listen }, limits)
+    (Settings { listen }, limits, networks(table.texts("trusted_proxies")))
 }
 
 fn listen(table: &Reader<'_>) -> Vec<Listen> {

@@ -65,6 +65,9 @@ pub const BLOCKS: &[Row] = &[
     ("docs/forwarding.md", "import asyncio", File("subscribe.py")),
     ("docs/forwarding.md", "{\"at\"", NotRun("failure_notes.rs tests the notes")),
     ("docs/forwarding.md", "hookspool spool requeue", NotRun("spool_commands.rs tests it")),
+    ("docs/guide.md", "trusted_proxies =", Config("[server]")),
+    ("docs/operating.md", "listen hookspool", NotRun("proxied.rs runs HAProxy with the same options")),
+    ("docs/operating.md", "stream {", NotRun("needs a module of nginx; proxied.rs runs HAProxy")),
     ("docs/operating.md", "dpkg -i", NotRun("needs root and systemd; operator.rs runs it")),
     (
         "docs/operating.md",
