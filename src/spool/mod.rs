@@ -34,6 +34,8 @@ mod wal;
 mod commit_error;
 mod open;
 mod writer;
+mod sender_turns;
+mod commit_queue;
 mod commit;
 mod entry;
 mod entries;
