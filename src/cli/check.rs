@@ -18,7 +18,7 @@ use crate::config::access::{is_open_to, user_name};
 use crate::config::{ConsumerDraft, Loaded, LoadedForward, Process, Settings};
 use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
 use crate::escape::Escaped;
-use crate::spool::{SpoolProblem, inspect};
+use crate::spool::{SpoolProblem, inspect, inspect_limits};
 use crate::systemd::unit::{DAEMON, FORWARD, Unit};
 use crate::tls::expiry::ShownCertificate;
 
@@ -115,7 +115,12 @@ fn of_the_spool(settings: &Settings) -> Vec<Diagnostic> {
         SpoolProblem::Risk(risk) => Diagnostic::new(Severity::Warning, None, risk),
         SpoolProblem::Unusable(fault) => Diagnostic::new(Severity::Error, None, fault),
     };
-    inspect(&settings.spool, &endpoints).into_iter().map(finding).collect()
+    let limits = inspect_limits(&settings.spool, settings.policy.endpoints()).map(|message| {
+        Diagnostic::new(Severity::Warning, None, message).with_hint(
+            "lower `max_spool`, or the disk can be full before; then the deliveries of all endpoints get 503",
+        )
+    });
+    inspect(&settings.spool, &endpoints).into_iter().map(finding).chain(limits).collect()
 }
 
 /// Findings about the sockets of a running daemon that the members of `[spool] group` can use, although the

@@ -221,8 +221,10 @@ fn start_writing(
         Committer::start(disk.clone(), layout.clone(), min_free.0, endpoints, Arc::clone(metrics))?;
     // After the entries of the logs have been restored to `new`, and before maintenance moves damaged ones.
     let ids = continue_ids(disk, layout, clock);
-    let maintenance =
-        Maintenance::start(disk.clone(), layout.clone(), retention, clock.clone(), Arc::clone(metrics))?;
+    let space = committer.spool().space().clone();
+    space.set_endpoints(settings.policy.endpoints());
+    let (disk, layout) = (disk.clone(), layout.clone());
+    let maintenance = Maintenance::start(disk, layout, retention, space, clock.clone(), Arc::clone(metrics))?;
     Ok((committer, ids, maintenance))
 }
 

@@ -262,6 +262,7 @@ impl Reloader {
             metrics.endpoint_faulty(previous.name.as_str(), false);
         }
         health.set_endpoints(next.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect());
+        shared.spool.space().set_endpoints(next.policy.endpoints());
         self.loaded.digest = digest;
         self.rejected = None;
         let before = live.current();

@@ -16,6 +16,7 @@ use super::draft::Draft;
 use super::health::Health;
 use super::layout::Layout;
 use super::open::OpenError;
+use super::space_use::SpaceUse;
 use super::volume::Volume;
 use super::wal::CheckpointThread;
 use super::writer::{Pending, Receipt, Writer};
@@ -30,6 +31,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Spool {
     queue: CommitQueue,
     health: Arc<Health>,
+    space: SpaceUse,
 }
 
 impl Spool {
@@ -41,13 +43,21 @@ impl Spool {
     /// If there is no proof that the entry is durable. It may be in the spool all the same.
     pub async fn commit(&self, draft: Draft) -> Result<Receipt, CommitError> {
         let (reply, receiver) = oneshot::channel();
+        let (endpoint, bytes) = (draft.endpoint().clone(), draft.len());
         self.queue.push(Pending { item: draft, reply });
-        receiver.await.unwrap_or(Err(CommitError::Closed))
+        let receipt = receiver.await.unwrap_or(Err(CommitError::Closed))?;
+        self.space.add(&endpoint, bytes);
+        Ok(receipt)
     }
 
     /// The health of the spool.
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// The bytes of the endpoints that have a limit.
+    pub fn space(&self) -> &SpaceUse {
+        &self.space
     }
 }
 
@@ -85,7 +95,7 @@ impl Committer {
                 move || commit_thread.run(&queue)
             })
             .map_err(|source| OpenError::Io { what: "start a thread for", path: root, source })?;
-        Ok(Self { spool: Spool { queue, health }, thread })
+        Ok(Self { spool: Spool { queue, health, space: SpaceUse::default() }, thread })
     }
 
     /// A handle that submits drafts.

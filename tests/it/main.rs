@@ -71,6 +71,7 @@ mod lists;
 mod log_sinks;
 mod manager;
 mod matrix;
+mod max_spool;
 mod members;
 mod misplaced;
 mod metrics;

@@ -203,6 +203,10 @@ pub(crate) const ENDPOINT: TableSchema = TableSchema {
         key("max_body", "size", "The size limit of a body; a longer one gets 413.")
             .default("\"1 MiB\"", "A notification is a few KiB long; this is enough for long lists.")
             .range("1 B", "64 MiB"),
+        key("max_spool", "size", "The limit on the endpoint's entries in new/ and taken/ together; once they reach it, its deliveries get 503.")
+            .absent("no limit")
+            .example("\"10 GiB\"")
+            .range("1 B", "1048576 GiB"),
         key("response", TABLE, "The response to a stored delivery.")
             .default("{ status = 200 }", "The default is what every sender accepts."),
         key("query_secret", TABLE, "A secret that the URL must contain; without it the response is 404.")
