@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::notice;
 use super::reload::{LoadedState, ReloadTargets, Reloader, Trigger};
 use super::report::Reporter;
+use super::resources::Capacity;
 use super::snapshot::{SnapshotDraft, update_certificate_metrics};
 use super::sockets::{SocketError, bind};
 use crate::admin::{AdminContext, AdminListener, AdminListenerError};
@@ -103,7 +104,10 @@ impl Daemon {
         readable: Readable,
         logging: Arc<Logging>,
         clock: Clock,
+        capacity: Capacity,
     ) -> Result<Self, StartError> {
+        capacity.log_bodies(settings.limits.max_connections);
+        settings.limits = capacity.fit(settings.limits);
         let accepted = std::mem::take(&mut settings.accepted_lists);
         let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
@@ -139,6 +143,7 @@ impl Daemon {
 
         let reporter = Reporter::new(Arc::clone(&shared));
         let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
+        let body_bytes = capacity.body_bytes();
         let targets = ReloadTargets {
             shared: Arc::clone(&shared),
             logging: Arc::clone(&logging),
@@ -146,11 +151,12 @@ impl Daemon {
             disk,
             layout,
             reporter: reporter.clone(),
+            capacity,
         };
         let intake = Arc::new(Intake {
             shared: Arc::clone(&shared),
             ids,
-            budget: Budget::default(),
+            budget: Budget::new(body_bytes),
             recent: Recent::default(),
             tasks: tasks.clone(),
         });

@@ -15,20 +15,17 @@ use crate::policy::{PartialPayload, Payload, Permit};
 const DISCARD_BYTES_MAX: usize = 1 << 20;
 /// The time limit for that.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
-/// The limit of bytes in all bodies that are being received or written. Above it, senders get 503.
-const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
 
 /// The memory that all bodies share.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Semaphore>);
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)))
-    }
-}
-
 impl Budget {
+    /// Creates a budget of this many bytes. Above it, senders get 503.
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
+    }
+
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Unavailable> {
         let bytes = u32::try_from(bytes).map_err(|_| Unavailable::BodyMemoryFull)?;
         Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| Unavailable::BodyMemoryFull)

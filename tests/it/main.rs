@@ -88,6 +88,7 @@ mod refusals;
 mod rejected;
 mod reload;
 mod renewal;
+mod resources;
 mod rotation;
 mod sandbox;
 mod secrets;

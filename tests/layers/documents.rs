@@ -84,7 +84,7 @@ fn every_exit_code_is_documented() {
 
 /// Limits of docs/operating.md: the text, the file of the constant, and the constant with its value.
 const LIMITS: &[(&str, &str, &str)] = &[
-    ("256 MiB in total", "receive/body.rs", "IN_FLIGHT_BYTES_MAX: usize = 256 << 20"),
+    ("256 MiB in total", "daemon/resources.rs", "BODY_BYTES_MAX: u64 = 256 << 20"),
     ("4096; further ones get 503", "spool/sender_turns.rs", "WAITING_ENTRIES_MAX: usize = 4096"),
     ("256 entries, 1 MiB", "spool/sender_turns.rs", "BATCH_ENTRIES_MAX: usize = 256"),
     ("256 entries, 1 MiB", "spool/sender_turns.rs", "BATCH_BYTES_MAX: usize = 1 << 20"),

@@ -47,7 +47,7 @@ pub(crate) const SERVER: TableSchema = TableSchema {
             .default("[\"127.0.0.1:8443\"]", "Loopback, so that a first run is not reachable from other hosts.")
             .needs_restart(),
         key("max_connections", "number", "The maximum number of concurrent connections; further ones wait until one ends.")
-            .default("8192", "Far more than a few banks open, and within the memory of a small machine.")
+            .default("8192", "Far more than a few banks open. The daemon lowers it if the memory or the open file limit is too small.")
             .range("1", "1000000"),
         time("handshake_timeout", "The time from accept to the end of the TLS handshake.")
             .default("\"10s\"", "A handshake takes two round trips; a longer timeout only allows unknown peers to occupy connections."),
