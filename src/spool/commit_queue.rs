@@ -78,3 +78,60 @@ impl CommitQueue {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::spool::draft::tests::draft;
+    use crate::spool::writer::Receipt;
+
+    type Reply = oneshot::Receiver<Result<Receipt, CommitError>>;
+
+    fn push(queue: &CommitQueue) -> Reply {
+        let (reply, receiver) = oneshot::channel();
+        queue.push(Pending { item: draft("pix", b"{}"), reply });
+        receiver
+    }
+
+    #[test]
+    fn drafts_without_room_get_busy_and_those_after_the_close_get_closed_while_the_others_are_taken() {
+        let queue = CommitQueue::default();
+        let mut replies: Vec<_> = (0..4097).map(|_| push(&queue)).collect();
+        assert!(matches!(replies.pop().unwrap().try_recv(), Ok(Err(CommitError::Busy))));
+        queue.close();
+        assert!(matches!(push(&queue).try_recv(), Ok(Err(CommitError::Closed))));
+        let mut taken = 0;
+        while let Some(batch) = queue.next_batch(Duration::MAX) {
+            taken += batch.len();
+        }
+        assert_eq!(taken, replies.len());
+    }
+
+    #[test]
+    fn a_waiting_thread_is_woken_by_a_draft_and_by_the_close_and_otherwise_after_the_timeout() {
+        let queue = CommitQueue::default();
+        assert!(queue.next_batch(Duration::ZERO).is_some_and(|batch| batch.is_empty()));
+        let (batches, received) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn({
+            let queue = queue.clone();
+            move || {
+                while let Some(batch) = queue.next_batch(Duration::MAX) {
+                    batches.send(batch.len()).unwrap();
+                }
+            }
+        });
+        let wait_until_idle = || {
+            while !queue.state().is_waiting {
+                std::thread::yield_now();
+            }
+        };
+        wait_until_idle();
+        let _reply = push(&queue);
+        assert_eq!(received.recv_timeout(Duration::from_secs(20)), Ok(1));
+        wait_until_idle();
+        queue.close();
+        thread.join().unwrap();
+    }
+}
