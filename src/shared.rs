@@ -41,4 +41,13 @@ impl Shared {
             stored: AtomicU64::new(0),
         }
     }
+
+    /// Why single endpoints cannot accept deliveries, a sentence for each.
+    pub fn endpoint_faults(&self) -> Vec<String> {
+        let faults = self.spool.health().endpoint_faults().into_iter();
+        let faults = faults.map(|(name, fault)| format!("endpoint `{name}`: {fault}"));
+        let snapshot = self.live.current();
+        let checked = snapshot.policy.endpoints().iter().map(|endpoint| self.spool.space().check(endpoint));
+        faults.chain(checked.filter_map(|check| Some(check.err()?.to_string()))).collect()
+    }
 }

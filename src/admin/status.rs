@@ -111,11 +111,9 @@ impl Status {
 
 /// The spool's faults come first, because deliveries fail.
 fn degraded(context: &AdminContext) -> Vec<String> {
-    let of_endpoints = context.shared.spool.health().endpoint_faults();
-    let of_endpoints = of_endpoints.iter().map(|(name, fault)| format!("endpoint `{name}`: {fault}"));
     let directory = context.spool_directory.display();
     let risk = context.file_system.risk().map(|risk| format!("[spool] directory `{directory}` is on {risk}"));
-    of_endpoints.chain(risk).chain(context.shared.live.degraded()).collect()
+    context.shared.endpoint_faults().into_iter().chain(risk).chain(context.shared.live.degraded()).collect()
 }
 
 fn endpoints(policy: &Policy, counts: &EntryCounts) -> Vec<EndpointStatus> {

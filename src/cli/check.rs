@@ -16,9 +16,11 @@ use crate::admin::{Address, socket_folders};
 use crate::clock::{Clock, distance};
 use crate::config::access::{is_open_to, user_name};
 use crate::config::{ConsumerDraft, Loaded, LoadedForward, Process, Settings};
+use crate::daemon::{Capacity, Memory, available_memory};
 use crate::diagnostic::{Diagnostic, Finding, Report, Severity};
 use crate::escape::Escaped;
-use crate::spool::{SpoolProblem, inspect};
+use crate::sandbox::hard_descriptor_limit;
+use crate::spool::{SpoolProblem, inspect, inspect_limits};
 use crate::systemd::unit::{DAEMON, FORWARD, Unit};
 use crate::tls::expiry::ShownCertificate;
 
@@ -91,6 +93,7 @@ fn judge(
     let Loaded { settings, consumers, report, files, .. } = loaded;
     let mut more = settings.as_ref().map(of_the_spool).unwrap_or_default();
     more.extend(settings.iter().flat_map(of_the_sockets));
+    more.extend(settings.iter().flat_map(|settings| of_the_resources(settings, unit_of(process))));
     more.extend(of_the_unit(unit_of(process), settings.as_ref(), &files));
     let report = report.with(more);
     if json {
@@ -115,7 +118,12 @@ fn of_the_spool(settings: &Settings) -> Vec<Diagnostic> {
         SpoolProblem::Risk(risk) => Diagnostic::new(Severity::Warning, None, risk),
         SpoolProblem::Unusable(fault) => Diagnostic::new(Severity::Error, None, fault),
     };
-    inspect(&settings.spool, &endpoints).into_iter().map(finding).collect()
+    let limits = inspect_limits(&settings.spool, settings.policy.endpoints()).map(|message| {
+        Diagnostic::new(Severity::Warning, None, message).with_hint(
+            "lower `max_spool`, or the disk can be full before; then the deliveries of all endpoints get 503",
+        )
+    });
+    inspect(&settings.spool, &endpoints).into_iter().map(finding).chain(limits).collect()
 }
 
 /// Findings about the sockets of a running daemon that the members of `[spool] group` can use, although the
@@ -134,6 +142,42 @@ fn of_the_sockets(settings: &Settings) -> Vec<Diagnostic> {
             .with_hint(format!("`chmod 0600 {}`; a start of the daemon sets this mode, too", shown(path)))
     };
     paths.filter(|path| is_open_to(group, path, 0o2)).map(finding).collect()
+}
+
+/// Findings about limits that the daemon lowers at its start, because they do not fit into the memory or the open file
+/// limit of the installed unit, or else of this process.
+fn of_the_resources(settings: &Settings, unit: &'static str) -> Vec<Diagnostic> {
+    let unit = Unit::installed(unit).ok().flatten();
+    let of_unit = unit.as_ref().and_then(|unit| {
+        Some(Memory { bytes: unit.memory_max()?, limited_by: format!("MemoryMax= of {}", unit.name()) })
+    });
+    let memory = available_memory().into_iter().chain(of_unit).min_by_key(|memory| memory.bytes);
+    let descriptors = unit.map_or_else(hard_descriptor_limit, |unit| unit.open_files_max());
+    let capacity = Capacity { memory, descriptors };
+    let configured = settings.limits.max_connections;
+    let warning = |message, hint: &str| Diagnostic::new(Severity::Warning, None, message).with_hint(hint);
+    let mut found = Vec::new();
+    if let Some(Memory { bytes, limited_by }) = &capacity.memory {
+        let in_memory = capacity.connections_in_memory();
+        found.extend((in_memory < configured).then(|| {
+            let message = format!("`max_connections` is {configured}, and {bytes} bytes of memory ({limited_by}) hold {in_memory}; the daemon lowers it");
+            warning(message, "raise the limit of memory, or lower `max_connections`")
+        }));
+        let bodies = u64::try_from(capacity.body_bytes()).unwrap_or(u64::MAX);
+        let too_large = settings.policy.endpoints().iter().find(|endpoint| endpoint.max_body > bodies);
+        found.extend(too_large.map(|endpoint| {
+            let message = format!("`max_body` of endpoint `{}` is larger than the memory for bodies, {bytes} bytes / 4 ({limited_by}): such a body gets 503", endpoint.name);
+            warning(message, "raise the limit of memory, or lower `max_body`")
+        }));
+    }
+    if let Some(limit) = capacity.descriptors.filter(|_| capacity.connections_in_descriptors() < configured) {
+        let message = format!(
+            "`max_connections` is {configured}, and the open file limit of {limit} permits {}; the daemon lowers it",
+            capacity.connections_in_descriptors()
+        );
+        found.push(warning(message, "raise `LimitNOFILE=` or `ulimit -Hn`, or lower `max_connections`"));
+    }
+    found
 }
 
 /// Findings about paths that the sandbox of the installed unit hides or protects, if it runs as the current user.

@@ -21,7 +21,7 @@ use super::settings::load;
 use crate::client::ClientResponse;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::daemon::{StartError, serve, serve_while, unconfined};
+use crate::daemon::{StartError, available_memory, serve, serve_while, unconfined};
 use crate::devpki::is_development;
 use crate::logging::{self, Level, Logging};
 use crate::metrics::CertificateRole;
@@ -59,13 +59,13 @@ pub fn demo(config: &Path, once: bool) -> Result<Exit, Failure> {
     }
     let (settings, _) = load(config)?;
     let plan = Plan::of(&settings)?;
-    let sandbox = unconfined(&settings)?;
+    let confined = (unconfined(&settings)?, available_memory());
     // Otherwise the log lines of the startup would precede the result, and both might not fit on the screen.
     let level = settings.log.level;
     let quiet = logging::Settings { level: Level::Error, ..settings.log };
     let logging = Arc::new(Logging::start(quiet)?);
     let signals = Signals::listen().map_err(StartError::from)?;
-    serve_while(settings, sandbox, Arc::clone(&logging), Clock::System, signals, async |daemon, signals| {
+    serve_while(settings, confined, Arc::clone(&logging), Clock::System, signals, async |daemon, signals| {
         let Some(address) = daemon.addresses().first() else {
             return Err(Failure::Configuration("[server] listen names no address".to_owned()));
         };

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::notice;
 use super::reload::{LoadedState, ReloadTargets, Reloader, Trigger};
 use super::report::Reporter;
+use super::resources::Capacity;
 use super::snapshot::{SnapshotDraft, update_certificate_metrics};
 use super::sockets::{SocketError, bind};
 use crate::admin::{AdminContext, AdminListener, AdminListenerError};
@@ -40,9 +41,6 @@ use crate::watch::{FileWatch, WatchError, WatchEvent};
 
 /// The number of reload requests that can wait.
 const TRIGGERS_WAITING_MAX: usize = 8;
-
-/// The limit of the memory for deliveries in flight.
-const DELIVERY_MEMORY_BYTES_MAX: usize = 256 << 20;
 
 /// IDs further in the future than this are ignored. With a clock that is ahead by more than the lifetime of a
 /// certificate (398 days), no sender is accepted, so such an ID does not belong to a delivery.
@@ -106,7 +104,10 @@ impl Daemon {
         readable: Readable,
         logging: Arc<Logging>,
         clock: Clock,
+        capacity: Capacity,
     ) -> Result<Self, StartError> {
+        capacity.log_bodies(settings.limits.max_connections);
+        settings.limits = capacity.fit(settings.limits);
         let accepted = std::mem::take(&mut settings.accepted_lists);
         let Settings { server, spool, admin, .. } = &settings;
         let endpoints: Vec<_> = settings.policy.endpoints().iter().map(|e| e.name.clone()).collect();
@@ -142,6 +143,7 @@ impl Daemon {
 
         let reporter = Reporter::new(Arc::clone(&shared));
         let (tasks, drain) = (TaskTracker::new(), CancellationToken::new());
+        let body_bytes = capacity.body_bytes();
         let targets = ReloadTargets {
             shared: Arc::clone(&shared),
             logging: Arc::clone(&logging),
@@ -149,11 +151,12 @@ impl Daemon {
             disk,
             layout,
             reporter: reporter.clone(),
+            capacity,
         };
         let intake = Arc::new(Intake {
             shared: Arc::clone(&shared),
             ids,
-            memory: DeliveryMemory::new(DELIVERY_MEMORY_BYTES_MAX),
+            memory: DeliveryMemory::new(body_bytes),
             recent: Recent::default(),
             tasks: tasks.clone(),
         });
@@ -224,8 +227,10 @@ fn start_writing(
         Committer::start(disk.clone(), layout.clone(), min_free.0, endpoints, Arc::clone(metrics))?;
     // After the entries of the logs have been restored to `new`, and before maintenance moves damaged ones.
     let ids = continue_ids(disk, layout, clock);
-    let maintenance =
-        Maintenance::start(disk.clone(), layout.clone(), retention, clock.clone(), Arc::clone(metrics))?;
+    let space = committer.spool().space().clone();
+    space.set_endpoints(settings.policy.endpoints());
+    let (disk, layout) = (disk.clone(), layout.clone());
+    let maintenance = Maintenance::start(disk, layout, retention, space, clock.clone(), Arc::clone(metrics))?;
     Ok((committer, ids, maintenance))
 }
 

@@ -1,5 +1,6 @@
 //! The daemon: creates, starts, reloads and stops all parts.
 
+mod resources;
 mod snapshot;
 mod notice;
 mod load;
@@ -12,4 +13,5 @@ mod run;
 
 pub use assemble::{Daemon, StartError};
 pub use confine::{confine, unconfined};
+pub use resources::{Capacity, Memory, available_memory};
 pub use run::{run, serve, serve_while};

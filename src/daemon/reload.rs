@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::load::{LoadOutcome, RejectedInput, load, report_of};
 use super::notice::unkept_lists;
 use super::report::Reporter;
+use super::resources::Capacity;
 use super::snapshot::{SnapshotDraft, update_certificate_metrics};
 use crate::config::{Digest, ReadScope, RestartSettings, Settings};
 use crate::diagnostic::{Diagnostic, Finding, Report, Severity, with_causes};
@@ -44,6 +45,7 @@ pub(super) struct ReloadTargets {
     pub(super) disk: Disk,
     pub(super) layout: Layout,
     pub(super) reporter: Reporter,
+    pub(super) capacity: Capacity,
 }
 
 /// Applies changes of the files, one reload after another.
@@ -237,6 +239,7 @@ impl Reloader {
             // Compared, because a change requires a restart.
             restart, server: _, admin: _, groups: _, sandbox: _,
         } = settings;
+        let limits = self.targets.capacity.fit(limits);
         #[rustfmt::skip]
         let draft = SnapshotDraft { tls, senders, policy, limits, trusted_proxies, certificates, unusable_lists, degraded };
         let next = match self.snapshot(draft).await {
@@ -263,6 +266,7 @@ impl Reloader {
             metrics.endpoint_faulty(previous.name.as_str(), false);
         }
         health.set_endpoints(next.policy.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect());
+        shared.spool.space().set_endpoints(next.policy.endpoints());
         self.loaded.digest = digest;
         self.rejected = None;
         let before = live.current();

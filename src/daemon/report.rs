@@ -97,14 +97,8 @@ impl Reporter {
             return format!("every delivery gets 503: {}", faults.join("; "));
         }
         let snapshot = self.shared.live.current();
-        let faults = self
-            .shared
-            .spool
-            .health()
-            .endpoint_faults()
-            .into_iter()
-            .map(|(name, why)| format!("endpoint `{name}`: {why}"));
-        if let Some(why) = faults.chain(self.shared.live.degraded()).next() {
+        if let Some(why) = self.shared.endpoint_faults().into_iter().chain(self.shared.live.degraded()).next()
+        {
             return format!("generation {}, degraded: {why}", snapshot.generation);
         }
         let stored = self.shared.stored.load(Ordering::Relaxed);

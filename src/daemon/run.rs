@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::assemble::{Daemon, StartError};
 use super::reload::Trigger;
+use super::resources::{Capacity, Memory};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging::Logging;
@@ -22,8 +23,6 @@ const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 const WORKER_THREADS_MAX: usize = 512;
 /// The timeout of the last commit after the drain.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
-/// The number of descriptors in addition to those of connections: a batch of entries, sockets, files.
-const OTHER_DESCRIPTORS: u64 = 512;
 
 /// Serves until a signal stops the daemon, then drains.
 ///
@@ -31,36 +30,37 @@ const OTHER_DESCRIPTORS: u64 = 512;
 /// If the daemon cannot start.
 pub fn run(
     settings: Settings,
-    sandbox: Sandbox,
+    confined: (Sandbox, Option<Memory>),
     logging: Logging,
     clock: Clock,
     signals: Signals,
 ) -> Result<(), StartError> {
-    serve_while(settings, sandbox, Arc::new(logging), clock, signals, async |daemon, signals| {
+    serve_while(settings, confined, Arc::new(logging), clock, signals, async |daemon, signals| {
         serve(daemon, signals).await;
     })
 }
 
-/// Serves until `meanwhile` returns, then drains, and returns its result.
+/// Serves until `meanwhile` returns, then drains, and returns its result. The limits are lowered to what fits into the
+/// memory.
 ///
 /// # Errors
 /// If the daemon cannot start.
 pub fn serve_while<T>(
     settings: Settings,
-    sandbox: Sandbox,
+    (sandbox, memory): (Sandbox, Option<Memory>),
     logging: Arc<Logging>,
     clock: Clock,
     mut signals: Signals,
     meanwhile: impl AsyncFnOnce(&Daemon, &mut Signals) -> T,
 ) -> Result<T, StartError> {
     sandbox.log();
-    raise_descriptor_limit(settings.limits.max_connections);
+    let capacity = Capacity { memory, descriptors: raise_descriptor_limit() };
     let inherited = Inherited::from_environment()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let daemon =
-            Daemon::start(settings, inherited, sandbox.readable.clone(), Arc::clone(&logging), clock)?;
+        let (readable, logging) = (sandbox.readable.clone(), Arc::clone(&logging));
+        let daemon = Daemon::start(settings, inherited, readable, logging, clock, capacity)?;
         announce(&daemon).await;
         let outcome = meanwhile(&daemon, &mut signals).await;
         stop(daemon, &mut signals).await;
@@ -91,18 +91,13 @@ fn worker_threads() -> usize {
     }
 }
 
-/// Raises the limit of descriptors, and warns if it is still too low.
-fn raise_descriptor_limit(connections: usize) {
+/// Raises the limit of descriptors, and returns it; `None` if there is none.
+fn raise_descriptor_limit() -> Option<u64> {
     let raised = sandbox::raise_descriptor_limit();
-    let allowed = raised.inspect_err(|error| tracing::warn!(%error, "cannot raise the open file limit"));
-    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_DESCRIPTORS);
-    if let Some(allowed) = allowed.ok().flatten().filter(|allowed| *allowed < needed) {
-        tracing::warn!(
-            allowed,
-            needed,
-            "open file limit below [server] max_connections; raise LimitNOFILE or lower max_connections"
-        );
-    }
+    raised.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot raise the open file limit");
+        sandbox::descriptor_limit()
+    })
 }
 
 /// Serves until a signal stops the daemon; reloads on SIGHUP.

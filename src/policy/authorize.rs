@@ -171,6 +171,7 @@ mod tests {
             suffixes: suffixes.iter().map(|&suffix| suffix.to_owned()).collect(),
             senders: vec!["efi".parse().expect("a name")],
             max_body: 1,
+            max_spool: None,
             response: ResponseRule::default(),
             secret: None,
             from: Vec::new(),

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::name::Name;
 use super::secret::QuerySecret;
+use crate::quantity::ByteSize;
 
 /// A path, the senders that may deliver to it, and the response to their deliveries.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Endpoint {
     pub senders: Vec<Name>,
     /// The size limit of a payload, in bytes.
     pub max_body: u64,
+    /// The limit on the bytes of the entries in `new` and `taken`, if any.
+    pub max_spool: Option<ByteSize>,
     /// The response to a stored delivery.
     pub response: ResponseRule,
     /// The secret that the query must contain, if any.

@@ -55,7 +55,10 @@ impl Answer {
                 (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS), (CONNECTION, CLOSE)])
             }
             DeliveryError::Unavailable(
-                Unavailable::ShareUsedUp | Unavailable::Commit(_) | Unavailable::Spool(_),
+                Unavailable::ShareUsedUp
+                | Unavailable::Commit(_)
+                | Unavailable::EndpointFull(_)
+                | Unavailable::Spool(_),
             ) => (StatusCode::SERVICE_UNAVAILABLE, &[(RETRY_AFTER, RETRY_AFTER_SECONDS)]),
         };
         let mut headers: HeaderMap = more.iter().cloned().collect();

@@ -3,7 +3,7 @@
 use super::authorization::AuthorizationRevoked;
 use crate::metrics::DeliveryOutcome;
 use crate::policy::{Denial, TooLong};
-use crate::spool::{CommitError, HealthFault};
+use crate::spool::{CommitError, EndpointFull, HealthFault};
 
 /// Why a delivery has no receipt.
 #[derive(Debug)]
@@ -57,6 +57,9 @@ pub enum Unavailable {
     /// A reload has revoked the sender's authorization.
     #[error(transparent)]
     AuthorizationRevoked(#[from] AuthorizationRevoked),
+    /// The endpoint's entries in the spool reach its limit.
+    #[error(transparent)]
+    EndpointFull(#[from] EndpointFull),
     /// The spool could not make the entry durable.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -101,7 +101,8 @@ impl Intake {
     }
 
     /// Checks that do not need the body, in the order 400, 501, 503 (authorization revoked, certificate expired), 404,
-    /// 403 (503 if the sender's trust expired), 405, 503 (draining or spool fault), 413, 503 (the sender's share).
+    /// 403 (503 if the sender's trust expired), 405, 503 (draining, spool fault or `max_spool`), 413, 503 (the sender's
+    /// share).
     fn check_before_body(
         &self,
         request: &RequestHead,
@@ -141,6 +142,7 @@ impl Intake {
         if let Some(fault) = self.shared.spool.health().fault_of(&permit.endpoint().name) {
             return Err(DeliveryError::Unavailable(Unavailable::Commit(CommitError::Endpoint(fault))));
         }
+        self.shared.spool.space().check(permit.endpoint()).map_err(Unavailable::EndpointFull)?;
         if request.declared_length().is_some_and(|declared| declared > permit.endpoint().max_body) {
             return Err(DeliveryError::TooLarge);
         }

@@ -3,6 +3,16 @@
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// The soft limit of descriptors; `None` if there is none.
+pub fn descriptor_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// The hard limit of descriptors, to which the soft limit can be raised; `None` if there is none.
+pub fn hard_descriptor_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
 /// Raises the soft limit of descriptors to the hard limit, because the usual soft limit of 1024 is too low, and returns
 /// the limit in force; none if there is no limit.
 ///
@@ -11,5 +21,5 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub fn raise_descriptor_limit() -> Result<Option<u64>, Errno> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
-    Ok(getrlimit(Resource::Nofile).current)
+    Ok(descriptor_limit())
 }

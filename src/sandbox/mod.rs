@@ -9,7 +9,7 @@ mod memory;
 mod descriptors;
 mod restrict;
 
-pub use descriptors::raise_descriptor_limit;
+pub use descriptors::{descriptor_limit, hard_descriptor_limit, raise_descriptor_limit};
 pub use memory::keep_memory_private;
 pub use readable::Readable;
 pub use restrict::{AccessPaths, Enforcement, RestrictError, Sandbox, restrict, unrestricted};

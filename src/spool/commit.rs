@@ -1,10 +1,9 @@
 //! Group commit: one thread writes the entries of all deliveries.
 //!
-//! It writes all drafts that are waiting as one batch. Batches form while it is busy: if it is idle, a draft is
-//! written at once and does not wait for a second one.
+//! It writes the drafts that are waiting in batches, in which the senders take turns. Batches form while it is busy: if
+//! it is idle, a draft is written at once and does not wait for a second one.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -12,31 +11,27 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::commit_error::CommitError;
+use super::commit_queue::CommitQueue;
 use super::draft::Draft;
 use super::health::Health;
 use super::layout::Layout;
 use super::open::OpenError;
+use super::space_use::SpaceUse;
 use super::volume::Volume;
 use super::wal::CheckpointThread;
 use super::writer::{Pending, Receipt, Writer};
 use crate::metrics::Metrics;
 use crate::policy::Name;
 
-/// The maximum number of entries in one batch. With more, the first of them would wait too long.
-const BATCH_ENTRIES_MAX: usize = 256;
-/// No entry is added to a batch that has this many bytes.
-const BATCH_BYTES_MAX: usize = 1 << 20;
-/// The maximum number of drafts that wait for the commit thread. The limit of body memory bounds the bytes of their
-/// payloads.
-const WAITING_ENTRIES_MAX: usize = 4096;
 /// The interval at which free space and the queues are checked, a failing spool is probed, and checkpoints start.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A handle that submits drafts to the commit thread. It is cheap to clone and never blocks.
 #[derive(Clone, Debug)]
 pub struct Spool {
-    work: SyncSender<Work>,
+    queue: CommitQueue,
     health: Arc<Health>,
+    space: SpaceUse,
 }
 
 impl Spool {
@@ -48,23 +43,22 @@ impl Spool {
     /// If there is no proof that the entry is durable. It may be in the spool all the same.
     pub async fn commit(&self, draft: Draft) -> Result<Receipt, CommitError> {
         let (reply, receiver) = oneshot::channel();
-        let work = Work::Commit(Pending { item: draft, reply });
-        self.work.try_send(work).map_err(|error| match error {
-            TrySendError::Full(_) => CommitError::Busy,
-            TrySendError::Disconnected(_) => CommitError::Closed,
-        })?;
-        receiver.await.unwrap_or(Err(CommitError::Closed))
+        let (endpoint, bytes) = (draft.endpoint().clone(), draft.len());
+        self.queue.push(Pending { item: draft, reply });
+        let receipt = receiver.await.unwrap_or(Err(CommitError::Closed))?;
+        self.space.add(&endpoint, bytes);
+        Ok(receipt)
     }
 
     /// The health of the spool.
     pub fn health(&self) -> &Health {
         &self.health
     }
-}
 
-enum Work {
-    Commit(Pending<Draft>),
-    Stop,
+    /// The bytes of the endpoints that have a limit.
+    pub fn space(&self) -> &SpaceUse {
+        &self.space
+    }
 }
 
 /// The commit thread, running.
@@ -89,16 +83,19 @@ impl Committer {
     ) -> Result<Self, OpenError> {
         let health = Arc::new(Health::new(min_free));
         health.set_endpoints(endpoints);
-        let (work, incoming) = sync_channel(WAITING_ENTRIES_MAX);
+        let queue = CommitQueue::default();
         let root = layout.root().to_owned();
         let writer: Writer<V> = Writer::start(volume, layout, Arc::clone(&health), CheckpointThread::start)?;
         let commit_thread = CommitThread { writer, health: Arc::clone(&health), metrics };
         commit_thread.update_metrics();
         let thread = thread::Builder::new()
             .name("committer".into())
-            .spawn(move || commit_thread.run(&incoming))
+            .spawn({
+                let queue = queue.clone();
+                move || commit_thread.run(&queue)
+            })
             .map_err(|source| OpenError::Io { what: "start a thread for", path: root, source })?;
-        Ok(Self { spool: Spool { work, health }, thread })
+        Ok(Self { spool: Spool { queue, health, space: SpaceUse::default() }, thread })
     }
 
     /// A handle that submits drafts.
@@ -108,8 +105,8 @@ impl Committer {
 
     /// Commits the drafts that are waiting, then ends the thread. Later drafts get [`CommitError::Closed`].
     pub fn stop(self) {
+        self.spool.queue.close();
         // The thread can have ended only by a panic, which ends the process.
-        let _ = self.spool.work.send(Work::Stop);
         let _ = self.thread.join();
     }
 }
@@ -122,29 +119,21 @@ struct CommitThread<V: Volume> {
 }
 
 impl<V: Volume> CommitThread<V> {
-    fn run(mut self, incoming: &Receiver<Work>) {
+    fn run(mut self, queue: &CommitQueue) {
         let mut checked = Instant::now();
-        loop {
-            self.health.step();
-            let mut stop = false;
-            match incoming.recv_timeout(CHECK_INTERVAL) {
-                Ok(Work::Commit(first)) => {
-                    let mut batch = vec![first];
-                    stop = gather(&mut batch, incoming);
-                    self.commit(batch);
-                }
-                Ok(Work::Stop) | Err(RecvTimeoutError::Disconnected) => stop = true,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if stop {
-                return self.writer.close();
+        self.health.step();
+        while let Some(batch) = queue.next_batch(CHECK_INTERVAL) {
+            if !batch.is_empty() {
+                self.commit(batch);
             }
             if checked.elapsed() >= CHECK_INTERVAL {
                 self.writer.check();
                 self.update_metrics();
                 checked = Instant::now();
             }
+            self.health.step();
         }
+        self.writer.close();
     }
 
     fn commit(&mut self, batch: Vec<Pending<Draft>>) {
@@ -164,20 +153,4 @@ impl<V: Volume> CommitThread<V> {
             self.metrics.endpoint_faulty(endpoint.as_str(), faults.contains_key(&endpoint));
         }
     }
-}
-
-/// Adds waiting drafts to a batch. Returns true if the thread must stop after this batch.
-fn gather(batch: &mut Vec<Pending<Draft>>, incoming: &Receiver<Work>) -> bool {
-    let mut bytes: usize = batch.iter().map(|pending| pending.item.len()).sum();
-    while batch.len() < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX {
-        match incoming.try_recv() {
-            Ok(Work::Commit(pending)) => {
-                bytes = bytes.saturating_add(pending.item.len());
-                batch.push(pending);
-            }
-            Ok(Work::Stop) => return true,
-            Err(_) => return false,
-        }
-    }
-    false
 }

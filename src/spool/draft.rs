@@ -14,6 +14,7 @@ use crate::policy::{Name, Payload};
 #[derive(Debug)]
 pub struct Draft {
     endpoint: Name,
+    sender: Name,
     id: EntryId,
     envelope: Vec<u8>,
     payload: Vec<u8>,
@@ -24,17 +25,24 @@ impl Draft {
     /// line.
     pub fn new(envelope: &Envelope<'_>, payload: Payload) -> Self {
         debug_assert_eq!(envelope.endpoint, payload.permit().endpoint().name.as_str());
+        debug_assert_eq!(envelope.sender, payload.permit().sender().as_str());
         debug_assert_eq!(envelope.payload.sha256, payload.facts(None).sha256);
         #[expect(clippy::expect_used, reason = "an envelope's keys are text and its numbers whole")]
         let mut line = serde_json::to_vec(envelope).expect("an envelope is JSON");
         line.push(b'\n');
         let endpoint = payload.permit().endpoint().name.clone();
-        Self { endpoint, id: envelope.id, envelope: line, payload: payload.into_bytes() }
+        let sender = payload.permit().sender().clone();
+        Self { endpoint, sender, id: envelope.id, envelope: line, payload: payload.into_bytes() }
     }
 
     /// The endpoint it was delivered to.
     pub fn endpoint(&self) -> &Name {
         &self.endpoint
+    }
+
+    /// The sender that delivered it.
+    pub fn sender(&self) -> &Name {
+        &self.sender
     }
 
     /// The ID, which is also the name of the entry's file.

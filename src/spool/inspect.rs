@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::disk::Disk;
 use super::file_system::FileSystem;
@@ -10,7 +11,8 @@ use super::queue_faults::fault_of_queue;
 use super::settings::Settings;
 use super::volume::Volume as _;
 use crate::metrics::Queue;
-use crate::policy::Name;
+use crate::policy::{Endpoint, Name};
+use crate::quantity::ByteSize;
 
 /// A problem of the spool.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,6 +21,26 @@ pub enum SpoolProblem {
     Risk(String),
     /// The daemon would not start, or the deliveries of an endpoint would get 503.
     Unusable(String),
+}
+
+/// Reports that the limits of all endpoints together are larger than the disk that the root is on, or will be created
+/// on.
+pub fn inspect_limits<'a>(
+    settings: &Settings,
+    endpoints: impl IntoIterator<Item = &'a Arc<Endpoint>>,
+) -> Option<String> {
+    let limits = endpoints.into_iter().filter_map(|endpoint| endpoint.max_spool);
+    let sum = limits.fold(0_u64, |sum, limit| sum.saturating_add(limit.0));
+    let absolute = std::path::absolute(&settings.directory).ok()?;
+    let stat = absolute.ancestors().find_map(|path| rustix::fs::statvfs(path).ok())?;
+    let size = stat.f_blocks.saturating_mul(stat.f_frsize);
+    (sum > size).then(|| {
+        let directory = settings.directory.display();
+        format!(
+            "`max_spool` of all endpoints is {} in total, and the disk of [spool] directory `{directory}` has {size} bytes",
+            ByteSize(sum)
+        )
+    })
 }
 
 /// Inspects the directories that exist. Missing ones are not a problem: the daemon creates them at its start.

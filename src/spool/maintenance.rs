@@ -1,5 +1,5 @@
 //! Background maintenance: checks the entries in `new`, returns abandoned entries in `taken`, removes expired entries,
-//! and counts entries.
+//! and counts entries and, for `max_spool`, their bytes.
 //!
 //! It keeps no list of entries and limits its rate, so that deliveries are not slowed. A million entries take hours.
 
@@ -20,6 +20,7 @@ use super::lease::{Lease, LeaseError};
 use super::pass::{Pass, Places};
 use super::queue_counts::{EntryCounts, QueueCounts};
 use super::settings::Retention;
+use super::space_use::{SpaceCount, SpaceUse};
 use super::transfer::{examined, remove_entry, set_aside, sync_moves};
 use super::volume::Volume;
 use super::why::{orphaned_notes, remove_note};
@@ -39,6 +40,7 @@ const RETURN_EVERY: Duration = Duration::from_secs(10);
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 const ORPHANS_EVERY: Duration = Duration::from_secs(3600);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
+const COUNT_SPACE_EVERY: Duration = Duration::from_secs(4);
 
 /// The retention, which can be changed while the thread runs, and the endpoints that a `[[consumer]]` names.
 #[derive(Clone, Debug)]
@@ -85,6 +87,7 @@ impl Maintenance {
         volume: V,
         layout: Layout,
         retention: RetentionSetting,
+        space: SpaceUse,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
@@ -95,6 +98,7 @@ impl Maintenance {
             layout,
             started: Instant::now(),
             retention: retention.clone(),
+            space,
             clock,
             metrics,
             entry_counts: entry_counts.clone(),
@@ -125,6 +129,7 @@ struct Worker<V: Volume> {
     layout: Layout,
     started: Instant,
     retention: RetentionSetting,
+    space: SpaceUse,
     clock: Clock,
     metrics: Arc<Metrics>,
     entry_counts: EntryCounts,
@@ -137,9 +142,13 @@ impl<V: Volume> Worker<V> {
         let mut purging = Pass::new(self.expired_entries());
         let mut tidying = Pass::new(self.orphaned_notes());
         let (mut counting, mut counted_from) = (self.count(), Instant::now());
+        let (mut measuring, mut measured_from) = (Some(SpaceCount::begin(&self.space)), Instant::now());
         loop {
             if counting.as_mut().is_some_and(|queue_counts| self.count_step(queue_counts)) {
                 counting = None;
+            }
+            if measuring.as_mut().is_some_and(|count| self.space_step(count)) {
+                measuring = None;
             }
             for place in reading.step(READS_PER_TICK) {
                 self.log_error(place.and_then(|place| self.check(&place)));
@@ -165,6 +174,9 @@ impl<V: Volume> Worker<V> {
             if counting.is_none() && counted_from.elapsed() >= COUNT_EVERY {
                 (counting, counted_from) = (self.count(), Instant::now());
             }
+            if measuring.is_none() && measured_from.elapsed() >= COUNT_SPACE_EVERY {
+                (measuring, measured_from) = (Some(SpaceCount::begin(&self.space)), Instant::now());
+            }
             match stop.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -184,6 +196,10 @@ impl<V: Volume> Worker<V> {
             self.clock.now(),
         );
         self.log_error(step).unwrap_or(false)
+    }
+
+    fn space_step(&self, count: &mut SpaceCount) -> bool {
+        self.log_error(count.step(&self.volume, &self.layout, &self.space)).unwrap_or(false)
     }
 
     /// Every entry in `new`.

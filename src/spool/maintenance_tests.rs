@@ -28,6 +28,7 @@ fn worker(retention: Retention, now: &str) -> (Worker<Sim>, EntryId) {
             layout,
             started: Instant::now(),
             retention: RetentionSetting::new(retention, BTreeSet::new()),
+            space: SpaceUse::default(),
             clock,
             metrics: Arc::new(Metrics::new(["pix"])),
             entry_counts: EntryCounts::default(),

@@ -111,6 +111,17 @@ impl Unit {
         Some(self.value("User")).filter(|user| !user.is_empty())
     }
 
+    /// `MemoryMax=` in bytes; none if there is no limit, or it is a percentage.
+    pub fn memory_max(&self) -> Option<u64> {
+        bytes(self.value("MemoryMax"))
+    }
+
+    /// The hard limit of `LimitNOFILE=`; none if there is none.
+    pub fn open_files_max(&self) -> Option<u64> {
+        let value = self.value("LimitNOFILE");
+        bytes(value.rsplit_once(':').map_or(value, |(_, hard)| hard))
+    }
+
     /// The groups of the unit, besides those of its user.
     pub fn groups(&self) -> Vec<&str> {
         let own = Some(self.value("Group")).filter(|group| !group.is_empty());
@@ -173,6 +184,20 @@ impl Unit {
             path.starts_with(parts.next().unwrap_or(source))
         })
     }
+}
+
+/// A number with one of the suffixes of systemd.syntax(7), to the base of 1024.
+fn bytes(value: &str) -> Option<u64> {
+    let digits = value.trim_end_matches(|suffix: char| suffix.is_ascii_alphabetic());
+    let factor = match value.strip_prefix(digits)? {
+        "" => 1,
+        "K" => 1 << 10,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        "T" => 1 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 /// What `read` returns for a path; none if there is no file. An error names the path.
@@ -238,6 +263,21 @@ mod tests {
         assert!(fault.contains("etc/hookspool.service.d/a.conf"), "{fault}");
         std::os::unix::fs::symlink("/dev/null", etc.join(DAEMON)).expect("masked");
         assert!(in_folders(&folders).is_none());
+    }
+
+    #[test]
+    fn limits_are_read_with_their_suffixes() {
+        let shipped = unit(include_str!("../../systemd/hookspool.service"));
+        assert_eq!((shipped.memory_max(), shipped.open_files_max()), (Some(1 << 30), Some(65_536)));
+        for (text, memory, files) in [
+            ("MemoryMax=200M\nLimitNOFILE=1024:4K\n", Some(200 << 20), Some(4096)),
+            ("MemoryMax=1G\nMemoryMax=512\nLimitNOFILE=infinity\n", Some(512), None),
+            ("MemoryMax=50%\n", None, None),
+            ("MemoryMax=99999999999999T\nLimitNOFILE=1X\n", None, None),
+        ] {
+            let unit = unit(&format!("[Service]\n{text}"));
+            assert_eq!((unit.memory_max(), unit.open_files_max()), (memory, files), "{text}");
+        }
     }
 
     #[test]

@@ -205,6 +205,7 @@ fn permit(senders: &[RandomSender], listed: &[usize], admitted: Admitted) -> Opt
         suffixes: Vec::new(),
         senders: listed.iter().map(|index| format!("s{index}").parse().unwrap()).collect(),
         max_body: 1,
+        max_spool: None,
         response: ResponseRule::default(),
         secret: None,
         from: Vec::new(),

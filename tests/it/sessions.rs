@@ -9,7 +9,7 @@ use std::time::Duration;
 use hookspool::client::{ClientConnection, ServerUrl};
 use hookspool::clock::{Clock, Timestamp};
 use hookspool::config;
-use hookspool::daemon::{Daemon, unconfined};
+use hookspool::daemon::{Capacity, Daemon, unconfined};
 use hookspool::devpki::{KeyKind, Root};
 use hookspool::logging::{self, Logging};
 use hookspool::systemd::activation::Inherited;
@@ -166,7 +166,8 @@ impl TimedDaemon {
         let logging = Arc::clone(LOGGING.get_or_init(|| Arc::new(Logging::start(QUIET).unwrap())));
         let readable = unconfined(&settings).unwrap().readable;
         let daemon = runtime.block_on(async {
-            Daemon::start(settings, Inherited::default(), readable, logging, clock.clone()).unwrap()
+            let capacity = Capacity::default();
+            Daemon::start(settings, Inherited::default(), readable, logging, clock.clone(), capacity).unwrap()
         });
         let port = daemon.addresses()[0].port();
         Self { world, clock, port, _daemon: daemon, runtime }

@@ -84,12 +84,12 @@ fn every_exit_code_is_documented() {
 
 /// Limits of docs/operating.md: the text, the file of the constant, and the constant with its value.
 const LIMITS: &[(&str, &str, &str)] = &[
-    ("256 MiB in total, 64 KiB and", "daemon/assemble.rs", "DELIVERY_MEMORY_BYTES_MAX: usize = 256 << 20"),
-    ("256 MiB in total, 64 KiB and", "receive/memory.rs", "DELIVERY_BYTES: usize = 64 << 10"),
+    ("256 MiB in total", "daemon/resources.rs", "BODY_BYTES_MAX: u64 = 256 << 20"),
+    ("64 KiB and the body for each", "receive/memory.rs", "DELIVERY_BYTES: usize = 64 << 10"),
     ("| ClientHello | 16 KiB", "server/hello.rs", "HELLO_BYTES_MAX: usize = 16 << 10"),
-    ("4096, which the memory", "spool/commit.rs", "WAITING_ENTRIES_MAX: usize = 4096"),
-    ("256 entries, 1 MiB", "spool/commit.rs", "BATCH_ENTRIES_MAX: usize = 256"),
-    ("256 entries, 1 MiB", "spool/commit.rs", "BATCH_BYTES_MAX: usize = 1 << 20"),
+    ("4096; further ones get 503", "spool/sender_turns.rs", "WAITING_ENTRIES_MAX: usize = 4096"),
+    ("256 entries, 1 MiB", "spool/sender_turns.rs", "BATCH_ENTRIES_MAX: usize = 256"),
+    ("256 entries, 1 MiB", "spool/sender_turns.rs", "BATCH_BYTES_MAX: usize = 1 << 20"),
     ("the last 100,000", "receive/recent.rs", "REMEMBERED_MAX: usize = 100_000"),
     ("64 KiB, and 100 headers", "server/http.rs", "HTTP1_HEAD_BYTES_MAX: usize = 64 << 10"),
     ("64 KiB, and 100 headers", "server/http.rs", "HTTP2_HEADERS_BYTES_MAX: u32 = 64 << 10"),

@@ -47,7 +47,7 @@ pub(crate) const SERVER: TableSchema = TableSchema {
             .default("[\"127.0.0.1:8443\"]", "Loopback, so that a first run is not reachable from other hosts.")
             .needs_restart(),
         key("max_connections", "number", "The maximum number of concurrent connections; a further one takes the place of an unknown peer, or of an idle connection of the sender that has most.")
-            .default("8192", "Far more than a few banks open, and within the memory of a small machine.")
+            .default("8192", "Far more than a few banks open. The daemon lowers it if the memory or the open file limit is too small.")
             .range("1", "1000000"),
         key("max_connections_per_address", "number", "The maximum number of connections from one address on which no sender is admitted yet; a further one takes the place of the oldest. IPv6 addresses count by their first 64 bits.")
             .default("256", "Far more handshakes than a bank begins at once, and few enough that one host cannot use all connections.")
@@ -212,6 +212,10 @@ pub(crate) const ENDPOINT: TableSchema = TableSchema {
         key("max_body", "size", "The size limit of a body; a longer one gets 413.")
             .default("\"1 MiB\"", "A notification is a few KiB long; this is enough for long lists.")
             .range("1 B", "64 MiB"),
+        key("max_spool", "size", "The limit on the endpoint's entries in new/ and taken/ together; once they reach it, its deliveries get 503.")
+            .absent("no limit")
+            .example("\"10 GiB\"")
+            .range("1 B", "1048576 GiB"),
         key("response", TABLE, "The response to a stored delivery.")
             .default("{ status = 200 }", "The default is what every sender accepts."),
         key("query_secret", TABLE, "A secret that the URL must contain; without it the response is 404.")

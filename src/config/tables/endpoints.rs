@@ -8,6 +8,7 @@ use super::senders::SenderDraft;
 use crate::config::context::ValidationContext;
 use crate::config::text::{Location, Reader, Reported, Text, choices, nearest};
 use crate::policy::Endpoint;
+use crate::quantity::ByteSize;
 
 /// The length limit of a path, in bytes: many proxies reject longer request targets.
 const PATH_BYTES_MAX: usize = 1024;
@@ -38,7 +39,8 @@ pub(crate) fn endpoints<'a>(
         let path = path(table, &shown).ok();
         let suffixes = suffixes(table);
         let (senders, senders_are_known) = senders(table, &shown, known);
-        let max_body = table.size("max_body").0;
+        let max_body = table.size("max_body");
+        let max_spool = max_spool(table, max_body);
         let response = response(table);
         let secret = query_secret(table, &shown, context).ok().flatten();
         let from = networks(table.some_texts("from").ok().flatten().unwrap_or_default());
@@ -47,7 +49,8 @@ pub(crate) fn endpoints<'a>(
             path: path.text.to_owned(),
             suffixes: suffixes.iter().map(|suffix| suffix.text.to_owned()).collect(),
             senders: senders.iter().filter_map(|(index, _)| known[*index].name()).collect(),
-            max_body,
+            max_body: max_body.0,
+            max_spool,
             response,
             secret,
             from,
@@ -55,6 +58,18 @@ pub(crate) fn endpoints<'a>(
         drafts.push(EndpointDraft { name: text, path, suffixes, senders, senders_are_known, endpoint });
     }
     drafts
+}
+
+/// The limit on the endpoint's entries. Warns if one delivery can exceed it.
+fn max_spool(table: &Reader<'_>, max_body: ByteSize) -> Option<ByteSize> {
+    let (max_spool, at) = table.optional_size("max_spool")?;
+    if max_spool < max_body {
+        at.warning(
+            format!("`max_spool` is `{max_spool}`, less than the `{max_body}` of `max_body`: one delivery can exceed it"),
+            "write a larger `max_spool`, such as `10 GiB`, or a smaller `max_body`",
+        );
+    }
+    Some(max_spool)
 }
 
 fn path<'a>(table: &Reader<'a>, shown: &str) -> Result<Text<'a>, Reported> {

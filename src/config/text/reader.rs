@@ -260,15 +260,23 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn size(&self, key: &str) -> ByteSize {
-        self.value(key, |found| {
-            let size = self.quantity(key, found, "a size")?;
-            match self.range::<ByteSize>(key) {
-                Some((min, max)) if size < min || max < size => {
-                    Err(self.out_of_range(key, found, &format!("between `{min}` and `{max}`")))
-                }
-                Some(_) | None => Ok(size),
+        self.value(key, |found| self.parse_size(key, found))
+    }
+
+    /// A size with its position; `None` if the key is missing.
+    pub(crate) fn optional_size(&self, key: &str) -> Option<(ByteSize, Location<'a>)> {
+        let found = self.text(key).ok().flatten()?;
+        Some((self.parse_size(key, found).ok()?, found.at))
+    }
+
+    fn parse_size(&self, key: &str, found: Text<'_>) -> Result<ByteSize, Reported> {
+        let size = self.quantity(key, found, "a size")?;
+        match self.range::<ByteSize>(key) {
+            Some((min, max)) if size < min || max < size => {
+                Err(self.out_of_range(key, found, &format!("between `{min}` and `{max}`")))
             }
-        })
+            Some(_) | None => Ok(size),
+        }
     }
 
     fn quantity<T: FromStr<Err: Display>>(
@@ -284,7 +292,10 @@ impl<'a> Reader<'a> {
     }
 
     fn out_of_range(&self, key: &str, found: Text<'_>, expected: &str) -> Reported {
-        let hint = format!("the default is `{}`", self.default_text(key));
+        let hint = match self.schema.key(key) {
+            Some(Key { default: Fallback::Absent(meaning), .. }) => format!("without it, there is {meaning}"),
+            Some(_) | None => format!("the default is `{}`", self.default_text(key)),
+        };
         found.at.error(format!("`{}` is out of range: {expected} is expected", found.text), hint)
     }
 
