@@ -16,8 +16,9 @@ use super::failure::HandshakeFailure;
 use super::handshake::{Established, NotEstablished, handshake};
 use super::http::{ConnectionContext, serve};
 use super::routes::delivery_filter;
+use super::socket;
 use crate::escape::Escaped;
-use crate::metrics::{CertificateRole, HandshakeOutcome};
+use crate::metrics::{CertificateRole, HandshakeOutcome, StallKind};
 use crate::policy::Refusal;
 use crate::receive::intake::Intake;
 use crate::refusals::{ClaimedCertificate, HandshakeRecord};
@@ -76,6 +77,7 @@ impl Server {
                     tracing::debug!(%error, "connection closed before it was accepted");
                 }
                 Err(error) => {
+                    self.shared.metrics.peers.accept_errors.inc_by(1);
                     tracing::error!(%error, "accept failed; retrying");
                     sleep(ACCEPT_BACK_OFF).await;
                 }
@@ -84,8 +86,7 @@ impl Server {
     }
 
     async fn connection(self, stream: TcpStream, address: SocketAddr, slot: ConnectionSlot) {
-        // Responses are short: none should wait for a delayed acknowledgment.
-        let _ = stream.set_nodelay(true);
+        socket::configure(&stream);
         let _open = Open::count(&self.shared);
         // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
         let handshake = Box::pin(handshake(stream, address, &self.shared.live));
@@ -104,10 +105,12 @@ impl Server {
             }
             Err(NotEstablished::TimedOutAfterHello { sni }) => {
                 let failure = HandshakeFailure::stalled_after_hello();
+                self.shared.metrics.peers.stalls.inc(StallKind::Handshake);
                 self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Timeout);
             }
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
             Err(NotEstablished::TimedOutBeforeHello) => {
+                self.shared.metrics.peers.stalls.inc(StallKind::Handshake);
                 self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Timeout);
                 tracing::debug!(stage = "handshake", peer = %address, "handshake timed out");
             }

@@ -3,9 +3,13 @@
 mod settings;
 mod listen;
 mod request_line;
+mod socket;
 mod deadlines;
+mod timed_stream;
 mod frame_reader;
+mod frame_rate;
 mod header_block;
+mod stream_counts;
 mod frames;
 mod body;
 mod rejected;

@@ -15,6 +15,7 @@
 
 mod der;
 mod http2;
+mod http2_limits;
 mod nginx;
 mod servers;
 mod targets;
@@ -100,5 +101,6 @@ mod streams;
 mod surroundings;
 mod takeover;
 mod unproven;
+mod unread;
 mod volumes;
 mod watching;
