@@ -7,8 +7,8 @@ use prometheus::{Encoder, HistogramVec, IntCounterVec, IntGaugeVec, Registry, Te
 
 use super::families::{Counter, Counters, Families, Gauge, Observations, SECONDS};
 use super::labels::{
-    CertificateRole, ConnectionRefusalReason, DeliveryOutcome, HandshakeFailureReason, HandshakeOutcome,
-    Queue, RefusalReason, ReloadOutcome,
+    CertificateRole, ConnectionRefusalReason, DeliveryOutcome, GoAwayReason, HandshakeFailureReason,
+    HandshakeOutcome, Queue, RefusalReason, ReloadOutcome, StallKind,
 };
 
 /// The endpoint label of requests that matched no endpoint. No endpoint can have this name.
@@ -41,6 +41,8 @@ pub struct Metrics {
     pub handshakes: HandshakeMetrics,
     /// `hookspool_log_lines_dropped_total`.
     pub log_lines_dropped: Counter,
+    /// The counters of peers that fail to act, or act too much.
+    pub peers: PeerMetrics,
     /// `hookspool_reloads_total`.
     pub reloads: Counters<ReloadOutcome>,
     /// `hookspool_spool_corrupt_entries`.
@@ -100,6 +102,7 @@ impl Metrics {
                 "hookspool_log_lines_dropped_total",
                 "Log lines dropped because the log reader was too slow",
             ),
+            peers: PeerMetrics::new(&families),
             reloads: families.counters_of(
                 "hookspool_reloads_total",
                 "Reloads of certificates and configuration by outcome",
@@ -243,6 +246,38 @@ impl HandshakeMetrics {
     }
 }
 
+/// The counters of peers that fail to act, or act too much.
+#[derive(Debug)]
+pub struct PeerMetrics {
+    /// `hookspool_accept_errors_total`.
+    pub accept_errors: Counter,
+    /// `hookspool_http2_goaways_total`.
+    pub http2_goaways: Counters<GoAwayReason>,
+    /// `hookspool_stalls_total`.
+    pub stalls: Counters<StallKind>,
+}
+
+impl PeerMetrics {
+    fn new(families: &Families) -> Self {
+        Self {
+            accept_errors: families.counter(
+                "hookspool_accept_errors_total",
+                "Errors of the system when a connection was accepted, such as too many open files",
+            ),
+            http2_goaways: families.counters_of(
+                "hookspool_http2_goaways_total",
+                "HTTP/2 connections that the server ended with GOAWAY, by reason",
+                "reason",
+            ),
+            stalls: families.counters_of(
+                "hookspool_stalls_total",
+                "Connections and requests that ended because the peer did not act in time, by what it did not complete",
+                "kind",
+            ),
+        }
+    }
+}
+
 /// The metrics of the queues of each endpoint.
 #[derive(Debug)]
 struct SpoolMetrics {
@@ -354,6 +389,13 @@ mod tests {
         for outcome in HandshakeOutcome::ALL {
             expect(format!("hookspool_handshakes_total{{outcome=\"{}\"}}", outcome.word()));
         }
+        for reason in GoAwayReason::ALL {
+            expect(format!("hookspool_http2_goaways_total{{reason=\"{}\"}}", reason.word()));
+        }
+        for kind in StallKind::ALL {
+            expect(format!("hookspool_stalls_total{{kind=\"{}\"}}", kind.word()));
+        }
+        expect("hookspool_accept_errors_total".to_owned());
         for outcome in ReloadOutcome::ALL {
             expect(format!("hookspool_reloads_total{{outcome=\"{}\"}}", outcome.word()));
         }

@@ -148,6 +148,20 @@ label! {
 }
 
 label! {
+    /// Why the server ended an HTTP/2 connection with GOAWAY.
+    pub enum GoAwayReason {
+        /// It accepts no further requests: the daemon stops, or the connection's age or authorization has ended.
+        Drain = "drain",
+        /// A header section is far larger than the limit.
+        Headers = "headers",
+        /// Another violation that the HTTP library detected.
+        Library = "library",
+        /// Too many frames that do no work.
+        Rate = "rate",
+    }
+}
+
+label! {
     /// A queue of an endpoint; also the name of its directory.
     pub enum Queue {
         /// Processed.
@@ -190,6 +204,26 @@ label! {
 }
 
 label! {
+    /// What a peer did not complete in time.
+    pub enum StallKind {
+        /// The connection was not closed after it accepted no further requests.
+        Age = "age",
+        /// The body of a request.
+        Body = "body",
+        /// The TLS handshake.
+        Handshake = "handshake",
+        /// The headers of a request, or a frame of HTTP/2 other than DATA.
+        Header = "header",
+        /// The next request.
+        Idle = "idle",
+        /// The preface of HTTP/2.
+        Preface = "preface",
+        /// Reading the responses.
+        Response = "response",
+    }
+}
+
+label! {
     /// The outcome of a reload.
     #[derive(Default, Deserialize, Serialize)]
     #[serde(rename_all = "lowercase")]
@@ -220,8 +254,10 @@ mod tests {
         check::<DeliveryOutcome>();
         check::<HandshakeOutcome>();
         check::<HandshakeFailureReason>();
+        check::<GoAwayReason>();
         check::<Queue>();
         check::<RefusalReason>();
         check::<ReloadOutcome>();
+        check::<StallKind>();
     }
 }

@@ -8,10 +8,10 @@ mod families;
 mod catalog;
 mod forward;
 
-pub use catalog::{HandshakeMetrics, Metrics, NO_ENDPOINT};
+pub use catalog::{HandshakeMetrics, Metrics, NO_ENDPOINT, PeerMetrics};
 pub use families::{Counter, Counters, Gauge, Observations};
 pub use forward::{ConsumerGauges, ConsumerMetrics, ForwardMetrics};
 pub use labels::{
-    AttemptOutcome, CertificateRole, ConnectionRefusalReason, DeliveryOutcome, HandshakeFailureReason,
-    HandshakeOutcome, MetricLabel, Queue, RefusalReason, ReloadOutcome,
+    AttemptOutcome, CertificateRole, ConnectionRefusalReason, DeliveryOutcome, GoAwayReason,
+    HandshakeFailureReason, HandshakeOutcome, MetricLabel, Queue, RefusalReason, ReloadOutcome, StallKind,
 };

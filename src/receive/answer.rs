@@ -42,6 +42,7 @@ impl Answer {
             }
             DeliveryError::NotImplemented => (StatusCode::NOT_IMPLEMENTED, &[(CONNECTION, CLOSE)]),
             DeliveryError::Forbidden(_) => (StatusCode::FORBIDDEN, &[]),
+            DeliveryError::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &[]),
             DeliveryError::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, &[(ALLOW, POST)]),
             DeliveryError::NotFound(_) => (StatusCode::NOT_FOUND, &[]),
             DeliveryError::Timeout => (StatusCode::REQUEST_TIMEOUT, &[(CONNECTION, CLOSE)]),
@@ -86,6 +87,7 @@ mod tests {
             DeliveryError::BadRequest("twice"),
             DeliveryError::NotImplemented,
             DeliveryError::Forbidden(Denial::NotListed { accepted_for: Vec::new() }),
+            DeliveryError::HeadersTooLarge,
             DeliveryError::MethodNotAllowed,
             DeliveryError::NotFound(NotFoundReason::Path),
             DeliveryError::NotFound(NotFoundReason::Secret),

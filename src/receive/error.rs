@@ -14,6 +14,8 @@ pub enum DeliveryError {
     BadRequest(&'static str),
     /// The endpoint lists none of the peer's senders, or not its address.
     Forbidden(Denial),
+    /// There are too many header fields.
+    HeadersTooLarge,
     /// The method is not POST.
     MethodNotAllowed,
     /// The path is not that of an endpoint, or the query lacks its secret.
@@ -87,6 +89,7 @@ impl DeliveryError {
             Self::Aborted => DeliveryOutcome::Aborted,
             Self::BadRequest(_) => DeliveryOutcome::BadRequest,
             Self::Forbidden(_) => DeliveryOutcome::Forbidden,
+            Self::HeadersTooLarge => DeliveryOutcome::HeadersTooLarge,
             Self::MethodNotAllowed => DeliveryOutcome::MethodNotAllowed,
             Self::NotFound(_) => DeliveryOutcome::NotFound,
             Self::NotImplemented => DeliveryOutcome::NotImplemented,
@@ -104,6 +107,7 @@ impl DeliveryError {
             Self::NotFound(reason) => Some(reason.to_string()),
             Self::Unavailable(why) => Some(why.to_string()),
             Self::NotImplemented => Some("the request has a transfer coding other than chunked".to_owned()),
+            Self::HeadersTooLarge => Some("there are more than 100 header fields".to_owned()),
             Self::MethodNotAllowed => Some("the method is not POST".to_owned()),
             Self::Timeout => Some("the body was not complete within [server] body_timeout".to_owned()),
             Self::TooLarge => Some("the body is longer than the endpoint's max_body".to_owned()),

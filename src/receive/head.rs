@@ -1,10 +1,29 @@
 //! Checks of a request's head that apply to every endpoint. The HTTP library does not make them.
 
-use http::header::{HOST, HeaderMap, TRANSFER_ENCODING};
+use http::header::{EXPECT, HOST, HeaderMap, TRANSFER_ENCODING};
 use http::uri::Scheme;
 use http::{Uri, Version};
 
 use super::error::DeliveryError;
+
+/// The limit of header fields of a request. On HTTP/1.1 it is that of the HTTP library.
+pub const HEADER_FIELDS_MAX: usize = 100;
+
+/// Discards the header fields of a request that has too many, except those that decide which error it gets. Thousands of
+/// fields take few bytes on HTTP/2, but much memory. Returns whether there were too many.
+pub fn discard_excessive(headers: &mut HeaderMap) -> bool {
+    let has_too_many = headers.len() > HEADER_FIELDS_MAX;
+    if has_too_many {
+        let mut kept = HeaderMap::new();
+        for name in [EXPECT, HOST, TRANSFER_ENCODING] {
+            for value in headers.get_all(&name).iter().take(2) {
+                kept.append(&name, value.clone());
+            }
+        }
+        *headers = kept;
+    }
+    has_too_many
+}
 
 /// Checks the scheme, the authority and the transfer codings, and nothing else, because it runs for every request.
 ///

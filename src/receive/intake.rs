@@ -23,7 +23,7 @@ use super::recent::Recent;
 use crate::clock::{Timestamp, rfc3339_micros};
 use crate::envelope::{ENVELOPE_VERSION, EntryId, EntryIds, Envelope, PayloadFacts, RequestFacts, latin1};
 use crate::escape::Escaped;
-use crate::metrics::{DeliveryOutcome, NO_ENDPOINT};
+use crate::metrics::{DeliveryOutcome, NO_ENDPOINT, StallKind};
 use crate::policy::{Denial, Payload, Permit, Policy, Route};
 use crate::shared::Shared;
 use crate::spool::{CommitError, Draft, Receipt};
@@ -45,6 +45,8 @@ pub struct RequestHead {
     pub version: Version,
     /// The headers as received.
     pub headers: HeaderMap,
+    /// Whether there were too many header fields, so that most were discarded.
+    pub has_too_many_fields: bool,
 }
 
 /// Receives deliveries. There is one, shared by all connections.
@@ -100,7 +102,7 @@ impl Intake {
         stored.await.unwrap_or_else(|_| Answer::error(&Unavailable::Commit(CommitError::Closed).into()))
     }
 
-    /// Checks that do not need the body, in the order 400, 501, 503 (authorization revoked, certificate expired), 404,
+    /// Checks that do not need the body, in the order 400, 501, 431, 503 (authorization revoked, certificate expired), 404,
     /// 403 (503 if the sender's trust expired), 405, 503 (draining, spool fault or `max_spool`), 413, 503 (the sender's
     /// share).
     fn check_before_body(
@@ -274,7 +276,8 @@ impl RequestHead {
         if self.has_fragment {
             return Err(DeliveryError::BadRequest("the URL contains a fragment (#)"));
         }
-        head::check(&self.uri, self.version, &self.headers)
+        head::check(&self.uri, self.version, &self.headers)?;
+        if self.has_too_many_fields { Err(DeliveryError::HeadersTooLarge) } else { Ok(()) }
     }
 
     fn envelope<'a>(
@@ -351,6 +354,9 @@ impl AbortGuard<'_> {
     }
 
     fn record(&self, error: &DeliveryError) {
+        if matches!(error, DeliveryError::Timeout) {
+            self.intake.shared.metrics.peers.stalls.inc(StallKind::Body);
+        }
         let endpoint = self.route.map(|route| route.endpoint.name.as_str());
         self.intake.log_refused(self.request, endpoint, error, self.arrival);
         self.intake.count(endpoint.unwrap_or(NO_ENDPOINT), error.outcome(), self.arrival);

@@ -10,7 +10,7 @@
 pub mod authorization;
 pub mod error;
 pub mod answer;
-mod head;
+pub mod head;
 pub mod memory;
 pub mod body;
 pub mod recent;

@@ -19,10 +19,11 @@ use super::http::{ConnectionContext, serve};
 use super::opening::Opening;
 use super::proxy::{ProxyFault, read_origin};
 use super::routes::delivery_filter;
+use super::socket;
 use super::source_address::SourceAddress;
 use crate::escape::Escaped;
 use crate::live::Snapshot;
-use crate::metrics::{CertificateRole, ConnectionRefusalReason, HandshakeOutcome};
+use crate::metrics::{CertificateRole, ConnectionRefusalReason, HandshakeOutcome, StallKind};
 use crate::policy::{Name, Refusal};
 use crate::receive::intake::Intake;
 use crate::refusals::{ClaimedCertificate, HandshakeRecord};
@@ -87,6 +88,7 @@ impl Server {
                     tracing::debug!(%error, "connection closed before it was accepted");
                 }
                 Err(error) => {
+                    self.shared.metrics.peers.accept_errors.inc_by(1);
                     tracing::error!(%error, "accept failed; retrying");
                     sleep(ACCEPT_BACK_OFF).await;
                 }
@@ -95,8 +97,7 @@ impl Server {
     }
 
     async fn connection(self, mut stream: TcpStream, address: SocketAddr, mut slot: Slot) {
-        // Responses are short: none should wait for a delayed acknowledgment.
-        let _ = stream.set_nodelay(true);
+        socket::configure(&stream);
         let _open = Open::count(&self.shared);
         let live = &self.shared.live;
         let snapshot = live.current();
@@ -124,11 +125,13 @@ impl Server {
             }
             Err(NotEstablished::TimedOutAfterHello { sni }) => {
                 let failure = HandshakeFailure::stalled_after_hello();
+                self.shared.metrics.peers.stalls.inc(StallKind::Handshake);
                 self.failed(address, sni.as_deref(), &failure, HandshakeOutcome::Timeout);
             }
             Err(NotEstablished::NotProxied(fault)) => self.not_proxied(address, &fault),
             Err(NotEstablished::Refused { refusal, sni }) => self.refused(address, sni.as_deref(), &refusal),
             Err(NotEstablished::TimedOutBeforeHello) => {
+                self.shared.metrics.peers.stalls.inc(StallKind::Handshake);
                 self.shared.metrics.handshakes.outcomes.inc(HandshakeOutcome::Timeout);
                 tracing::debug!(stage = "handshake", peer = %address, "handshake timed out");
             }

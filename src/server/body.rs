@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::deadlines::InFlight;
-use super::frames::Streams;
+use super::stream_counts::Streams;
 
 /// A request's body. The request counts as in flight until the body is dropped: the rest that is discarded after an early response
 /// must be neither taken for the head of the next request nor start its deadline.

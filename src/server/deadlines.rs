@@ -9,44 +9,56 @@
 //!   idle_timeout         header_timeout                (the body has its own deadline)
 //! ```
 //!
-//! A head that arrives together with the previous request has the idle timeout.
+//! A head that arrives together with the previous request has the idle timeout. On HTTP/2, requests overlap, so
+//! `header_timeout` applies to the preface, to each header section and to each frame other than DATA, also while other
+//! requests are in flight; [`super::frames`] reports them.
+//!
+//! A connection that accepts no further requests ends `header_timeout` later if no request is in flight then, and in any
+//! case after `body_timeout` and `idle_timeout` in addition.
 //!
 //! When a deadline passes, reads from the stream return end of file, and the connection closes as if the peer had
 //! closed it.
 
-use std::io;
 use std::mem;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::connections::Idleness;
 use super::request_line::RequestLine;
+use crate::metrics::StallKind;
 
 /// The timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
-    /// From a request's first byte to the end of its headers. On HTTP/2, where bytes need not
-    /// belong to a request, `None`: there the idle time bounds the headers too.
-    pub(super) head: Option<Duration>,
+    /// From a request's first byte to the end of its headers.
+    pub(super) header: Duration,
+    /// From the end of the headers to the end of the body. Here it only bounds a connection that accepts no further
+    /// requests.
+    pub(super) body: Duration,
     /// The time without a request.
     pub(super) idle: Duration,
 }
 
-/// The current deadline of a connection; shared by its stream and its requests.
+/// The deadlines of a connection; shared by its stream and its requests.
 #[derive(Clone, Debug)]
 pub(super) struct Deadlines(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     timeouts: Timeouts,
+    is_http2: bool,
     in_flight: usize,
-    deadline: Instant,
-    in_head: bool,
+    /// The deadline of the next request, if none is in flight.
+    idle: Instant,
+    /// The deadline of a head that has begun, or of HTTP/2's preface.
+    head: Option<(Instant, StallKind)>,
+    /// When a connection that accepts no further requests ends, if none is in flight.
+    closing: Option<Instant>,
+    /// The first deadline that passed.
+    stalled: Option<StallKind>,
     request_line: RequestLine,
     /// The task that polled while a request was in flight. It is woken when the request is done, because hyper does not
     /// poll again by itself.
@@ -55,18 +67,19 @@ struct State {
 }
 
 impl Deadlines {
-    pub(super) fn new(timeouts: Timeouts, idleness: Arc<Idleness>) -> Self {
+    pub(super) fn new(timeouts: Timeouts, is_http2: bool, idleness: Arc<Idleness>) -> Self {
+        let now = Instant::now();
         idleness.begin();
-        let deadline = Instant::now() + timeouts.idle;
-        let request_line = RequestLine::default();
-        let (in_flight, in_head, waiting) = (0, false, None);
         Self(Arc::new(Mutex::new(State {
             timeouts,
-            in_flight,
-            deadline,
-            in_head,
-            request_line,
-            waiting,
+            is_http2,
+            in_flight: 0,
+            idle: now + timeouts.idle,
+            head: is_http2.then_some((now + timeouts.header, StallKind::Preface)),
+            closing: None,
+            stalled: None,
+            request_line: RequestLine::default(),
+            waiting: None,
             idleness,
         })))
     }
@@ -76,37 +89,98 @@ impl Deadlines {
         self.lock().in_flight > 0
     }
 
+    /// Whether the connection accepts no further requests.
+    pub(super) fn is_closing(&self) -> bool {
+        self.lock().closing.is_some()
+    }
+
+    /// What the peer did not complete in time, if the connection ended for that reason.
+    pub(super) fn stalled(&self) -> Option<StallKind> {
+        self.lock().stalled
+    }
+
     /// Records that a request's headers are complete. It is in flight until the guard is dropped.
     pub(super) fn begin(&self) -> InFlight {
         let mut state = self.lock();
         state.in_flight += 1;
         state.idleness.end();
-        state.in_head = false;
+        if !state.is_http2 {
+            state.head = None;
+        }
         InFlight { deadlines: self.clone(), request_line: mem::take(&mut state.request_line) }
     }
 
-    fn bytes_arrived(&self, bytes: &[u8]) {
+    /// Records whether a head of HTTP/2 is incomplete, and whether it is another one than before.
+    pub(super) fn http2_head(&self, is_open: bool, is_another: bool) {
         let mut state = self.lock();
-        let (0, Some(head)) = (state.in_flight, state.timeouts.head) else { return };
-        state.request_line.read(bytes);
-        if !state.in_head {
-            state.in_head = true;
-            state.deadline = Instant::now() + head;
+        if !is_open {
+            state.head = None;
+        } else if is_another || state.head.is_none() {
+            state.head = Some((Instant::now() + state.timeouts.header, StallKind::Header));
         }
     }
 
-    /// The deadline; pending while a request is in flight.
-    fn poll_deadline(&self, cx: &Context<'_>) -> Poll<Instant> {
+    /// Records that the connection accepts no further requests.
+    pub(super) fn close(&self) {
         let mut state = self.lock();
-        if state.in_flight == 0 {
-            return Poll::Ready(state.deadline);
+        state.closing = Some(Instant::now() + state.timeouts.header);
+        state.wake();
+    }
+
+    pub(super) fn bytes_arrived(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        if state.is_http2 || state.in_flight > 0 {
+            return;
         }
-        state.waiting = Some(cx.waker().clone());
-        Poll::Pending
+        state.request_line.read(bytes);
+        if state.head.is_none() {
+            state.head = Some((Instant::now() + state.timeouts.header, StallKind::Header));
+        }
+    }
+
+    /// Whether the deadline has passed, for a peer that sends without a pause.
+    pub(super) fn has_passed(&self) -> bool {
+        let mut state = self.lock();
+        match state.next() {
+            Some((deadline, kind)) if deadline <= Instant::now() => {
+                state.stalled.get_or_insert(kind);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn stall(&self, kind: StallKind) {
+        self.lock().stalled.get_or_insert(kind);
+    }
+
+    /// The deadline, if there is one. The task is woken when it changes because a request is done.
+    pub(super) fn poll_deadline(&self, cx: &Context<'_>) -> Poll<(Instant, StallKind)> {
+        let mut state = self.lock();
+        if state.in_flight > 0 {
+            state.waiting = Some(cx.waker().clone());
+        }
+        state.next().map_or(Poll::Pending, Poll::Ready)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next(&self) -> Option<(Instant, StallKind)> {
+        let is_idle = self.in_flight == 0;
+        let stall = self.head.or(is_idle.then_some((self.idle, StallKind::Idle)));
+        let rest = if is_idle { Duration::ZERO } else { self.timeouts.body + self.timeouts.idle };
+        let age = self.closing.map(|closing| (closing + rest, StallKind::Age));
+        stall.into_iter().chain(age).min_by_key(|(deadline, _)| *deadline)
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waiting.take() {
+            waker.wake();
+        }
     }
 }
 
@@ -123,87 +197,9 @@ impl Drop for InFlight {
         let mut state = self.deadlines.lock();
         state.in_flight -= 1;
         if state.in_flight == 0 {
-            state.deadline = Instant::now() + state.timeouts.idle;
+            state.idle = Instant::now() + state.timeouts.idle;
             state.idleness.begin();
-            if let Some(waker) = state.waiting.take() {
-                waker.wake();
-            }
+            state.wake();
         }
     }
 }
-
-/// A stream that ends at the deadline.
-#[derive(Debug)]
-pub(super) struct TimedStream<S> {
-    stream: S,
-    deadlines: Deadlines,
-    alarm: Pin<Box<Sleep>>,
-}
-
-impl<S> TimedStream<S> {
-    pub(super) fn new(stream: S, deadlines: Deadlines) -> Self {
-        let alarm = Box::pin(sleep_until(deadlines.lock().deadline));
-        Self { stream, deadlines, alarm }
-    }
-
-    /// Ready when the deadline has passed; otherwise the task is woken then.
-    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = ready!(self.deadlines.poll_deadline(cx));
-        if self.alarm.deadline() != deadline {
-            self.alarm.as_mut().reset(deadline);
-        }
-        self.alarm.as_mut().poll(cx)
-    }
-
-    /// A peer that does not read its response has the same deadline as one that sends nothing.
-    fn or_time_out<T>(&mut self, cx: &mut Context<'_>, io: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match io {
-            Poll::Pending => {
-                ready!(self.poll_timeout(cx));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-            done => done,
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        match Pin::new(&mut self.stream).poll_read(cx, buf) {
-            Poll::Ready(result) => {
-                if let Some(bytes @ [_, ..]) = buf.filled().get(before..) {
-                    self.deadlines.bytes_arrived(bytes);
-                }
-                Poll::Ready(result)
-            }
-            // An empty read is the end of the stream.
-            Poll::Pending => self.poll_timeout(cx).map(Ok),
-        }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let io = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.or_time_out(cx, io)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let io = Pin::new(&mut self.stream).poll_flush(cx);
-        self.or_time_out(cx, io)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let io = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.or_time_out(cx, io)
-    }
-}
-
-#[cfg(test)]
-#[path = "deadlines_tests.rs"]
-mod tests;

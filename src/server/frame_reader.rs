@@ -13,7 +13,20 @@ pub(super) struct Frame<'a> {
     pub(super) kind: u8,
     pub(super) flags: u8,
     pub(super) stream: u32,
+    /// The length of the complete payload.
+    pub(super) length: usize,
     pub(super) payload: &'a [u8],
+}
+
+/// What the last byte belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum FramePosition {
+    /// What is ignored at the beginning.
+    Preface,
+    /// Nothing: it is the last one of a frame.
+    Boundary,
+    /// An incomplete frame; its kind, if that has been read.
+    Frame(Option<u8>),
 }
 
 /// Finds the frames however the bytes are divided. It keeps the beginning of one frame.
@@ -56,6 +69,15 @@ impl FrameReader {
         }
     }
 
+    pub(super) fn position(&self) -> FramePosition {
+        match (self.have, self.skip) {
+            (0, 0) => FramePosition::Boundary,
+            (0, _) => FramePosition::Preface,
+            (HEADER_BYTES.., _) => FramePosition::Frame(Some(self.head[3])),
+            _ => FramePosition::Frame(None),
+        }
+    }
+
     /// The number of bytes of the current frame to keep, as far as it is known.
     fn wanted(&self) -> usize {
         if self.have < HEADER_BYTES { HEADER_BYTES } else { HEADER_BYTES + self.length().min(PAYLOAD_BYTES) }
@@ -70,7 +92,8 @@ impl FrameReader {
         let [_, _, _, kind, flags, a, b, c, d, ..] = self.head;
         // The first bit of a stream's number is reserved.
         let stream = u32::from_be_bytes([a, b, c, d]) & 0x7fff_ffff;
-        Frame { kind, flags, stream, payload: self.head.get(HEADER_BYTES..self.have).unwrap_or_default() }
+        let payload = self.head.get(HEADER_BYTES..self.have).unwrap_or_default();
+        Frame { kind, flags, stream, length: self.length(), payload }
     }
 }
 

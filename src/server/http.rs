@@ -19,20 +19,28 @@ use tokio_util::task::TaskTracker;
 
 use super::body::InFlightBody;
 use super::connections::Slot;
-use super::deadlines::{Deadlines, TimedStream, Timeouts};
-use super::frames::{FrameCountingStream, Streams};
+use super::deadlines::{Deadlines, Timeouts};
+use super::frames::FrameCountingStream;
 use super::handshake::Established;
 use super::opening::DRAIN_TIMEOUT;
-use super::rejected::{Http, http1_cause, http2_cause, record, record_streams};
+use super::rejected::{FLOODED, Http, http1_cause, http2_cause, record, record_streams};
 use super::routes::{self, DeliveryFilter, Response};
+use super::socket::before_close;
+use super::stream_counts::Streams;
+use super::timed_stream::TimedStream;
 use crate::clock::{Clock, Timestamp};
+use crate::metrics::{GoAwayReason, Metrics, StallKind};
 use crate::receive::authorization::{Authorization, Connection};
 use crate::shared::Shared;
 
 /// The size limit of a request head on HTTP/1.1, in bytes.
 const HTTP1_HEAD_BYTES_MAX: usize = 64 << 10;
-/// The size limit of a header list on HTTP/2, in bytes.
-const HTTP2_HEADERS_BYTES_MAX: u32 = 64 << 10;
+/// The size limit of a header list on HTTP/2, in bytes, where each field counts 32 more (RFC 9113, section 6.5.2). A few
+/// bytes can refer to a field of the dynamic table, and a field takes 104 bytes in the library's table, which grows in
+/// steps of 1.5 * 2^n fields. The 744 fields of a list of this size fit into 768: with the contents about 110 KiB, or
+/// 14 MiB for the concurrent requests of a connection, until all but 100 fields are discarded. The library closes the
+/// connection at four times this size.
+const HTTP2_HEADERS_BYTES_MAX: u32 = 24 << 10;
 /// The maximum number of concurrent requests on one HTTP/2 connection.
 const HTTP2_STREAMS_MAX: u32 = 128;
 /// The flow-control window of one HTTP/2 stream, in bytes.
@@ -62,14 +70,16 @@ pub(super) async fn serve(established: Established, slot: &Slot, context: Connec
     let limits = snapshot.limits;
     let stop_accepting = context.drain.child_token();
     let connection = Arc::new(Connection::new(peer, snapshot, chain, stop_accepting.clone()));
-    let head = (!is_http2).then_some(limits.header_timeout);
-    let deadlines = Deadlines::new(Timeouts { head, idle: limits.idle_timeout }, slot.idleness());
-    let stream = TimedStream::new(stream, deadlines.clone());
+    let timeouts =
+        Timeouts { header: limits.header_timeout, body: limits.body_timeout, idle: limits.idle_timeout };
+    let deadlines = Deadlines::new(timeouts, is_http2, slot.idleness());
+    let stream = TimedStream::new(stream, deadlines.clone(), before_close);
     let not_accepting =
         wait_until_not_accepting(Arc::clone(&connection), Arc::clone(&context.shared), stop_accepting);
     let (drain, opened) = (context.drain, Instant::now());
     let has_begun = CancellationToken::new();
     let first_request_begun = has_begun.clone();
+    let deadlines_at_end = deadlines.clone();
     let no_more_requests = async move {
         tokio::select! {
             () = not_accepting => {}
@@ -80,10 +90,11 @@ pub(super) async fn serve(established: Established, slot: &Slot, context: Connec
             // A new connection's first request may be on its way.
             let _ = timeout_at(opened + DRAIN_TIMEOUT, first_request_begun.cancelled()).await;
         }
+        deadlines_at_end.close();
     };
     let (filter, connection_of_requests) = (context.filter, Arc::clone(&connection));
     let streams = Streams::default();
-    let (streams_of_requests, deadlines_of_streams) = (streams.clone(), deadlines.clone());
+    let (streams_of_requests, deadlines_of_requests) = (streams.clone(), deadlines.clone());
     let service = service_fn(move |request| {
         has_begun.cancel();
         if is_http2 {
@@ -92,38 +103,50 @@ pub(super) async fn serve(established: Established, slot: &Slot, context: Connec
         answer(
             filter.clone(),
             &connection_of_requests,
-            &deadlines,
+            &deadlines_of_requests,
             is_http2.then(|| streams_of_requests.clone()),
             request,
         )
     });
 
     let shared = context.shared;
-    if is_http2 {
-        let io = TokioIo::new(FrameCountingStream::new(stream, streams.clone()));
+    let ended = if is_http2 {
+        let io = TokioIo::new(FrameCountingStream::new(stream, streams.clone(), deadlines.clone()));
         let on_pending = || {
-            let rejected = streams.take_rejected(|| deadlines_of_streams.is_busy());
+            let rejected = streams.take_rejected(|| deadlines.is_busy());
             record_streams(&shared, &connection, rejected);
         };
-        let ended = drive_until(
-            no_more_requests,
-            http2_builder(context.tasks).serve_connection(io, service),
-            on_pending,
-        )
-        .await;
-        if let Some(cause) = ended.err().as_ref().and_then(http2_cause) {
+        let http = http2_builder(context.tasks).serve_connection(io, service);
+        let ended = drive_until(no_more_requests, http, on_pending).await;
+        let flooded = streams.is_flooded().then_some(FLOODED);
+        if let Some(cause) = flooded.or_else(|| ended.as_ref().err().and_then(http2_cause)) {
             record(&shared, &connection, Http::Two, cause, streams.take_violation());
         }
+        ended
     } else {
-        let ended = drive_until(
-            no_more_requests,
-            http1_builder().serve_connection(TokioIo::new(stream), service),
-            || {},
-        )
-        .await;
-        if let Some(cause) = ended.err().as_ref().and_then(http1_cause) {
+        let http = http1_builder().serve_connection(TokioIo::new(stream), service);
+        let ended = drive_until(no_more_requests, http, || {}).await;
+        if let Some(cause) = ended.as_ref().err().and_then(http1_cause) {
             record(&shared, &connection, Http::One, cause, 1);
         }
+        ended
+    };
+    count_end(&shared.metrics, &deadlines, &streams, ended.err().as_ref());
+}
+
+/// Counts why a connection ended, if it stalled or was ended with GOAWAY.
+fn count_end(metrics: &Metrics, deadlines: &Deadlines, streams: &Streams, error: Option<&hyper::Error>) {
+    let has_no_pong = || error.is_some_and(hyper::Error::is_timeout);
+    let stalled = deadlines.stalled().or_else(|| {
+        has_no_pong().then_some(if deadlines.is_busy() { StallKind::Response } else { StallKind::Idle })
+    });
+    if let Some(kind) = stalled {
+        metrics.peers.stalls.inc(kind);
+    }
+    // The library also answers a GOAWAY of the client.
+    let is_own = |reason: &GoAwayReason| *reason != GoAwayReason::Drain || deadlines.is_closing();
+    if let Some(reason) = streams.goaway().filter(is_own) {
+        metrics.peers.http2_goaways.inc(reason);
     }
 }
 

@@ -3,13 +3,17 @@
 mod settings;
 mod listen;
 mod request_line;
+mod socket;
 mod source_address;
 mod turns;
 mod handshake_pool;
 mod connections;
 mod deadlines;
+mod timed_stream;
 mod frame_reader;
+mod frame_rate;
 mod header_block;
+mod stream_counts;
 mod frames;
 mod body;
 mod rejected;

@@ -2,7 +2,7 @@
 //! counted here.
 //!
 //! On HTTP/1.1 the library answers 400, 414 or 431 with an empty body, and the connection ends with an error
-//! that shows why. On HTTP/2 it resets the stream or answers 431 (counted by [`super::frames`]), or ends the connection
+//! that shows why. On HTTP/2 it resets the stream or answers 431 (counted by [`super::stream_counts`]), or ends the connection
 //! with a GOAWAY frame. Connections that end for another reason, such as a client that disconnects, are neither
 //! logged nor counted.
 
@@ -13,7 +13,7 @@ use h2::Reason;
 use tokio::time::Instant;
 
 use super::body::BodyError;
-use super::frames::RejectedStreams;
+use super::stream_counts::RejectedStreams;
 use crate::escape::Escaped;
 use crate::metrics::DeliveryOutcome;
 use crate::receive::authorization::Connection;
@@ -130,11 +130,11 @@ pub(super) fn http2_cause(error: &hyper::Error) -> Option<Cause> {
             bad("connection closed with FRAME_SIZE_ERROR: the client sent a frame of an invalid length")
         }
         Reason::COMPRESSION_ERROR => {
-            too_large("connection closed with COMPRESSION_ERROR: the header list is far larger than 64 KiB")
+            too_large("connection closed with COMPRESSION_ERROR: the header list is far larger than 24 KiB")
         }
         // The library drops the details with which it distinguishes these.
         Reason::ENHANCE_YOUR_CALM => bad(
-            "connection closed with ENHANCE_YOUR_CALM: the header list is far larger than 64 KiB, or the client \
+            "connection closed with ENHANCE_YOUR_CALM: the header list is far larger than 24 KiB, or the client \
              caused too many stream errors",
         ),
         _ => bad("connection closed because the client violated HTTP/2"),
@@ -177,9 +177,15 @@ const STREAM_RESET: Cause = bad(
      contains a character that must be percent-encoded (a space, \", <, > or a control character), or a header is not allowed in HTTP/2",
 );
 
+/// The connection was ended because of frames that do no work.
+pub(super) const FLOODED: Cause = bad(
+    "connection closed with ENHANCE_YOUR_CALM: the client sent too many frames that do no work, such as PING, SETTINGS, \
+     PRIORITY, WINDOW_UPDATE or RST_STREAM",
+);
+
 /// The library answered 431 on a stream.
 const STREAM_HEADERS_TOO_LARGE: Cause =
-    Cause { outcome: DeliveryOutcome::HeadersTooLarge, detail: "the header list is larger than 64 KiB" };
+    Cause { outcome: DeliveryOutcome::HeadersTooLarge, detail: "the header list is larger than 24 KiB" };
 
 const fn bad(detail: &'static str) -> Cause {
     Cause { outcome: DeliveryOutcome::BadRequest, detail }

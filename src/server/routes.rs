@@ -17,6 +17,7 @@ use warp::filters::BoxedFilter;
 use super::body::InFlightBody;
 use super::rejected::body_fault;
 use crate::receive::authorization::Connection;
+use crate::receive::head::discard_excessive;
 use crate::receive::intake::{Intake, RequestHead};
 
 /// The connection, and the parts of the request that warp has no filter for. Warp rejects a request that does not carry them.
@@ -26,6 +27,7 @@ struct RequestContext {
     uri: Uri,
     has_fragment: bool,
     version: Version,
+    has_too_many_fields: bool,
 }
 
 /// The filter that answers every request. It does not match paths: `Policy::route` does.
@@ -52,8 +54,9 @@ pub(super) fn answer(
     mut request: Request<InFlightBody<Incoming>>,
     has_fragment: bool,
 ) -> impl Future<Output = Result<Response, Infallible>> {
-    let context =
-        RequestContext { connection, uri: request.uri().clone(), has_fragment, version: request.version() };
+    let has_too_many_fields = discard_excessive(request.headers_mut());
+    let (uri, version) = (request.uri().clone(), request.version());
+    let context = RequestContext { connection, uri, has_fragment, version, has_too_many_fields };
     request.extensions_mut().insert(context);
     warp::service(filter).call(request)
 }
@@ -70,9 +73,18 @@ where
     B: Buf + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    let RequestContext { connection, uri, has_fragment, version } = context;
+    let RequestContext { connection, uri, has_fragment, version, has_too_many_fields } = context;
     let authorization = connection.reevaluate(&intake.shared);
-    let request = RequestHead { connection, authorization, method, uri, has_fragment, version, headers };
+    let request = RequestHead {
+        connection,
+        authorization,
+        method,
+        uri,
+        has_fragment,
+        version,
+        headers,
+        has_too_many_fields,
+    };
     let answer = intake.deliver(request, body.map_err(|error| body_fault(&error))).await;
     let (status, headers, body) = answer.into_parts();
     let mut response = Response::new(body.into());

@@ -16,6 +16,7 @@
 mod der;
 mod http2;
 mod haproxy;
+mod http2_limits;
 mod nginx;
 mod servers;
 mod targets;
@@ -106,5 +107,6 @@ mod streams;
 mod surroundings;
 mod takeover;
 mod unproven;
+mod unread;
 mod volumes;
 mod watching;

@@ -13,7 +13,7 @@ use crate::wire::{Wire, client_config};
 use crate::world::{Daemon, World, eventually, rounds};
 
 /// All metrics, each with a series that exists from the start and its initial value.
-const METRICS: [(&str, &str, f64); 23] = [
+const METRICS: [(&str, &str, f64); 26] = [
     ("hookspool_deliveries_total", "{endpoint=\"pix\",outcome=\"stored\"}", 0.0),
     ("hookspool_delivery_seconds", "_count{endpoint=\"pix\"}", 0.0),
     ("hookspool_handshakes_total", "{outcome=\"accepted\"}", 0.0),
@@ -21,6 +21,9 @@ const METRICS: [(&str, &str, f64); 23] = [
     ("hookspool_refusals_total", "{reason=\"unknown_ca\"}", 0.0),
     ("hookspool_connections", "", 0.0),
     ("hookspool_connections_refused_total", "{reason=\"proxy\"}", 0.0),
+    ("hookspool_stalls_total", "{kind=\"header\"}", 0.0),
+    ("hookspool_http2_goaways_total", "{reason=\"rate\"}", 0.0),
+    ("hookspool_accept_errors_total", "", 0.0),
     ("hookspool_commit_seconds", "_count", 0.0),
     ("hookspool_commit_batch_entries", "_count", 0.0),
     ("hookspool_endpoint_faulty", "{endpoint=\"pix\"}", 0.0),
@@ -55,7 +58,7 @@ fn docs(name: &str) -> PathBuf {
 
 /// The names of metrics in a text, without the suffixes of histograms.
 fn names(text: &str) -> BTreeSet<String> {
-    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c| !is_name(c)).filter(|word| word.starts_with("hookspool_"));
     words
         .map(|word| {
@@ -80,10 +83,14 @@ fn series(daemon: &Daemon) -> BTreeSet<String> {
 }
 
 fn closed_sets() -> impl Iterator<Item = &'static str> {
-    use hookspool::metrics::{DeliveryOutcome, HandshakeFailureReason, RefusalReason};
+    use hookspool::metrics::{
+        DeliveryOutcome, GoAwayReason, HandshakeFailureReason, RefusalReason, StallKind,
+    };
+    let stalls = StallKind::ALL.iter().map(|kind| kind.word());
+    let peers = GoAwayReason::ALL.iter().map(|reason| reason.word()).chain(stalls);
     let failures = HandshakeFailureReason::ALL.iter().map(|reason| reason.word());
     let refusals = RefusalReason::ALL.iter().map(|reason| reason.word());
-    DeliveryOutcome::ALL.iter().map(|outcome| outcome.word()).chain(refusals).chain(failures)
+    DeliveryOutcome::ALL.iter().map(|outcome| outcome.word()).chain(refusals).chain(failures).chain(peers)
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn each_rejected_http2_request_is_logged_and_counted() {
     h2.request(9, b"/webhooks/pix", "x", &"s3cret".repeat(11_000));
     h2.until(0x1, 9);
     eventually("431 is counted", || (count(&daemon, "headers_too_large") == 1.0).then_some(()));
-    daemon.logged(LINE, |line| line["detail"] == "the header list is larger than 64 KiB");
+    daemon.logged(LINE, |line| line["detail"] == "the header list is larger than 24 KiB");
 
     // A good request on the same connection is stored, and one without a body in its answer is not taken
     // for a rejected one.

@@ -30,6 +30,7 @@ fn with_more_clients_than_descriptors_deliveries_and_the_admin_listener_work_als
     daemon.logged("reloaded", |_| true);
 
     let mut kept = Wire::connect(&world, &daemon, "client");
+    assert_eq!(kept.post("/webhooks/pix", b"first").unwrap().status, 200);
     let silent: Vec<_> = (0..300).map(|_| TcpStream::connect(("127.0.0.1", daemon.port)).unwrap()).collect();
     // The reserve of a quarter is kept for senders.
     let refused = "hookspool_connections_refused_total{reason=\"connections\"}";
