@@ -34,40 +34,53 @@ fn requests(count: usize) -> String {
     one.repeat(count - 1) + &last
 }
 
+/// Sends requests until the window is closed and some responses are unread, but none waits in the daemon.
+fn fill(wire: &mut Wire, row: &str) {
+    loop {
+        wire.send(requests(1).replace("connection: close\r\n", "")).unwrap();
+        let since = Instant::now();
+        while socket(row).is_some_and(|(_, unread)| unread > 300) {
+            if since.elapsed() > Duration::from_millis(400) {
+                return;
+            }
+        }
+    }
+}
+
 #[test]
 fn a_peer_that_does_not_take_the_last_answer_is_forgotten_after_2_seconds() {
     let world = World::new();
     let daemon = world.start();
     let (mut wire, row) = narrow(&world, &daemon);
-    wire.send(requests(60)).unwrap();
-    let unread = eventually("the server closes with unread responses", || {
-        socket(&row).filter(|(state, _)| state == "04")
-    });
-    assert!(unread.1 > 500, "{unread:?}");
+    fill(&mut wire, &row);
+    wire.send(requests(1)).unwrap();
+    eventually("the server closes with unread responses", || socket(&row).filter(|(state, _)| state == "04"));
     let began = Instant::now();
-    within(TIMEOUT, "the kernel forgets the connection", || socket(&row).is_none().then_some(()));
+    within(TIMEOUT, "the kernel forgets the connection", || {
+        let now = socket(&row);
+        assert!(now.as_ref().is_none_or(|(state, _)| state == "04"), "{now:?}");
+        now.is_none().then_some(())
+    });
     let took = began.elapsed();
-    assert!((1500..3500).contains(&took.as_millis()), "{took:?}");
+    assert!(took.as_millis() < 3500, "{took:?}");
 }
 
 #[test]
 fn responses_that_are_still_being_read_are_not_cut() {
     let world = World::new();
     let daemon = world.start();
-    let (mut wire, row) = narrow(&world, &daemon);
+    let (mut wire, _) = narrow(&world, &daemon);
     wire.send(requests(300)).unwrap();
     let (mut text, mut piece, began) = (Vec::new(), [0; 1000], Instant::now());
-    let mut closing = 0;
     loop {
         match wire.0.read(&mut piece) {
             Ok(0) => break,
             Ok(count) => text.extend_from_slice(&piece[..count]),
             Err(error) => panic!("{error} after {:?}", began.elapsed()),
         }
-        closing += usize::from(socket(&row).is_some_and(|(state, _)| state == "04"));
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert!(began.elapsed() > Duration::from_secs(3) && closing > 0, "{:?} {closing}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(3), "{:?}", began.elapsed());
     assert_eq!(String::from_utf8(text).unwrap().matches("HTTP/1.1 404").count(), 300);
 }
 
