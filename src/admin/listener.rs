@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -12,17 +11,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{Transport, answer};
+use super::open_connections::{OpenConnection, OpenConnections};
 use super::service::AdminService;
 use super::sockets::Socket;
 
-/// The number of concurrent connections; further ones wait.
-const CONNECTIONS_MAX: usize = 64;
 /// The longest lifetime of a connection; a scrape takes milliseconds.
 const CONNECTION_MAX: Duration = Duration::from_secs(60);
 /// The timeout for a request's headers.
@@ -82,8 +79,7 @@ impl AdminListener {
 
 async fn serve(sockets: Vec<Socket>, service: impl AdminService, close: CancellationToken) -> io::Result<()> {
     let tasks = TaskTracker::new();
-    let acceptor =
-        Acceptor { service, connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: tasks.clone() };
+    let acceptor = Acceptor { service, open: OpenConnections::default(), tasks: tasks.clone() };
     for socket in sockets {
         let acceptor = acceptor.clone();
         match socket {
@@ -110,7 +106,7 @@ async fn serve(sockets: Vec<Socket>, service: impl AdminService, close: Cancella
 #[derive(Clone, Debug)]
 struct Acceptor<A> {
     service: A,
-    connections: Arc<Semaphore>,
+    open: OpenConnections,
     tasks: TaskTracker,
 }
 
@@ -121,13 +117,17 @@ impl<A: AdminService> Acceptor<A> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         loop {
-            let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
             match next().await {
                 Ok(stream) => {
+                    let Some(open) = self.open.add() else { continue };
                     let service = self.service.clone();
                     self.tasks.spawn(async move {
-                        let _ = timeout(CONNECTION_MAX, serve_connection(stream, transport, service)).await;
-                        drop(permit);
+                        let served =
+                            timeout(CONNECTION_MAX, serve_connection(stream, transport, service, &open));
+                        tokio::select! {
+                            _ = served => {}
+                            () = open.gives_way() => {}
+                        }
                     });
                 }
                 Err(_) => sleep(ACCEPT_BACK_OFF).await,
@@ -136,12 +136,17 @@ impl<A: AdminService> Acceptor<A> {
     }
 }
 
-async fn serve_connection<S>(stream: S, transport: Transport, service: impl AdminService)
-where
+async fn serve_connection<S>(
+    stream: S,
+    transport: Transport,
+    service: impl AdminService,
+    open: &OpenConnection,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let respond = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
-        Ok::<_, Infallible>(answer(&service, transport, request.method(), request.uri()).await)
+        let answered = answer(&service, transport, request.method(), request.uri());
+        Ok::<_, Infallible>(open.answering(answered).await)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);

@@ -8,6 +8,7 @@ mod status;
 mod service;
 mod answer;
 mod sockets;
+mod open_connections;
 mod listener;
 
 pub use answer::ACCEPT_OLDER_LISTS;

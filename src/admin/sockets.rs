@@ -15,8 +15,8 @@ use rustix::net::{
 use super::settings::{Address, Settings};
 use crate::systemd::activation::{self, ActivationError, Inherited};
 
-/// The connections that wait to be accepted by a Unix socket; the standard library uses the same number.
-const BACKLOG: i32 = 128;
+/// The connections that wait to be accepted by a Unix socket. If there are more, clients get an error at once.
+const BACKLOG: i32 = 1024;
 
 /// A bound, non-blocking socket.
 #[derive(Debug)]

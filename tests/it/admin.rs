@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -67,4 +68,19 @@ fn status_shows_endpoints_queued_entries_and_refusals() {
     ] {
         assert!(page.contains(line), "`{line}` is not in\n{page}");
     }
+}
+
+#[test]
+fn silent_connections_do_not_make_the_admin_listener_unreachable() {
+    let world = World::new();
+    let daemon = world.start();
+    let socket = world.path("run/admin.sock");
+    let silent: Vec<_> = (0..140).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    let asked = Instant::now();
+    for _ in 0..10 {
+        assert_eq!(daemon.admin("/readyz").0, 200);
+    }
+    // A silent connection ends after 5 s.
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    drop(silent);
 }
