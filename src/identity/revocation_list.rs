@@ -128,6 +128,10 @@ impl RevocationList {
         if parts.trailing > 0 {
             return Err(ListFault::TrailingBytes(parts.trailing));
         }
+        // The parser ignores what follows the signature inside the list.
+        if ListSignature::of(der).is_none() {
+            return Err(ListFault::Damaged);
+        }
         // RFC 5280, 5.1.1.2: the algorithm outside must be the one that was signed over.
         if list.tbs_cert_list.signature != list.signature_algorithm {
             return Err(ListFault::Damaged);
@@ -291,4 +295,17 @@ pub(crate) fn algorithm_id(whole: &[u8], signed_bytes: usize) -> Option<&[u8]> {
     let (_, outer) = Any::from_der(whole).ok()?;
     let (_, algorithm) = Any::from_der(outer.data.get(signed_bytes..)?).ok()?;
     Some(algorithm.data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn list_with_data_after_its_signature_is_damaged() {
+        let intact = include_bytes!("../../fuzz/corpus/revocation_list/full");
+        assert_eq!(RevocationList::from_der(intact).map(|list| list.len()), Ok(1));
+        let damaged = include_bytes!("../../fuzz/corpus/revocation_list/data-after-signature");
+        assert_eq!(RevocationList::from_der(damaged).err(), Some(ListFault::Damaged));
+    }
 }

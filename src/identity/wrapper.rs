@@ -41,6 +41,11 @@ pub(super) fn check(der: &[u8]) -> Result<(), WrapperFault> {
     {
         return Err(WrapperFault::Structure);
     }
+    // The parser ignores what follows the key, which is part of the SubjectPublicKeyInfo and so of its digest.
+    let key: Vec<_> = der::all(key.content).into_iter().flatten().map(|field| field.tag).collect();
+    if key != [SEQUENCE, BIT_STRING] {
+        return Err(WrapperFault::Structure);
+    }
     if algorithm.content != outer_algorithm {
         return Err(WrapperFault::Algorithm);
     }
@@ -65,4 +70,16 @@ fn is_optional(fields: &[DerValue<'_>]) -> bool {
     let tags: Vec<_> = fields.iter().map(|field| field.tag).collect();
     tags.iter().all(|tag| UNIQUE_IDENTIFIERS.contains(tag) || *tag == EXTENSIONS)
         && tags.is_sorted_by(|earlier, later| earlier < later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_after_the_key_is_damage() {
+        assert_eq!(check(include_bytes!("../../fuzz/corpus/certificate/rsa")), Ok(()));
+        let damaged = include_bytes!("../../fuzz/corpus/certificate/data-after-key");
+        assert_eq!(check(damaged), Err(WrapperFault::Structure));
+    }
 }

@@ -131,7 +131,7 @@ impl QuerySecret {
     pub fn redact_query(&self, query: &str) -> String {
         let redacted =
             |parameter: &str| match self.value_of(parameter).and_then(|it| it.strip_prefix(&*self.value)) {
-                Some(rest) => format!("{}={REDACTED}{rest}", self.name),
+                Some(rest) => format!("{}={REDACTED}{}", self.name, self.redact(rest)),
                 None => self.redact(parameter),
             };
         query.split('&').map(redacted).collect::<Vec<_>>().join("&")
@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(short.redact_query("a=a&hmac=a/pix"), "a=a&hmac=***/pix");
         let secret = QuerySecret::new("hmac", "s3cret-s3cret").expect("a secret");
         assert_eq!(secret.redact_query("hmac=s3cret-s3cret/pix&a=s3cret-s3cret"), "hmac=***/pix&a=***");
+        assert_eq!(secret.redact_query("hmac=s3cret-s3crets3cret-s3cret"), "hmac=******");
         assert!(!format!("{secret:?}").contains("s3cret"));
     }
 

@@ -29,4 +29,5 @@ mod accept;
 
 pub use accept::Server;
 pub use listen::{BindError, bind};
+pub use proxy::proxy_header;
 pub use settings::{Listen, Settings, accepts_ipv4};

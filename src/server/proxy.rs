@@ -110,6 +110,18 @@ pub(super) async fn read_origin<S: AsyncRead + Unpin>(
     }
 }
 
+/// The length of the header at the beginning of a connection, read as [`read_origin`] does, and the address that it names;
+/// `None` without a complete valid header. No program calls it: `fuzz/` tests the parser with it.
+pub fn proxy_header(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
+    let mut length = 0;
+    loop {
+        match parse(bytes.get(..length)?).ok()? {
+            Progress::Complete(address) => return Some((length, address)),
+            Progress::Needs(count) => length += count,
+        }
+    }
+}
+
 /// Parses the bytes that have arrived so far.
 fn parse(bytes: &[u8]) -> Result<Progress, ProxyFault> {
     let may_be = |start: &[u8]| bytes.iter().zip(start).all(|(byte, expected)| byte == expected);

@@ -81,7 +81,7 @@ pub use settings::{Retention, Settings};
 pub use space_use::{EndpointFull, SpaceUse};
 pub use transfer::{older, remove_entry, set_aside, sync_moves, transfer};
 pub use volume::{Displaced, FileFacts, UnexpectedFile, Volume};
-pub use wal::LogError;
+pub use wal::{LogError, entries_in_log};
 pub use why::FailureNote;
 pub use writer::Receipt;
 

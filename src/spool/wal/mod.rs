@@ -22,7 +22,7 @@ mod upgrade_tests;
 
 pub(super) use checkpoint::{CheckpointThread, Checkpointer, Checkpoints};
 pub(super) use logs::Wal;
-pub use segment::LogError;
+pub use segment::{LogError, entries_in_log};
 
 #[cfg(test)]
 pub(super) use checkpoint::{Finished, Job};

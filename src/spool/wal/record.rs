@@ -110,9 +110,16 @@ pub(super) fn records(log: &[u8], epoch: Epoch) -> Records<'_> {
         at = end;
     }
     let last = batches.last_key_value().map(|(number, _)| *number);
-    for number in 0..last.map_or(0, |last| last + 1) {
-        let missing = batches.get(&number).map_or(1, BatchCount::missing);
-        if Some(number) == last { found.incomplete = missing } else { found.damaged += missing }
+    let mut next = 0;
+    for (number, count) in &batches {
+        // Of a batch without a trace, the size is unknown; it counts as one record.
+        found.damaged = found.damaged.saturating_add(number.saturating_sub(next));
+        next = number.saturating_add(1);
+        if Some(*number) == last {
+            found.incomplete = count.missing();
+        } else {
+            found.damaged = found.damaged.saturating_add(count.missing());
+        }
     }
     found
 }
@@ -228,6 +235,16 @@ mod tests {
         let found = records(&log, EPOCH);
         // The size of the first batch is unknown, so it counts as one record.
         assert_eq!((ids(&found), found.damaged), (written[5..].to_vec(), 3 + 1));
+    }
+
+    #[test]
+    fn greatest_batch_number_is_read_at_once() {
+        let draft = draft("pix", b"payload");
+        let batch = Batch { number: u32::MAX, records: u32::MAX, records_before: 2 };
+        let log = [header(EPOCH, batch, &draft), draft.pieces().concat()].concat();
+        let found = records(&log, EPOCH);
+        assert_eq!((ids(&found), found.damaged), (vec![draft.id()], u32::MAX));
+        assert_eq!(found.incomplete, u32::MAX - 1);
     }
 
     #[test]

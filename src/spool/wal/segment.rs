@@ -15,6 +15,7 @@ use super::mark::{Epoch, Mark, State};
 use super::record::{self, Batch, Record, Records, records};
 use super::{SEGMENT_BYTES, previous};
 use crate::envelope::EntryId;
+use crate::policy::Name;
 use crate::spool::draft::Draft;
 use crate::spool::layout::{Access, Layout};
 use crate::spool::volume::{Volume, is_unexpected_file};
@@ -170,6 +171,15 @@ impl LogError {
     }
 }
 
+/// The ID, endpoint and content of each entry that a log with these bytes would restore; `None` if its state cannot be
+/// read. No program calls it: `fuzz/` tests the decoder with it.
+pub fn entries_in_log(bytes: Vec<u8>) -> Option<Vec<(EntryId, Name, Vec<u8>)>> {
+    let format = SegmentContents::format(&bytes)?;
+    let contents = SegmentContents { bytes, format };
+    let entry = |record: Record<'_>| (record.id, record.endpoint, record.entry.to_vec());
+    Some(contents.records().intact.into_iter().map(entry).collect())
+}
+
 /// The content of a log file.
 #[derive(Debug)]
 pub(super) struct SegmentContents {
@@ -222,8 +232,8 @@ impl SegmentContents {
                 let mut all = Records::default();
                 for found in epochs.iter().map(|epoch| records(&self.bytes, *epoch)) {
                     all.intact.extend(found.intact);
-                    all.damaged += found.damaged;
-                    all.incomplete += found.incomplete;
+                    all.damaged = all.damaged.saturating_add(found.damaged);
+                    all.incomplete = all.incomplete.saturating_add(found.incomplete);
                 }
                 all
             }
