@@ -30,6 +30,7 @@ mod alerts;
 mod admin;
 mod advice;
 mod algorithms;
+mod attacks;
 mod bank_files;
 mod booted;
 mod both_families;

@@ -1,0 +1,88 @@
+//! Attacks with handshakes: unfinished, refused, valid, and expensive to verify.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::honest::answer;
+use super::target::{Certificates, Target, hold, swarm};
+use super::{Attack, Attackers, sized};
+
+/// Sends a ClientHello, reads the beginning of the answer, and stops.
+async fn stop_after_server_hello(target: Target) -> io::Result<()> {
+    let config = Arc::clone(&target.certificates.greedy);
+    let mut tls = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+    let mut hello = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut hello)?;
+    }
+    let mut stream = target.tcp().await?;
+    stream.write_all(&hello).await?;
+    stream.read_u8().await?;
+    target.acted();
+    hold(stream).await
+}
+
+async fn complete(target: Target, certificate: fn(&Certificates) -> &Arc<ClientConfig>) -> io::Result<()> {
+    let mut stream = target.tls(certificate(&target.certificates)).await?;
+    // With TLS 1.3, a client learns only from the first answer whether its certificate was accepted.
+    stream.write_all(b"POST /greedy HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}").await?;
+    answer(&mut stream).await.map(drop)
+}
+
+pub fn unfinished(target: Target) -> Attackers {
+    swarm(target, sized(300, 1_000), stop_after_server_hello)
+}
+
+pub fn valid(target: Target) -> Attackers {
+    swarm(target, 64, |target| complete(target, |them| &them.greedy))
+}
+
+#[test]
+fn handshakes_that_stop_after_the_server_hello() {
+    for addresses in [1, 8, 64] {
+        let attack = Attack::new("handshakes that stop after the ServerHello", unfinished);
+        // In a short attack, places have to run out, because no timeout does.
+        let attack = attack.server(sized("max_connections = 300\nmax_connections_per_address = 32", ""));
+        let attack = attack.from_addresses(addresses).full_strength(sized(300, 1_000));
+        attack
+            .counted(&[
+                "hookspool_connections_refused_total",
+                "hookspool_handshakes_total{outcome=\"timeout\"}",
+            ])
+            .play();
+    }
+}
+
+/// A test for each certificate, with few and with many handshakes under way.
+macro_rules! floods {
+    ($($name:ident: $title:literal, $certificate:expr, $counted:literal;)+) => { $(
+        #[test]
+        fn $name() {
+            let flood: fn(Target) -> Attackers =
+                |target| swarm(target, 64, |target| complete(target, $certificate));
+            Attack::new(concat!("64 handshakes under way, ", $title), flood)
+                .full_strength(64).counted(&[$counted]).play();
+            let flood: fn(Target) -> Attackers =
+                |target| swarm(target, 1_000, |target| complete(target, $certificate));
+            for addresses in sized(&[8][..], &[1, 8, 64]) {
+                Attack::new(concat!("1,000 handshakes under way, ", $title), flood)
+                    .from_addresses(*addresses).full_strength(64).counted(&[$counted]).play();
+            }
+        }
+    )+ };
+}
+
+floods! {
+    flood_without_a_certificate: "no certificate", |them| &them.none,
+        "hookspool_refusals_total{reason=\"no_certificate\"}";
+    flood_of_a_stranger: "a stranger's certificate", |them| &them.stranger,
+        "hookspool_refusals_total{reason=\"unknown_ca\"}";
+    flood_with_a_wrong_certificate: "a wrong certificate", |them| &them.wrong,
+        "hookspool_refusals_total{reason=\"rule\"}";
+    flood_with_a_valid_certificate: "a valid certificate", |them| &them.greedy,
+        "hookspool_handshakes_total{outcome=\"accepted\"}";
+    flood_of_crafted_chains: "a crafted chain", |them| &them.crafted, "hookspool_refusals_total";
+}

@@ -1,0 +1,127 @@
+//! Attacks on the daemon while two honest senders deliver. Each attack is compared with the same senders without it,
+//! before and after, in the same run.
+//!
+//! `tests/run` plays short attacks: no delivery of an honest sender fails, and the attack is counted. `tests/long` plays
+//! them at full length, also limits the times, and prints one line of the table in `docs/limits.md` for each.
+
+mod bodies;
+mod cores;
+mod connections;
+mod handshakes;
+mod honest;
+mod http2;
+mod relay;
+mod requests;
+mod senders;
+mod stage;
+mod target;
+mod verdict;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::world::rounds;
+use stage::Stage;
+use target::Target;
+
+/// What the attackers do. It ends when it is dropped.
+type Attackers = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One attack, and what it must be counted as.
+struct Attack {
+    name: String,
+    /// Lines of `[server]`.
+    server: String,
+    /// The limit of open files of the daemon, if not that of the test.
+    open_files: Option<u32>,
+    /// The number of addresses from which the attackers connect.
+    addresses: u8,
+    /// The number of hostile acts after which the attack has its full strength.
+    full_strength: u64,
+    /// The beginning of the series that the attack increments. All together must grow.
+    counted: &'static [&'static str],
+    attackers: fn(Target) -> Attackers,
+}
+
+impl Attack {
+    fn new(name: &str, attackers: fn(Target) -> Attackers) -> Self {
+        Self {
+            name: name.to_owned(),
+            server: String::new(),
+            open_files: None,
+            addresses: 8,
+            full_strength: 1,
+            counted: &[],
+            attackers,
+        }
+    }
+
+    fn from_addresses(mut self, addresses: u8) -> Self {
+        self.addresses = addresses;
+        self.name += &format!(", {addresses} address{}", if addresses == 1 { "" } else { "es" });
+        self
+    }
+
+    fn server(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.server);
+        self
+    }
+
+    fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
+    fn full_strength(mut self, acts: usize) -> Self {
+        self.full_strength = acts as u64;
+        self
+    }
+
+    fn counted(mut self, series: &'static [&'static str]) -> Self {
+        self.counted = series;
+        self
+    }
+
+    /// Plays the attack; panics with all figures if an honest sender suffers from it.
+    fn play(self) {
+        // One attack at a time, so that none is part of another one's figures.
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+        for _ in 1..RUNS_MAX {
+            let row = Stage::new(&self).play(&self);
+            if !row.is_noisy() {
+                return row.judge();
+            }
+        }
+        Stage::new(&self).play(&self).judge();
+    }
+}
+
+/// How often an attack is repeated because the machine was busy with something else.
+const RUNS_MAX: usize = 3;
+
+/// Whether times count: in `tests/long`.
+fn is_long() -> bool {
+    rounds(1) > 1
+}
+
+/// A number for `tests/run`, or one for `tests/long`.
+fn sized<T>(short: T, long: T) -> T {
+    if is_long() { long } else { short }
+}
+
+/// The time of the attack at its full strength.
+fn attack_time() -> Duration {
+    Duration::from_millis(sized(1_500, 10_000))
+}
+
+/// The time of each control.
+fn control_time() -> Duration {
+    Duration::from_millis(sized(700, 4_000))
+}

@@ -1,0 +1,202 @@
+//! The daemon, the honest senders and the attackers of one attack, and what is measured meanwhile.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hookspool::clock::Timestamp;
+use hookspool::devpki::{Issued, KeyKind, Root};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::runtime::Builder;
+use tokio_util::sync::CancellationToken;
+
+use super::honest::{Honest, Sender};
+use super::target::{Certificates, Target};
+use super::verdict::{Phase, Row};
+use super::{Attack, attack_time, control_time, cores};
+use crate::matrix::presenting;
+use crate::world::{Daemon, World};
+
+/// The time in which an attack must have its full strength.
+const GATHERING_TIME_MAX: Duration = Duration::from_secs(90);
+/// The interval between two probes of `/readyz`.
+const PROBE_INTERVAL: Duration = Duration::from_millis(20);
+/// The certificates of a crafted chain: as many as the daemon reads.
+const CRAFTED_CHAIN: usize = 8;
+
+pub struct Stage {
+    world: World,
+    daemon: Daemon,
+    honest: Vec<Sender>,
+    certificates: Arc<Certificates>,
+    probe: tokio::runtime::Runtime,
+}
+
+impl Stage {
+    pub fn new(attack: &Attack) -> Self {
+        let world = World::new();
+        let issue = |name: &str| {
+            let root = Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap();
+            fs::write(world.path(&format!("certs/{name}-ca.pem")), &root.issued.certificate_pem).unwrap();
+            root
+        };
+        let roots = ["honest", "distant", "greedy"].map(issue);
+        let [near, far, greedy] = &roots;
+        let honest = [("honest", near, false), ("distant", far, true)].map(|(name, root, is_distant)| {
+            Sender { name, is_distant, config: client(&world, &root.client(name).unwrap(), &[]) }
+        });
+        let certificates = Arc::new(certificates(&world, greedy));
+        configure(&world, attack);
+        let daemon = world.start_by(cores::daemon(attack.open_files));
+        let probe = Builder::new_current_thread().enable_all().build().unwrap();
+        Self { world, daemon, honest: honest.into(), certificates, probe }
+    }
+
+    /// Measures without the attack, with it, and without it again.
+    pub fn play(self, attack: &Attack) -> Row {
+        let honest = Honest::start(self.daemon.port, self.honest.clone());
+        let before = self.measure(control_time());
+        let (counters, lines) = (self.counters(), self.warnings());
+        let target = Target::new(
+            self.daemon.port,
+            self.world.path("run/admin.sock"),
+            Arc::clone(&self.certificates),
+            attack.addresses,
+        );
+        let begin = Instant::now();
+        let stop = CancellationToken::new();
+        let _stop_if_the_test_fails = stop.clone().drop_guard();
+        let (attackers, stopped) = ((attack.attackers)(target.clone()), stop.clone());
+        let attackers = thread::spawn(move || {
+            cores::leave_the_daemon_alone();
+            cores::give_priority_to_others();
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(stopped.run_until_cancelled(attackers));
+        });
+        let gathering = self.measure_until(|| {
+            assert!(begin.elapsed() < GATHERING_TIME_MAX, "{}: {} acts", attack.name, target.acts());
+            target.acts() >= attack.full_strength
+        });
+        let during = self.measure(attack_time()).including(gathering);
+        let grown = grown(&counters, &self.counters());
+        let lines = self.warnings() - lines;
+        stop.cancel();
+        attackers.join().expect("the attackers");
+        let after = self.measure(control_time());
+        Row {
+            name: attack.name.clone(),
+            samples: honest.finish(),
+            before,
+            during,
+            after,
+            acts: target.acts(),
+            counted: attack.counted,
+            grown,
+            lines,
+        }
+    }
+
+    fn measure(&self, time: Duration) -> Phase {
+        let end = Instant::now() + time;
+        self.measure_until(|| Instant::now() >= end)
+    }
+
+    /// Probes `/readyz` and the memory until a condition holds.
+    fn measure_until(&self, mut is_over: impl FnMut() -> bool) -> Phase {
+        let mut phase = Phase::begin();
+        while !is_over() {
+            let sent = Instant::now();
+            let answered = self
+                .probe
+                .block_on(hookspool::client::get_unix(&self.world.path("run/admin.sock"), "/readyz"));
+            match answered {
+                Ok((status, _)) if status.as_u16() == 200 => phase.probes.push(sent.elapsed()),
+                Ok((status, _)) => phase.failed_probes.push(status.to_string()),
+                Err(error) => phase.failed_probes.push(error.to_string()),
+            }
+            phase.memory_kib = phase.memory_kib.max(self.memory_kib());
+            thread::sleep(PROBE_INTERVAL.saturating_sub(sent.elapsed()));
+        }
+        phase.end = Instant::now();
+        phase
+    }
+
+    fn memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.daemon.child.id())).unwrap();
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the daemon is running");
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    fn counters(&self) -> BTreeMap<String, f64> {
+        let path = self.world.path("run/admin.sock");
+        let (_, text) = self.probe.block_on(hookspool::client::get_unix(&path, "/metrics")).unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        let series = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
+        series
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn warnings(&self) -> usize {
+        let text = self.daemon.log_text();
+        text.matches("\"level\":\"WARN\"").count() + text.matches("\"level\":\"ERROR\"").count()
+    }
+}
+
+fn grown(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let growth = |(name, value): (&String, &f64)| (name.clone(), value - before.get(name).unwrap_or(&0.0));
+    after.iter().map(growth).filter(|(_, grown)| *grown > 0.0).collect()
+}
+
+fn configure(world: &World, attack: &Attack) {
+    let mut text = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n{}\n[tls]\ncertificate = \"certs/server.pem\"\nkey = \"certs/server.key\"\n\
+         [spool]\nmin_free = \"1 MiB\"\n[admin]\nlisten = \"unix:run/admin.sock\"\n[log]\nformat = \"json\"\n",
+        attack.server
+    );
+    for name in ["honest", "distant", "greedy"] {
+        text += &format!(
+            "[[sender]]\nname = \"{name}\"\nca = \"certs/{name}-ca.pem\"\ncn = \"{name}\"\n\
+             [[endpoint]]\nname = \"{name}\"\npath = \"/{name}\"\nsenders = \"{name}\"\n"
+        );
+    }
+    fs::write(world.path("webhooks.toml"), text).unwrap();
+}
+
+fn certificates(world: &World, greedy: &Root) -> Certificates {
+    let (unknown, now) = (Root::new(KeyKind::EcdsaP256, Timestamp::now()).unwrap(), Timestamp::now());
+    let own = greedy.client("greedy").unwrap();
+    // All development roots have the same name: each is a candidate for the issuer of each certificate.
+    let others = (1..CRAFTED_CHAIN).map(|_| Root::new(KeyKind::EcdsaP256, now).unwrap().issued.certificate);
+    let mut http2 = client(world, &own, &[]);
+    Arc::get_mut(&mut http2).unwrap().alpn_protocols = vec![b"h2".to_vec()];
+    Certificates {
+        greedy: client(world, &own, &[]),
+        greedy_http2: http2,
+        none: without_certificate(world),
+        stranger: client(world, &unknown.client("greedy").unwrap(), &[]),
+        wrong: client(world, &greedy.client("somebody").unwrap(), &[]),
+        crafted: client(world, &unknown.client("greedy").unwrap(), &others.collect::<Vec<_>>()),
+    }
+}
+
+fn client(world: &World, issued: &Issued, above: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+    let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).unwrap().secret_der().to_vec();
+    let chain = [std::slice::from_ref(&issued.certificate), above].concat();
+    presenting(world, chain, key, &TLS13)
+}
+
+fn without_certificate(world: &World) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(world.cert("root-ca")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}
