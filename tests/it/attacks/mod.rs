@@ -121,6 +121,11 @@ fn attack_time() -> Duration {
     Duration::from_millis(sized(1_500, 10_000))
 }
 
+/// The time in which attackers gather before that, at most.
+fn gathering_time_max() -> Duration {
+    Duration::from_secs(sized(5, 60))
+}
+
 /// The time of each control.
 fn control_time() -> Duration {
     Duration::from_millis(sized(700, 4_000))

@@ -55,6 +55,8 @@ pub struct Row {
     pub after: Phase,
     pub acts: u64,
     pub counted: &'static [&'static str],
+    /// From the daemon's start to the end of the second control.
+    pub took: Duration,
     /// The series that grew during the attack, and by how much.
     pub grown: BTreeMap<String, f64>,
     /// The warnings and errors that were logged during the attack.
@@ -163,6 +165,12 @@ impl fmt::Display for Row {
         }
         let memory = [&self.before, &self.during, &self.after].map(|phase| phase.memory_kib >> 10);
         let ready = milliseconds(p99(&self.during.probes));
-        write!(f, "{row}| {} | {unavailable} | {ready} | {memory:?} | {} |", self.failures(), self.lines)
+        write!(
+            f,
+            "{row}| {} | {unavailable} | {ready} | {memory:?} | {} | {:.1} s |",
+            self.failures(),
+            self.lines,
+            self.took.as_secs_f64()
+        )
     }
 }
