@@ -22,8 +22,6 @@ use super::{cores, relay};
 const INTERVAL: Duration = Duration::from_millis(20);
 /// After this time, a delivery has failed.
 const DELIVERY_TIME_MAX: Duration = Duration::from_secs(10);
-/// Connections that are kept from the start.
-const KEPT: usize = 8;
 
 /// A sender that behaves.
 #[derive(Clone)]
@@ -102,10 +100,6 @@ async fn deliver_until(
     samples: Arc<Mutex<Vec<Sample>>>,
 ) {
     let kept = Arc::new(Mutex::new(VecDeque::new()));
-    for _ in 0..KEPT {
-        let connection = connect(&sender, address).await.expect("a connection before the attack");
-        kept.lock().unwrap().push_back(connection);
-    }
     let mut deliveries = JoinSet::new();
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);

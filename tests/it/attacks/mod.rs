@@ -118,15 +118,15 @@ fn sized<T>(short: T, long: T) -> T {
 
 /// The time of the attack at its full strength.
 fn attack_time() -> Duration {
-    Duration::from_millis(sized(1_500, 10_000))
+    Duration::from_millis(sized(1_000, 10_000))
 }
 
 /// The time in which attackers gather before that, at most.
 fn gathering_time_max() -> Duration {
-    Duration::from_secs(sized(5, 60))
+    Duration::from_secs(sized(3, 60))
 }
 
 /// The time of each control.
 fn control_time() -> Duration {
-    Duration::from_millis(sized(700, 4_000))
+    Duration::from_millis(sized(500, 4_000))
 }

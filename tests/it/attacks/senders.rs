@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::target::Target;
-use super::{Attack, Attackers, bodies, connections, handshakes, http2, requests};
+use super::{Attack, Attackers, bodies, connections, handshakes, http2, requests, sized};
 
 fn everything(target: Target) -> Attackers {
     let all: [fn(Target) -> Attackers; 14] = [
@@ -29,7 +29,7 @@ fn everything(target: Target) -> Attackers {
 
 #[test]
 fn everything_at_once() {
-    for addresses in [8, 64] {
+    for &addresses in sized(&[8][..], &[1, 8, 64]) {
         let attack = Attack::new("everything at once", everything).from_addresses(addresses);
         attack.full_strength(2_000).counted(&["hookspool_deliveries_total{endpoint=\"greedy\""]).play();
     }

@@ -13,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::honest::{Honest, Sender};
@@ -24,6 +25,8 @@ use crate::world::{Daemon, World};
 
 /// The interval between two probes of `/readyz`.
 const PROBE_INTERVAL: Duration = Duration::from_millis(20);
+/// After this time, a probe has failed.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(3);
 /// The certificates of a crafted chain: as many as the daemon reads.
 const CRAFTED_CHAIN: usize = 8;
 
@@ -112,13 +115,9 @@ impl Stage {
         let mut phase = Phase::begin();
         while !is_over() {
             let sent = Instant::now();
-            let answered = self
-                .probe
-                .block_on(hookspool::client::get_unix(&self.world.path("run/admin.sock"), "/readyz"));
-            match answered {
-                Ok((status, _)) if status.as_u16() == 200 => phase.probes.push(sent.elapsed()),
-                Ok((status, _)) => phase.failed_probes.push(status.to_string()),
-                Err(error) => phase.failed_probes.push(error.to_string()),
+            match self.admin("/readyz") {
+                Ok(_) => phase.probes.push(sent.elapsed()),
+                Err(why) => phase.failed_probes.push(why),
             }
             phase.memory_kib = phase.memory_kib.max(self.memory_kib());
             thread::sleep(PROBE_INTERVAL.saturating_sub(sent.elapsed()));
@@ -134,17 +133,26 @@ impl Stage {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// The counters; nothing if the admin listener does not respond.
     fn counters(&self) -> BTreeMap<String, f64> {
-        let path = self.world.path("run/admin.sock");
-        let (_, text) = self.probe.block_on(hookspool::client::get_unix(&path, "/metrics")).unwrap();
-        let text = String::from_utf8(text.to_vec()).unwrap();
-        let series = text
-            .lines()
-            .filter(|line| !line.starts_with('#') && !line.contains("_bucket{") && !line.contains("batch"));
+        let text = self.admin("/metrics").unwrap_or_default();
+        let series = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
         series
             .filter_map(|line| line.rsplit_once(' '))
             .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
             .collect()
+    }
+
+    /// The body of an answer of the admin listener with status 200, or why there is none.
+    fn admin(&self, path: &str) -> Result<String, String> {
+        let socket = self.world.path("run/admin.sock");
+        let answer = async { timeout(PROBE_TIME_MAX, hookspool::client::get_unix(&socket, path)).await };
+        match self.probe.block_on(answer) {
+            Ok(Ok((status, body))) if status.as_u16() == 200 => Ok(String::from_utf8(body.to_vec()).unwrap()),
+            Ok(Ok((status, _))) => Err(status.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer in {PROBE_TIME_MAX:?}")),
+        }
     }
 
     fn warnings(&self) -> usize {
