@@ -68,7 +68,7 @@ pub fn small_bodies(target: Target) -> Attackers {
 fn stalled_bodies() {
     for addresses in sized(&[8][..], &[1, 8, 64]) {
         let attack =
-            Attack::new("300 stalled bodies of 1 MiB less a byte", stalled).from_addresses(*addresses);
+            Attack::new("300 stalled bodies of 1 MiB less a byte", stalled).with_addresses(*addresses);
         let counted = &["hookspool_deliveries_total{endpoint=\"greedy\",outcome=\"unavailable\"}"];
         attack.full_strength(200).counted(counted).play();
     }

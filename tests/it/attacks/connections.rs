@@ -53,7 +53,7 @@ pub fn churn(target: Target) -> Attackers {
 fn silent_connections() {
     for &addresses in sized(&[1, 64][..], &[1, 8, 64]) {
         let attack = Attack::new("silent TCP connections", |target| swarm_once(target, crowd(), silent));
-        let attack = attack.from_addresses(addresses).server(few_places()).full_strength(crowd());
+        let attack = attack.with_addresses(addresses).server(few_places()).full_strength(crowd());
         attack.counted(REFUSED).play();
     }
 }
@@ -75,7 +75,7 @@ fn silent_connections_that_are_replaced() {
 fn idle_connections_of_one_sender() {
     for &addresses in sized(&[8][..], &[1, 8, 64]) {
         let attack = Attack::new("idle mTLS connections of one sender", idle_connections);
-        let attack = attack.from_addresses(addresses).server(few_places()).full_strength(crowd());
+        let attack = attack.with_addresses(addresses).server(few_places()).full_strength(crowd());
         attack.counted(REFUSED).play();
     }
 }

@@ -46,7 +46,7 @@ fn handshakes_that_stop_after_the_server_hello() {
         let attack = Attack::new("handshakes that stop after the ServerHello", unfinished);
         // In a short attack, places have to run out, because no timeout does.
         let attack = attack.server(sized("max_connections = 300\nmax_connections_per_address = 32", ""));
-        let attack = attack.from_addresses(addresses).full_strength(sized(300, 1_000));
+        let attack = attack.with_addresses(addresses).full_strength(sized(300, 1_000));
         attack
             .counted(&[
                 "hookspool_connections_refused_total",
@@ -69,7 +69,7 @@ macro_rules! floods {
                 |target| swarm(target, 1_000, |target| complete(target, $certificate));
             for addresses in sized(&[8][..], &[1, 8, 64]) {
                 Attack::new(concat!("1,000 handshakes under way, ", $title), flood)
-                    .from_addresses(*addresses).full_strength(64).counted(&[$counted]).play();
+                    .with_addresses(*addresses).full_strength(64).counted(&[$counted]).play();
             }
         }
     )+ };

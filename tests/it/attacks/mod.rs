@@ -60,7 +60,7 @@ impl Attack {
         }
     }
 
-    fn from_addresses(mut self, addresses: u8) -> Self {
+    fn with_addresses(mut self, addresses: u8) -> Self {
         self.addresses = addresses;
         self.name += &format!(", {addresses} address{}", if addresses == 1 { "" } else { "es" });
         self

@@ -30,7 +30,7 @@ fn everything(target: Target) -> Attackers {
 #[test]
 fn everything_at_once() {
     for &addresses in sized(&[8][..], &[1, 8, 64]) {
-        let attack = Attack::new("everything at once", everything).from_addresses(addresses);
+        let attack = Attack::new("everything at once", everything).with_addresses(addresses);
         attack.full_strength(2_000).counted(&["hookspool_deliveries_total{endpoint=\"greedy\""]).play();
     }
 }
