@@ -96,8 +96,10 @@ mod tests {
     fn a_connection_is_refused_if_all_are_being_answered() {
         let all = OpenConnections::default();
         let open: Vec<_> = (0..CONNECTIONS_MAX).filter_map(|_| all.add()).collect();
-        open.iter().for_each(|it| drop(it.answering(pending::<()>()).now_or_never()));
+        let mut answering: Vec<_> = open.iter().map(|it| Box::pin(it.answering(pending::<()>()))).collect();
+        assert!(answering.iter_mut().all(|it| it.now_or_never().is_none()));
         assert!(all.add().is_none());
+        drop(answering);
         drop(open);
         assert!(all.add().is_some());
     }
