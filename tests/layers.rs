@@ -6,6 +6,10 @@
 
 #[path = "layers/documents.rs"]
 mod documents;
+#[path = "layers/limits.rs"]
+mod limits;
+#[path = "layers/limits_of_code.rs"]
+mod limits_of_code;
 #[path = "layers/source.rs"]
 mod source;
 #[path = "layers/types.rs"]

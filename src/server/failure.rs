@@ -119,7 +119,7 @@ impl HandshakeFailure {
                 "the peer offers an empty list of application protocols (ALPN)",
             ),
             InvalidMessage::HandshakePayloadTooLarge => {
-                (HandshakeFailureReason::Other, "the ClientHello is larger than 64 KiB")
+                (HandshakeFailureReason::Other, "the ClientHello is larger than 16 KiB")
             }
             other => {
                 return Self::plain(

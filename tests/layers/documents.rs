@@ -7,12 +7,12 @@ use std::process::Command;
 
 use super::source::{modules, tree};
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 /// The text between a heading and the next one.
-fn section<'a>(document: &'a str, heading: &str) -> &'a str {
+pub(crate) fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let (_, rest) = document.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
     rest.split("\n## ").next().unwrap()
 }
@@ -82,49 +82,35 @@ fn every_exit_code_is_documented() {
     assert_eq!(shown.map(str::to_owned).collect::<BTreeSet<_>>(), codes);
 }
 
-/// Limits of docs/operating.md: the text, the file of the constant, and the constant with its value.
-const LIMITS: &[(&str, &str, &str)] = &[
-    ("256 MiB in total", "daemon/resources.rs", "BODY_BYTES_MAX: u64 = 256 << 20"),
-    ("64 KiB and the body for each", "receive/memory.rs", "DELIVERY_BYTES: usize = 64 << 10"),
-    ("| ClientHello | 16 KiB", "server/hello.rs", "HELLO_BYTES_MAX: usize = 16 << 10"),
-    ("4096; further ones get 503", "spool/sender_turns.rs", "WAITING_ENTRIES_MAX: usize = 4096"),
-    ("256 entries, 1 MiB", "spool/sender_turns.rs", "BATCH_ENTRIES_MAX: usize = 256"),
-    ("256 entries, 1 MiB", "spool/sender_turns.rs", "BATCH_BYTES_MAX: usize = 1 << 20"),
-    ("the last 100,000", "receive/recent.rs", "REMEMBERED_MAX: usize = 100_000"),
-    ("100 headers, and 64 KiB", "receive/head.rs", "HEADER_FIELDS_MAX: usize = 100"),
-    ("100 headers, and 64 KiB", "server/http.rs", "HTTP1_HEAD_BYTES_MAX: usize = 64 << 10"),
-    ("or 24 KiB on HTTP/2", "server/http.rs", "HTTP2_HEADERS_BYTES_MAX: u32 = 24 << 10"),
-    ("a burst of 1000, then 50 per second", "server/frame_rate.rs", "FRAMES_MAX: u32 = 1000"),
-    (
-        "a burst of 1000, then 50 per second",
-        "server/frame_rate.rs",
-        "FRAME_EVERY: Duration = Duration::from_millis(20)",
-    ),
-    ("and 10 for each response", "server/frame_rate.rs", "FRAMES_PER_RESPONSE: u32 = 10"),
-    ("32 KiB that are sent", "server/socket.rs", "SEND_BUFFER_BYTES: usize = 32 << 10"),
-    ("4 KiB that are not", "server/socket.rs", "UNSENT_BYTES: u32 = 4 << 10"),
-    ("| 20 s; 2 s", "server/socket.rs", "UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20)"),
-    ("| 20 s; 2 s", "server/socket.rs", "LAST_UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(2)"),
-    ("| 128 |", "server/http.rs", "HTTP2_STREAMS_MAX: u32 = 128"),
-    ("5; together", "tls/verifier.rs", "INTERMEDIATES_MAX: usize = 5"),
-    ("at most 64000 bytes", "tls/verifier.rs", "CHAIN_BYTES_MAX: usize = 64_000"),
-    ("256; 1 MiB", "tls/pem/mod.rs", "CERTIFICATES_MAX: usize = 256"),
-    ("256; 1 MiB", "tls/pem/mod.rs", "FILE_BYTES_MAX: u64 = 1 << 20"),
-    ("a burst of 50, then", "refusals/rate_limiter.rs", "BURST: u32 = 50"),
-    ("one in 10 s", "refusals/rate_limiter.rs", "REPEAT: Duration = Duration::from_secs(10)"),
-    ("at most 1000 of senders", "refusals/rings.rs", "SENDER_PLACES_MAX: usize = 1_000"),
-    ("(5 for each", "refusals/rings.rs", "PLACES_MIN: usize = 5"),
-    ("and 100 each without", "refusals/rings.rs", "PLACES_MAX: usize = 100"),
-    ("| 8; the others are counted", "escape.rs", "JOINED_MAX: usize = 8"),
-];
+/// The anchors of the headings of a document.
+fn anchors(document: &str) -> BTreeSet<String> {
+    let headings = document.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let anchor =
+        |heading: &str| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-");
+    headings.map(|heading| anchor(heading.trim_start_matches('#').trim())).collect()
+}
 
 #[test]
-fn documented_limits_are_those_of_the_code() {
-    let operating = read("docs/operating.md");
-    let limits = section(&operating, "## Numeric limits");
-    let tree = tree();
-    for (text, file, constant) in LIMITS {
-        assert!(limits.contains(text), "{text} is not documented");
-        assert!(tree[*file].contains(&format!("const {constant};")), "{file}: not `{constant}`");
+fn links_between_documents_lead_to_a_heading() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = [root.to_owned(), root.join("docs"), root.join("tests")]
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let mut links = 0;
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
+            assert!(target.exists(), "{}: {link}", file.display());
+            let found = || anchors(&fs::read_to_string(&target).unwrap()).contains(anchor);
+            assert!(anchor.is_empty() || found(), "{}: {link}", file.display());
+            links += 1;
+        }
     }
+    assert!(links > 100, "{links}");
 }
