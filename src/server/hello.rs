@@ -12,6 +12,9 @@ use tokio_rustls::StartHandshake;
 /// extensions, have about 2 KiB.
 const HELLO_BYTES_MAX: usize = 16 << 10;
 
+/// The record of the fatal alert decode_error (RFC 8446, section 6.2), before any encryption.
+const TOO_LARGE_ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
+
 /// Reads the ClientHello. Memory is allocated only when bytes arrive: a silent peer costs none.
 ///
 /// # Errors
@@ -31,6 +34,8 @@ pub(super) async fn read_hello(mut stream: TcpStream) -> io::Result<StartHandsha
             return Ok(StartHandshake::from_parts(accepted, stream));
         }
         if read > HELLO_BYTES_MAX {
+            // The peer may have closed the connection.
+            let _ = stream.write_all(&TOO_LARGE_ALERT).await;
             let too_large = TlsError::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge);
             return Err(io::Error::new(io::ErrorKind::InvalidData, too_large));
         }
