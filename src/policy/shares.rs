@@ -67,10 +67,14 @@ impl<K: Ord + Clone> Shares<K> {
         amount: usize,
         mut give_way: impl FnMut(&K) -> Option<usize>,
     ) -> Result<(), ShareUsedUp> {
+        let used_before = self.used.min(self.limit);
         loop {
             let mine = self.held_by(holder);
             let is_within_part = mine <= had || mine.saturating_add(amount) <= self.part();
-            let available = if is_within_part { self.limit } else { self.limit - self.reserve() };
+            // One that has its share replaces what gives way, but does not restore the reserve at once: that could end
+            // thousands of its connections.
+            let unreserved = used_before.max(self.limit - self.reserve());
+            let available = if is_within_part { self.limit } else { unreserved };
             if self.used.saturating_add(amount) <= available {
                 break;
             }
@@ -176,6 +180,16 @@ mod tests {
         // It gives way to its own requests, too.
         assert_eq!(shares.take(&0, 1, |holder| (*holder == 0).then_some(62)), Ok(()));
         assert_eq!(shares.held_by(&0), 1);
+    }
+
+    #[test]
+    fn a_request_beyond_an_equal_part_frees_only_what_it_takes() {
+        let mut shares = Shares::new(100, 4);
+        for (holder, amount) in [(0, 70), (1, 25), (2, 5)] {
+            assert_eq!(shares.take(&holder, amount, nobody), Ok(()));
+        }
+        assert_eq!(shares.take(&0, 2, |holder| (*holder == 0).then_some(1)), Ok(()));
+        assert_eq!((shares.held_by(&0), shares.used), (70, 100));
     }
 
     #[test]
