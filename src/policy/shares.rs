@@ -107,6 +107,11 @@ impl<K: Ord + Clone> Shares<K> {
         }
     }
 
+    /// What all holders may have together.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// The amount that a holder has.
     pub fn held_by(&self, holder: &K) -> usize {
         self.held.get(holder).copied().unwrap_or_default()

@@ -16,6 +16,10 @@ use super::strangers::Strangers;
 use crate::metrics::ConnectionRefusalReason;
 use crate::policy::{Name, ShareUsedUp, Shares};
 
+/// The part of `max_connections` up to which a stranger can take the place of a sender's idle connection: one over this
+/// number.
+const STRANGERS_SHARE_DIVISOR: usize = 4;
+
 /// All open connections of the server.
 #[derive(Clone, Debug)]
 pub(super) struct Connections(Arc<Mutex<State>>);
@@ -176,24 +180,28 @@ impl Drop for Slot {
 impl State {
     /// Takes a place. The sender that gives way closes its connection that has been idle longest.
     fn take(&mut self, holder: &Holder) -> Result<(), ShareUsedUp> {
+        let spares_senders = *holder == Holder::Strangers && self.strangers_have_share();
         let Self { shares, senders, strangers, .. } = self;
         shares.take(holder, 1, |holder| match holder {
             Holder::Strangers => close_stranger(strangers),
+            Holder::Sender(_) if spares_senders => None,
             Holder::Sender(sender) => close_idle(senders, sender),
         })
     }
 
     /// Takes a place for a stranger.
     fn make_room_for_stranger(&mut self) {
+        let have_share = self.strangers_have_share();
         // All strangers together get an error only if they have their share. Then one of them has given way.
         let _ = self.take(&Holder::Strangers);
         if self.shares.is_exceeded() {
-            // No sender has more than an equal part. Somebody who is alone at his address is not closed for another one.
-            let is_crowded = self.strangers.is_crowded();
+            // No sender that gives way has more than an equal part. While there are few strangers, one that is alone at its
+            // address is not closed for another one.
+            let spares_senders = have_share || self.strangers.is_crowded();
             let largest =
                 self.senders.iter().max_by_key(|(_, places)| places.len()).map(|(name, _)| name.clone());
             let idle = largest
-                .filter(|_| !is_crowded)
+                .filter(|_| !spares_senders)
                 .and_then(|sender| close_idle(&mut self.senders, &sender).map(|_| Holder::Sender(sender)));
             let closed = idle.or_else(|| close_stranger(&mut self.strangers).map(|_| Holder::Strangers));
             if let Some(holder) = closed {
@@ -211,6 +219,12 @@ impl State {
             self.shares.release(&Holder::Strangers, 1);
         }
         self.strangers.push(source, place);
+    }
+
+    /// Whether the strangers have so many connections that they close none of a sender's, however many addresses they have.
+    fn strangers_have_share(&self) -> bool {
+        let share = self.shares.limit() / STRANGERS_SHARE_DIVISOR;
+        self.shares.held_by(&Holder::Strangers) >= share.max(1)
     }
 
     /// Removes a connection. Returns false if it has given way already.

@@ -71,6 +71,14 @@ fn of_addresses_with_equally_many_strangers_the_one_with_the_oldest_gives_way() 
 }
 
 #[test]
+fn strangers_from_many_addresses_do_not_close_the_connections_of_a_single_sender() {
+    let connections = connections(40, 100, 1);
+    let admitted: Vec<_> = (0..30).map(|_| idle(&connections, 250)).collect();
+    let _strangers: Vec<_> = (0..200).map(|host| connections.open(source(host))).collect();
+    assert_eq!(reasons(&admitted), vec![None; 30]);
+}
+
+#[test]
 fn strangers_do_not_close_the_connections_of_senders() {
     let connections = connections(8, 100, 2);
     let admitted = [1, 1, 2, 2].map(|number| idle(&connections, number));
