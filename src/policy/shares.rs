@@ -2,6 +2,9 @@
 //!
 //! A holder may use everything except a reserve. The reserve serves holders that have less than an equal part. If it is
 //! used up too, the holder that has most gives way. Nobody waits: each request is decided at once.
+//!
+//! If there are many holders, an equal part is small. So a holder with more than that is still admitted if another one has
+//! even more and gives way.
 
 use std::collections::BTreeMap;
 
@@ -34,13 +37,15 @@ impl<K: Ord + Clone> Shares<K> {
     }
 
     /// Takes an amount for a holder. Where another one has to give way, `give_way` is called with it, releases something
-    /// that this holder has, and returns how much. It is called with the requesting holder itself if that has its share.
+    /// that this holder has, and returns how much. It is called with the requesting holder itself if that has its share,
+    /// and none with more gives way.
     ///
     /// A holder below an equal part, or without anything, always succeeds. If nobody gives way, the limit is exceeded:
     /// by an equal part for each holder at most, or by the amount if the holder has nothing.
     ///
     /// # Errors
-    /// If the holder has an equal part, everything except the reserve is used, and it does not give way itself.
+    /// If the holder has an equal part, everything except the reserve is used, and neither a holder with more nor itself
+    /// gives way.
     pub fn take(
         &mut self,
         holder: &K,
@@ -62,15 +67,24 @@ impl<K: Ord + Clone> Shares<K> {
         amount: usize,
         mut give_way: impl FnMut(&K) -> Option<usize>,
     ) -> Result<(), ShareUsedUp> {
+        let used_before = self.used.min(self.limit);
         loop {
             let mine = self.held_by(holder);
             let is_within_part = mine <= had || mine.saturating_add(amount) <= self.part();
-            let available = if is_within_part { self.limit } else { self.limit - self.reserve() };
+            // One that has its share replaces what gives way, but does not restore the reserve at once: that could end
+            // thousands of its connections.
+            let unreserved = used_before.max(self.limit - self.reserve());
+            let available = if is_within_part { self.limit } else { unreserved };
             if self.used.saturating_add(amount) <= available {
                 break;
             }
-            let gives_way = if is_within_part { self.largest() } else { Some(holder.clone()) };
-            match gives_way.and_then(|holder| Some((give_way(&holder)?, holder))) {
+            let (least, own) = if is_within_part {
+                (self.part(), None)
+            } else {
+                (mine.saturating_add(amount), Some(holder.clone()))
+            };
+            let mut candidates = self.largest(least).into_iter().chain(own);
+            match candidates.find_map(|holder| Some((give_way(&holder)?, holder))) {
                 Some((released, holder)) => self.release(&holder, released),
                 None if is_within_part => break,
                 None => return Err(ShareUsedUp),
@@ -93,6 +107,11 @@ impl<K: Ord + Clone> Shares<K> {
         }
     }
 
+    /// What all holders may have together.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// The amount that a holder has.
     pub fn held_by(&self, holder: &K) -> usize {
         self.held.get(holder).copied().unwrap_or_default()
@@ -113,10 +132,10 @@ impl<K: Ord + Clone> Shares<K> {
         if self.holders > 1 { self.limit / RESERVE_DIVISOR } else { 0 }
     }
 
-    /// The holder that has most, if it has more than an equal part.
-    fn largest(&self) -> Option<K> {
+    /// The holder that has most, if it has more than `least`.
+    fn largest(&self, least: usize) -> Option<K> {
         let (holder, held) = self.held.iter().max_by_key(|(_, held)| **held)?;
-        (*held > self.part()).then(|| holder.clone())
+        (*held > least).then(|| holder.clone())
     }
 }
 
@@ -168,6 +187,27 @@ mod tests {
         assert_eq!(shares.held_by(&0), 1);
     }
 
+    #[test]
+    fn a_request_beyond_an_equal_part_frees_only_what_it_takes() {
+        let mut shares = Shares::new(100, 4);
+        for (holder, amount) in [(0, 70), (1, 25), (2, 5)] {
+            assert_eq!(shares.take(&holder, amount, nobody), Ok(()));
+        }
+        assert_eq!(shares.take(&0, 2, |holder| (*holder == 0).then_some(1)), Ok(()));
+        assert_eq!((shares.held_by(&0), shares.used), (70, 100));
+    }
+
+    #[test]
+    fn a_larger_holder_gives_way_to_one_beyond_an_equal_part() {
+        let mut shares = Shares::new(1000, 1000);
+        assert_eq!(shares.take(&0, 750, nobody), Ok(()));
+        for _ in 0..375 {
+            assert_eq!(shares.take(&1, 1, |holder| (*holder == 0).then_some(1)), Ok(()));
+        }
+        assert_eq!(shares.take(&1, 1, |holder| (*holder == 0).then_some(1)), Err(ShareUsedUp));
+        assert_eq!((shares.held_by(&0), shares.held_by(&1)), (376, 375));
+    }
+
     /// What a test does: a holder takes an amount, or returns its oldest.
     #[derive(Clone, Copy, Debug)]
     enum Step {
@@ -215,7 +255,7 @@ mod tests {
                         }
                         if gives {
                             // More than the limit is held only if nobody has more than an equal part to give.
-                            prop_assert!(shares.used <= limit || shares.largest().is_none_or(|it| it == holder));
+                            prop_assert!(shares.used <= limit || shares.largest(part).is_none_or(|it| it == holder));
                         }
                     }
                     Step::Release(holder) => {

@@ -187,6 +187,14 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_with_several_deliveries_is_admitted_besides_a_greedy_one_however_small_an_equal_part_is() {
+        let memory = DeliveryMemory::new(64 * MIB);
+        let _greedy: Vec<_> = std::iter::from_fn(|| memory.take(&name(1), 1000).ok()).collect();
+        let others: Vec<_> = (0..20).map(|_| memory.take(&name(2), 1000)).collect();
+        assert!(others.iter().all(Result::is_ok));
+    }
+
+    #[test]
     fn a_complete_body_does_not_give_way() {
         let memory = DeliveryMemory::new(MIB);
         let complete: Vec<_> =

@@ -4,7 +4,7 @@
 //! `max_connections` ([`Shares`]), and all strangers together take part as one more sender would. Nobody waits: a new
 //! connection is accepted, and if there is no place for it, another one is closed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -12,8 +12,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::source_address::SourceAddress;
+use super::strangers::Strangers;
 use crate::metrics::ConnectionRefusalReason;
 use crate::policy::{Name, ShareUsedUp, Shares};
+
+/// The part of `max_connections` up to which a stranger can take the place of a sender's idle connection: one over this
+/// number.
+const STRANGERS_SHARE_DIVISOR: usize = 4;
 
 /// All open connections of the server.
 #[derive(Clone, Debug)]
@@ -23,8 +28,7 @@ pub(super) struct Connections(Arc<Mutex<State>>);
 struct State {
     shares: Shares<Holder>,
     max_per_address: usize,
-    /// The connections on which no sender has been admitted yet, the oldest of each address first.
-    strangers: BTreeMap<SourceAddress, VecDeque<Arc<Place>>>,
+    strangers: Strangers,
     senders: BTreeMap<Name, BTreeMap<u64, Arc<Place>>>,
     opened: u64,
     origin: Instant,
@@ -52,8 +56,9 @@ enum Owner {
 
 /// An open connection, as its task and the table of all connections know it.
 #[derive(Debug)]
-struct Place {
-    number: u64,
+pub(super) struct Place {
+    /// Connections are numbered in the order in which they were opened.
+    pub(super) number: u64,
     idleness: Arc<Idleness>,
     gives_way: CancellationToken,
     /// Set before `gives_way`.
@@ -84,7 +89,7 @@ impl Connections {
         Self(Arc::new(Mutex::new(State {
             shares: Shares::new(limit, senders),
             max_per_address: max_connections_per_address,
-            strangers: BTreeMap::new(),
+            strangers: Strangers::default(),
             senders: BTreeMap::new(),
             opened: 0,
             origin: Instant::now(),
@@ -175,29 +180,30 @@ impl Drop for Slot {
 impl State {
     /// Takes a place. The sender that gives way closes its connection that has been idle longest.
     fn take(&mut self, holder: &Holder) -> Result<(), ShareUsedUp> {
+        let spares_senders = *holder == Holder::Strangers && self.strangers_have_share();
         let Self { shares, senders, strangers, .. } = self;
         shares.take(holder, 1, |holder| match holder {
-            Holder::Strangers => close_stranger(strangers, ConnectionRefusalReason::Connections),
+            Holder::Strangers => close_stranger(strangers),
+            Holder::Sender(_) if spares_senders => None,
             Holder::Sender(sender) => close_idle(senders, sender),
         })
     }
 
     /// Takes a place for a stranger.
     fn make_room_for_stranger(&mut self) {
+        let have_share = self.strangers_have_share();
         // All strangers together get an error only if they have their share. Then one of them has given way.
         let _ = self.take(&Holder::Strangers);
         if self.shares.is_exceeded() {
-            // No sender has more than an equal part. Somebody who is alone at his address is not closed for another one.
-            let is_crowded = self.strangers.values().any(|places| places.len() > 1);
+            // No sender that gives way has more than an equal part. While there are few strangers, one that is alone at its
+            // address is not closed for another one.
+            let spares_senders = have_share || self.strangers.is_crowded();
             let largest =
                 self.senders.iter().max_by_key(|(_, places)| places.len()).map(|(name, _)| name.clone());
             let idle = largest
-                .filter(|_| !is_crowded)
+                .filter(|_| !spares_senders)
                 .and_then(|sender| close_idle(&mut self.senders, &sender).map(|_| Holder::Sender(sender)));
-            let closed = idle.or_else(|| {
-                close_stranger(&mut self.strangers, ConnectionRefusalReason::Connections)
-                    .map(|_| Holder::Strangers)
-            });
+            let closed = idle.or_else(|| close_stranger(&mut self.strangers).map(|_| Holder::Strangers));
             if let Some(holder) = closed {
                 self.shares.release(&holder, 1);
             }
@@ -206,20 +212,25 @@ impl State {
 
     /// Adds a stranger. At the limit of its address, the oldest one of that address is closed.
     fn add_stranger(&mut self, source: SourceAddress, place: Arc<Place>) {
-        let places = self.strangers.entry(source).or_default();
-        if places.len() >= self.max_per_address
-            && let Some(oldest) = places.pop_front()
+        if self.strangers.count(source) >= self.max_per_address
+            && let Some(oldest) = self.strangers.pop_from(source)
         {
             oldest.close(ConnectionRefusalReason::Address);
             self.shares.release(&Holder::Strangers, 1);
         }
-        places.push_back(place);
+        self.strangers.push(source, place);
+    }
+
+    /// Whether the strangers have so many connections that they close none of a sender's, however many addresses they have.
+    fn strangers_have_share(&self) -> bool {
+        let share = self.shares.limit() / STRANGERS_SHARE_DIVISOR;
+        self.shares.held_by(&Holder::Strangers) >= share.max(1)
     }
 
     /// Removes a connection. Returns false if it has given way already.
     fn remove(&mut self, owner: &Owner, place: &Arc<Place>) -> bool {
         let (removed, holder) = match owner {
-            Owner::Address(source) => (self.remove_stranger(*source, place), Holder::Strangers),
+            Owner::Address(source) => (self.strangers.remove(*source, place.number), Holder::Strangers),
             Owner::Sender(sender) => {
                 let places = self.senders.get_mut(sender);
                 let removed = places.is_some_and(|places| places.remove(&place.number).is_some());
@@ -230,16 +241,6 @@ impl State {
             self.shares.release(&holder, 1);
         }
         removed
-    }
-
-    fn remove_stranger(&mut self, source: SourceAddress, place: &Arc<Place>) -> bool {
-        let Some(places) = self.strangers.get_mut(&source) else { return false };
-        let Some(index) = places.iter().position(|it| it.number == place.number) else { return false };
-        places.remove(index);
-        if places.is_empty() {
-            self.strangers.remove(&source);
-        }
-        true
     }
 }
 
@@ -269,16 +270,8 @@ impl Idleness {
 }
 
 /// Closes the oldest stranger of the address that has most, and returns the number of closed connections.
-fn close_stranger(
-    strangers: &mut BTreeMap<SourceAddress, VecDeque<Arc<Place>>>,
-    reason: ConnectionRefusalReason,
-) -> Option<usize> {
-    let (source, places) = strangers.iter_mut().max_by_key(|(_, places)| places.len())?;
-    let source = *source;
-    places.pop_front()?.close(reason);
-    if places.is_empty() {
-        strangers.remove(&source);
-    }
+fn close_stranger(strangers: &mut Strangers) -> Option<usize> {
+    strangers.pop()?.close(ConnectionRefusalReason::Connections);
     Some(1)
 }
 

@@ -13,6 +13,7 @@ mod timed_stream;
 mod frame_reader;
 mod frame_rate;
 mod header_block;
+mod strangers;
 mod stream_counts;
 mod frames;
 mod body;

@@ -1,5 +1,6 @@
 //! A queue that serves addresses in turn: a thousand items of one wait behind each other, and not before another's item.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Items of several keys. Each key has at most one turn in a round, and its items are served oldest first.
@@ -45,9 +46,11 @@ impl<K: Ord + Copy, T> Turns<K, T> {
         Some(item)
     }
 
-    /// Removes the item with the smallest `since` of the key that has most items.
+    /// Removes the item with the smallest `since` of the key that has most items; of several such keys, of the one with the
+    /// smallest `since`.
     pub(super) fn remove_from_largest<A: Ord>(&mut self, since: impl Fn(&T) -> A) -> Option<T> {
-        let (key, items) = self.waiting.iter_mut().max_by_key(|(_, items)| items.len())?;
+        let size_and_age = |items: &VecDeque<T>| (items.len(), Reverse(items.iter().map(&since).min()));
+        let (key, items) = self.waiting.iter_mut().max_by_key(|(_, items)| size_and_age(items))?;
         let (oldest, _) = items.iter().enumerate().min_by_key(|(_, item)| since(item))?;
         let (key, item) = (*key, items.remove(oldest)?);
         if items.is_empty() {
@@ -82,6 +85,15 @@ mod tests {
         }
         let mut removed = || turns.remove_from_largest(|(_, since)| *since);
         assert_eq!((removed(), removed()), (Some(('a', 3)), Some(('a', 4))));
+    }
+
+    #[test]
+    fn of_keys_with_equally_many_items_the_one_with_the_oldest_gives_way() {
+        let mut turns = Turns::new();
+        for (key, since) in [('a', 5), ('b', 1), ('c', 9)] {
+            turns.push(key, (key, since));
+        }
+        assert_eq!(turns.remove_from_largest(|(_, since)| *since), Some(('b', 1)));
     }
 
     proptest! {

@@ -2,8 +2,9 @@
 //!
 //! The senders take turns by bytes. Each queue has a position, which advances by the bytes of each item that is taken
 //! from it; the next item is taken from the queue with the lowest position. A sender that begins to wait gets the
-//! position of the item that was taken last, so that its first item is preceded by at most one item of each other
-//! sender, whatever those senders have sent before (start-time fair queueing).
+//! position of the item that was taken last, or the one that its queue had reached if that is higher. So its first item
+//! is preceded by at most one item of each other sender, or by as many bytes of each as its own previous item had,
+//! whatever those senders have sent before (start-time fair queueing).
 //!
 //! If there is no room, the sender with the most items gives way.
 
@@ -26,6 +27,8 @@ pub(super) struct SenderTurns<T> {
     queues: BTreeMap<Name, Items<T>>,
     /// The order in which the senders are served.
     turns: BTreeSet<Turn>,
+    /// The positions that the queues of senders without items have reached. Empty if nothing waits.
+    reached: BTreeMap<Name, u64>,
     /// The number of all items.
     waiting: usize,
     /// The position of the item that was taken last, in bytes.
@@ -47,7 +50,14 @@ struct Turn {
 
 impl<T> Default for SenderTurns<T> {
     fn default() -> Self {
-        Self { queues: BTreeMap::new(), turns: BTreeSet::new(), waiting: 0, position: 0, serial: 0 }
+        Self {
+            queues: BTreeMap::new(),
+            turns: BTreeSet::new(),
+            reached: BTreeMap::new(),
+            waiting: 0,
+            position: 0,
+            serial: 0,
+        }
     }
 }
 
@@ -68,8 +78,9 @@ impl<T> SenderTurns<T> {
         match self.queues.get_mut(sender) {
             Some(items) => items.push_back((bytes, item)),
             None => {
+                let position = self.reached.remove(sender).unwrap_or(0).max(self.position);
                 self.queues.insert(sender.clone(), VecDeque::from([(bytes, item)]));
-                self.set_turn(sender.clone(), self.position);
+                self.set_turn(sender.clone(), position);
             }
         }
         self.waiting += 1;
@@ -99,11 +110,15 @@ impl<T> SenderTurns<T> {
         let (bytes, item) = items.pop_front()?;
         self.waiting -= 1;
         self.position = position;
-        if items.is_empty() {
-            self.queues.remove(&sender);
+        let next = position.saturating_add(charge(bytes));
+        if !items.is_empty() {
+            self.set_turn(sender, next);
         } else {
-            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-            self.set_turn(sender, position.saturating_add(bytes));
+            self.queues.remove(&sender);
+            self.reached.insert(sender, next);
+        }
+        if self.waiting == 0 {
+            self.reached.clear();
         }
         Some((bytes, item))
     }
@@ -112,6 +127,11 @@ impl<T> SenderTurns<T> {
         self.serial += 1;
         self.turns.insert(Turn { position, serial: self.serial, sender });
     }
+}
+
+/// The part of a batch that an item takes, in bytes: it has at most [`BATCH_ENTRIES_MAX`] items, however small they are.
+fn charge(bytes: usize) -> u64 {
+    u64::try_from(bytes.max(BATCH_BYTES_MAX / BATCH_ENTRIES_MAX)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

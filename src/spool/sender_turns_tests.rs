@@ -50,27 +50,34 @@ proptest! {
     }
 
     #[test]
-    fn a_sender_that_begins_to_wait_is_preceded_by_at_most_one_item_of_each_other_sender(steps in steps()) {
-        let (mut turns, mut waiting, mut count) = (SenderTurns::default(), [0_usize; 5], 0);
-        // For each sender whose first item waits, the items of each sender that were taken since it was pushed.
-        let mut preceding: [Option<[usize; 5]>; 5] = [None; 5];
+    fn a_sender_that_begins_to_wait_is_preceded_by_one_item_of_each_other_or_the_bytes_of_its_previous_one(
+        steps in steps(),
+    ) {
+        let (mut turns, mut waiting, mut sizes) = (SenderTurns::default(), [0_usize; 5], Vec::new());
+        // For each sender whose first item waits, the bytes of each sender that were taken since it was pushed, without
+        // those of its last item, and those of that item.
+        let mut preceding: [Option<[(u64, u64); 5]>; 5] = [None; 5];
+        let mut previous = [0_u64; 5];
         for step in steps {
             if let Some((sender, bytes)) = step {
-                push(&mut turns, bytes, (sender, count));
+                push(&mut turns, bytes, (sender, sizes.len()));
                 if waiting[sender] == 0 {
-                    preceding[sender] = Some([0; 5]);
+                    preceding[sender] = Some([(0, 0); 5]);
                 }
                 waiting[sender] += 1;
-                count += 1;
+                sizes.push(bytes);
                 continue;
             }
-            for (sender, _) in turns.take_batch() {
+            for (sender, item) in turns.take_batch() {
                 waiting[sender] -= 1;
                 if let Some(others) = preceding[sender].take() {
-                    prop_assert!(others.iter().all(|items| *items <= 1), "{:?} before {}", others, sender);
+                    let is_fair = others.iter().all(|(before_last, _)| *before_last <= previous[sender]);
+                    prop_assert!(is_fair, "{:?} before {}", others, sender);
                 }
+                previous[sender] = charge(sizes[item]);
                 for others in preceding.iter_mut().flatten() {
-                    others[sender] += 1;
+                    let (before_last, last) = others[sender];
+                    others[sender] = (before_last + last, previous[sender]);
                 }
             }
         }
@@ -111,11 +118,33 @@ fn senders_with_many_items_share_the_bytes_equally() {
         push(&mut turns, 60_000, (0, item));
     }
     for item in 0..2000 {
-        push(&mut turns, 600, (1, item));
+        push(&mut turns, 6000, (1, item));
     }
     let taken: Vec<_> = (0..5).flat_map(|_| turns.take_batch()).collect();
-    let bytes = |of: usize| taken.iter().filter(|(sender, _)| *sender == of).count() * [60_000, 600][of];
+    let bytes = |of: usize| taken.iter().filter(|(sender, _)| *sender == of).count() * [60_000, 6000][of];
     assert!(bytes(0).abs_diff(bytes(1)) <= 60_000, "{} and {}", bytes(0), bytes(1));
+}
+
+#[test]
+fn senders_that_wait_with_one_item_at_a_time_do_not_starve_one_with_several() {
+    let mut turns = SenderTurns::default();
+    for item in 0..10 {
+        push(&mut turns, 1000, (0, item));
+    }
+    // Each item of the others fills a batch, and is followed by the next one while it is committed.
+    let others = [1, 2];
+    others.iter().for_each(|sender| push(&mut turns, BATCH_BYTES_MAX, (*sender, 0)));
+    let mut taken = 0;
+    for _ in 0..20 {
+        for (sender, _) in turns.take_batch() {
+            if sender == 0 {
+                taken += 1;
+            } else {
+                push(&mut turns, BATCH_BYTES_MAX, (sender, 0));
+            }
+        }
+    }
+    assert_eq!(taken, 10);
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! The connections on which no sender is admitted yet, by source address.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::connections::Place;
+use super::source_address::SourceAddress;
+
+/// The strangers. During a flood, each new one replaces another one, so finding that one must not take longer the more
+/// there are.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    /// The oldest of each address first. No queue is empty.
+    by_address: BTreeMap<SourceAddress, VecDeque<Arc<Place>>>,
+    /// The addresses, the one that gives way last: the one with most strangers, and of several such ones that with the
+    /// oldest stranger.
+    order: BTreeSet<Rank>,
+}
+
+/// The number of strangers of an address, and the number of the oldest one.
+type Rank = (usize, Reverse<u64>, SourceAddress);
+
+impl Strangers {
+    /// The number of strangers at an address.
+    pub(super) fn count(&self, source: SourceAddress) -> usize {
+        self.by_address.get(&source).map_or(0, VecDeque::len)
+    }
+
+    /// Whether an address has more than one stranger.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.order.last().is_some_and(|(count, ..)| *count > 1)
+    }
+
+    pub(super) fn push(&mut self, source: SourceAddress, place: Arc<Place>) {
+        self.change(source, |places| places.push_back(place));
+    }
+
+    /// Removes a stranger. Returns false if it is not there.
+    pub(super) fn remove(&mut self, source: SourceAddress, number: u64) -> bool {
+        self.change(source, |places| {
+            let index = places.iter().position(|place| place.number == number);
+            index.and_then(|index| places.remove(index)).is_some()
+        })
+    }
+
+    /// Removes the oldest stranger of an address.
+    pub(super) fn pop_from(&mut self, source: SourceAddress) -> Option<Arc<Place>> {
+        self.change(source, VecDeque::pop_front)
+    }
+
+    /// Removes the oldest stranger of the address that gives way.
+    pub(super) fn pop(&mut self) -> Option<Arc<Place>> {
+        let (.., source) = *self.order.last()?;
+        self.pop_from(source)
+    }
+
+    fn change<R>(&mut self, source: SourceAddress, change: impl FnOnce(&mut VecDeque<Arc<Place>>) -> R) -> R {
+        let places = self.by_address.entry(source).or_default();
+        if let Some(rank) = rank(source, places) {
+            self.order.remove(&rank);
+        }
+        let result = change(places);
+        match rank(source, places) {
+            Some(rank) => drop(self.order.insert(rank)),
+            None => drop(self.by_address.remove(&source)),
+        }
+        result
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_address.values().map(VecDeque::len).sum()
+    }
+}
+
+fn rank(source: SourceAddress, places: &VecDeque<Arc<Place>>) -> Option<Rank> {
+    Some((places.len(), Reverse(places.front()?.number), source))
+}
