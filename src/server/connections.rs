@@ -59,6 +59,7 @@ enum Owner {
 pub(super) struct Place {
     /// Connections are numbered in the order in which they were opened.
     pub(super) number: u64,
+    pub(super) opened_at: Instant,
     idleness: Arc<Idleness>,
     gives_way: CancellationToken,
     /// Set before `gives_way`.
@@ -109,6 +110,7 @@ impl Connections {
         state.opened += 1;
         let place = Arc::new(Place {
             number: state.opened,
+            opened_at: Instant::now(),
             idleness: Arc::new(Idleness::new(state.origin)),
             gives_way: CancellationToken::new(),
             reason: OnceLock::new(),
@@ -271,7 +273,7 @@ impl Idleness {
 
 /// Closes the oldest stranger of the address that has most, and returns the number of closed connections.
 fn close_stranger(strangers: &mut Strangers) -> Option<usize> {
-    strangers.pop()?.close(ConnectionRefusalReason::Connections);
+    strangers.pop(Instant::now())?.close(ConnectionRefusalReason::Connections);
     Some(1)
 }
 

@@ -1,6 +1,7 @@
 //! Which connection gives way.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -76,6 +77,19 @@ fn strangers_from_many_addresses_do_not_close_the_connections_of_a_single_sender
     let admitted: Vec<_> = (0..30).map(|_| idle(&connections, 250)).collect();
     let _strangers: Vec<_> = (0..200).map(|host| connections.open(source(host))).collect();
     assert_eq!(reasons(&admitted), vec![None; 30]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_that_is_still_in_time_gives_way_only_if_no_other_one_is_late() {
+    let connections = connections(5, 100, 2);
+    let late = connections.open(source(1));
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let young = [2, 2, 2].map(|host| connections.open(source(host)));
+    let _new = connections.open(source(3));
+    assert_eq!(late.close_reason(), Some(ConnectionRefusalReason::Connections));
+    assert_eq!(reasons(&young), [None; 3]);
+    let _another = connections.open(source(4));
+    assert_eq!(reasons(&young), [Some(ConnectionRefusalReason::Connections), None, None]);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use tokio::time::{Duration, Instant};
+
 use super::connections::Place;
 use super::source_address::SourceAddress;
 
@@ -16,7 +18,12 @@ pub(super) struct Strangers {
     /// The addresses, the one that gives way last: the one with most strangers, and of several such ones that with the
     /// oldest stranger.
     order: BTreeSet<Rank>,
+    /// The address of each address's oldest stranger, by its number.
+    by_age: BTreeMap<u64, SourceAddress>,
 }
+
+/// The time for a handshake over a slow path. A stranger younger than that gives way only if the others are, too.
+const HANDSHAKE_SPARED: Duration = Duration::from_secs(3);
 
 /// The number of strangers of an address, and the number of the oldest one.
 type Rank = (usize, Reverse<u64>, SourceAddress);
@@ -49,20 +56,32 @@ impl Strangers {
         self.change(source, VecDeque::pop_front)
     }
 
-    /// Removes the oldest stranger of the address that gives way.
-    pub(super) fn pop(&mut self) -> Option<Arc<Place>> {
-        let (.., source) = *self.order.last()?;
-        self.pop_from(source)
+    /// Removes the stranger that gives way: the oldest of the address with most. If that one is still in time for its
+    /// handshake and the oldest of all is not, the latter.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Arc<Place>> {
+        let is_late = |place: &Place| now.saturating_duration_since(place.opened_at) >= HANDSHAKE_SPARED;
+        let (.., largest) = *self.order.last()?;
+        let is_largest_late = self.by_address.get(&largest)?.front().is_some_and(|place| is_late(place));
+        let oldest = self.by_age.first_key_value().map(|(_, source)| *source);
+        let late = oldest.filter(|source| {
+            let places = self.by_address.get(source);
+            !is_largest_late && places.and_then(VecDeque::front).is_some_and(|place| is_late(place))
+        });
+        self.pop_from(late.unwrap_or(largest))
     }
 
     fn change<R>(&mut self, source: SourceAddress, change: impl FnOnce(&mut VecDeque<Arc<Place>>) -> R) -> R {
         let places = self.by_address.entry(source).or_default();
         if let Some(rank) = rank(source, places) {
             self.order.remove(&rank);
+            self.by_age.remove(&rank.1.0);
         }
         let result = change(places);
         match rank(source, places) {
-            Some(rank) => drop(self.order.insert(rank)),
+            Some(rank) => {
+                self.by_age.insert(rank.1.0, source);
+                self.order.insert(rank);
+            }
             None => drop(self.by_address.remove(&source)),
         }
         result
