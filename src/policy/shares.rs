@@ -123,7 +123,7 @@ impl<K: Ord + Clone> Shares<K> {
     }
 
     /// An equal part of the limit.
-    fn part(&self) -> usize {
+    pub fn part(&self) -> usize {
         (self.limit / self.holders.max(1)).max(1)
     }
 

@@ -17,7 +17,7 @@ use super::handshake::{Established, NotEstablished, handshake};
 use super::handshake_pool::HandshakePool;
 use super::http::{ConnectionContext, serve};
 use super::opening::Opening;
-use super::proxy::{ProxyFault, read_origin};
+use super::proxy::{ProxyFault, is_trusted, read_origin};
 use super::routes::delivery_filter;
 use super::socket;
 use super::source_address::SourceAddress;
@@ -81,7 +81,13 @@ impl Server {
                 Ok((stream, address)) => {
                     // A socket for both families reports an IPv4 peer as `::ffff:192.0.2.1`.
                     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-                    let slot = self.connections.open(SourceAddress::from(address));
+                    let source = SourceAddress::from(address);
+                    let is_proxy = is_trusted(address, &self.shared.live.current().trusted_proxies);
+                    let slot = if is_proxy {
+                        self.connections.open_behind_proxy(source)
+                    } else {
+                        self.connections.open(source)
+                    };
                     self.context.tasks.spawn(self.clone().connection(stream, address, slot));
                 }
                 Err(error) if is_peer_error(&error) => {

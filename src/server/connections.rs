@@ -17,7 +17,7 @@ use crate::metrics::ConnectionRefusalReason;
 use crate::policy::{Name, ShareUsedUp, Shares};
 
 /// The part of `max_connections` up to which a stranger can take the place of a sender's idle connection: one over this
-/// number.
+/// number, or an equal part if that is smaller.
 const STRANGERS_SHARE_DIVISOR: usize = 4;
 
 /// All open connections of the server.
@@ -106,6 +106,17 @@ impl Connections {
 
     /// Adds a connection on which no sender is admitted yet.
     pub(super) fn open(&self, source: SourceAddress) -> Slot {
+        let max = self.lock().max_per_address;
+        self.open_up_to(source, max)
+    }
+
+    /// Adds a connection from a trusted proxy, which has not named the peer's address yet. The limit of an address does
+    /// not apply: thousands of peers may be behind the proxy.
+    pub(super) fn open_behind_proxy(&self, source: SourceAddress) -> Slot {
+        self.open_up_to(source, usize::MAX)
+    }
+
+    fn open_up_to(&self, source: SourceAddress, max_per_address: usize) -> Slot {
         let mut state = self.lock();
         state.opened += 1;
         let place = Arc::new(Place {
@@ -116,7 +127,7 @@ impl Connections {
             reason: OnceLock::new(),
         });
         state.make_room_for_stranger();
-        state.add_stranger(source, Arc::clone(&place));
+        state.add_stranger(source, Arc::clone(&place), max_per_address);
         drop(state);
         Slot { connections: self.clone(), place, owner: Owner::Address(source) }
     }
@@ -135,7 +146,8 @@ impl Slot {
         let mut state = self.connections.lock();
         if state.remove(&self.owner, &self.place) {
             state.make_room_for_stranger();
-            state.add_stranger(source, Arc::clone(&self.place));
+            let max_per_address = state.max_per_address;
+            state.add_stranger(source, Arc::clone(&self.place), max_per_address);
             self.owner = Owner::Address(source);
         }
     }
@@ -213,8 +225,8 @@ impl State {
     }
 
     /// Adds a stranger. At the limit of its address, the oldest one of that address is closed.
-    fn add_stranger(&mut self, source: SourceAddress, place: Arc<Place>) {
-        if self.strangers.count(source) >= self.max_per_address
+    fn add_stranger(&mut self, source: SourceAddress, place: Arc<Place>, max_per_address: usize) {
+        if self.strangers.count(source) >= max_per_address
             && let Some(oldest) = self.strangers.pop_from(source)
         {
             oldest.close(ConnectionRefusalReason::Address);
@@ -225,7 +237,7 @@ impl State {
 
     /// Whether the strangers have so many connections that they close none of a sender's, however many addresses they have.
     fn strangers_have_share(&self) -> bool {
-        let share = self.shares.limit() / STRANGERS_SHARE_DIVISOR;
+        let share = self.shares.part().min(self.shares.limit() / STRANGERS_SHARE_DIVISOR);
         self.shares.held_by(&Holder::Strangers) >= share.max(1)
     }
 

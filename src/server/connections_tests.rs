@@ -93,6 +93,23 @@ async fn a_stranger_that_is_still_in_time_gives_way_only_if_no_other_one_is_late
 }
 
 #[test]
+fn strangers_beyond_an_equal_part_do_not_close_the_connections_of_a_larger_sender() {
+    let connections = connections(40, 100, 10);
+    let admitted: Vec<_> = (0..30).map(|_| idle(&connections, 250)).collect();
+    let _strangers: Vec<_> = (0..200).map(|host| connections.open(source(host))).collect();
+    assert_eq!(reasons(&admitted), vec![None; 30]);
+}
+
+#[test]
+fn connections_that_wait_for_the_header_of_a_trusted_proxy_do_not_close_each_other() {
+    let connections = connections(100, 2, 1);
+    let mut slots: Vec<_> = (0..10).map(|_| connections.open_behind_proxy(source(0))).collect();
+    assert_eq!(reasons(&slots), [None; 10]);
+    slots.iter_mut().for_each(|slot| slot.move_to(source(1)));
+    assert_eq!(slots.iter().filter(|slot| slot.close_reason().is_none()).count(), 2);
+}
+
+#[test]
 fn strangers_do_not_close_the_connections_of_senders() {
     let connections = connections(8, 100, 2);
     let admitted = [1, 1, 2, 2].map(|number| idle(&connections, number));

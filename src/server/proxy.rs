@@ -75,6 +75,11 @@ enum Progress {
     Complete(Option<SocketAddr>),
 }
 
+/// Whether an address is that of a trusted proxy.
+pub(super) fn is_trusted(address: SocketAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address.ip()))
+}
+
 /// Reads the header of a trusted proxy. Without an address in the header, as in a proxy's health check, the
 /// connection's own address counts.
 pub(super) async fn read_origin<S: AsyncRead + Unpin>(
@@ -83,7 +88,7 @@ pub(super) async fn read_origin<S: AsyncRead + Unpin>(
     trusted: &[IpNet],
     opening: &Opening,
 ) -> Result<Origin, NoOrigin> {
-    if !trusted.iter().any(|network| network.contains(&address.ip())) {
+    if !is_trusted(address, trusted) {
         return Ok(address.into());
     }
     let mut header = Vec::new();
