@@ -5,12 +5,11 @@
 //! connection is accepted, and if there is no place for it, another one is closed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use super::connection_record::{ConnectionRecord, Idleness};
 use super::source_address::SourceAddress;
 use super::strangers::Strangers;
 use crate::metrics::ConnectionRefusalReason;
@@ -29,7 +28,7 @@ struct State {
     shares: Shares<Holder>,
     max_per_address: usize,
     strangers: Strangers,
-    senders: BTreeMap<Name, BTreeMap<u64, Arc<Place>>>,
+    senders: BTreeMap<Name, BTreeMap<u64, Arc<ConnectionRecord>>>,
     opened: u64,
     origin: Instant,
 }
@@ -44,7 +43,7 @@ enum Holder {
 #[derive(Debug)]
 pub(super) struct Slot {
     connections: Connections,
-    place: Arc<Place>,
+    record: Arc<ConnectionRecord>,
     owner: Owner,
 }
 
@@ -52,27 +51,6 @@ pub(super) struct Slot {
 enum Owner {
     Address(SourceAddress),
     Sender(Name),
-}
-
-/// An open connection, as its task and the table of all connections know it.
-#[derive(Debug)]
-pub(super) struct Place {
-    /// Connections are numbered in the order in which they were opened.
-    pub(super) number: u64,
-    pub(super) opened_at: Instant,
-    idleness: Arc<Idleness>,
-    gives_way: CancellationToken,
-    /// Set before `gives_way`.
-    reason: OnceLock<ConnectionRefusalReason>,
-}
-
-/// Since when a connection has been without a request.
-#[derive(Debug)]
-pub(super) struct Idleness {
-    /// The origin of `since`, the same for all connections.
-    origin: Instant,
-    /// In nanoseconds after the origin; 0 while a request is in flight, and before a sender is admitted.
-    since: AtomicU64,
 }
 
 /// The limits of connections.
@@ -119,17 +97,11 @@ impl Connections {
     fn open_up_to(&self, source: SourceAddress, max_per_address: usize) -> Slot {
         let mut state = self.lock();
         state.opened += 1;
-        let place = Arc::new(Place {
-            number: state.opened,
-            opened_at: Instant::now(),
-            idleness: Arc::new(Idleness::new(state.origin)),
-            gives_way: CancellationToken::new(),
-            reason: OnceLock::new(),
-        });
+        let record = Arc::new(ConnectionRecord::new(state.opened, state.origin));
         state.make_room_for_stranger();
-        state.add_stranger(source, Arc::clone(&place), max_per_address);
+        state.add_stranger(source, Arc::clone(&record), max_per_address);
         drop(state);
-        Slot { connections: self.clone(), place, owner: Owner::Address(source) }
+        Slot { connections: self.clone(), record, owner: Owner::Address(source) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -144,10 +116,10 @@ impl Slot {
             return;
         }
         let mut state = self.connections.lock();
-        if state.remove(&self.owner, &self.place) {
+        if state.remove(&self.owner, &self.record) {
             state.make_room_for_stranger();
             let max_per_address = state.max_per_address;
-            state.add_stranger(source, Arc::clone(&self.place), max_per_address);
+            state.add_stranger(source, Arc::clone(&self.record), max_per_address);
             self.owner = Owner::Address(source);
         }
     }
@@ -159,35 +131,34 @@ impl Slot {
     pub(super) fn admit(&mut self, sender: &Name) -> Result<(), ShareUsedUp> {
         let mut state = self.connections.lock();
         // Otherwise the connection has given way meanwhile, which its task is about to see.
-        if state.remove(&self.owner, &self.place) {
+        if state.remove(&self.owner, &self.record) {
             self.owner = Owner::Sender(sender.clone());
             state.take(&Holder::Sender(sender.clone()))?;
-            let places = state.senders.entry(sender.clone()).or_default();
-            places.insert(self.place.number, Arc::clone(&self.place));
+            let records = state.senders.entry(sender.clone()).or_default();
+            records.insert(self.record.number, Arc::clone(&self.record));
         }
         Ok(())
     }
 
     /// Waits until the connection has to give way to another one, and returns which limit was reached.
     pub(super) async fn gives_way(&self) -> ConnectionRefusalReason {
-        self.place.gives_way.cancelled().await;
-        self.close_reason().unwrap_or(ConnectionRefusalReason::Connections)
+        self.record.gives_way().await
     }
 
     /// Which limit was reached, if the connection has to give way.
     pub(super) fn close_reason(&self) -> Option<ConnectionRefusalReason> {
-        self.place.reason.get().copied()
+        self.record.close_reason()
     }
 
     /// Where the connection records since when it is idle.
     pub(super) fn idleness(&self) -> Arc<Idleness> {
-        Arc::clone(&self.place.idleness)
+        Arc::clone(&self.record.idleness)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.connections.lock().remove(&self.owner, &self.place);
+        self.connections.lock().remove(&self.owner, &self.record);
     }
 }
 
@@ -213,7 +184,7 @@ impl State {
             // address is not closed for another one.
             let spares_senders = have_share || self.strangers.is_crowded();
             let largest =
-                self.senders.iter().max_by_key(|(_, places)| places.len()).map(|(name, _)| name.clone());
+                self.senders.iter().max_by_key(|(_, records)| records.len()).map(|(name, _)| name.clone());
             let idle = largest
                 .filter(|_| !spares_senders)
                 .and_then(|sender| close_idle(&mut self.senders, &sender).map(|_| Holder::Sender(sender)));
@@ -225,14 +196,14 @@ impl State {
     }
 
     /// Adds a stranger. At the limit of its address, the oldest one of that address is closed.
-    fn add_stranger(&mut self, source: SourceAddress, place: Arc<Place>, max_per_address: usize) {
+    fn add_stranger(&mut self, source: SourceAddress, record: Arc<ConnectionRecord>, max_per_address: usize) {
         if self.strangers.count(source) >= max_per_address
             && let Some(oldest) = self.strangers.pop_from(source)
         {
             oldest.close(ConnectionRefusalReason::Address);
             self.shares.release(&Holder::Strangers, 1);
         }
-        self.strangers.push(source, place);
+        self.strangers.push(source, record);
     }
 
     /// Whether the strangers have so many connections that they close none of a sender's, however many addresses they have.
@@ -242,12 +213,12 @@ impl State {
     }
 
     /// Removes a connection. Returns false if it has given way already.
-    fn remove(&mut self, owner: &Owner, place: &Arc<Place>) -> bool {
+    fn remove(&mut self, owner: &Owner, record: &Arc<ConnectionRecord>) -> bool {
         let (removed, holder) = match owner {
-            Owner::Address(source) => (self.strangers.remove(*source, place.number), Holder::Strangers),
+            Owner::Address(source) => (self.strangers.remove(*source, record.number), Holder::Strangers),
             Owner::Sender(sender) => {
-                let places = self.senders.get_mut(sender);
-                let removed = places.is_some_and(|places| places.remove(&place.number).is_some());
+                let records = self.senders.get_mut(sender);
+                let removed = records.is_some_and(|records| records.remove(&record.number).is_some());
                 (removed, Holder::Sender(sender.clone()))
             }
         };
@@ -258,31 +229,6 @@ impl State {
     }
 }
 
-impl Place {
-    fn close(&self, reason: ConnectionRefusalReason) {
-        // Each connection is closed once: it is removed from the table.
-        let _ = self.reason.set(reason);
-        self.gives_way.cancel();
-    }
-}
-
-impl Idleness {
-    pub(super) fn new(origin: Instant) -> Self {
-        Self { origin, since: AtomicU64::new(0) }
-    }
-
-    /// The connection has no request in flight.
-    pub(super) fn begin(&self) {
-        let since = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.since.store(since.max(1), Ordering::Relaxed);
-    }
-
-    /// A request is in flight.
-    pub(super) fn end(&self) {
-        self.since.store(0, Ordering::Relaxed);
-    }
-}
-
 /// Closes the oldest stranger of the address that has most, and returns the number of closed connections.
 fn close_stranger(strangers: &mut Strangers) -> Option<usize> {
     strangers.pop(Instant::now())?.close(ConnectionRefusalReason::Connections);
@@ -290,13 +236,14 @@ fn close_stranger(strangers: &mut Strangers) -> Option<usize> {
 }
 
 /// Closes the connection of a sender that has been idle longest, and returns the number of closed connections.
-fn close_idle(senders: &mut BTreeMap<Name, BTreeMap<u64, Arc<Place>>>, sender: &Name) -> Option<usize> {
-    let places = senders.get_mut(sender)?;
-    let idle_since =
-        |place: &Place| Some(place.idleness.since.load(Ordering::Relaxed)).filter(|since| *since > 0);
-    let idle = places.values().filter_map(|place| Some((idle_since(place)?, place.number)));
+fn close_idle(
+    senders: &mut BTreeMap<Name, BTreeMap<u64, Arc<ConnectionRecord>>>,
+    sender: &Name,
+) -> Option<usize> {
+    let records = senders.get_mut(sender)?;
+    let idle = records.values().filter_map(|record| Some((record.idleness.since()?, record.number)));
     let (_, number) = idle.min()?;
-    places.remove(&number)?.close(ConnectionRefusalReason::Share);
+    records.remove(&number)?.close(ConnectionRefusalReason::Share);
     Some(1)
 }
 

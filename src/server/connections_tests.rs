@@ -175,8 +175,8 @@ proptest! {
             let strangers: usize = state.strangers.len();
             let admitted: usize = state.senders.values().map(BTreeMap::len).sum();
             prop_assert_eq!(state.shares.held_by(&Holder::Strangers), strangers);
-            for (name, places) in &state.senders {
-                prop_assert_eq!(state.shares.held_by(&Holder::Sender(name.clone())), places.len());
+            for (name, records) in &state.senders {
+                prop_assert_eq!(state.shares.held_by(&Holder::Sender(name.clone())), records.len());
             }
             prop_assert!(strangers + admitted <= max.max(1) + 1, "{} {}", strangers, admitted);
         }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connections::Idleness;
+use super::connection_record::Idleness;
 use super::request_line::RequestLine;
 use crate::metrics::StallKind;
 

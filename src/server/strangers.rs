@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
-use super::connections::Place;
+use super::connection_record::ConnectionRecord;
 use super::source_address::SourceAddress;
 
 /// The strangers. During a flood, each new one replaces another one, so finding that one must not take longer the more
@@ -14,7 +14,7 @@ use super::source_address::SourceAddress;
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
     /// The oldest of each address first. No queue is empty.
-    by_address: BTreeMap<SourceAddress, VecDeque<Arc<Place>>>,
+    by_address: BTreeMap<SourceAddress, VecDeque<Arc<ConnectionRecord>>>,
     /// The addresses, the one that gives way last: the one with most strangers, and of several such ones that with the
     /// oldest stranger.
     order: BTreeSet<Rank>,
@@ -39,45 +39,50 @@ impl Strangers {
         self.order.last().is_some_and(|(count, ..)| *count > 1)
     }
 
-    pub(super) fn push(&mut self, source: SourceAddress, place: Arc<Place>) {
-        self.change(source, |places| places.push_back(place));
+    pub(super) fn push(&mut self, source: SourceAddress, record: Arc<ConnectionRecord>) {
+        self.change(source, |records| records.push_back(record));
     }
 
     /// Removes a stranger. Returns false if it is not there.
     pub(super) fn remove(&mut self, source: SourceAddress, number: u64) -> bool {
-        self.change(source, |places| {
-            let index = places.iter().position(|place| place.number == number);
-            index.and_then(|index| places.remove(index)).is_some()
+        self.change(source, |records| {
+            let index = records.iter().position(|record| record.number == number);
+            index.and_then(|index| records.remove(index)).is_some()
         })
     }
 
     /// Removes the oldest stranger of an address.
-    pub(super) fn pop_from(&mut self, source: SourceAddress) -> Option<Arc<Place>> {
+    pub(super) fn pop_from(&mut self, source: SourceAddress) -> Option<Arc<ConnectionRecord>> {
         self.change(source, VecDeque::pop_front)
     }
 
     /// Removes the stranger that gives way: the oldest of the address with most. If that one is still in time for its
     /// handshake and the oldest of all is not, the latter.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<Arc<Place>> {
-        let is_late = |place: &Place| now.saturating_duration_since(place.opened_at) >= HANDSHAKE_SPARED;
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Arc<ConnectionRecord>> {
+        let is_late =
+            |record: &ConnectionRecord| now.saturating_duration_since(record.opened_at) >= HANDSHAKE_SPARED;
         let (.., largest) = *self.order.last()?;
-        let is_largest_late = self.by_address.get(&largest)?.front().is_some_and(|place| is_late(place));
+        let is_largest_late = self.by_address.get(&largest)?.front().is_some_and(|record| is_late(record));
         let oldest = self.by_age.first_key_value().map(|(_, source)| *source);
         let late = oldest.filter(|source| {
-            let places = self.by_address.get(source);
-            !is_largest_late && places.and_then(VecDeque::front).is_some_and(|place| is_late(place))
+            let records = self.by_address.get(source);
+            !is_largest_late && records.and_then(VecDeque::front).is_some_and(|record| is_late(record))
         });
         self.pop_from(late.unwrap_or(largest))
     }
 
-    fn change<R>(&mut self, source: SourceAddress, change: impl FnOnce(&mut VecDeque<Arc<Place>>) -> R) -> R {
-        let places = self.by_address.entry(source).or_default();
-        if let Some(rank) = rank(source, places) {
+    fn change<R>(
+        &mut self,
+        source: SourceAddress,
+        change: impl FnOnce(&mut VecDeque<Arc<ConnectionRecord>>) -> R,
+    ) -> R {
+        let records = self.by_address.entry(source).or_default();
+        if let Some(rank) = rank(source, records) {
             self.order.remove(&rank);
             self.by_age.remove(&rank.1.0);
         }
-        let result = change(places);
-        match rank(source, places) {
+        let result = change(records);
+        match rank(source, records) {
             Some(rank) => {
                 self.by_age.insert(rank.1.0, source);
                 self.order.insert(rank);
@@ -93,6 +98,6 @@ impl Strangers {
     }
 }
 
-fn rank(source: SourceAddress, places: &VecDeque<Arc<Place>>) -> Option<Rank> {
-    Some((places.len(), Reverse(places.front()?.number), source))
+fn rank(source: SourceAddress, records: &VecDeque<Arc<ConnectionRecord>>) -> Option<Rank> {
+    Some((records.len(), Reverse(records.front()?.number), source))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::super::connections::Idleness;
+use super::super::connection_record::Idleness;
 use super::super::deadlines::Timeouts;
 use super::*;
 

@@ -4,6 +4,7 @@
 /// with its value.
 #[rustfmt::skip]
 pub(crate) const DOCUMENTED: &[(&str, &str, &str, &str)] = &[
+    ("connections of all unknown peers", "one quarter", "server/connections.rs", "STRANGERS_SHARE_DIVISOR: usize = 4"),
     ("share of one sender", "three quarters", "policy/shares.rs", "RESERVE_DIVISOR: usize = 4"),
     ("connections that wait to be accepted", "4096", "server/listen.rs", "BACKLOG: u32 = 4096"),
     ("pause after a failed accept", "100 ms", "server/accept.rs", "ACCEPT_BACK_OFF: Duration = Duration::from_millis(100)"),
