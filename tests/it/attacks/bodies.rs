@@ -70,7 +70,7 @@ fn stalled_bodies() {
         let attack =
             Attack::new("300 stalled bodies of 1 MiB less a byte", stalled).with_addresses(*addresses);
         let counted = &["hookspool_deliveries_total{endpoint=\"greedy\",outcome=\"unavailable\"}"];
-        attack.full_strength(200).counted(counted).play();
+        attack.full_strength(200).counted(10, counted).play();
     }
 }
 
@@ -78,11 +78,14 @@ const STORED: &[&str] = &["hookspool_deliveries_total{endpoint=\"greedy\",outcom
 
 #[test]
 fn large_bodies_at_full_speed() {
-    Attack::new("bodies of 1 MiB on 64 connections", large_bodies).full_strength(64).counted(STORED).play();
+    Attack::new("bodies of 1 MiB on 64 connections", large_bodies)
+        .full_strength(64)
+        .counted(64, STORED)
+        .play();
 }
 
 #[test]
 fn small_bodies_at_full_speed() {
     let name = format!("small bodies on {} connections", sized(128, 512));
-    Attack::new(&name, small_bodies).full_strength(512).counted(STORED).play();
+    Attack::new(&name, small_bodies).full_strength(512).counted(512, STORED).play();
 }

@@ -73,17 +73,16 @@ pub fn streams_under_way(target: Target) -> Attackers {
 
 #[test]
 fn large_header_sections() {
-    let counted =
-        &["hookspool_deliveries_total{endpoint=\"greedy\"", "hookspool_deliveries_total{endpoint=\"-\""];
+    let counted = &["hookspool_deliveries_total{endpoint=\"-\",outcome=\"headers_too_large\"}"];
     let attack = Attack::new("1,800 fields per request on 50 HTTP/2 connections", header_sections);
-    attack.full_strength(50).counted(counted).play();
+    attack.full_strength(50).counted(200, counted).memory_max(300).play();
 }
 
 #[test]
 fn many_deliveries_under_way() {
     let counted = &["hookspool_deliveries_total{endpoint=\"greedy\",outcome=\"unavailable\"}"];
     let attack = Attack::new("115 deliveries on each of 60 HTTP/2 connections", streams_under_way);
-    attack.full_strength(60).counted(counted).play();
+    attack.full_strength(60).counted(200, counted).play();
 }
 
 /// One kind of frame without end, on 16 connections. `begin` follows the preface.
@@ -108,38 +107,45 @@ pub fn resets(target: Target) -> Attackers {
     })
 }
 
+/// The reasons for GOAWAY. The honest senders use HTTP/1.1.
+const RATE: &[&str] = &["hookspool_http2_goaways_total{reason=\"rate\"}"];
+const HEADER_SECTION: &[&str] = &["hookspool_http2_goaways_total{reason=\"headers\"}"];
+const LIBRARY: &[&str] = &["hookspool_http2_goaways_total{reason=\"library\"}"];
+/// The library and the daemon both limit RST_STREAM.
+const EITHER: &[&str] = &[RATE[0], LIBRARY[0]];
+
 /// A test for each kind of frame.
 macro_rules! floods {
-    ($($name:ident: $title:literal, $attackers:expr;)+) => { $(
+    ($($name:ident: $title:literal, $counted:expr, $attackers:expr;)+) => { $(
         #[test]
         fn $name() {
             Attack::new(concat!("HTTP/2 flood of ", $title), $attackers)
-                .full_strength(64).counted(&["hookspool_handshakes_total{outcome=\"accepted\"}"]).play();
+                .full_strength(64).counted(32, $counted).play();
         }
     )+ };
 }
 
 floods! {
-    flood_of_pings: "PING", pings;
-    flood_of_settings: "SETTINGS",
+    flood_of_pings: "PING", RATE, pings;
+    flood_of_settings: "SETTINGS", RATE,
         |target| swarm(target, 16, |target| flood(target, Vec::new(), || frame(SETTINGS, 0, 0, b"")));
-    flood_of_resets: "HEADERS and RST_STREAM", resets;
-    flood_of_resets_of_closed_streams: "RST_STREAM", |target| swarm(target, 16, |target| {
+    flood_of_resets: "HEADERS and RST_STREAM", EITHER, resets;
+    flood_of_resets_of_closed_streams: "RST_STREAM", EITHER, |target| swarm(target, 16, |target| {
         let begin = [frame(HEADERS, END_HEADERS, 1, &post()), frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])].concat();
         flood(target, begin, || frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]))
     });
-    flood_of_priorities: "PRIORITY", |target| swarm(target, 16, |target| {
+    flood_of_priorities: "PRIORITY", RATE, |target| swarm(target, 16, |target| {
         flood(target, Vec::new(), || frame(PRIORITY, 0, 1, &[0, 0, 0, 3, 1]))
     });
-    flood_of_window_updates: "WINDOW_UPDATE", |target| swarm(target, 16, |target| {
+    flood_of_window_updates: "WINDOW_UPDATE", RATE, |target| swarm(target, 16, |target| {
         flood(target, frame(HEADERS, END_HEADERS, 1, &post()), || frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]))
     });
-    flood_of_unknown_frames: "unknown frames",
+    flood_of_unknown_frames: "unknown frames", RATE,
         |target| swarm(target, 16, |target| flood(target, Vec::new(), || frame(UNKNOWN, 0, 0, b"")));
-    flood_of_empty_data: "empty DATA", |target| swarm(target, 16, |target| {
+    flood_of_empty_data: "empty DATA", LIBRARY, |target| swarm(target, 16, |target| {
         flood(target, frame(HEADERS, END_HEADERS, 1, &post()), || frame(DATA, 0, 1, b""))
     });
-    flood_of_continuations: "CONTINUATION", |target| swarm(target, 16, |target| {
+    flood_of_continuations: "CONTINUATION", HEADER_SECTION, |target| swarm(target, 16, |target| {
         flood(target, frame(HEADERS, 0, 1, &post()), || frame(CONTINUATION, 0, 1, b""))
     });
 }

@@ -42,8 +42,12 @@ struct Attack {
     addresses: u8,
     /// The number of hostile acts after which the attack has its full strength.
     full_strength: u64,
-    /// The beginning of the series that the attack increments. All together must grow.
+    /// The beginning of the series that the attack increments, and that honest senders do not.
     counted: &'static [&'static str],
+    /// By how much all these together must grow.
+    counted_min: u32,
+    /// The memory of the daemon, in MiB.
+    memory_max: u64,
     attackers: fn(Target) -> Attackers,
 }
 
@@ -56,6 +60,8 @@ impl Attack {
             addresses: 8,
             full_strength: 1,
             counted: &[],
+            counted_min: 0,
+            memory_max: 700,
             attackers,
         }
     }
@@ -81,8 +87,13 @@ impl Attack {
         self
     }
 
-    fn counted(mut self, series: &'static [&'static str]) -> Self {
-        self.counted = series;
+    fn counted(mut self, minimum: u32, series: &'static [&'static str]) -> Self {
+        (self.counted, self.counted_min) = (series, minimum);
+        self
+    }
+
+    fn memory_max(mut self, mib: u64) -> Self {
+        self.memory_max = mib;
         self
     }
 
@@ -118,15 +129,15 @@ fn sized<T>(short: T, long: T) -> T {
 
 /// The time of the attack at its full strength.
 fn attack_time() -> Duration {
-    Duration::from_millis(sized(1_000, 10_000))
+    Duration::from_millis(sized(800, 10_000))
 }
 
-/// The time in which attackers gather before that, at most.
+/// The time in which attackers gather before that, at most. A loaded machine needs more of it than another.
 fn gathering_time_max() -> Duration {
-    Duration::from_secs(sized(3, 60))
+    Duration::from_secs(sized(20, 60))
 }
 
 /// The time of each control.
 fn control_time() -> Duration {
-    Duration::from_millis(sized(500, 4_000))
+    Duration::from_millis(sized(300, 4_000))
 }

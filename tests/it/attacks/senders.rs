@@ -31,6 +31,8 @@ fn everything(target: Target) -> Attackers {
 fn everything_at_once() {
     for &addresses in sized(&[8][..], &[1, 8, 64]) {
         let attack = Attack::new("everything at once", everything).with_addresses(addresses);
-        attack.full_strength(2_000).counted(&["hookspool_deliveries_total{endpoint=\"greedy\""]).play();
+        let counted =
+            &["hookspool_connections_refused_total", "hookspool_deliveries_total{endpoint=\"greedy\""];
+        attack.full_strength(2_000).counted(500, counted).play();
     }
 }

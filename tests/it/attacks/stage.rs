@@ -83,7 +83,9 @@ impl Stage {
         });
         // A daemon that limits the attack may keep it below its full strength.
         let gathering = self.measure_until(|| {
-            begin.elapsed() >= gathering_time_max() || target.acts() >= attack.full_strength
+            begin.elapsed() >= gathering_time_max()
+                || (target.acts() >= attack.full_strength
+                    && counted(&grown(&counters, &self.counters()), attack) >= f64::from(attack.counted_min))
         });
         let during = self.measure(attack_time()).including(gathering);
         let grown = grown(&counters, &self.counters());
@@ -98,7 +100,9 @@ impl Stage {
             during,
             after,
             acts: target.acts(),
-            counted: attack.counted,
+            counted: counted(&grown, attack),
+            counted_min: attack.counted_min,
+            memory_max: attack.memory_max,
             took: self.started.elapsed(),
             grown,
             lines,
@@ -164,6 +168,12 @@ impl Stage {
 fn grown(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
     let growth = |(name, value): (&String, &f64)| (name.clone(), value - before.get(name).unwrap_or(&0.0));
     after.iter().map(growth).filter(|(_, grown)| *grown > 0.0).collect()
+}
+
+/// By how much the series that an attack increments have grown.
+fn counted(grown: &BTreeMap<String, f64>, attack: &Attack) -> f64 {
+    let is_of_attack = |name: &str| attack.counted.iter().any(|it| name.starts_with(it));
+    0.0 + grown.iter().filter(|(name, _)| is_of_attack(name)).map(|(_, grown)| grown).sum::<f64>()
 }
 
 fn configure(world: &World, attack: &Attack) {
