@@ -8,7 +8,7 @@ use super::target::{Target, hold, pour, swarm};
 use super::{Attack, Attackers};
 
 /// The preface and empty settings.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// The requests of one attacking connection, at most: the numbers of its streams do not run out.
 const STREAMS: u32 = 128;
 /// Indexed fields of one request: 35 bytes each in the decoded list, and one byte on the wire.

@@ -14,12 +14,13 @@ mod relay;
 mod requests;
 mod senders;
 mod stage;
+mod stalls;
 mod target;
 mod verdict;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -99,11 +100,7 @@ impl Attack {
 
     /// Plays the attack; panics with all figures if an honest sender suffers from it.
     fn play(self) {
-        // One attack at a time, so that none is part of another one's figures.
-        static ALONE: Mutex<()> = Mutex::new(());
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = getrlimit(Resource::Nofile);
-        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+        let _alone = alone();
         for _ in 1..RUNS_MAX {
             let row = Stage::new(&self).play(&self);
             if !row.is_noisy() {
@@ -112,6 +109,15 @@ impl Attack {
         }
         Stage::new(&self).play(&self).judge();
     }
+}
+
+/// Waits until no other attack is played, so that none is part of another one's figures, and allows many open files.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    alone
 }
 
 /// How often an attack is repeated because the machine was busy with something else.
@@ -129,7 +135,7 @@ fn sized<T>(short: T, long: T) -> T {
 
 /// The time of the attack at its full strength.
 fn attack_time() -> Duration {
-    Duration::from_millis(sized(800, 10_000))
+    Duration::from_millis(sized(600, 10_000))
 }
 
 /// The time in which attackers gather before that, at most. A loaded machine needs more of it than another.
@@ -139,5 +145,5 @@ fn gathering_time_max() -> Duration {
 
 /// The time of each control.
 fn control_time() -> Duration {
-    Duration::from_millis(sized(300, 4_000))
+    Duration::from_millis(sized(200, 4_000))
 }

@@ -65,12 +65,7 @@ impl Stage {
         let honest = Honest::start(self.daemon.port, self.honest.clone());
         let before = self.measure(control_time());
         let (counters, lines) = (self.counters(), self.warnings());
-        let target = Target::new(
-            self.daemon.port,
-            self.world.path("run/admin.sock"),
-            Arc::clone(&self.certificates),
-            attack.addresses,
-        );
+        let target = self.target(attack);
         let begin = Instant::now();
         let stop = CancellationToken::new();
         let _stop_if_the_test_fails = stop.clone().drop_guard();
@@ -109,6 +104,11 @@ impl Stage {
         }
     }
 
+    pub fn target(&self, attack: &Attack) -> Target {
+        let (socket, certificates) = (self.world.path("run/admin.sock"), Arc::clone(&self.certificates));
+        Target::new(self.daemon.port, socket, certificates, attack.addresses)
+    }
+
     fn measure(&self, time: Duration) -> Phase {
         let end = Instant::now() + time;
         self.measure_until(|| Instant::now() >= end)
@@ -138,7 +138,7 @@ impl Stage {
     }
 
     /// The counters; nothing if the admin listener does not respond.
-    fn counters(&self) -> BTreeMap<String, f64> {
+    pub fn counters(&self) -> BTreeMap<String, f64> {
         let text = self.admin("/metrics").unwrap_or_default();
         let series = text.lines().filter(|line| !line.starts_with('#') && !line.contains("_bucket{"));
         series
