@@ -115,7 +115,7 @@ pub(super) async fn read_origin<S: AsyncRead + Unpin>(
     }
 }
 
-/// The length of the header at the beginning of a connection, read as [`read_origin`] does, and the address that it names;
+/// The length of the header at the beginning of a connection, read as `read_origin` does, and the address that it names;
 /// `None` without a complete valid header. No program calls it: `fuzz/` tests the parser with it.
 pub fn proxy_header(bytes: &[u8]) -> Option<(usize, Option<SocketAddr>)> {
     let mut length = 0;
