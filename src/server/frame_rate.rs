@@ -8,13 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::frame_reader::Frame;
-
-const DATA: u8 = 0x0;
-const HEADERS: u8 = 0x1;
-const CONTINUATION: u8 = 0x9;
-const END_STREAM: u8 = 0x1;
-const PADDED: u8 = 0x8;
+use super::frame_reader::{CONTINUATION, DATA, END_STREAM, Frame, HEADERS, PADDED};
 
 /// The most frames that are accepted at once. A client that opens 128 streams at once sends at most a few per stream: PRIORITY,
 /// WINDOW_UPDATE and, if it cancels them, RST_STREAM.

@@ -1,5 +1,16 @@
 //! Splits the bytes of one direction of an HTTP/2 connection into frames (RFC 9113, section 4.1).
 
+/// Kinds of frames (section 6).
+pub(super) const DATA: u8 = 0x0;
+pub(super) const HEADERS: u8 = 0x1;
+pub(super) const RST_STREAM: u8 = 0x3;
+pub(super) const GOAWAY: u8 = 0x7;
+pub(super) const CONTINUATION: u8 = 0x9;
+/// Flags of DATA and HEADERS (sections 6.1 and 6.2).
+pub(super) const END_STREAM: u8 = 0x1;
+pub(super) const END_HEADERS: u8 = 0x4;
+pub(super) const PADDED: u8 = 0x8;
+
 /// The length of what a client sends before its first frame (section 3.4).
 pub(super) const PREFACE_BYTES: usize = 24;
 /// The length of a frame's header.

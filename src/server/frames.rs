@@ -9,11 +9,9 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::deadlines::Deadlines;
-use super::frame_reader::{FramePosition, FrameReader, PREFACE_BYTES};
+use super::frame_reader::{DATA, FramePosition, FrameReader, GOAWAY, PREFACE_BYTES};
 use super::stream_counts::Streams;
 
-const DATA: u8 = 0x0;
-const GOAWAY: u8 = 0x7;
 const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 11];
 
 /// A transport that forwards all data, and tracks the frames in both directions. It ends the connection if the client sends

@@ -1,6 +1,8 @@
 //! The first field of an HTTP/2 header block (RFC 7541) whose beginning is known.
 
-const PADDED: u8 = 0x8;
+use super::frame_reader::PADDED;
+
+/// The flag of HEADERS with a priority (RFC 9113, section 6.2).
 const PRIORITY: u8 = 0x20;
 /// The entries of the static table that have the name of a pseudo-header (appendix A).
 const PSEUDO: std::ops::RangeInclusive<u8> = 1..=14;

@@ -11,16 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::frame_rate::{FrameBudget, does_no_work};
-use super::frame_reader::Frame;
+use super::frame_reader::{CONTINUATION, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, RST_STREAM};
 use super::header_block::{block, first_field, is_pseudo};
 use crate::metrics::GoAwayReason;
 
-const HEADERS: u8 = 0x1;
-const RST_STREAM: u8 = 0x3;
-const GOAWAY: u8 = 0x7;
-const CONTINUATION: u8 = 0x9;
-const END_STREAM: u8 = 0x1;
-const END_HEADERS: u8 = 0x4;
 const NO_ERROR: [u8; 4] = [0; 4];
 const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
 const COMPRESSION_ERROR: [u8; 4] = [0, 0, 0, 9];
