@@ -33,6 +33,12 @@ pub struct Memory {
     pub limited_by: String,
 }
 
+impl Memory {
+    fn for_bodies(&self) -> u64 {
+        BODY_BYTES_MAX.min(self.bytes / 4)
+    }
+}
+
 /// What fits into the memory and the descriptors of the process. The default is no limit.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Capacity {
@@ -45,15 +51,14 @@ pub struct Capacity {
 impl Capacity {
     /// The memory for bodies and header sections, in bytes.
     pub fn body_bytes(&self) -> usize {
-        size(self.memory.as_ref().map_or(BODY_BYTES_MAX, |memory| BODY_BYTES_MAX.min(memory.bytes / 4)))
+        size(self.memory.as_ref().map_or(BODY_BYTES_MAX, Memory::for_bodies))
     }
 
     /// The connections that the memory holds beside the bodies; at least 1.
     pub fn connections_in_memory(&self) -> usize {
-        self.memory.as_ref().map_or(usize::MAX, |memory| {
-            let bodies = BODY_BYTES_MAX.min(memory.bytes / 4);
-            size((memory.bytes - bodies) / CONNECTION_BYTES).max(1)
-        })
+        self.memory
+            .as_ref()
+            .map_or(usize::MAX, |memory| size((memory.bytes - memory.for_bodies()) / CONNECTION_BYTES).max(1))
     }
 
     /// The connections for which there are descriptors beside the reserve; at least 1.
@@ -92,7 +97,7 @@ impl Capacity {
     pub(super) fn log_bodies(&self, configured: usize) {
         if let Some(memory) = &self.memory
             && self.connections_in_memory() >= configured
-            && memory.bytes / 4 < BODY_BYTES_MAX
+            && memory.for_bodies() < BODY_BYTES_MAX
         {
             let (limit, limited_by) = (ByteSize(memory.bytes), &memory.limited_by);
             tracing::info!(memory = %limit, limited_by, body_bytes = self.body_bytes(), "body memory lowered to a quarter of the memory");

@@ -84,18 +84,19 @@ impl Connections {
 
     /// Adds a connection on which no sender is admitted yet.
     pub(super) fn open(&self, source: SourceAddress) -> Slot {
-        let max = self.lock().max_per_address;
-        self.open_up_to(source, max)
+        self.open_up_to(source, None)
     }
 
     /// Adds a connection from a trusted proxy, which has not named the peer's address yet. The limit of an address does
     /// not apply: thousands of peers may be behind the proxy.
     pub(super) fn open_behind_proxy(&self, source: SourceAddress) -> Slot {
-        self.open_up_to(source, usize::MAX)
+        self.open_up_to(source, Some(usize::MAX))
     }
 
-    fn open_up_to(&self, source: SourceAddress, max_per_address: usize) -> Slot {
+    /// `max_per_address` replaces the configured limit.
+    fn open_up_to(&self, source: SourceAddress, max_per_address: Option<usize>) -> Slot {
         let mut state = self.lock();
+        let max_per_address = max_per_address.unwrap_or(state.max_per_address);
         state.opened += 1;
         let record = Arc::new(ConnectionRecord::new(state.opened, state.origin));
         state.make_room_for_stranger();

@@ -1,3 +1,5 @@
+//! Headers of the PROXY protocol: valid ones however they are divided, and every fault.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -118,21 +118,14 @@ pub fn swarm<F>(target: Target, attackers: usize, act: fn(Target) -> F) -> Attac
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
-    Box::pin(async move {
-        let mut tasks = JoinSet::new();
-        for _ in 0..attackers {
-            let target = target.clone();
-            tasks.spawn(async move {
-                while target.acts() < ACTS_MAX {
-                    let acted = act(target.clone()).await;
-                    target.acted();
-                    if acted.is_err() {
-                        sleep(PAUSE).await;
-                    }
-                }
-            });
+    spawn_all(target, attackers, move |target| async move {
+        while target.acts() < ACTS_MAX {
+            let acted = act(target.clone()).await;
+            target.acted();
+            if acted.is_err() {
+                sleep(PAUSE).await;
+            }
         }
-        tasks.join_all().await;
     })
 }
 
@@ -141,18 +134,28 @@ pub fn swarm_once<F>(target: Target, attackers: usize, act: fn(Target) -> F) -> 
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
+    let all = spawn_all(target, attackers, move |target| async move {
+        if act(target.clone()).await.is_err() {
+            target.acted();
+        }
+    });
+    Box::pin(async move {
+        all.await;
+        std::future::pending::<()>().await;
+    })
+}
+
+/// Runs this many attackers until all have ended.
+fn spawn_all<F>(target: Target, attackers: usize, run: impl Fn(Target) -> F + Send + 'static) -> Attackers
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     Box::pin(async move {
         let mut tasks = JoinSet::new();
         for _ in 0..attackers {
-            let target = target.clone();
-            tasks.spawn(async move {
-                if act(target.clone()).await.is_err() {
-                    target.acted();
-                }
-            });
+            tasks.spawn(run(target.clone()));
         }
         tasks.join_all().await;
-        std::future::pending::<()>().await;
     })
 }
 
