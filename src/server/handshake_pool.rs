@@ -204,3 +204,68 @@ impl Wake for WakeFlag {
         self.task.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn source(host: u8) -> SourceAddress {
+        SourceAddress::from(SocketAddr::from(([192, 0, 2, host], 1)))
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_waits_for_its_peer_continues_when_it_is_woken() {
+        let pool = HandshakePool::start().expect("threads");
+        for _ in 0..100 {
+            let (first, second) = (oneshot::channel(), oneshot::channel());
+            let handshake = async move { first.1.await.and(second.1.await) };
+            let driven = pool.drive(handshake, source(1), Instant::now(), 8);
+            let peer = async {
+                tokio::task::yield_now().await;
+                let sent = first.0.send(()).is_ok();
+                tokio::task::yield_now().await;
+                assert!(sent && second.0.send(7).is_ok());
+            };
+            let (output, ()) = tokio::join!(driven, peer);
+            assert_eq!(output.map_err(|GaveWay| ()), Ok(Ok(7)));
+        }
+    }
+
+    #[test]
+    fn the_oldest_step_of_the_address_with_most_gives_way() {
+        let pool = HandshakePool::start().expect("threads");
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let begin = Instant::now();
+        let (started, running) = mpsc::channel();
+        let releases: Vec<_> = (0..threads)
+            .map(|_| {
+                let (release, released) = mpsc::channel::<()>();
+                let started = started.clone();
+                // It keeps its thread busy until the test ends.
+                let busy = async move {
+                    let _ = (started.send(()), released.recv());
+                };
+                let mut busy = pool.drive(busy, source(0), begin, usize::MAX);
+                assert!((&mut busy).now_or_never().is_none());
+                (release, busy)
+            })
+            .collect();
+        (0..threads).for_each(|_| running.recv().expect("a running step"));
+        let mut waiting: Vec<_> = [(1, 2), (1, 1), (2, 0), (1, 3)]
+            .map(|(host, age)| {
+                let since = begin + std::time::Duration::from_secs(age);
+                let mut driven = pool.drive(std::future::ready(()), source(host), since, threads + 3);
+                assert!((&mut driven).now_or_never().is_none());
+                driven
+            })
+            .into();
+        let gave_way = waiting.iter_mut().map(|driven| driven.now_or_never().is_some());
+        assert_eq!(gave_way.collect::<Vec<_>>(), [false, true, false, false]);
+        drop(releases);
+    }
+}
