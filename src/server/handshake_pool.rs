@@ -214,6 +214,9 @@ mod tests {
 
     use super::*;
 
+    /// The longest time that a test waits.
+    const DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
+
     fn source(host: u8) -> SourceAddress {
         SourceAddress::from(SocketAddr::from(([192, 0, 2, host], 1)))
     }
@@ -231,7 +234,8 @@ mod tests {
                 tokio::task::yield_now().await;
                 assert!(sent && second.0.send(7).is_ok());
             };
-            let (output, ()) = tokio::join!(driven, peer);
+            let both = async { tokio::join!(driven, peer) };
+            let (output, ()) = tokio::time::timeout(DEADLINE, both).await.expect("a step after each wake-up");
             assert_eq!(output.map_err(|GaveWay| ()), Ok(Ok(7)));
         }
     }

@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn ipv6_addresses_count_by_their_first_64_bits() {
         let source = |text: &str| SourceAddress::from(text.parse::<SocketAddr>().expect("an address"));
-        assert_eq!(source("[2001:db8::1]:1"), source("[2001:db8::ffff:1]:2"));
+        assert_eq!(source("[2001:db8::1]:1"), source("[2001:db8::ffff:2]:2"));
         assert_ne!(source("[2001:db8::1]:1"), source("[2001:db8:0:1::1]:1"));
         assert_eq!(source("[::ffff:192.0.2.1]:1"), source("192.0.2.1:2"));
         assert_ne!(source("192.0.2.1:1"), source("192.0.2.2:1"));

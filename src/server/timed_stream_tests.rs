@@ -104,6 +104,15 @@ async fn a_header_section_of_http2_has_its_deadline_during_other_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_header_section_of_http2_has_a_deadline_of_its_own() {
+    let (_peer, mut stream, deadlines) = timed_http(true);
+    deadlines.http2_head(true, true);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    deadlines.http2_head(true, true);
+    assert_eq!(seconds_until_end(&mut stream).await, 15);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_accepts_no_further_requests_ends_after_the_header_timeout() {
     let (mut peer, mut stream, deadlines) = timed_http(true);
     deadlines.http2_head(false, true);
