@@ -259,6 +259,16 @@ fn references_to_the_dynamic_table_take_little_memory() {
         assert!(!last.is_empty(), "{attacker}");
         attackers.push(h2);
     }
+    // Header sections that do not end are decoded as they arrive.
+    for h2 in &mut attackers {
+        let references = vec![0xbe; 16 << 10];
+        let mut section = [&[0, 0x40, 0, HEADERS, 0, 0, 0, 1, 1], &references[..]].concat();
+        section.extend([&[0, 0x40, 0, CONTINUATION, 0, 0, 0, 1, 1], &references[..]].concat());
+        // The connection may end before it is complete.
+        let _ = raw(h2, &section);
+    }
+    let ended = "hookspool_http2_goaways_total{reason=\"headers\"}";
+    eventually("they are ended", || (daemon.metric(ended) == 30.0).then_some(()));
     let after = peak();
     eprintln!("{} connections, {} requests: peak memory {before} -> {after} MiB", attackers.len(), 128 * 30);
     assert!(after - before < 80, "{before} -> {after} MiB");
