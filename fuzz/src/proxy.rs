@@ -19,12 +19,15 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The address in a valid header of version 1; none with `UNKNOWN`.
+/// The address in a valid header of version 1; none with `UNKNOWN`, whatever follows it (section 2.1).
 fn source(text: &[u8]) -> Option<SocketAddr> {
     let text = str::from_utf8(text).ok()?;
-    let [family, source, _, port, _] = text.trim_end().split(' ').collect::<Vec<_>>()[..] else {
+    if text.starts_with("UNKNOWN") {
+        return None;
+    }
+    let [_, source, _, port, _] = text.trim_end().split(' ').collect::<Vec<_>>()[..] else {
         return None;
     };
     let address: IpAddr = source.parse().ok()?;
-    (family != "UNKNOWN").then_some(SocketAddr::new(address.to_canonical(), port.parse().ok()?))
+    Some(SocketAddr::new(address.to_canonical(), port.parse().ok()?))
 }
