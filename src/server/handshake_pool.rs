@@ -53,9 +53,12 @@ pub(super) struct PooledHandshake<F: Future> {
 /// A handshake after a step, with its result if it has ended.
 type Polled<F> = (Pin<Box<F>>, Poll<<F as Future>::Output>);
 
+/// A handshake whose step is waiting on the pool; `None` while the step runs, or if its task has ended.
+type Parked<F> = Arc<Mutex<Option<Pin<Box<F>>>>>;
+
 enum Place<F: Future> {
     Here(Pin<Box<F>>),
-    OnPool(oneshot::Receiver<Polled<F>>),
+    OnPool(oneshot::Receiver<Polled<F>>, Parked<F>),
     /// The handshake has ended.
     Nowhere,
 }
@@ -162,13 +165,14 @@ where
                     }
                     let (reply, receiver) = oneshot::channel();
                     let waker = Waker::from(Arc::clone(&self.wake));
-                    let step = Box::new(move || run_step(handshake, &waker, reply));
+                    let parked = Arc::new(Mutex::new(Some(handshake)));
+                    self.place = Place::OnPool(receiver, Arc::clone(&parked));
+                    let step = Box::new(move || run_step(&parked, &waker, reply));
                     self.pool.submit(self.source, self.since, self.max_handshakes, step);
-                    self.place = Place::OnPool(receiver);
                 }
-                Place::OnPool(mut receiver) => match Pin::new(&mut receiver).poll(cx) {
+                Place::OnPool(mut receiver, parked) => match Pin::new(&mut receiver).poll(cx) {
                     Poll::Pending => {
-                        self.place = Place::OnPool(receiver);
+                        self.place = Place::OnPool(receiver, parked);
                         return Poll::Pending;
                     }
                     Poll::Ready(Ok((_, Poll::Ready(output)))) => return Poll::Ready(Ok(output)),
@@ -181,13 +185,26 @@ where
     }
 }
 
+impl<F: Future> Drop for PooledHandshake<F> {
+    fn drop(&mut self) {
+        // The step may wait long for its turn; the connection must not stay open until then.
+        if let Place::OnPool(_, parked) = &self.place {
+            drop(take(parked));
+        }
+    }
+}
+
 /// Polls a handshake once, unless its task has ended.
-fn run_step<F: Future>(mut handshake: Pin<Box<F>>, waker: &Waker, reply: oneshot::Sender<Polled<F>>) {
-    if !reply.is_closed() {
+fn run_step<F: Future>(parked: &Parked<F>, waker: &Waker, reply: oneshot::Sender<Polled<F>>) {
+    if let Some(mut handshake) = take(parked) {
         let polled = handshake.as_mut().poll(&mut Context::from_waker(waker));
         // If the task ended meanwhile, the handshake is dropped with it.
         let _ = reply.send((handshake, polled));
     }
+}
+
+fn take<F: Future>(parked: &Parked<F>) -> Option<Pin<Box<F>>> {
+    parked.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Wakes the task of a handshake, and remembers that its next step can run.
@@ -240,26 +257,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_oldest_step_of_the_address_with_most_gives_way() {
-        let pool = HandshakePool::start().expect("threads");
-        let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        let begin = Instant::now();
+    /// Keeps all threads busy until what it returns is dropped.
+    fn busy_threads(
+        pool: &HandshakePool,
+    ) -> Vec<(mpsc::Sender<()>, PooledHandshake<impl Future<Output = ()>>)> {
         let (started, running) = mpsc::channel();
-        let releases: Vec<_> = (0..threads)
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let busy = (0..threads)
             .map(|_| {
                 let (release, released) = mpsc::channel::<()>();
                 let started = started.clone();
-                // It keeps its thread busy until the test ends.
                 let busy = async move {
                     let _ = (started.send(()), released.recv());
                 };
-                let mut busy = pool.drive(busy, source(0), begin, usize::MAX);
+                let mut busy = pool.drive(busy, source(0), Instant::now(), usize::MAX);
                 assert!((&mut busy).now_or_never().is_none());
                 (release, busy)
             })
             .collect();
         (0..threads).for_each(|_| running.recv().expect("a running step"));
+        busy
+    }
+
+    #[test]
+    fn the_oldest_step_of_the_address_with_most_gives_way() {
+        let pool = HandshakePool::start().expect("threads");
+        let begin = Instant::now();
+        let busy = busy_threads(&pool);
+        let threads = busy.len();
         let mut waiting: Vec<_> = [(1, 2), (1, 1), (2, 0), (1, 3)]
             .map(|(host, age)| {
                 let since = begin + std::time::Duration::from_secs(age);
@@ -270,6 +295,21 @@ mod tests {
             .into();
         let gave_way = waiting.iter_mut().map(|driven| driven.now_or_never().is_some());
         assert_eq!(gave_way.collect::<Vec<_>>(), [false, true, false, false]);
-        drop(releases);
+        drop(busy);
+    }
+
+    #[test]
+    fn a_handshake_whose_task_ends_is_dropped_before_its_step_runs() {
+        let pool = HandshakePool::start().expect("threads");
+        let _busy = busy_threads(&pool);
+        let held = Arc::new(());
+        let handshake = {
+            let held = Arc::clone(&held);
+            async move { drop(held) }
+        };
+        let mut waiting = pool.drive(handshake, source(1), Instant::now(), usize::MAX);
+        assert!((&mut waiting).now_or_never().is_none());
+        drop(waiting);
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 }
