@@ -117,6 +117,11 @@ impl<K: Ord + Clone> Shares<K> {
         self.held.get(holder).copied().unwrap_or_default()
     }
 
+    /// What all holders have together.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
     /// Whether more than the limit is held.
     pub fn is_exceeded(&self) -> bool {
         self.used > self.limit

@@ -77,6 +77,7 @@ impl Server {
 
     async fn accept_all(self, listener: TcpListener) {
         loop {
+            self.connections.closing_ones_are_few().await;
             match listener.accept().await {
                 Ok((stream, address)) => {
                     // A socket for both families reports an IPv4 peer as `::ffff:192.0.2.1`.

@@ -1,6 +1,6 @@
 //! What the table of open connections knows of each.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
@@ -14,19 +14,19 @@ pub(super) struct ConnectionRecord {
     /// Connections are numbered in the order in which they were opened.
     pub(super) number: u64,
     pub(super) opened_at: Instant,
-    pub(super) idleness: Arc<Idleness>,
+    pub(super) activity: Arc<Activity>,
     gives_way: CancellationToken,
     /// Set before `gives_way`.
     reason: OnceLock<ConnectionRefusalReason>,
 }
 
-/// Since when a connection has been without a request.
+/// Since when a connection has been without a request, or has had requests in flight.
 #[derive(Debug)]
-pub(super) struct Idleness {
+pub(super) struct Activity {
     /// The origin of `since`, the same for all connections.
     origin: Instant,
-    /// In nanoseconds after the origin; 0 while a request is in flight, and before a sender is admitted.
-    since: AtomicU64,
+    /// In nanoseconds after the origin; negative while a request is in flight, 0 before a sender is admitted.
+    since: AtomicI64,
 }
 
 impl ConnectionRecord {
@@ -35,7 +35,7 @@ impl ConnectionRecord {
         Self {
             number,
             opened_at: Instant::now(),
-            idleness: Arc::new(Idleness::new(origin)),
+            activity: Arc::new(Activity::new(origin)),
             gives_way: CancellationToken::new(),
             reason: OnceLock::new(),
         }
@@ -59,24 +59,32 @@ impl ConnectionRecord {
     }
 }
 
-impl Idleness {
+impl Activity {
     pub(super) fn new(origin: Instant) -> Self {
-        Self { origin, since: AtomicU64::new(0) }
+        Self { origin, since: AtomicI64::new(0) }
     }
 
-    /// The connection has no request in flight.
-    pub(super) fn begin(&self) {
-        let since = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.since.store(since.max(1), Ordering::Relaxed);
-    }
-
-    /// A request is in flight.
+    /// The connection has no request in flight from now on.
     pub(super) fn end(&self) {
-        self.since.store(0, Ordering::Relaxed);
+        self.since.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The connection has a request in flight from now on.
+    pub(super) fn begin(&self) {
+        self.since.store(-self.now(), Ordering::Relaxed);
     }
 
     /// Since when the connection is idle, in nanoseconds after the origin; `None` if it is not.
-    pub(super) fn since(&self) -> Option<u64> {
+    pub(super) fn idle_since(&self) -> Option<i64> {
         Some(self.since.load(Ordering::Relaxed)).filter(|since| *since > 0)
+    }
+
+    /// Since when the connection has had requests in flight, in nanoseconds after the origin; `None` if it has none.
+    pub(super) fn busy_since(&self) -> Option<i64> {
+        Some(-self.since.load(Ordering::Relaxed)).filter(|since| *since > 0)
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(i64::MAX).max(1)
     }
 }

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::connection_record::{ConnectionRecord, Idleness};
+use super::connection_record::{Activity, ConnectionRecord};
 use super::source_address::SourceAddress;
 use super::strangers::Strangers;
 use crate::metrics::ConnectionRefusalReason;
@@ -19,9 +20,20 @@ use crate::policy::{Name, ShareUsedUp, Shares};
 /// number, or an equal part if that is smaller.
 const STRANGERS_SHARE_DIVISOR: usize = 4;
 
+/// How many connections that gave way may still be open; a quarter of `max_connections` if that is less. The reserve of
+/// descriptors (`daemon/resources.rs`) is larger, so that they do not take those of the spool.
+const CLOSING_CONNECTIONS_MAX: usize = 128;
+
 /// All open connections of the server.
 #[derive(Clone, Debug)]
-pub(super) struct Connections(Arc<Mutex<State>>);
+pub(super) struct Connections(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    state: Mutex<State>,
+    /// Notified when a connection that gave way has ended.
+    ended: Notify,
+}
 
 #[derive(Debug)]
 struct State {
@@ -30,6 +42,8 @@ struct State {
     strangers: Strangers,
     senders: BTreeMap<Name, BTreeMap<u64, Arc<ConnectionRecord>>>,
     opened: u64,
+    /// All open connections, also those that gave way.
+    open: usize,
     origin: Instant,
 }
 
@@ -65,14 +79,16 @@ pub(super) struct ConnectionLimits {
 impl Connections {
     pub(super) fn new(limits: ConnectionLimits) -> Self {
         let ConnectionLimits { max_connections: limit, max_connections_per_address, senders } = limits;
-        Self(Arc::new(Mutex::new(State {
+        let state = Mutex::new(State {
             shares: Shares::new(limit, senders),
             max_per_address: max_connections_per_address,
             strangers: Strangers::default(),
             senders: BTreeMap::new(),
             opened: 0,
+            open: 0,
             origin: Instant::now(),
-        })))
+        });
+        Self(Arc::new(Table { state, ended: Notify::new() }))
     }
 
     /// Changes the limits. Open connections stay open until another one needs their place.
@@ -93,11 +109,28 @@ impl Connections {
         self.open_up_to(source, Some(usize::MAX))
     }
 
+    /// Waits while too many connections that gave way are still open.
+    pub(super) async fn closing_ones_are_few(&self) {
+        loop {
+            let ended = self.0.ended.notified();
+            let may_accept = {
+                let state = self.lock();
+                let closing = state.open - state.shares.used();
+                closing <= CLOSING_CONNECTIONS_MAX.min(state.shares.limit() / 4)
+            };
+            if may_accept {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// `max_per_address` replaces the configured limit.
     fn open_up_to(&self, source: SourceAddress, max_per_address: Option<usize>) -> Slot {
         let mut state = self.lock();
         let max_per_address = max_per_address.unwrap_or(state.max_per_address);
         state.opened += 1;
+        state.open += 1;
         let record = Arc::new(ConnectionRecord::new(state.opened, state.origin));
         state.make_room_for_stranger();
         state.add_stranger(source, Arc::clone(&record), max_per_address);
@@ -106,7 +139,7 @@ impl Connections {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,27 +184,39 @@ impl Slot {
         self.record.close_reason()
     }
 
-    /// Where the connection records since when it is idle.
-    pub(super) fn idleness(&self) -> Arc<Idleness> {
-        Arc::clone(&self.record.idleness)
+    /// Where the connection records since when it is idle or busy.
+    pub(super) fn activity(&self) -> Arc<Activity> {
+        Arc::clone(&self.record.activity)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.connections.lock().remove(&self.owner, &self.record);
+        let mut state = self.connections.lock();
+        state.open -= 1;
+        if !state.remove(&self.owner, &self.record) {
+            drop(state);
+            self.connections.0.ended.notify_waiters();
+        }
     }
 }
 
 impl State {
-    /// Takes a place. The sender that gives way closes its connection that has been idle longest.
-    fn take(&mut self, holder: &Holder) -> Result<(), ShareUsedUp> {
-        let spares_senders = *holder == Holder::Strangers && self.strangers_have_share();
+    /// Takes a place. The sender that gives way closes its connection that has been idle longest. If it has none, and
+    /// another sender needs the place, it closes the one with the request that has been in flight longest.
+    fn take(&mut self, asking: &Holder) -> Result<(), ShareUsedUp> {
+        let spares_senders = *asking == Holder::Strangers && self.strangers_have_share();
         let Self { shares, senders, strangers, .. } = self;
-        shares.take(holder, 1, |holder| match holder {
+        shares.take(asking, 1, |holder| match holder {
             Holder::Strangers => close_stranger(strangers),
             Holder::Sender(_) if spares_senders => None,
-            Holder::Sender(sender) => close_idle(senders, sender),
+            Holder::Sender(sender) => {
+                let records = senders.get_mut(sender)?;
+                close_oldest(records, Activity::idle_since).or_else(|| {
+                    let is_for_other_sender = asking != holder && *asking != Holder::Strangers;
+                    is_for_other_sender.then(|| close_oldest(records, Activity::busy_since))?
+                })
+            }
         })
     }
 
@@ -186,9 +231,10 @@ impl State {
             let spares_senders = have_share || self.strangers.is_crowded();
             let largest =
                 self.senders.iter().max_by_key(|(_, records)| records.len()).map(|(name, _)| name.clone());
-            let idle = largest
-                .filter(|_| !spares_senders)
-                .and_then(|sender| close_idle(&mut self.senders, &sender).map(|_| Holder::Sender(sender)));
+            let idle = largest.filter(|_| !spares_senders).and_then(|sender| {
+                let records = self.senders.get_mut(&sender)?;
+                close_oldest(records, Activity::idle_since).map(|_| Holder::Sender(sender))
+            });
             let closed = idle.or_else(|| close_stranger(&mut self.strangers).map(|_| Holder::Strangers));
             if let Some(holder) = closed {
                 self.shares.release(&holder, 1);
@@ -236,14 +282,13 @@ fn close_stranger(strangers: &mut Strangers) -> Option<usize> {
     Some(1)
 }
 
-/// Closes the connection of a sender that has been idle longest, and returns the number of closed connections.
-fn close_idle(
-    senders: &mut BTreeMap<Name, BTreeMap<u64, Arc<ConnectionRecord>>>,
-    sender: &Name,
+/// Closes the oldest of a sender's connections that are idle, or busy, and returns the number of closed connections.
+fn close_oldest(
+    records: &mut BTreeMap<u64, Arc<ConnectionRecord>>,
+    since: fn(&Activity) -> Option<i64>,
 ) -> Option<usize> {
-    let records = senders.get_mut(sender)?;
-    let idle = records.values().filter_map(|record| Some((record.idleness.since()?, record.number)));
-    let (_, number) = idle.min()?;
+    let with_age = records.values().filter_map(|record| Some((since(&record.activity)?, record.number)));
+    let (_, number) = with_age.min()?;
     records.remove(&number)?.close(ConnectionRefusalReason::Share);
     Some(1)
 }

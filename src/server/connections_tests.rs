@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use proptest::prelude::*;
 
 use super::*;
@@ -23,7 +24,7 @@ fn connections(max_connections: usize, max_connections_per_address: usize, sende
 fn idle(connections: &Connections, number: u8) -> Slot {
     let mut slot = connections.open(source(number));
     assert_eq!(slot.admit(&sender(number)), Ok(()));
-    slot.idleness().begin();
+    slot.activity().end();
     slot
 }
 
@@ -125,7 +126,7 @@ fn the_sender_with_most_closes_its_connection_that_is_idle_longest() {
     let mut greedy: Vec<_> = (0..6).map(|_| idle(&connections, 1)).collect();
     assert_eq!(reasons(&greedy), [None; 6]);
     let oldest = [greedy.remove(0), greedy.remove(0)];
-    oldest[0].idleness().end();
+    oldest[0].activity().begin();
     let _another_of_its_own = idle(&connections, 1);
     assert_eq!(reasons(&oldest), [None, Some(ConnectionRefusalReason::Share)]);
     let _others: Vec<_> = (0..4).map(|_| idle(&connections, 2)).collect();
@@ -136,10 +137,24 @@ fn the_sender_with_most_closes_its_connection_that_is_idle_longest() {
 fn a_sender_without_an_idle_connection_is_refused_beyond_its_share() {
     let connections = connections(8, 100, 2);
     let busy: Vec<_> = (0..6).map(|_| idle(&connections, 1)).collect();
-    busy.iter().for_each(|slot| slot.idleness().end());
+    busy.iter().for_each(|slot| slot.activity().begin());
     assert_eq!(connections.open(source(1)).admit(&sender(1)), Err(ShareUsedUp));
-    assert_eq!(connections.open(source(2)).admit(&sender(2)), Ok(()));
+    let _others = [2, 2].map(|number| idle(&connections, number));
     assert_eq!(reasons(&busy), [None; 6]);
+}
+
+#[test]
+fn a_sender_with_only_busy_connections_closes_the_oldest_request_for_another_sender() {
+    let connections = connections(8, 100, 2);
+    let busy: Vec<_> = (0..6).map(|_| idle(&connections, 1)).collect();
+    let order = [3, 0, 1, 2, 4, 5];
+    order.iter().for_each(|index| busy[*index].activity().begin());
+    let _strangers = [3, 4, 5].map(|host| connections.open(source(host)));
+    assert_eq!(reasons(&busy), [None; 6]);
+    let _others = [2, 2, 2].map(|number| idle(&connections, number));
+    let closed = busy.iter().position(|slot| slot.close_reason() == Some(ConnectionRefusalReason::Share));
+    assert_eq!(closed, Some(3));
+    assert_eq!(reasons(&busy).iter().flatten().count(), 1);
 }
 
 #[test]
@@ -149,6 +164,20 @@ fn one_sender_may_use_all_connections_and_still_connect_again() {
     assert_eq!(reasons(&slots), [None; 4]);
     let _fifth = idle(&connections, 1);
     assert_eq!(reasons(&slots), [Some(ConnectionRefusalReason::Share), None, None, None]);
+}
+
+#[tokio::test]
+async fn no_connection_is_accepted_while_many_that_gave_way_are_open() {
+    let connections = connections(8, 100, 1);
+    let mut slots: Vec<_> = (0..10).map(|_| connections.open(source(1))).collect();
+    assert!(connections.closing_ones_are_few().now_or_never().is_some());
+    slots.push(connections.open(source(1)));
+    let waits = connections.closing_ones_are_few();
+    let mut waits = std::pin::pin!(waits);
+    assert!(waits.as_mut().now_or_never().is_none());
+    // The oldest is one that gave way.
+    drop(slots.remove(0));
+    assert!(waits.now_or_never().is_some());
 }
 
 proptest! {
@@ -167,7 +196,7 @@ proptest! {
                 _ => {
                     if let Some(slot) = slots.iter_mut().find(|slot| matches!(slot.owner, Owner::Address(_))) {
                         let _ = slot.admit(&sender(host % 3));
-                        slot.idleness().begin();
+                        slot.activity().end();
                     }
                 }
             }

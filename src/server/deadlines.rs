@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection_record::Idleness;
+use super::connection_record::Activity;
 use super::request_line::RequestLine;
 use crate::metrics::StallKind;
 
@@ -63,13 +63,13 @@ struct State {
     /// The task that polled while a request was in flight. It is woken when the request is done, because hyper does not
     /// poll again by itself.
     waiting: Option<Waker>,
-    idleness: Arc<Idleness>,
+    activity: Arc<Activity>,
 }
 
 impl Deadlines {
-    pub(super) fn new(timeouts: Timeouts, is_http2: bool, idleness: Arc<Idleness>) -> Self {
+    pub(super) fn new(timeouts: Timeouts, is_http2: bool, activity: Arc<Activity>) -> Self {
         let now = Instant::now();
-        idleness.begin();
+        activity.end();
         Self(Arc::new(Mutex::new(State {
             timeouts,
             is_http2,
@@ -80,7 +80,7 @@ impl Deadlines {
             stalled: None,
             request_line: RequestLine::default(),
             waiting: None,
-            idleness,
+            activity,
         })))
     }
 
@@ -103,7 +103,9 @@ impl Deadlines {
     pub(super) fn begin(&self) -> InFlight {
         let mut state = self.lock();
         state.in_flight += 1;
-        state.idleness.end();
+        if state.in_flight == 1 {
+            state.activity.begin();
+        }
         if !state.is_http2 {
             state.head = None;
         }
@@ -198,7 +200,7 @@ impl Drop for InFlight {
         state.in_flight -= 1;
         if state.in_flight == 0 {
             state.idle = Instant::now() + state.timeouts.idle;
-            state.idleness.begin();
+            state.activity.end();
             state.wake();
         }
     }

@@ -72,7 +72,7 @@ pub(super) async fn serve(established: Established, slot: &Slot, context: Connec
     let connection = Arc::new(Connection::new(peer, snapshot, chain, stop_accepting.clone()));
     let timeouts =
         Timeouts { header: limits.header_timeout, body: limits.body_timeout, idle: limits.idle_timeout };
-    let deadlines = Deadlines::new(timeouts, is_http2, slot.idleness());
+    let deadlines = Deadlines::new(timeouts, is_http2, slot.activity());
     let stream = TimedStream::new(stream, deadlines.clone(), before_close);
     let not_accepting =
         wait_until_not_accepting(Arc::clone(&connection), Arc::clone(&context.shared), stop_accepting);

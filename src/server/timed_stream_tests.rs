@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::super::connection_record::Idleness;
+use super::super::connection_record::Activity;
 use super::super::deadlines::Timeouts;
 use super::*;
 
-fn idleness() -> Arc<Idleness> {
-    Arc::new(Idleness::new(Instant::now()))
+fn activity() -> Arc<Activity> {
+    Arc::new(Activity::new(Instant::now()))
 }
 
 fn timed_http(is_http2: bool) -> (DuplexStream, TimedStream<DuplexStream>, Deadlines) {
     let (peer, ours) = duplex(64);
     let [header, body, idle] = [15, 30, 75].map(Duration::from_secs);
-    let deadlines = Deadlines::new(Timeouts { header, body, idle }, is_http2, idleness());
+    let deadlines = Deadlines::new(Timeouts { header, body, idle }, is_http2, activity());
     (peer, TimedStream::new(ours, deadlines.clone(), |_| ()), deadlines)
 }
 
@@ -147,9 +147,25 @@ async fn a_peer_that_does_not_read_is_a_response_that_stalls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_is_busy_since_its_first_request_in_flight() {
+    let activity = activity();
+    let [header, body, idle] = [15, 30, 75].map(Duration::from_secs);
+    let deadlines = Deadlines::new(Timeouts { header, body, idle }, true, Arc::clone(&activity));
+    assert_eq!(activity.busy_since(), None);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let first = deadlines.begin();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let second = deadlines.begin();
+    drop(first);
+    assert_eq!((activity.idle_since(), activity.busy_since()), (None, Some(1_000_000_000)));
+    drop(second);
+    assert_eq!((activity.idle_since(), activity.busy_since()), (Some(2_000_000_000), None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_without_a_pause_has_the_same_deadline() {
     let [header, body, idle] = [15, 30, 75].map(Duration::from_secs);
-    let deadlines = Deadlines::new(Timeouts { header, body, idle }, false, idleness());
+    let deadlines = Deadlines::new(Timeouts { header, body, idle }, false, activity());
     let mut stream = TimedStream::new(tokio::io::repeat(b'x'), deadlines.clone(), |_| ());
     let mut buf = [0; 16];
     assert_eq!(stream.read(&mut buf).await.expect("a read"), 16);
