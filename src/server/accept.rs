@@ -119,7 +119,7 @@ impl Server {
         let outcome = match origin {
             Ok(origin) => tokio::select! {
                 // Boxed separately: a handshake needs many kilobytes, which are freed when it ends; a connection lasts longer.
-                outcome = Box::pin(handshake(stream, origin, live, &opening, &self.handshakes)) => outcome,
+                outcome = Box::pin(handshake(stream, (origin, slot.is_known()), live, &opening, &self.handshakes)) => outcome,
                 reason = slot.gives_way() => return self.closed(address, reason, None),
             },
             Err(no_origin) => Err(no_origin.into()),

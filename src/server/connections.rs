@@ -64,7 +64,7 @@ pub(super) struct Slot {
 #[derive(Debug)]
 enum Owner {
     Address(SourceAddress),
-    Sender(Name),
+    Sender(Name, SourceAddress),
 }
 
 /// The limits of connections.
@@ -165,13 +165,25 @@ impl Slot {
     pub(super) fn admit(&mut self, sender: &Name) -> Result<(), ShareUsedUp> {
         let mut state = self.connections.lock();
         // Otherwise the connection has given way meanwhile, which its task is about to see.
-        if state.remove(&self.owner, &self.record) {
-            self.owner = Owner::Sender(sender.clone());
+        if let Owner::Address(source) = self.owner
+            && state.remove(&self.owner, &self.record)
+        {
+            self.owner = Owner::Sender(sender.clone(), source);
+            let is_within_part = state.shares.held_by(&Holder::Sender(sender.clone())) < state.shares.part();
+            state.strangers.admitted(source, is_within_part);
             state.take(&Holder::Sender(sender.clone()))?;
             let records = state.senders.entry(sender.clone()).or_default();
             records.insert(self.record.number, Arc::clone(&self.record));
         }
         Ok(())
+    }
+
+    /// Whether a sender is connected from the same address, and has at most an equal part of the connections.
+    pub(super) fn is_known(&self) -> bool {
+        match self.owner {
+            Owner::Address(source) => self.connections.lock().strangers.is_known(source),
+            Owner::Sender(..) => true,
+        }
     }
 
     /// Waits until the connection has to give way to another one, and returns which limit was reached.
@@ -194,6 +206,9 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.connections.lock();
         state.open -= 1;
+        if let Owner::Sender(_, source) = self.owner {
+            state.strangers.left(source);
+        }
         if !state.remove(&self.owner, &self.record) {
             drop(state);
             self.connections.0.ended.notify_waiters();
@@ -263,7 +278,7 @@ impl State {
     fn remove(&mut self, owner: &Owner, record: &Arc<ConnectionRecord>) -> bool {
         let (removed, holder) = match owner {
             Owner::Address(source) => (self.strangers.remove(*source, record.number), Holder::Strangers),
-            Owner::Sender(sender) => {
+            Owner::Sender(sender, _) => {
                 let records = self.senders.get_mut(sender);
                 let removed = records.is_some_and(|records| records.remove(&record.number).is_some());
                 (removed, Holder::Sender(sender.clone()))

@@ -64,6 +64,29 @@ fn of_all_strangers_the_oldest_of_the_address_with_most_gives_way() {
 }
 
 #[test]
+fn of_unfinished_handshakes_those_from_the_address_of_a_sender_within_its_part_are_spared() {
+    // The reserve is one of four; the strangers may have three, beside the connected sender.
+    let connections = connections(8, 100, 2);
+    let connected = idle(&connections, 1);
+    let slow: Vec<_> = (0..3).map(|_| connections.open(source(1))).collect();
+    let flood: Vec<_> = (2..9).map(|host| connections.open(source(host))).collect();
+    assert_eq!(reasons(&slow), [None; 3]);
+    assert!(flood.iter().any(|slot| slot.close_reason().is_some()));
+    drop(connected);
+    let _flood: Vec<_> = (2..9).map(|host| connections.open(source(host))).collect();
+    assert!(reasons(&slow).contains(&Some(ConnectionRefusalReason::Connections)));
+}
+
+#[test]
+fn the_address_of_a_sender_with_more_than_its_part_is_not_spared() {
+    let connections = connections(12, 100, 3);
+    let _greedy: Vec<_> = (0..6).map(|_| idle(&connections, 1)).collect();
+    let slow = [1, 1, 1].map(|host| connections.open(source(host)));
+    let _flood: Vec<_> = (2..9).map(|host| connections.open(source(host))).collect();
+    assert!(reasons(&slow).contains(&Some(ConnectionRefusalReason::Connections)));
+}
+
+#[test]
 fn of_addresses_with_equally_many_strangers_the_one_with_the_oldest_gives_way() {
     let connections = connections(4, 100, 2);
     let _older = [5, 6].map(|host| connections.open(source(host)));

@@ -14,7 +14,7 @@ use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
 use super::failure::{HandshakeFailure, tls_error};
-use super::handshake_pool::{GaveWay, HandshakePool};
+use super::handshake_pool::{GaveWay, HandshakePeer, HandshakePool};
 use super::hello::read_hello;
 use super::offer::Offer;
 use super::opening::Opening;
@@ -68,11 +68,11 @@ impl From<NoOrigin> for NotEstablished {
     }
 }
 
-/// Performs the TLS handshake. Except for the deadline, the snapshot is read once, after the ClientHello: the server's certificate, the verifier and
+/// Performs the TLS handshake. `is_known` is that of [`HandshakePeer`]. Except for the deadline, the snapshot is read once, after the ClientHello: the server's certificate, the verifier and
 /// the policy for requests belong to the same generation.
 pub(super) async fn handshake(
     stream: TcpStream,
-    origin: Origin,
+    (origin, is_known): (Origin, bool),
     live: &Live,
     opening: &Opening,
     pool: &HandshakePool,
@@ -86,8 +86,8 @@ pub(super) async fn handshake(
     let offer = Offer::of(&hello.client_hello());
     let snapshot = live.current();
     let accept = with_secret(with_decision(accept(hello, Arc::clone(&snapshot.tls))));
-    let source = SourceAddress::from(origin.address);
-    let accept = pool.drive(accept, source, opening.begun, snapshot.limits.max_handshakes);
+    let peer = HandshakePeer { source: SourceAddress::from(origin.address), is_known, since: opening.begun };
+    let accept = pool.drive(accept, peer, snapshot.limits.max_handshakes);
     let (accepted, verification) = match timeout_at(opening.deadline, accept).await {
         Ok(Ok(accepted)) => accepted,
         Ok(Err(GaveWay)) => return Err(NotEstablished::GaveWay),

@@ -1,7 +1,7 @@
 //! The threads on which the cryptography of handshakes runs.
 //!
-//! They serve source addresses in turn, and the operating system divides the processors between them and the threads
-//! that serve requests. So a flood of handshakes delays neither requests nor, beyond one turn, the handshake of another
+//! They serve source addresses in turn, and every second turn is one of an address from which a sender is connected. The operating system
+//! divides the processors between them and the threads that serve requests. So a flood of handshakes delays neither requests nor, beyond one turn, the handshake of another
 //! address.
 
 use std::fmt;
@@ -35,16 +35,28 @@ struct Queue {
 }
 
 struct State {
-    waiting: Turns<SourceAddress, (Instant, Step)>,
+    /// The steps of known addresses.
+    known: Turns<SourceAddress, (Instant, Step)>,
+    others: Turns<SourceAddress, (Instant, Step)>,
+    is_turn_of_known: bool,
     running: usize,
     is_closed: bool,
+}
+
+/// On whose behalf a handshake is driven.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HandshakePeer {
+    pub(super) source: SourceAddress,
+    /// Whether a sender is connected from this address, and has at most an equal part of the connections.
+    pub(super) is_known: bool,
+    /// When the handshake began.
+    pub(super) since: Instant,
 }
 
 /// A handshake that is driven on the pool.
 pub(super) struct PooledHandshake<F: Future> {
     pool: HandshakePool,
-    source: SourceAddress,
-    since: Instant,
+    peer: HandshakePeer,
     max_handshakes: usize,
     place: Place<F>,
     wake: Arc<WakeFlag>,
@@ -73,7 +85,8 @@ impl HandshakePool {
     /// # Errors
     /// If the system cannot start a thread.
     pub(super) fn start() -> io::Result<Self> {
-        let state = State { waiting: Turns::new(), running: 0, is_closed: false };
+        let (known, others) = (Turns::new(), Turns::new());
+        let state = State { known, others, is_turn_of_known: true, running: 0, is_closed: false };
         let queue = Arc::new(Queue { state: Mutex::new(state), changed: Condvar::new() });
         // Created first, so that the threads end if one of them cannot be started.
         let pool = Self(Arc::new(Handle(Arc::clone(&queue))));
@@ -84,28 +97,28 @@ impl HandshakePool {
         Ok(pool)
     }
 
-    /// Drives a handshake that began at `since`. Only its steps run on the pool; it waits for the peer without a thread.
+    /// Drives a handshake. Only its steps run on the pool; it waits for the peer without a thread.
     pub(super) fn drive<F>(
         &self,
         handshake: F,
-        source: SourceAddress,
-        since: Instant,
+        peer: HandshakePeer,
         max_handshakes: usize,
     ) -> PooledHandshake<F>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         let place = Place::Here(Box::pin(handshake));
-        PooledHandshake { pool: self.clone(), source, since, max_handshakes, place, wake: Arc::default() }
+        PooledHandshake { pool: self.clone(), peer, max_handshakes, place, wake: Arc::default() }
     }
 
     /// Adds a step. If too many are running or waiting, the one that gives way is dropped.
-    fn submit(&self, source: SourceAddress, since: Instant, max_handshakes: usize, step: Step) {
+    fn submit(&self, peer: HandshakePeer, max_handshakes: usize, step: Step) {
         let queue = &*self.0.0;
         let mut state = queue.lock();
-        state.waiting.push(source, (since, step));
-        let excess = state.running + state.waiting.len() > max_handshakes.max(state.running + 1);
-        let gave_way = excess.then(|| state.waiting.remove_from_largest(|(since, _)| *since));
+        let waiting = if peer.is_known { &mut state.known } else { &mut state.others };
+        waiting.push(peer.source, (peer.since, step));
+        let excess = state.running + state.waiting() > max_handshakes.max(state.running + 1);
+        let gave_way = excess.then(|| state.remove_one());
         drop(state);
         queue.changed.notify_one();
         drop(gave_way);
@@ -118,12 +131,34 @@ impl fmt::Debug for HandshakePool {
     }
 }
 
+impl State {
+    fn waiting(&self) -> usize {
+        self.known.len() + self.others.len()
+    }
+
+    /// Removes the next step.
+    fn pop(&mut self) -> Option<(Instant, Step)> {
+        self.is_turn_of_known = !self.is_turn_of_known;
+        if self.is_turn_of_known {
+            self.known.pop().or_else(|| self.others.pop())
+        } else {
+            self.others.pop().or_else(|| self.known.pop())
+        }
+    }
+
+    /// Removes the step that gives way.
+    fn remove_one(&mut self) -> Option<(Instant, Step)> {
+        let since = |(since, _): &(Instant, Step)| *since;
+        self.others.remove_from_largest(since).or_else(|| self.known.remove_from_largest(since))
+    }
+}
+
 impl Queue {
     /// Runs steps until the pool is closed.
     fn run(&self) {
         let mut state = self.lock();
         while !state.is_closed {
-            let Some((_, step)) = state.waiting.pop() else {
+            let Some((_, step)) = state.pop() else {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
@@ -168,7 +203,7 @@ where
                     let parked = Arc::new(Mutex::new(Some(handshake)));
                     self.place = Place::OnPool(receiver, Arc::clone(&parked));
                     let step = Box::new(move || run_step(&parked, &waker, reply));
-                    self.pool.submit(self.source, self.since, self.max_handshakes, step);
+                    self.pool.submit(self.peer, self.max_handshakes, step);
                 }
                 Place::OnPool(mut receiver, parked) => match Pin::new(&mut receiver).poll(cx) {
                     Poll::Pending => {
@@ -234,8 +269,9 @@ mod tests {
     /// The longest time that a test waits.
     const DEADLINE: std::time::Duration = std::time::Duration::from_secs(20);
 
-    fn source(host: u8) -> SourceAddress {
-        SourceAddress::from(SocketAddr::from(([192, 0, 2, host], 1)))
+    fn peer(host: u8) -> HandshakePeer {
+        let source = SourceAddress::from(SocketAddr::from(([192, 0, 2, host], 1)));
+        HandshakePeer { source, is_known: false, since: Instant::now() }
     }
 
     #[tokio::test]
@@ -244,7 +280,7 @@ mod tests {
         for _ in 0..100 {
             let (first, second) = (oneshot::channel(), oneshot::channel());
             let handshake = async move { first.1.await.and(second.1.await) };
-            let driven = pool.drive(handshake, source(1), Instant::now(), 8);
+            let driven = pool.drive(handshake, peer(1), 8);
             let peer = async {
                 tokio::task::yield_now().await;
                 let sent = first.0.send(()).is_ok();
@@ -270,7 +306,7 @@ mod tests {
                 let busy = async move {
                     let _ = (started.send(()), released.recv());
                 };
-                let mut busy = pool.drive(busy, source(0), Instant::now(), usize::MAX);
+                let mut busy = pool.drive(busy, peer(0), usize::MAX);
                 assert!((&mut busy).now_or_never().is_none());
                 (release, busy)
             })
@@ -288,7 +324,8 @@ mod tests {
         let mut waiting: Vec<_> = [(1, 2), (1, 1), (2, 0), (1, 3)]
             .map(|(host, age)| {
                 let since = begin + std::time::Duration::from_secs(age);
-                let mut driven = pool.drive(std::future::ready(()), source(host), since, threads + 3);
+                let peer = HandshakePeer { since, ..peer(host) };
+                let mut driven = pool.drive(std::future::ready(()), peer, threads + 3);
                 assert!((&mut driven).now_or_never().is_none());
                 driven
             })
@@ -296,6 +333,27 @@ mod tests {
         let gave_way = waiting.iter_mut().map(|driven| driven.now_or_never().is_some());
         assert_eq!(gave_way.collect::<Vec<_>>(), [false, true, false, false]);
         drop(busy);
+    }
+
+    #[test]
+    fn every_second_turn_is_one_of_a_known_address() {
+        let pool = HandshakePool::start().expect("threads");
+        let busy = busy_threads(&pool);
+        let (ran, order) = mpsc::channel();
+        let waiting: Vec<_> = (0..40)
+            .map(|number| {
+                let (ran, is_known) = (ran.clone(), number >= 30);
+                let peer = HandshakePeer { is_known, ..peer(number) };
+                let handshake = async move { ran.send(is_known).is_ok() };
+                let mut driven = pool.drive(handshake, peer, usize::MAX);
+                assert!((&mut driven).now_or_never().is_none());
+                driven
+            })
+            .collect();
+        drop(busy);
+        let order: Vec<_> = waiting.iter().filter_map(|_| order.recv_timeout(DEADLINE).ok()).collect();
+        let known = order[..24].iter().filter(|is_known| **is_known).count();
+        assert!(order.len() == 40 && known >= 9, "{order:?}");
     }
 
     #[test]
@@ -307,7 +365,7 @@ mod tests {
             let held = Arc::clone(&held);
             async move { drop(held) }
         };
-        let mut waiting = pool.drive(handshake, source(1), Instant::now(), usize::MAX);
+        let mut waiting = pool.drive(handshake, peer(1), usize::MAX);
         assert!((&mut waiting).now_or_never().is_none());
         drop(waiting);
         assert_eq!(Arc::strong_count(&held), 1);

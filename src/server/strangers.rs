@@ -20,7 +20,20 @@ pub(super) struct Strangers {
     order: BTreeSet<Rank>,
     /// The address of each address's oldest stranger, by its number.
     by_age: BTreeMap<u64, SourceAddress>,
+    /// The addresses from which senders are connected.
+    known: BTreeMap<SourceAddress, Known>,
 }
+
+/// What is known of an address from which a sender is connected.
+#[derive(Debug, Default)]
+struct Known {
+    connections: usize,
+    /// Whether the sender that was admitted last had at most an equal part of the connections.
+    is_within_part: bool,
+}
+
+/// The number of addresses that are examined to find one that is not spared.
+const SPARED_ADDRESSES_MAX: usize = 16;
 
 /// The time for a handshake over a slow path. A stranger younger than that gives way only if the others are, too.
 const HANDSHAKE_SPARED: Duration = Duration::from_secs(3);
@@ -56,12 +69,43 @@ impl Strangers {
         self.change(source, VecDeque::pop_front)
     }
 
-    /// Removes the stranger that gives way: the oldest of the address with most. If that one is still in time for its
+    /// Records that a sender was admitted on a connection from an address.
+    pub(super) fn admitted(&mut self, source: SourceAddress, is_within_part: bool) {
+        let known = self.known.entry(source).or_default();
+        known.connections += 1;
+        known.is_within_part = is_within_part;
+    }
+
+    /// Records that such a connection has ended.
+    pub(super) fn left(&mut self, source: SourceAddress) {
+        if let Some(known) = self.known.get_mut(&source) {
+            known.connections -= 1;
+            if known.connections == 0 {
+                self.known.remove(&source);
+            }
+        }
+    }
+
+    /// Whether a sender that is within its part is connected from an address.
+    pub(super) fn is_known(&self, source: SourceAddress) -> bool {
+        self.known.get(&source).is_some_and(|known| known.is_within_part)
+    }
+
+    /// The address that gives way: that with most strangers. The address of a sender is spared: over a slow path, it has
+    /// many handshakes under way. That of a sender with more than an equal part is not.
+    fn largest(&self) -> Option<SourceAddress> {
+        let mut largest = self.order.iter().rev().take(SPARED_ADDRESSES_MAX).map(|(.., source)| *source);
+        largest
+            .find(|source| !self.is_known(*source))
+            .or_else(|| self.order.last().map(|(.., source)| *source))
+    }
+
+    /// Removes the stranger that gives way: the oldest of the address that gives way. If that one is still in time for its
     /// handshake and the oldest of all is not, the latter.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Arc<ConnectionRecord>> {
         let is_late =
             |record: &ConnectionRecord| now.saturating_duration_since(record.opened_at) >= HANDSHAKE_SPARED;
-        let (.., largest) = *self.order.last()?;
+        let largest = self.largest()?;
         let is_largest_late = self.by_address.get(&largest)?.front().is_some_and(|record| is_late(record));
         let oldest = self.by_age.first_key_value().map(|(_, source)| *source);
         let late = oldest.filter(|source| {
