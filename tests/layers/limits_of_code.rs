@@ -14,6 +14,7 @@ pub(crate) const DOCUMENTED: &[(&str, &str, &str, &str)] = &[
     ("time to read the alert of a refused handshake", "1 s", "server/handshake.rs", "ALERT_READ_TIMEOUT: Duration = Duration::from_secs(1)"),
     ("time to read the alert of a refused handshake", "1 MiB", "server/handshake.rs", "ALERT_DISCARD_BYTES_MAX: u64 = 1 << 20"),
     ("ping of HTTP/2", "20 s", "server/http.rs", "HTTP2_PING_EVERY: Duration = Duration::from_secs(20)"),
+    ("addresses of connected senders that are spared", "16", "server/strangers.rs", "SPARED_ADDRESSES_MAX: usize = 16"),
     ("connections that gave way and are still open", "128", "server/connections.rs", "CLOSING_CONNECTIONS_MAX: usize = 128"),
     ("connection that gives way to another one", "1 s", "server/accept.rs", "GIVE_WAY_TIME_MAX: Duration = Duration::from_secs(1)"),
     ("first message during a shutdown", "2 s", "server/opening.rs", "DRAIN_TIMEOUT: Duration = Duration::from_secs(2)"),
