@@ -3,6 +3,7 @@
 //! Errors contain the accepted form.
 
 use std::fmt;
+use std::iter;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ const SIZES: &[(&str, u64)] = &[
     ("kB", 1_000),
     ("B", 1),
 ];
+/// Only displayed: no setting needs it.
+const TEBIBYTE: (&str, u64) = ("TiB", 1 << 40);
 const SIZES_ACCEPTED: &str = "write `B`, `KiB`, `MiB` or `GiB` (or `kB`, `MB`, `GB`), as in \"1 MiB\"";
 
 const TIMES: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -81,6 +84,32 @@ impl fmt::Display for HumanDuration {
             .find(|(_, factor)| millis >= u128::from(*factor) && millis.is_multiple_of(u128::from(*factor)))
             .unwrap_or(&("ms", 1));
         write!(f, "{}{unit}", millis / u128::from(*factor))
+    }
+}
+
+impl ByteSize {
+    /// The size for people, rounded down: `218 B`, `1.5 KiB`, `59 GiB`.
+    pub fn rounded(self) -> String {
+        let units = iter::once(&TEBIBYTE).chain(&SIZES[..3]);
+        let (unit, factor) = units.copied().find(|(_, factor)| self.0 >= *factor).unwrap_or(("B", 1));
+        rounded(self.0.into(), factor.into(), unit)
+    }
+}
+
+impl HumanDuration {
+    /// The duration for people, rounded down: `1.7 ms`, `35 ms`, `4.2 s`.
+    pub fn rounded(self) -> String {
+        let micros = self.0.as_micros();
+        let (unit, factor) = if micros < 1_000_000 { ("ms", 1_000) } else { ("s", 1_000_000) };
+        rounded(micros, factor, unit)
+    }
+}
+
+/// A multiple of a factor, with one decimal if it is below 10.
+fn rounded(value: u128, factor: u128, unit: &str) -> String {
+    match (value / factor, value % factor * 10 / factor) {
+        (whole @ 0..10, tenths @ 1..) => format!("{whole}.{tenths} {unit}"),
+        (whole, _) => format!("{whole} {unit}"),
     }
 }
 
@@ -128,6 +157,21 @@ mod tests {
         assert!(matches!(time("30"), Err(QuantityError::Unit { .. })));
         assert!(matches!(time("1.5s"), Err(QuantityError::Unit { .. })));
         assert!(matches!(time("30  s"), Err(QuantityError::Unit { .. })));
+    }
+
+    #[test]
+    fn quantities_are_rounded_down_for_people() {
+        let size = |bytes| ByteSize(bytes).rounded();
+        assert_eq!([size(0), size(218), size(1023)], ["0 B", "218 B", "1023 B"]);
+        assert_eq!([size(1024), size(1536), size((10 << 10) - 1)], ["1 KiB", "1.5 KiB", "9.9 KiB"]);
+        assert_eq!(
+            [size((1 << 20) - 1), size(59 << 30), size(u64::MAX)],
+            ["1023 KiB", "59 GiB", "16777215 TiB"]
+        );
+        let time = |micros| HumanDuration(Duration::from_micros(micros)).rounded();
+        assert_eq!([time(0), time(1_789), time(7_000), time(35_900)], ["0 ms", "1.7 ms", "7 ms", "35 ms"]);
+        assert_eq!([time(999_999), time(1_000_000), time(75_400_000)], ["999 ms", "1 s", "75 s"]);
+        assert_eq!(HumanDuration(Duration::MAX).rounded(), "18446744073709551615 s");
     }
 
     proptest! {

@@ -3,6 +3,8 @@
 mod settings;
 mod findings;
 mod text;
+mod columns;
+mod lines;
 mod journal;
 mod journal_layer;
 mod start;

@@ -16,8 +16,9 @@ use tracing_subscriber::{EnvFilter, reload};
 
 use super::journal::{Journal, SOCKET};
 use super::journal_layer::JournalLayer;
+use super::lines::TextLines;
 use super::settings::{Format, Level, Settings};
-use super::text::TextFields;
+use crate::clock::Clock;
 
 /// The lines that may wait for a slow reader. Further ones are dropped and counted.
 const LINES_WAITING_MAX: usize = 16_384;
@@ -161,7 +162,8 @@ fn subscribe(resolved: ResolvedFormat, level: Level, queue: NonBlocking) -> Resu
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue).with_span_events(FmtSpan::NONE);
     if resolved == ResolvedFormat::Text {
         let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        let lines = lines.with_target(false).fmt_fields(TextFields).with_ansi(color).with_filter_reloading();
+        let lines =
+            lines.with_ansi(color).event_format(TextLines::new(Clock::System)).with_filter_reloading();
         let handle = lines.reload_handle();
         lines.finish().with(WithoutRequests).try_init()?;
         Ok(Filter(Box::new(move |filter| handle.reload(filter))))

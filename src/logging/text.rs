@@ -1,4 +1,5 @@
-//! Formats the fields of a text line as `name=value`, quoted so that no value can look like another field.
+//! Formats an event for the message of a journal entry: its fields as `name=value`, quoted so that no value can look
+//! like another field.
 
 use std::fmt;
 
@@ -37,10 +38,9 @@ impl Line<'_> {
         if std::mem::replace(&mut self.is_started, true) {
             self.writer.write_char(' ')?;
         }
-        match (name, self.writer.has_ansi_escapes()) {
-            ("message", _) => write!(self.writer, "{}", Quoted::inside(value)),
-            (_, true) => write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{}", Quoted::word(value)),
-            (_, false) => write!(self.writer, "{name}={}", Quoted::word(value)),
+        match name {
+            "message" => write!(self.writer, "{}", Quoted::inside(value)),
+            _ => write!(self.writer, "{name}={}", Quoted::word(value)),
         }
     }
 }

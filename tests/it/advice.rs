@@ -54,7 +54,9 @@ fn a_line_of_advice_can_be_pasted_from_text_and_json_as_they_are() {
         let renewed = bank.issue(&Certificate::leaf(Name::cn("Banco \u{e9} S.A.")));
         assert!(deliver(&world, port, &renewed.der, &renewed.key, 0).is_err());
         let line = eventually("the refusal is logged", || {
-            log().lines().find(|line| line.contains("peer refused")).map(ToOwned::to_owned)
+            let log = log();
+            let advice = log.lines().find(|line| line.contains("sender `bank`: cn"));
+            advice.filter(|_| log.contains("peer refused") && log.ends_with('\n')).map(ToOwned::to_owned)
         });
         child.kill().unwrap();
         child.wait().unwrap();

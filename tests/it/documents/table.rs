@@ -69,6 +69,7 @@ pub const BLOCKS: &[Row] = &[
     ("docs/operating.md", "listen hookspool", NotRun("proxied.rs runs HAProxy with the same options")),
     ("docs/operating.md", "stream {", NotRun("needs a module of nginx; proxied.rs runs HAProxy")),
     ("docs/operating.md", "dpkg -i", NotRun("needs root and systemd; operator.rs runs it")),
+    ("docs/operating.md", "2026-", NotRun("lines_tests.rs tests the format")),
     (
         "docs/operating.md",
         "hookspool check",
