@@ -103,9 +103,11 @@ impl Plan {
                 crate::escape::Escaped(anchor.identity.subject.as_str())
             )));
         }
-        let first = settings.policy.endpoints().first();
+        let endpoints = settings.policy.endpoints();
+        // There, the event of the entry is `pix`.
+        let for_pix = endpoints.iter().find(|endpoint| endpoint.suffixes.iter().any(|it| it == SUFFIX));
         let root = settings.certificates.iter().find(|fact| fact.role == CertificateRole::Anchor);
-        let (Some(endpoint), Some(root)) = (first, root) else {
+        let (Some(endpoint), Some(root)) = (for_pix.or(endpoints.first()), root) else {
             return Err(Failure::Configuration("there is no endpoint to deliver to".to_owned()));
         };
         let sibling = |name| root.file.with_file_name(name);

@@ -164,9 +164,19 @@ fn demo_stores_an_entry_and_refuses_other_than_development_cas() {
     let sample = include_bytes!("../samples/01-pix-recebido.json");
     assert_eq!(entries.values().map(|entry| entry.payload.as_slice()).collect::<Vec<_>>(), [&sample[..]]);
 
+    // It delivers to the endpoint whose suffix is that of a Pix, although another one precedes it.
+    let other = "[[endpoint]]\nname = \"other\"\npath = \"/other\"\nsenders = [\"dev\"]\n\n[[endpoint]]\n";
+    fs::write(world.path("webhooks.toml"), shipped.replacen("[[endpoint]]\n", other, 1)).unwrap();
+    assert_eq!(code(&world, &["demo", "--once"]), 0);
+    let entries = world.entries("pix");
+    assert!(
+        entries.len() == 2 && entries.values().all(|entry| entry.envelope["event"] == "pix"),
+        "{entries:?}"
+    );
+
     let real = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=bank -keyout k -out certs/root-ca.pem";
     let made = Command::new("sh").args(["-c", real]).current_dir(world.path("")).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     assert_ne!(code(&world, &["demo", "--once"]), 0);
-    assert_eq!(world.entries("pix").len(), 1);
+    assert_eq!(world.entries("pix").len(), 2);
 }

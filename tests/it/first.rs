@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::documents::{block, same};
 use crate::servers::answer::Answer;
 use crate::servers::application::Application;
 use crate::tools::bash;
@@ -113,6 +114,14 @@ fn demo_needs_only_the_program_and_fits_a_terminal() {
         entry.starts_with("{\"sender\":\"dev\",\"event\":\"pix\",") && entry.contains("149.90"),
         "{entry}"
     );
+    let (_, port) = text.split_once("https://localhost:").unwrap();
+    let port = &port[..port.find('/').unwrap()];
+    let printed = format!("wrote hookspool-demo/webhooks.toml\n{text}")
+        .replace(&format!(":{port}/"), ":8443/")
+        .replace(&folder, "/home/user/")
+        .replace(program().to_str().unwrap(), "hookspool");
+    let shown = block("README.md", "$ hookspool demo");
+    assert!(same(shown.split_once('\n').unwrap().1, &printed), "{shown}\n{printed}");
 
     let commands = next.split_once("To deliver another one:\n").unwrap().1;
     let (command, forward) = commands.split_once("To forward them to an application:\n").unwrap();

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use blocks::{Use, blocks};
 pub use blocks::{file, read};
+pub use normal::same;
 use session::Step;
 
 use crate::world::program;
@@ -124,7 +125,7 @@ fn run(document: &str, setup: &str) {
     }
     steps.extend(at_end);
     let printed = session::run(directory.path(), &steps);
-    let wrong = steps.iter().zip(&printed).filter(|(step, printed)| !normal::same(&step.shown, printed));
+    let wrong = steps.iter().zip(&printed).filter(|(step, printed)| !same(&step.shown, printed));
     let wrong: Vec<_> = wrong
         .map(|(step, printed)| {
             format!("{}: $ {}shown:\n{}printed:\n{printed}", step.place, step.command, step.shown)

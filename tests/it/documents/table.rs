@@ -21,6 +21,7 @@ pub type Row = (&'static str, &'static str, Use);
 
 pub const BLOCKS: &[Row] = &[
     ("README.md", "$ cargo run --release -- demo", NotRun("builds the program; cli.rs runs the demo")),
+    ("README.md", "$ hookspool demo", NotRun("the tour uses its ports; first.rs compares the output")),
     ("README.md", "$ cargo build --release", NotRun("builds the program")),
     ("README.md", "from http.server", File("server.py")),
     ("docs/guide.md", "[[sender]]", Config("")),
