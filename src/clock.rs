@@ -49,16 +49,26 @@ pub fn rfc3339_micros(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// Formats the difference between two times for people: `in 3 days`, `2 hours ago`.
+/// Formats the difference between two times for people: `in 3 days`, `2 hours ago`, `now`.
 pub fn distance(now: Timestamp, then: Timestamp) -> String {
     let seconds = then.as_second() - now.as_second();
-    let (count, unit) = match seconds.unsigned_abs() {
-        s if s >= 2 * 86_400 => (s / 86_400, "days"),
-        s if s >= 2 * 3_600 => (s / 3_600, "hours"),
-        s if s >= 2 * 60 => (s / 60, "minutes"),
-        s => (s, "seconds"),
-    };
-    if seconds < 0 { format!("{count} {unit} ago") } else { format!("in {count} {unit}") }
+    let length = length(seconds.unsigned_abs());
+    match seconds {
+        0 => "now".to_owned(),
+        ..0 => format!("{length} ago"),
+        1.. => format!("in {length}"),
+    }
+}
+
+/// Formats a number of seconds for people: `1 second`, `3 minutes`.
+pub fn length(seconds: u64) -> String {
+    match seconds {
+        1 => "1 second".to_owned(),
+        s if s >= 2 * 86_400 => format!("{} days", s / 86_400),
+        s if s >= 2 * 3_600 => format!("{} hours", s / 3_600),
+        s if s >= 2 * 60 => format!("{} minutes", s / 60),
+        s => format!("{s} seconds"),
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +87,11 @@ mod tests {
         let then = |s: &str| distance(now, s.parse().expect("a timestamp"));
         assert_eq!(then("2026-11-20T00:00:00Z"), "3 days ago");
         assert_eq!(then("2026-11-23T05:30:00Z"), "in 5 hours");
-        assert_eq!(then("2026-11-22T23:59:59Z"), "1 seconds ago");
+        assert_eq!(then("2026-11-22T23:59:59Z"), "1 second ago");
+        assert_eq!(then("2026-11-23T00:00:01Z"), "in 1 second");
+        assert_eq!(then("2026-11-22T23:58:01Z"), "119 seconds ago");
+        assert_eq!(then("2026-11-22T23:57:00Z"), "3 minutes ago");
+        assert_eq!(then("2026-11-23T00:00:00.9Z"), "now");
     }
 
     #[test]

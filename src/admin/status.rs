@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::AdminContext;
 use super::health::{NotReady, not_ready};
+use crate::clock::rfc3339_micros;
 use crate::live::Reload;
 use crate::metrics::Queue;
 use crate::policy::{Endpoint, Policy};
@@ -64,6 +65,8 @@ pub struct EndpointStatus {
     pub max_body: u64,
     /// The entries in each queue, as of the last count.
     pub entries: BTreeMap<String, i64>,
+    /// When the queue whose count is oldest was counted, RFC 3339; none before the first count.
+    pub counted_at: Option<String>,
     /// How long the oldest entry in `new/` has waited, in seconds, as of the last count.
     pub oldest_new_seconds: i64,
     /// How long ago the oldest entry in `taken/` was claimed, in seconds, as of the last count.
@@ -129,6 +132,12 @@ fn endpoints(policy: &Policy, counts: &EntryCounts) -> Vec<EndpointStatus> {
                 .iter()
                 .map(|queue| (queue.word().to_owned(), count(*queue).entries))
                 .collect(),
+            counted_at: Queue::ALL
+                .iter()
+                .map(|queue| count(*queue).counted_at)
+                .min()
+                .flatten()
+                .map(rfc3339_micros),
             oldest_new_seconds: count(Queue::New).oldest_seconds,
             oldest_taken_seconds: count(Queue::Taken).oldest_seconds,
         }

@@ -76,7 +76,7 @@ pub use lock::{LockError, SpoolLock};
 pub use maintenance::{Maintenance, RetentionSetting};
 pub use open::{OpenError, Opened, open};
 pub use ordered::{IDS_MAX, Ordered};
-pub use queue_counts::{EntryCount, EntryCounts};
+pub use queue_counts::{EntryCount, EntryCounts, count_queue};
 pub use settings::{Retention, Settings};
 pub use space_use::{EndpointFull, SpaceUse};
 pub use transfer::{older, remove_entry, set_aside, sync_moves, transfer};

@@ -36,6 +36,25 @@ pub struct EntryCount {
     /// The age of the oldest in seconds; 0 if there is none. In `taken`, the time since it was claimed; otherwise, the
     /// time since it arrived.
     pub oldest_seconds: i64,
+    /// When it was counted; `None` before the first count.
+    pub counted_at: Option<Timestamp>,
+}
+
+/// Counts the entries of one queue at once.
+///
+/// # Errors
+/// If the queue cannot be listed.
+pub fn count_queue<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    (endpoint, queue): (&Name, Queue),
+    now: Timestamp,
+) -> io::Result<EntryCount> {
+    let mut counting = Counting::begin(volume, layout, endpoint.clone(), queue)?;
+    while let Some(place) = counting.places.next() {
+        counting.add(volume, layout, &place?);
+    }
+    Ok(counting.count(volume, layout, now))
 }
 
 impl EntryCounts {
@@ -113,9 +132,7 @@ impl QueueCounts {
                         Ok(true)
                     };
                 };
-                let places = Box::new(entries(volume, layout, &endpoint, queue)?);
-                self.counting =
-                    Some(Counting { endpoint, queue, places, entries: 0, oldest: None, claimed: None });
+                self.counting = Some(Counting::begin(volume, layout, endpoint, queue)?);
                 continue;
             };
             match counting.places.next() {
@@ -135,6 +152,11 @@ impl QueueCounts {
 }
 
 impl Counting {
+    fn begin<V: Volume>(volume: &V, layout: &Layout, endpoint: Name, queue: Queue) -> io::Result<Self> {
+        let places = Box::new(entries(volume, layout, &endpoint, queue)?);
+        Ok(Self { endpoint, queue, places, entries: 0, oldest: None, claimed: None })
+    }
+
     fn add<V: Volume>(&mut self, volume: &V, layout: &Layout, place: &EntryLocation) {
         self.entries += 1;
         self.oldest = Some(self.oldest.map_or(place.id, |oldest| oldest.min(place.id)));
@@ -145,13 +167,7 @@ impl Counting {
         }
     }
 
-    fn publish<V: Volume>(
-        &self,
-        volume: &V,
-        layout: &Layout,
-        (counts, metrics): (&EntryCounts, &Metrics),
-        now: Timestamp,
-    ) {
+    fn count<V: Volume>(&self, volume: &V, layout: &Layout, now: Timestamp) -> EntryCount {
         let since = match self.queue {
             Queue::Taken => self.claimed,
             Queue::New | Queue::Done | Queue::Failed => {
@@ -159,11 +175,22 @@ impl Counting {
             }
         };
         let oldest_seconds = since.map_or(0, |since| now.duration_since(since).as_secs().max(0));
-        counts.set(&self.endpoint, self.queue, EntryCount { entries: self.entries, oldest_seconds });
+        EntryCount { entries: self.entries, oldest_seconds, counted_at: Some(now) }
+    }
+
+    fn publish<V: Volume>(
+        &self,
+        volume: &V,
+        layout: &Layout,
+        (counts, metrics): (&EntryCounts, &Metrics),
+        now: Timestamp,
+    ) {
+        let count = self.count(volume, layout, now);
+        counts.set(&self.endpoint, self.queue, count);
         metrics.spool_entries(self.endpoint.as_str(), self.queue, self.entries);
         match self.queue {
-            Queue::New => metrics.spool_oldest_new(self.endpoint.as_str(), oldest_seconds),
-            Queue::Taken => metrics.spool_oldest_taken(self.endpoint.as_str(), oldest_seconds),
+            Queue::New => metrics.spool_oldest_new(self.endpoint.as_str(), count.oldest_seconds),
+            Queue::Taken => metrics.spool_oldest_taken(self.endpoint.as_str(), count.oldest_seconds),
             Queue::Done | Queue::Failed => {}
         }
     }

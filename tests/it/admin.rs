@@ -61,13 +61,40 @@ fn status_shows_endpoints_queued_entries_and_refusals() {
         "  server  server ",
         "  anchor  bank ",
         "/webhooks/pix  from bank\n",
-        "0 done, 0 failed, 1 new, 0 taken",
+        "1 new, 0 taken, 0 failed, 0 done",
         "  rule  from 127.0.0.1:",
         "CN=nobody",
         "to admit it: sender `bank`: cn = ['client', 'nobody']",
     ] {
         assert!(page.contains(line), "`{line}` is not in\n{page}");
     }
+}
+
+#[test]
+fn status_counts_the_entries_of_the_daemons_spool_itself() {
+    let world = World::new();
+    let daemon = world.start();
+    assert_eq!(Wire::connect(&world, &daemon, "client").post("/webhooks/pix", b"{}").unwrap().status, 200);
+    let counted = eventually("the daemon has counted the entry", || {
+        let status: Value = serde_json::from_str(&daemon.admin("/status").1).unwrap();
+        (status["endpoints"][0]["entries"]["new"] == 1).then(|| status["endpoints"][0]["counted_at"].clone())
+    });
+    assert!(counted.as_str().unwrap().starts_with("20"), "{counted}");
+    // The daemon counts again only 10 s later.
+    let id = world.entries("pix").into_keys().next().unwrap();
+    let at = |queue: &str| world.path(&format!("spool/pix/{queue}/{id}.hook"));
+    fs::rename(at("new"), at("taken")).unwrap();
+    let page = String::from_utf8(world.run(&["status"]).stdout).unwrap();
+    assert!(page.contains("  0 new, 1 taken, 0 failed, 0 done") && !page.contains("counted"), "{page}");
+    let document: Value = serde_json::from_slice(&world.run(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(document["endpoints"][0]["entries"]["taken"], 1, "{document:#}");
+    assert!(document["endpoints"][0]["counted_at"].as_str() > counted.as_str(), "{document:#}");
+
+    let text = fs::read_to_string(world.path("webhooks.toml")).unwrap();
+    let elsewhere = text.replace("[spool]\n", "[spool]\ndirectory = \"elsewhere\"\n");
+    fs::write(world.path("other.toml"), elsewhere).unwrap();
+    let page = String::from_utf8(world.run(&["status", "--config", "other.toml"]).stdout).unwrap();
+    assert!(page.contains(" failed, 0 done") && page.contains("; counted "), "{page}");
 }
 
 #[test]

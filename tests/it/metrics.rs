@@ -167,7 +167,7 @@ fn each_metric_changes_when_it_should() {
     let of_pix = status["endpoints"].as_array().unwrap().iter().find(|it| it["name"] == "pix").unwrap();
     assert!(of_pix["oldest_taken_seconds"].as_i64() > Some(0), "{of_pix}");
     let page = String::from_utf8(world.run(&["status"]).stdout).unwrap();
-    assert!(page.contains(", corrupt: 1\n") && page.contains("; the oldest in taken was claimed "), "{page}");
+    assert!(page.contains(", 1 corrupt\n") && page.contains("; the oldest in taken was claimed "), "{page}");
 
     let reloads =
         |outcome: &str| daemon.metric(&format!("hookspool_reloads_total{{outcome=\"{outcome}\"}} "));

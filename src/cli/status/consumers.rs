@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::page::{condition, dated};
 use crate::admin::EndpointStatus;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, length};
 use crate::escape::Escaped;
 use crate::forward::ConsumerStatus;
 use crate::forwarder::ForwardStatus;
@@ -39,7 +39,8 @@ pub(super) fn page(status: &ForwardStatus, endpoints: &[EndpointStatus], now: Ti
             Some(entries) => format!("{entries} failed"),
             None => format!("{} failed since its start", consumer.failed),
         };
-        let oldest = consumer.oldest_seconds.map(|seconds| format!("; the oldest waits for {seconds} s"));
+        let oldest =
+            consumer.oldest_seconds.map(|seconds| format!("; the oldest has waited for {}", length(seconds)));
         let oldest = oldest.unwrap_or_default();
         let _ = writeln!(
             out,
@@ -54,8 +55,7 @@ pub(super) fn page(status: &ForwardStatus, endpoints: &[EndpointStatus], now: Ti
     out
 }
 
-/// The entries in `failed/` of the endpoints of a consumer, as of the daemon's last count; none if the daemon does not
-/// count all of them. A consumer itself counts only the entries of its process.
+/// The entries in `failed/` of the endpoints of a consumer; none if the daemon does not know all of them. A consumer itself counts only the entries of its process.
 fn in_failed(consumer: &ConsumerStatus, endpoints: &[EndpointStatus]) -> Option<i64> {
     let of = |name: &String| endpoints.iter().find(|endpoint| endpoint.name == *name)?.entries.get("failed");
     consumer.endpoints.iter().map(of).sum()
@@ -90,7 +90,7 @@ mod tests {
         let expected = "\nforward 0.1.0, generation 2\n\
             degraded      a fault\n  \
             ledger           http, entries of pix, cob, target down\n                   \
-            12 waiting, 3 in flight, 1 retrying, 7 failed; the oldest waits for 40 s\n                   \
+            12 waiting, 3 in flight, 1 retrying, 7 failed; the oldest has waited for 40 seconds\n                   \
             last error 2026-11-23T00:00:00Z (5 minutes ago), entry 0192: 503\\u{1b}\n  \
             other            exec, entries of boleto, target up\n                   \
             0 waiting, 0 in flight, 0 retrying, 5 failed since its start\n";

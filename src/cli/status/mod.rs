@@ -1,6 +1,7 @@
 //! `hookspool status`: shows the status of the running daemon, and of `hookspool forward`.
 
 mod ask;
+mod counts;
 mod page;
 mod consumers;
 
@@ -13,7 +14,7 @@ use super::output::{print, print_json};
 use super::runtime::block_on;
 use crate::admin::Status;
 use crate::clock::Clock;
-use crate::config::{admin_settings, consumer_endpoints, forward_listen};
+use crate::config::{admin_settings, consumer_endpoints, forward_listen, spool_settings};
 use crate::forwarder::ForwardStatus;
 use ask::ask;
 
@@ -28,12 +29,17 @@ pub fn status(config: &Path, json: bool) -> Result<Exit, Failure> {
         false => Some(forward_listen(config)?.listen),
         true => None,
     };
-    let daemon = block_on(ask::<Status>(&admin, "admin"))?;
+    let mut daemon = block_on(ask::<Status>(&admin, "admin"))?;
     let forward = forward.map(|listen| block_on(ask::<ForwardStatus>(&listen, "forward"))).transpose()?;
 
+    let now = Clock::System.now();
+    let spool = spool_settings(config)?;
+    let counted = daemon.as_mut().map(|(_, status)| counts::update(status, spool, now)).unwrap_or_default();
     let endpoints = daemon.as_ref().map(|(_, status)| status.endpoints.as_slice()).unwrap_or_default();
     if json {
-        let mut document = daemon.as_ref().map_or_else(|_| json!({}), |(document, _)| document.clone());
+        let mut document = daemon
+            .as_ref()
+            .map_or_else(|_| json!({}), |(document, status)| counts::document(document.clone(), status));
         document["forward"] = match &forward {
             None => Value::Null,
             Some(Ok((document, status))) => consumers::document(document.clone(), status, endpoints),
@@ -41,8 +47,8 @@ pub fn status(config: &Path, json: bool) -> Result<Exit, Failure> {
         };
         print_json(&document)?;
     } else {
-        let now = Clock::System.now();
-        let mut text = daemon.as_ref().map(|(_, status)| page::page(status, now)).unwrap_or_default();
+        let page = daemon.as_ref().map(|(_, status)| page::page(status, &counted, now));
+        let mut text = page.unwrap_or_default();
         match &forward {
             None => {}
             Some(Ok((_, status))) => text.push_str(&consumers::page(status, endpoints, now)),

@@ -2,15 +2,17 @@
 
 use std::fmt::Write as _;
 
+use super::counts::{Counted, QUEUES};
 use crate::admin::{EndpointStatus, SpoolStatus, Status};
-use crate::clock::{Timestamp, distance};
+use crate::clock::{Timestamp, distance, length};
 use crate::escape::{Escaped, Quoted};
 use crate::live::Reload;
+use crate::quantity::ByteSize;
 use crate::refusals::HandshakeRecord;
 use crate::tls::expiry::ShownCertificate;
 
-/// The status as text.
-pub(super) fn page(status: &Status, now: Timestamp) -> String {
+/// The status as text, with the queues whose numbers are current.
+pub(super) fn page(status: &Status, counted: &Counted, now: Timestamp) -> String {
     let loaded = dated(&status.loaded_at, now);
     let mut out = format!(
         "hookspool {}, generation {}, loaded {loaded}\n",
@@ -21,13 +23,13 @@ pub(super) fn page(status: &Status, now: Timestamp) -> String {
     let _ = writeln!(out, "connections   {}", status.connections);
     let SpoolStatus { directory, free_bytes, corrupt_entries } = &status.spool;
     let corrupt = match corrupt_entries {
-        1.. => format!(", corrupt: {corrupt_entries}"),
+        1.. => format!(", {corrupt_entries} corrupt"),
         _ => String::new(),
     };
-    let _ =
-        writeln!(out, "spool         directory: {}, free_bytes: {free_bytes}{corrupt}", Escaped(directory));
+    let free = ByteSize(*free_bytes).rounded();
+    let _ = writeln!(out, "spool         {}, free {free}{corrupt}", Escaped(directory));
     certificates(&mut out, &status.certificates, now);
-    endpoints(&mut out, &status.endpoints);
+    endpoints(&mut out, &status.endpoints, counted, now);
     refusals(&mut out, &status.refusals, now);
     out
 }
@@ -53,39 +55,55 @@ fn certificates(out: &mut String, certificates: &[ShownCertificate], now: Timest
     for ShownCertificate { role, name, subject, not_after, .. } in certificates {
         let ends = dated(not_after, now);
         let (role, name) = (Escaped(role).to_string(), Escaped(name).to_string());
-        let _ = writeln!(out, "  {role:<7} {name:<16} {}  ends {ends}", Escaped(subject));
+        let _ = writeln!(out, "  {role:<7} {name:<16} ends {ends}  {}", Escaped(subject));
     }
 }
 
-fn endpoints(out: &mut String, endpoints: &[EndpointStatus]) {
+fn endpoints(out: &mut String, endpoints: &[EndpointStatus], counted: &Counted, now: Timestamp) {
     if !endpoints.is_empty() {
         out.push_str("\nendpoints\n");
     }
-    for EndpointStatus { name, path, senders, entries, oldest_new_seconds, oldest_taken_seconds, .. } in
-        endpoints
-    {
+    for endpoint in endpoints {
+        let EndpointStatus { name, path, senders, oldest_new_seconds, oldest_taken_seconds, .. } = endpoint;
         let name = Escaped(name).to_string();
         let senders: Vec<_> = senders.iter().map(|sender| Escaped(sender).to_string()).collect();
         let _ = writeln!(out, "  {name:<16} {}  from {}", Escaped(path), senders.join(", "));
+        let mut rest = String::new();
+        if let Ok(seconds @ 1..) = u64::try_from(*oldest_new_seconds) {
+            let _ = write!(rest, "; the oldest has waited for {}", length(seconds));
+        }
+        if let Ok(seconds @ 1..) = u64::try_from(*oldest_taken_seconds) {
+            let _ = write!(rest, "; the oldest in taken was claimed {} ago", length(seconds));
+        }
+        rest.push_str(&age_of_counts(endpoint, counted, now));
+        let mut counts: Vec<_> = endpoint.entries.iter().collect();
+        let place = |queue: &str| QUEUES.iter().position(|known| known.word() == queue);
+        counts.sort_by_key(|(queue, _)| place(queue).unwrap_or(QUEUES.len()));
         let counts: Vec<_> =
-            entries.iter().map(|(queue, count)| format!("{count} {}", Escaped(queue))).collect();
-        let mut oldest = String::new();
-        if *oldest_new_seconds > 0 {
-            let _ = write!(oldest, "; the oldest waits for {oldest_new_seconds} s");
-        }
-        if *oldest_taken_seconds > 0 {
-            let _ = write!(oldest, "; the oldest in taken was claimed {oldest_taken_seconds} s ago");
-        }
-        let _ = writeln!(out, "  {:<16} {}{oldest}", "", counts.join(", "));
+            counts.iter().map(|(queue, count)| format!("{count} {}", Escaped(queue))).collect();
+        let _ = writeln!(out, "  {:<16} {}{rest}", "", counts.join(", "));
     }
 }
 
-/// The latest refusals: a line to find each in the log, and lines with the cause and the lines that would accept it.
+/// When the queues were counted whose numbers are not current.
+fn age_of_counts(endpoint: &EndpointStatus, counted: &Counted, now: Timestamp) -> String {
+    let is_current = |queue: &str| counted.contains(&(endpoint.name.clone(), queue.to_owned()));
+    let old: Vec<_> = QUEUES.iter().map(|queue| queue.word()).filter(|queue| !is_current(queue)).collect();
+    let at = endpoint.counted_at.as_ref().and_then(|at| at.parse().ok());
+    let when = at.map_or("some time ago".to_owned(), |at| distance(now, at));
+    match old.len() {
+        0 => String::new(),
+        some if some < QUEUES.len() => format!("; {} counted {when}", old.join(" and ")),
+        _ => format!("; counted {when}"),
+    }
+}
+
+/// The latest refusals, the newest first: a line to find each in the log, and lines with the cause and the lines that would accept it.
 fn refusals(out: &mut String, refusals: &[HandshakeRecord], now: Timestamp) {
     if !refusals.is_empty() {
         out.push_str("\nrefused and failed handshakes\n");
     }
-    for refusal in refusals {
+    for refusal in refusals.iter().rev() {
         let at = dated(&refusal.at, now);
         let again = match refusal.count {
             0 | 1 => String::new(),
@@ -116,10 +134,10 @@ fn refusals(out: &mut String, refusals: &[HandshakeRecord], now: Timestamp) {
     }
 }
 
-/// A time of a status document, with its distance from now.
+/// A time of a status document, in whole seconds, with its distance from now.
 pub(super) fn dated(at: &str, now: Timestamp) -> String {
     match at.parse::<Timestamp>() {
-        Ok(then) => format!("{at} ({})", distance(now, then)),
+        Ok(then) => format!("{then:.0} ({})", distance(now, then)),
         Err(_) => Escaped(at).to_string(),
     }
 }
@@ -130,6 +148,60 @@ mod tests {
 
     use super::*;
 
+    fn endpoint(entries: [(&str, i64); 4]) -> EndpointStatus {
+        let entries = entries.map(|(queue, count)| (queue.to_owned(), count)).into();
+        EndpointStatus { name: "pix".to_owned(), path: "/pix".to_owned(), entries, ..Default::default() }
+    }
+
+    /// The line with the counts, if these queues are current.
+    fn counts(endpoint: EndpointStatus, current: &[&str]) -> String {
+        let now: Timestamp = "2026-11-23T00:05:00Z".parse().expect("a timestamp");
+        let current = current.iter().map(|queue| ("pix".to_owned(), (*queue).to_owned())).collect();
+        let mut out = String::new();
+        endpoints(&mut out, &[endpoint], &current, now);
+        out.lines().last().expect("a line").trim().to_owned()
+    }
+
+    #[test]
+    fn counts_that_are_not_current_have_their_age() {
+        let all = ["new", "taken", "failed", "done"];
+        let of = |at: Option<&str>| EndpointStatus {
+            counted_at: at.map(str::to_owned),
+            ..endpoint([("done", 4), ("failed", 0), ("new", 3), ("taken", 0)])
+        };
+        let at = Some("2026-11-23T00:04:20Z");
+        assert_eq!(counts(of(at), &all), "3 new, 0 taken, 0 failed, 4 done");
+        assert_eq!(
+            counts(of(at), &all[..3]),
+            "3 new, 0 taken, 0 failed, 4 done; done counted 40 seconds ago"
+        );
+        assert_eq!(counts(of(at), &[]), "3 new, 0 taken, 0 failed, 4 done; counted 40 seconds ago");
+        assert_eq!(counts(of(None), &[]), "3 new, 0 taken, 0 failed, 4 done; counted some time ago");
+        let waiting = EndpointStatus { oldest_new_seconds: 300, oldest_taken_seconds: 1, ..of(at) };
+        assert_eq!(
+            counts(waiting, &all),
+            "3 new, 0 taken, 0 failed, 4 done; the oldest has waited for 5 minutes; the oldest in taken was claimed 1 second ago"
+        );
+    }
+
+    #[test]
+    fn the_newest_refusal_is_shown_first_and_sizes_are_for_people() {
+        let now: Timestamp = "2026-11-23T00:05:00Z".parse().expect("a timestamp");
+        let refusal = |at: &str, detail: &str| serde_json::json!({"at": at, "last_at": at, "count": 1, "reason": "rule", "address": "127.0.0.1:1", "detail": detail});
+        let document = serde_json::json!({
+            "spool": {"directory": "spool", "free_bytes": 63_999_999_999_u64, "corrupt_entries": 2},
+            "refusals": [refusal("2026-11-23T00:01:59.999999Z", "older"), refusal("2026-11-23T00:04:59.000001Z", "newer")],
+        });
+        let page = page(&Status::deserialize(document).expect("a status"), &Counted::new(), now);
+        assert!(page.contains("spool         spool, free 59 GiB, 2 corrupt\n"), "{page}");
+        let refusals = "refused and failed handshakes
+  2026-11-23T00:04:59Z (1 second ago)  rule  from 127.0.0.1:1
+    newer
+  2026-11-23T00:01:59Z (3 minutes ago)  rule  from 127.0.0.1:1
+    older\n";
+        assert!(page.ends_with(refusals), "{page}");
+    }
+
     #[test]
     fn missing_keys_have_their_defaults() {
         let now: Timestamp = "2026-11-23T00:00:00Z".parse().expect("a timestamp");
@@ -139,12 +211,12 @@ mod tests {
             "degraded": ["sender `efi` is refused"],
         });
         let status = Status::deserialize(document).expect("a status");
-        let page = page(&status, now);
+        let page = page(&status, &Counted::new(), now);
         assert!(
             page.starts_with("hookspool 0.1.0, generation 3, loaded 2026-11-22T00:00:00Z (24 hours ago)\n"),
             "{page}"
         );
-        assert!(page.contains(r"CN=a\u{1b}  ends 2026-11-26T00:00:00Z (in 3 days)"), "{page}");
+        assert!(page.contains("ends 2026-11-26T00:00:00Z (in 3 days)  CN=a\\u{1b}\n"), "{page}");
         assert!(page.contains("sender `efi` is refused"), "{page}");
     }
 }
