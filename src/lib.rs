@@ -40,6 +40,7 @@ pub mod tls;
 pub mod watch;
 
 // 4 Shared parts
+pub mod arrivals;
 pub mod client;
 pub mod live;
 pub mod refusals;

@@ -89,3 +89,60 @@ pub fn find<V: Volume>(volume: &V, layout: &Layout, id: EntryId) -> io::Result<V
     }
     Ok(found)
 }
+
+/// Opens an entry that was in `new` and returns where it is: a consumer may move it at any time. The queues are searched
+/// in the order in which an entry passes through them, and twice, because an entry can return to `new`.
+///
+/// # Errors
+/// `NotFound` if it was removed; otherwise as `open(2)`.
+pub fn open_in_any_queue<V: Volume>(
+    volume: &V,
+    layout: &Layout,
+    endpoint: &Name,
+    id: EntryId,
+) -> io::Result<(EntryLocation, V::Reader)> {
+    let passed = [Queue::New, Queue::Taken, Queue::Done, Queue::Failed];
+    for queue in passed.into_iter().chain(passed) {
+        let place = EntryLocation { id, endpoint: endpoint.clone(), queue };
+        match volume.read(&place.path(layout)) {
+            Ok(file) => return Ok((place, file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::spool::layout::Access;
+    use crate::spool::sim::Sim;
+
+    #[test]
+    fn entry_is_opened_although_consumers_move_it_during_the_search() {
+        let (sim, layout) = (Sim::default(), Layout::new("/spool".into()));
+        let place = |queue| EntryLocation {
+            id: EntryId::from_bytes([7; 16]),
+            endpoint: "pix".parse().expect("a name"),
+            queue,
+        };
+        let open = || open_in_any_queue(&sim, &layout, &place(Queue::New).endpoint, place(Queue::New).id);
+        assert_eq!(open().map(drop).map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
+
+        sim.create(&place(Queue::Taken).path(&layout), Access::Shared).expect("created");
+        // The moves before each access: back to `new` after that was searched, and then to `done`.
+        let moves = [None, Some((Queue::Taken, Queue::New)), None, None, Some((Queue::New, Queue::Done))];
+        let (moved, paths, moves) = (sim.clone(), layout.clone(), Mutex::new(moves.into_iter()));
+        sim.set_hook(move || {
+            if let Some(Some((from, to))) = moves.lock().expect("no panic").next() {
+                let names = &mut moved.state().now.names;
+                let inode = names.remove(&place(from).path(&paths)).expect("the entry");
+                names.insert(place(to).path(&paths), inode);
+            }
+        });
+        assert_eq!(open().expect("opened").0, place(Queue::Done));
+    }
+}

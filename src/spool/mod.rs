@@ -43,6 +43,7 @@ mod entry;
 mod why;
 mod transfer;
 mod lease;
+mod move_entry;
 mod handler;
 mod ordered;
 mod greatest;
@@ -55,7 +56,7 @@ pub use commit_error::CommitError;
 pub use corrupt::{CorruptEntry, corrupt_entries, return_from_corrupt};
 pub use disk::Disk;
 pub use draft::Draft;
-pub use entries::{EntryLocation, endpoints, entries, find};
+pub use entries::{EntryLocation, endpoints, entries, find, open_in_any_queue};
 pub use entry::{
     EntryFault, EnvelopeFacts, NotIntact, OpenEntry, PayloadClaim, ReadEntry, check_entry, check_file,
     open_entry, open_file, read_file,
@@ -74,6 +75,7 @@ pub use layout::{Access, Layout};
 pub use lease::{Lease, LeaseError};
 pub use lock::{LockError, SpoolLock};
 pub use maintenance::{Maintenance, RetentionSetting};
+pub use move_entry::{MoveError, move_entry, move_entry_durably};
 pub use open::{OpenError, Opened, open};
 pub use ordered::{IDS_MAX, Ordered};
 pub use queue_counts::{EntryCount, EntryCounts, count_queue};

@@ -121,6 +121,7 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("forwarder/", "docs/forwarding.md"),
     ("config/tables/consumers/", "findings about [[consumer]], which contain the limit"),
     ("cli/", "a command, which its user ends"),
+    ("arrivals.rs SEEN_MAX", "entries that a command remembers, so that it shows none twice"),
     ("client/", "the client of commands, which contain the limit in their errors"),
     ("devpki/", "certificates for development, which the program itself makes"),
     ("secrets.rs ", "how a secret is recognized, not how much is kept"),

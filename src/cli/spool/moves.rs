@@ -12,8 +12,8 @@ use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::quantity::HumanDuration;
 use crate::spool::{
-    EntryFault, EntryLocation, Lease, LeaseError, entries, older, open_entry, remove_entry, sync_moves,
-    transfer,
+    EntryFault, EntryLocation, Layout, LeaseError, MoveError, entries, move_entry, move_entry_durably, older,
+    open_entry, remove_entry, sync_moves,
 };
 
 /// The number of moves after which the directories are synced, and so the most that a power failure undoes.
@@ -56,7 +56,7 @@ fn requeue_all(context: &SpoolContext, args: &SpoolRequeueArgs, queue: Queue) ->
                 return Ok(false);
             }
         }
-        let moved = move_entry(context, place, Queue::New, args.force);
+        let moved = move_entry(&context.disk, &context.layout, place, Queue::New, args.force);
         match moved {
             Ok(()) => moves.record(&place.endpoint, (queue, Queue::New)).map(|()| true),
             Err(LeaseError::Moved) => Ok(false),
@@ -130,7 +130,7 @@ impl<'a> Moves<'a> {
         // What could not be synced stays recorded, and with it what comes after it.
         while let Some((endpoint, from, to)) = self.touched.first() {
             sync_moves(disk, layout, endpoint, (*from, *to))
-                .map_err(|why| failed("sync the queues of", &layout.endpoint(endpoint), why))?;
+                .map_err(|why| not_synced(layout, endpoint, why))?;
             self.touched.pop_first();
         }
         self.count = 0;
@@ -163,38 +163,25 @@ fn move_named(
     force: bool,
 ) -> Result<(), Failure> {
     let place = context.entry_in(named, from)?;
-    let path = place.path(&context.layout);
-    move_entry(context, &place, to, force).map_err(|error| match error {
-        LeaseError::Io(why) => failed(&format!("move to `{}`", to.word()), &path, why),
-        LeaseError::Held => Failure::Refused(format!(
+    let SpoolContext { disk, layout, .. } = context;
+    move_entry_durably(disk, layout, &place, to, force).map_err(|error| match error {
+        MoveError::NotMoved(LeaseError::Io(why)) => {
+            failed(&format!("move to `{}`", to.word()), &place.path(layout), why)
+        }
+        MoveError::NotMoved(LeaseError::Held) => Failure::Refused(format!(
             "the entry `{}` is being processed: wait for its handler, or move it anyway with --force",
             place.id
         )),
-        LeaseError::Moved => {
+        MoveError::NotMoved(LeaseError::Moved) => {
             Failure::Refused(format!("the entry `{}` was moved by another process", place.id))
         }
-    })?;
-    let mut moves = Moves::new(context);
-    moves.record(&place.endpoint, (place.queue, to))?;
-    moves.sync()
+        MoveError::NotSynced(why) => not_synced(layout, &place.endpoint, why),
+    })
 }
 
-/// Moves an entry. An entry in `taken` is moved only under its lease, unless forced.
-fn move_entry(
-    context: &SpoolContext,
-    place: &EntryLocation,
-    to: Queue,
-    force: bool,
-) -> Result<(), LeaseError> {
-    let SpoolContext { disk, layout, .. } = context;
-    if place.queue == Queue::Taken && !force {
-        return Lease::take(disk, layout, place)?.transfer(disk, layout, to);
-    }
-    match transfer(disk, layout, place, to) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LeaseError::Moved),
-        Err(error) => Err(error.into()),
-    }
+/// The failure of the syncs after a move.
+fn not_synced(layout: &Layout, endpoint: &Name, why: io::Error) -> Failure {
+    failed("sync the queues of", &layout.endpoint(endpoint), why)
 }
 
 /// Runs `act` for each entry that has been in a queue for at least `age`, and counts those for which it returns true.
