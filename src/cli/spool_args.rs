@@ -20,9 +20,7 @@ pub enum SpoolCommand {
     #[command(after_help = "Example:\n  hookspool spool list --endpoint pix --queue failed --since 1d")]
     List(SpoolListArgs),
     /// Show one entry
-    #[command(
-        after_help = "Example:\n  hookspool spool show spool/pix/new/01a209e5-0f6a-7499-9320-a41957822a68.hook --format payload"
-    )]
+    #[command(after_help = "Example:\n  hookspool spool show 9320a41957822a68 --format payload")]
     Show(SpoolShowArgs),
     /// Read every entry and compare length and digest; entries that are not intact are moved to corrupt/
     #[command(after_help = "Example:\n  hookspool spool verify --endpoint pix")]
@@ -30,7 +28,7 @@ pub enum SpoolCommand {
     /// Claim the oldest entry of an endpoint, or the given ones
     Take(SpoolTakeArgs),
     /// Move entries from taken to done
-    #[command(after_help = "Example:\n  hookspool spool done 01a209e5-0f6a-7499-9320-a41957822a68")]
+    #[command(after_help = "Example:\n  hookspool spool done 9320a41957822a68")]
     Done(SpoolMoveArgs),
     /// Move entries from taken to failed
     #[command(after_help = "Example:\n  hookspool spool fail 01a209e5-0f6a-7499-9320-a41957822a68")]
@@ -74,7 +72,7 @@ pub struct SpoolListArgs {
 /// `hookspool spool show`
 #[derive(Debug, clap::Args)]
 pub struct SpoolShowArgs {
-    /// The entry: its ID or its path
+    /// The entry: its ID, the end of its ID (at least 4 digits), or its path
     #[arg(value_name = "ID|PATH")]
     pub entry: String,
     /// Only in this queue [default: all]
@@ -128,7 +126,7 @@ returned to new, 1 if one failed or there was no entry.
 Example:
   hookspool spool take --endpoint pix --all --exec ./book-the-payment")]
 pub struct SpoolTakeArgs {
-    /// The entries, by ID or path
+    /// The entries: their IDs, the ends of their IDs (at least 4 digits), or their paths
     #[arg(value_name = "ID|PATH", required_unless_present = "endpoint", conflicts_with = "endpoint")]
     pub entries: Vec<String>,
     /// The oldest entry of this endpoint, or several with --all or --batch
@@ -148,7 +146,7 @@ pub struct SpoolTakeArgs {
 /// `hookspool spool done`, `hookspool spool fail`
 #[derive(Debug, clap::Args)]
 pub struct SpoolMoveArgs {
-    /// The entries: their IDs or paths
+    /// The entries: their IDs, the ends of their IDs (at least 4 digits), or their paths
     #[arg(value_name = "ID|PATH", required = true)]
     pub entries: Vec<String>,
     /// Include entries that are being processed
@@ -166,7 +164,7 @@ those of the envelope.
 Example:
   hookspool spool requeue --queue failed --endpoint pix --since 1d")]
 pub struct SpoolRequeueArgs {
-    /// The entries, by ID or path
+    /// The entries: their IDs, the ends of their IDs (at least 4 digits), or their paths
     #[arg(value_name = "ID|PATH", required_unless_present = "queue", conflicts_with = "queue")]
     pub entries: Vec<String>,
     /// All entries of a queue

@@ -35,6 +35,7 @@ mod commit_error;
 mod open;
 mod writer;
 mod entries;
+mod id_end;
 mod space_use;
 mod sender_turns;
 mod commit_queue;
@@ -67,6 +68,7 @@ pub use forward_lock::{ForwardLock, ForwardLockError};
 pub use greatest::{Greatest, greatest};
 pub use handler::{HANDLER_KILLS_MAX, handler_environment, handler_input, payload_input, queue_after};
 pub use health::{Health, HealthFault};
+pub use id_end::{IdEnd, IdEndError, ending_in};
 pub use inspect::{SpoolProblem, inspect, inspect_limits};
 pub use kept_lists::{
     AcceptedList, KeptHead, KeptList, KeptLists, keep_lists, kept_lists, shown as shown_kept_list,

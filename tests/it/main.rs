@@ -60,6 +60,7 @@ mod handshakes;
 mod health_probes;
 mod hints;
 mod housekeeping;
+mod id_ends;
 mod ids;
 mod intake;
 mod invalid;

@@ -149,6 +149,7 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("spool/space_use.rs STEPS_MAX", "steps of a count, so that it is not too old"),
     ("spool/kept_lists.rs HEAD_BYTES_MAX", "the first line of a file that the daemon itself writes"),
     ("spool/why.rs ", "the text of a note that `forward` and `spool` write: docs/forwarding.md"),
+    ("spool/id_end.rs FOUND_MAX", "how many entries a message about an ambiguous ID names"),
     ("spool/ordered.rs IDS_MAX", "IDs in memory; the others are read in the next pass"),
     ("spool/commit.rs CHECK_INTERVAL", "an interval of work that no peer causes"),
     ("spool/maintenance.rs COUNT_EVERY", "an interval of work that no peer causes"),
