@@ -17,7 +17,12 @@ pub const CORRUPT: &str = "corrupt";
 #[derive(Debug, Subcommand)]
 pub enum SpoolCommand {
     /// List the entries of a queue, oldest first
-    #[command(after_help = "Example:\n  hookspool spool list --endpoint pix --queue failed --since 1d")]
+    #[command(after_help = "\
+On a terminal, prints a table that fits its width, with the end of each ID. Elsewhere, prints one line per
+entry with the complete ID in front, for scripts.
+
+Example:
+  hookspool spool list --endpoint pix --queue failed --since 1d")]
     List(SpoolListArgs),
     /// Show one entry
     #[command(after_help = "Example:\n  hookspool spool show 9320a41957822a68 --format payload")]

@@ -1,11 +1,13 @@
-//! `hookspool spool` accepts the end of an ID.
+//! `hookspool spool` accepts the end of an ID, which the table on a terminal shows.
 
 use std::fs;
+use std::process::Command;
 
 use hookspool::envelope::EntryId;
 
-use crate::forward::{file, put_as, queue, world_with};
+use crate::forward::{file, put, put_as, queue, world_with};
 use crate::spool_commands::{run_failing, run_ok};
+use crate::world::{World, program};
 
 /// An ID whose digits are those of `first` and, at its end, `last`.
 fn id(first: u8, last: u16) -> EntryId {
@@ -73,4 +75,54 @@ fn end_that_selects_no_entry_or_several_is_an_error_and_moves_nothing() {
         let (found, message) = run_failing(&world, &["show", end]);
         assert!(found == code && message.contains(expected), "{end}: {found}: {message}");
     }
+}
+
+/// What a command prints on a terminal with this number of columns; 0 if the terminal does not report it.
+fn on_terminal(world: &World, columns: usize, command: &str) -> Vec<String> {
+    let line = format!("stty cols {columns}; {} --config webhooks.toml spool {command}", program().display());
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").current_dir(world.path(""));
+    let output = String::from_utf8(script.output().unwrap().stdout).unwrap();
+    output.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn list_is_a_table_that_fits_the_terminal_and_its_ids_are_accepted() {
+    let world = world_with("");
+    let ids = [put(&world, "pix", &[b'x'; 1300]), put(&world, "second", b"")];
+    let time = |id: &str| format!("{:.0}", id.parse::<EntryId>().unwrap().made_at());
+    let row = |id: &str, rest: &str, digits: usize| {
+        let digits = id.replace('-', "").split_off(32 - digits);
+        format!("{}  {rest}  …{digits}", time(id))
+    };
+    for columns in [0, 100, 200] {
+        let expected = [
+            "time                  queue  endpoint  sender    event          size  id".to_owned(),
+            row(&ids[0], "new    pix       bank      rec         1.2 KiB", 16),
+            row(&ids[1], "new    second    bank      -               0 B", 16),
+        ];
+        assert_eq!(on_terminal(&world, columns, "list"), expected, "{columns}");
+    }
+    assert_eq!(
+        on_terminal(&world, 80, "list --endpoint second")[1],
+        row(&ids[1], "new    second    bank      -               0 B", 8)
+    );
+    let shown = on_terminal(&world, 80, "list")[1].split_whitespace().last().unwrap().to_owned();
+    assert!(run_ok(&world, &["show", &shown]).contains(&ids[0]), "{shown}");
+
+    // Long names are shortened, and reasons are on lines of their own.
+    let entry = file(&world, "pix", "new", &ids[0]);
+    let long =
+        fs::read_to_string(&entry).unwrap().replace("\"bank\"", &format!("\"{}\"", "long-name".repeat(7)));
+    fs::write(&entry, long.replace("\"rec\"", "\"\\u001b[\"")).unwrap();
+    fs::write(file(&world, "second", "new", &ids[1]), "nonsense").unwrap();
+    let listed = on_terminal(&world, 80, "list");
+    assert_eq!(listed.len(), 4, "{listed:?}");
+    assert!(listed[1].contains("…  \\u{1b}[") && listed[1].chars().count() == 80, "{listed:?}");
+    assert!(listed[2].contains("new    second    -"), "{listed:?}");
+    assert!(listed[3].starts_with("    not intact: it has no envelope"), "{listed:?}");
+    // A script reads the complete ID from the first column, and one line per entry.
+    let lines: Vec<_> = run_ok(&world, &["list"]).lines().map(str::to_owned).collect();
+    assert!(lines.len() == 2 && lines[0].starts_with(&format!("{}  20", ids[0])), "{lines:?}");
+    assert!(lines[1].starts_with(&format!("{}  second/new  not intact:", ids[1])), "{lines:?}");
 }

@@ -4,6 +4,8 @@ mod entry_file;
 mod context;
 mod corrupt;
 mod handler;
+mod table;
+mod row;
 mod list;
 mod moves;
 mod show;
