@@ -59,6 +59,7 @@ fn changes_something(command: &Command) -> bool {
             | SpoolCommand::Requeue(_)
             | SpoolCommand::Purge(_) => true,
             SpoolCommand::List(_)
+            | SpoolCommand::Follow(_)
             | SpoolCommand::Show(_)
             | SpoolCommand::Verify(_)
             | SpoolCommand::Stats(_) => false,

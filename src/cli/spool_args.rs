@@ -24,6 +24,15 @@ entry with the complete ID in front, for scripts.
 Example:
   hookspool spool list --endpoint pix --queue failed --since 1d")]
     List(SpoolListArgs),
+    /// Print entries as they arrive, until a signal or a closed output ends the command
+    #[command(after_help = "\
+Prints each entry that arrives at the endpoints that the spool has now, as `spool list` does. It claims
+nothing. If a consumer moves an entry at once, it is printed nevertheless; an entry that returns to new
+is not printed again.
+
+Example:
+  hookspool spool follow --endpoint pix")]
+    Follow(SpoolFollowArgs),
     /// Show one entry
     #[command(after_help = "Example:\n  hookspool spool show 9320a41957822a68 --format payload")]
     Show(SpoolShowArgs),
@@ -70,6 +79,17 @@ pub struct SpoolListArgs {
     #[arg(long, value_name = "NAME")]
     pub sender: Option<Name>,
     /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hookspool spool follow`
+#[derive(Debug, clap::Args)]
+pub struct SpoolFollowArgs {
+    /// Only this endpoint [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Option<Name>,
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }

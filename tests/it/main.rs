@@ -51,6 +51,7 @@ mod environment;
 mod failure_notes;
 mod faults;
 mod first;
+mod following;
 mod forward;
 mod forward_status;
 mod forwarding;

@@ -7,6 +7,7 @@ mod handler;
 mod table;
 mod row;
 mod list;
+mod follow;
 mod moves;
 mod show;
 mod delivery_times;
@@ -28,6 +29,7 @@ pub fn spool(config: &Path, command: &SpoolCommand) -> Result<Exit, Failure> {
     let context = SpoolContext::new(crate::config::spool_settings(config)?)?;
     match command {
         SpoolCommand::List(args) => list::list(&context, args),
+        SpoolCommand::Follow(args) => follow::follow(context, args),
         SpoolCommand::Show(args) => show::show(&context, args),
         SpoolCommand::Verify(args) => verify::verify(&context, args),
         SpoolCommand::Take(args) => take::take(&context, args),

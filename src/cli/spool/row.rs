@@ -1,5 +1,6 @@
-//! One entry as `list` prints it: a JSON object, a row of a table, or a line for scripts.
+//! One entry as `list` and `follow` print it: a JSON object, a row of a table, or a line for scripts.
 
+use std::fs::File;
 use std::io;
 
 use serde::Serialize;
@@ -11,9 +12,10 @@ use crate::cli::exit::Failure;
 use crate::clock::Timestamp;
 use crate::escape::Escaped;
 use crate::quantity::ByteSize;
-use crate::spool::{EntryFault, EnvelopeFacts, FailureNote, IdEnd};
+use crate::spool::{EntryFault, EnvelopeFacts, FailureNote, IdEnd, OpenEntry};
 
-/// One entry of the document that `--json` prints, `{"entries": [..]}`. The names of the keys must not change.
+/// One entry of the document that `list --json` prints, `{"entries": [..]}`, and one line of `follow --json`. The names
+/// of the keys must not change.
 #[derive(Debug, Serialize)]
 pub(super) struct EntryRow {
     id: String,
@@ -54,6 +56,14 @@ impl EntryRow {
             Err(fault) => (None, Some(fault)),
         };
         if fault.as_ref().is_some_and(is_gone) { None } else { Some(Self::of(file, facts, fault)) }
+    }
+
+    /// The row of an entry that was opened.
+    pub(super) fn of_opened(file: EntryFile, opened: Result<OpenEntry<File>, EntryFault>) -> Self {
+        match opened {
+            Ok(entry) => Self::of(file, Some(entry.facts), None),
+            Err(fault) => Self::of(file, None, Some(fault)),
+        }
     }
 
     fn of(file: EntryFile, facts: Option<EnvelopeFacts>, fault: Option<EntryFault>) -> Self {
