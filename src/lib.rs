@@ -14,6 +14,7 @@ compile_error!(
 
 // 0 Ground: no I/O
 pub mod clock;
+pub mod columns;
 pub mod escape;
 pub mod hex;
 pub mod hostname;

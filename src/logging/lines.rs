@@ -14,8 +14,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::columns::{cut, width, wrap};
 use crate::clock::Clock;
+use crate::columns::{cut, width, wrap};
 use crate::envelope::EntryId;
 use crate::escape::Quoted;
 use crate::quantity::{ByteSize, HumanDuration};

@@ -3,7 +3,6 @@
 mod settings;
 mod findings;
 mod text;
-mod columns;
 mod lines;
 mod journal;
 mod journal_layer;

@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal as _};
 use std::ops::Range;
 
 use rustix::termios::tcgetwinsize;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::columns::{cut, width};
 use crate::spool::IdEnd;
 
 /// The cells of a row, before the end of the ID: time, queue, endpoint, sender, event and size.
@@ -63,8 +63,8 @@ impl EntryTable {
     }
 
     fn row(&mut self, cells: &Cells) -> String {
-        for (width, cell) in self.widths.iter_mut().zip(cells) {
-            *width = cell.width().max(*width);
+        for (column, cell) in self.widths.iter_mut().zip(cells) {
+            *column = width(cell).max(*column);
         }
         while self.widths.iter().sum::<usize>() > self.available
             && let Some(widest) = self.widths[NAMES].iter_mut().max().filter(|width| **width > NAME_MIN)
@@ -77,16 +77,9 @@ impl EntryTable {
 }
 
 /// A cell with this width. A text that is wider is cut.
-fn padded(cell: &str, width: usize, is_right: bool) -> String {
-    let mut shown = String::new();
-    for c in cell.chars() {
-        let is_last = shown.width() + c.width().unwrap_or(0) >= width && cell.width() > width;
-        shown.push(if is_last { '…' } else { c });
-        if is_last {
-            break;
-        }
-    }
-    let space = " ".repeat(width.saturating_sub(shown.width()));
+fn padded(cell: &str, columns: usize, is_right: bool) -> String {
+    let shown = cut(cell, columns);
+    let space = " ".repeat(columns.saturating_sub(width(&shown)));
     if is_right { space + &shown } else { shown + &space }
 }
 
@@ -118,16 +111,16 @@ mod tests {
     #[test]
     fn names_are_shortened_only_if_the_row_would_not_fit() {
         let long = "x".repeat(63);
-        for (terminal, width) in [(40, 67), (80, 80), (100, 100), (120, 120), (400, 252)] {
+        for (terminal, expected) in [(40, 67), (80, 80), (100, 100), (120, 120), (400, 252)] {
             let mut table = EntryTable::of_width(Some(terminal));
             let line = table.line(&cells(&long, &long, &long), id());
-            assert_eq!(line.trim_end().width(), width, "{terminal}: {line}");
+            assert_eq!(width(line.trim_end()), expected, "{terminal}: {line}");
             assert_eq!(line.matches("x…").count(), if terminal < 400 { 3 } else { 0 }, "{line}");
         }
         let mut table = EntryTable::of_width(Some(100));
         let line = table.line(&cells("pix", &"宽".repeat(10), "rec"), id());
         assert!(line.contains(&"宽".repeat(10)), "{line}");
         let line = table.line(&cells("pix", &"宽".repeat(30), "rec"), id());
-        assert_eq!(line.trim_end().width(), 100, "{line}");
+        assert_eq!(width(line.trim_end()), 100, "{line}");
     }
 }

@@ -3,12 +3,12 @@
 use unicode_width::UnicodeWidthChar as _;
 
 /// The columns that a text takes.
-pub(super) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
 /// The text, or as much of its beginning as fits, with an ellipsis.
-pub(super) fn cut(text: &str, columns: usize) -> String {
+pub fn cut(text: &str, columns: usize) -> String {
     if overflow(text, columns).is_none() {
         return text.to_owned();
     }
@@ -17,7 +17,7 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
 }
 
 /// Divides a text into rows that fit: after a space if there is one, otherwise inside a word.
-pub(super) fn wrap(text: &str, columns: usize) -> Vec<&str> {
+pub fn wrap(text: &str, columns: usize) -> Vec<&str> {
     let (mut rows, mut rest) = (Vec::new(), text);
     // A row has at least one character, even if that is wider than the columns.
     while let Some(end) = overflow(rest, columns).map(|end| end.max(rest.ceil_char_boundary(1))) {
