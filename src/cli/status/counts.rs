@@ -17,8 +17,8 @@ use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::spool::{Disk, EntryCount, Layout, Settings, count_queue};
 
-/// How long to count. The queues that remain are shown with the daemon's last count.
-const COUNT_MAX: Duration = Duration::from_secs(2);
+/// How long to count: a probe of Kubernetes may take 1 s. The queues that remain are shown with the daemon's last count.
+const COUNT_MAX: Duration = Duration::from_millis(500);
 
 /// The queues, in the order in which they are counted and shown.
 pub(super) const QUEUES: [Queue; 4] = [Queue::New, Queue::Taken, Queue::Failed, Queue::Done];
