@@ -21,7 +21,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<&str> {
     let (mut rows, mut rest) = (Vec::new(), text);
     // A row has at least one character, even if that is wider than the columns.
     while let Some(end) = overflow(rest, columns).map(|end| end.max(rest.ceil_char_boundary(1))) {
-        let at = rest[..end].rfind(' ').map_or(end, |space| space + 1);
+        let is_word_complete = rest[end..].starts_with(' ');
+        let space = rest[..end].rfind(' ').filter(|_| !is_word_complete);
+        let at = space.map_or(end, |space| space + 1);
         let (row, next) = rest.split_at(at);
         rows.push(row.trim_end_matches(' '));
         rest = next.trim_start_matches(' ');
@@ -51,6 +53,7 @@ mod tests {
         assert_eq!([cut("abc", 3), cut("abcd", 3), cut("日本語", 5)], ["abc", "ab…", "日本…"]);
         assert_eq!(wrap("one two  three", 8), ["one two", "three"]);
         assert_eq!(wrap("one two", 7), ["one two"]);
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a 123456789", 4), ["a", "1234", "5678", "9"]);
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
         assert_eq!(wrap("", 4), [""]);

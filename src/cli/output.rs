@@ -1,9 +1,10 @@
 //! Writes to standard output, and escapes untrusted text.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, makedev};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use super::exit::{Failure, shown};
@@ -24,6 +25,17 @@ pub fn print(text: &str) -> Result<(), Failure> {
 pub fn write(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// The columns of a terminal that does not report its own.
+pub const TERMINAL_COLUMNS: usize = 100;
+
+/// The columns of the terminal that is standard output; `None` if it is not a terminal.
+pub fn terminal_columns() -> Option<usize> {
+    let out = io::stdout();
+    let reported = || tcgetwinsize(&out).map(|size| usize::from(size.ws_col)).ok();
+    let columns = || reported().filter(|columns| *columns > 0).unwrap_or(TERMINAL_COLUMNS);
+    out.is_terminal().then(columns)
 }
 
 /// Whether standard output was closed when the program started. The runtime then opens `/dev/null` for reading and

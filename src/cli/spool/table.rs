@@ -1,11 +1,9 @@
 //! A table of entries that fits the width of the terminal. A row is printed as soon as it is known, so a column becomes
 //! wider when a row requires it, and never narrower.
 
-use std::io::{self, IsTerminal as _};
 use std::ops::Range;
 
-use rustix::termios::tcgetwinsize;
-
+use crate::cli::output::{TERMINAL_COLUMNS, terminal_columns};
 use crate::columns::{cut, width};
 use crate::spool::IdEnd;
 
@@ -22,9 +20,7 @@ const NAMES: Range<usize> = 2..5;
 /// The least width of a shortened column.
 const NAME_MIN: usize = 4;
 const GAP: &str = "  ";
-/// The width of a terminal that does not report its own.
-const TERMINAL_WIDTH: usize = 100;
-/// The digits of an ID that are shown, and those on a terminal that is narrower than [`TERMINAL_WIDTH`].
+/// The digits of an ID that are shown, and those on a terminal that is narrower than [`TERMINAL_COLUMNS`].
 const ID_DIGITS: (usize, usize) = (16, 8);
 
 /// The widths of the columns so far.
@@ -39,14 +35,11 @@ pub(super) struct EntryTable {
 impl EntryTable {
     /// The table for standard output; none if that is not a terminal.
     pub(super) fn on_terminal() -> Option<Self> {
-        let out = io::stdout();
-        let reported = || tcgetwinsize(&out).map_or(0, |size| usize::from(size.ws_col));
-        out.is_terminal().then(|| Self::of_width(Some(reported()).filter(|columns| *columns > 0)))
+        terminal_columns().map(Self::of_width)
     }
 
-    fn of_width(terminal: Option<usize>) -> Self {
-        let terminal = terminal.unwrap_or(TERMINAL_WIDTH);
-        let id_digits = if terminal < TERMINAL_WIDTH { ID_DIGITS.1 } else { ID_DIGITS.0 };
+    fn of_width(terminal: usize) -> Self {
+        let id_digits = if terminal < TERMINAL_COLUMNS { ID_DIGITS.1 } else { ID_DIGITS.0 };
         // A gap follows each of the cells, and the ID begins with `…`.
         let others = WIDTHS.len() * GAP.len() + 1 + id_digits;
         Self { available: terminal.saturating_sub(others), widths: WIDTHS, id_digits }
@@ -99,7 +92,7 @@ mod tests {
 
     #[test]
     fn rows_are_aligned_under_their_titles() {
-        let mut table = EntryTable::of_width(None);
+        let mut table = EntryTable::of_width(TERMINAL_COLUMNS);
         let lines = table.header() + &table.line(&cells("pix", "efi", "-"), id());
         assert_eq!(
             lines,
@@ -112,12 +105,12 @@ mod tests {
     fn names_are_shortened_only_if_the_row_would_not_fit() {
         let long = "x".repeat(63);
         for (terminal, expected) in [(40, 67), (80, 80), (100, 100), (120, 120), (400, 252)] {
-            let mut table = EntryTable::of_width(Some(terminal));
+            let mut table = EntryTable::of_width(terminal);
             let line = table.line(&cells(&long, &long, &long), id());
             assert_eq!(width(line.trim_end()), expected, "{terminal}: {line}");
             assert_eq!(line.matches("x…").count(), if terminal < 400 { 3 } else { 0 }, "{line}");
         }
-        let mut table = EntryTable::of_width(Some(100));
+        let mut table = EntryTable::of_width(100);
         let line = table.line(&cells("pix", &"宽".repeat(10), "rec"), id());
         assert!(line.contains(&"宽".repeat(10)), "{line}");
         let line = table.line(&cells("pix", &"宽".repeat(30), "rec"), id());

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::output::{print, print_json};
+use super::output::{print, print_json, terminal_columns};
 use super::runtime::block_on;
 use crate::admin::Status;
 use crate::clock::Clock;
@@ -54,7 +54,7 @@ pub fn status(config: &Path, json: bool) -> Result<Exit, Failure> {
             Some(Ok((_, status))) => text.push_str(&consumers::page(status, endpoints, now)),
             Some(Err(why)) => text.push_str(&consumers::not_running(why)),
         }
-        print(&text)?;
+        print(&terminal_columns().map_or(text.clone(), |columns| page::fitted(&text, columns)))?;
     }
     match daemon {
         Ok(_) => Ok(Exit::Success),

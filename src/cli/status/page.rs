@@ -5,11 +5,17 @@ use std::fmt::Write as _;
 use super::counts::{Counted, QUEUES};
 use crate::admin::{EndpointStatus, SpoolStatus, Status};
 use crate::clock::{Timestamp, distance, length};
+use crate::columns::{width, wrap};
 use crate::escape::{Escaped, Quoted};
 use crate::live::Reload;
 use crate::quantity::ByteSize;
 use crate::refusals::HandshakeRecord;
 use crate::tls::expiry::ShownCertificate;
+
+/// Precedes the line that admits a certificate.
+const ADMIT: &str = "to admit it: ";
+/// The fewest columns of a row, on narrow terminals.
+const ROW_COLUMNS: usize = 20;
 
 /// The status as text, with the queues whose numbers are current.
 pub(super) fn page(status: &Status, counted: &Counted, now: Timestamp) -> String {
@@ -32,6 +38,20 @@ pub(super) fn page(status: &Status, counted: &Counted, now: Timestamp) -> String
     endpoints(&mut out, &status.endpoints, counted, now);
     refusals(&mut out, &status.refusals, now);
     out
+}
+
+/// The text on a terminal with this many columns: lines that do not fit are continued on indented rows. Those with
+/// advice, which people copy, are not divided.
+pub(super) fn fitted(text: &str, columns: usize) -> String {
+    let rows = |line: &str| {
+        if line.contains(ADMIT) || width(line) <= columns {
+            return format!("{line}\n");
+        }
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let rows = wrap(&line[indent..], columns.saturating_sub(indent + 2).max(ROW_COLUMNS));
+        format!("{}{}\n", &line[..indent], rows.join(&format!("\n{:1$}", "", indent + 2)))
+    };
+    text.lines().map(rows).collect()
 }
 
 /// The last reload, and what is degraded.
@@ -116,7 +136,7 @@ fn refusals(out: &mut String, refusals: &[HandshakeRecord], now: Timestamp) {
             ("", subject.filter(|subject| !subject.is_empty())),
             ("", Some(refusal.detail.as_str())),
             ("offered: ", refusal.offered.as_deref()),
-            ("to admit it: ", refusal.admit.as_deref()),
+            (ADMIT, refusal.admit.as_deref()),
         ];
         for (title, text) in lines.into_iter().filter_map(|(title, text)| Some((title, text?))) {
             // Not truncated: a part of a line could not be pasted. The daemon limits the length.
@@ -182,6 +202,14 @@ mod tests {
             counts(waiting, &all),
             "3 new, 0 taken, 0 failed, 4 done; the oldest has waited for 5 minutes; the oldest in taken was claimed 1 second ago"
         );
+    }
+
+    #[test]
+    fn lines_that_do_not_fit_are_continued_on_indented_rows() {
+        let text = "degraded      one two three four\n  short\n    five six seven eight nine\n    to admit it: sender `a`: cn = ['b']\n";
+        let expected = "degraded      one two\n  three four\n  short\n    five six seven eight\n      nine\n    to admit it: sender `a`: cn = ['b']\n";
+        assert_eq!(fitted(text, 26), expected);
+        assert_eq!(fitted(text, 100), text);
     }
 
     #[test]
