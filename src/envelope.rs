@@ -45,6 +45,12 @@ impl EntryId {
         u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 
+    /// The lowest ID with this time.
+    pub fn first_of(at: Timestamp) -> Self {
+        let [_, _, a, b, c, d, e, f] = at.as_millisecond().max(0).to_be_bytes();
+        Self::from_bytes([a, b, c, d, e, f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
     /// The ID with these bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))

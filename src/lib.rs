@@ -64,5 +64,8 @@ pub mod config;
 pub mod daemon;
 pub mod forwarder;
 
-// 10 Command line
+// 10 The page
+pub mod view;
+
+// 11 Command line
 pub mod cli;

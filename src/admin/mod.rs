@@ -10,8 +10,10 @@ mod answer;
 mod sockets;
 mod open_connections;
 mod listener;
+mod ask;
 
 pub use answer::ACCEPT_OLDER_LISTS;
+pub use ask::ask;
 pub use context::AdminContext;
 pub use health::NotReady;
 pub use listener::{AdminListener, AdminListenerError};

@@ -9,6 +9,7 @@ use super::exit::Failure;
 use super::files::{exists, is_stdin};
 use super::forward_args::ForwardArgs;
 use super::spool_args::SpoolCommand;
+use super::view_args::ViewArgs;
 use crate::policy::Name;
 
 /// Receives webhooks over mutual TLS and answers 200 after the payload is durable on disk.
@@ -78,6 +79,14 @@ Example:
     /// Show the status of the running daemon
     #[command(after_help = "Example:\n  hookspool status --json")]
     Status(JsonArgs),
+    /// Serve a page on loopback that shows the spool and the running processes
+    #[command(after_help = "\
+The first line of the output is a link that works once. Enter, or SIGUSR1, prints a new one.
+
+Examples:
+  hookspool view
+  ssh -L 9466:127.0.0.1:9466 USER@HOST hookspool view    # from another computer")]
+    View(ViewArgs),
     /// Print the completion script for a shell
     #[command(
         after_help = "Example:\n  hookspool completions bash > ~/.local/share/bash-completion/completions/hookspool"

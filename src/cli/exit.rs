@@ -12,6 +12,7 @@ use crate::forwarder::ForwardStartError;
 use crate::logging::LoggingError;
 use crate::secrets::without_secrets;
 use crate::spool::{ForwardLockError, LockError, OpenError};
+use crate::view::ViewStartError;
 
 /// The exit code of the process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -149,6 +150,17 @@ impl From<ForwardStartError> for Failure {
             | ForwardStartError::Spool { .. }
             | ForwardStartError::System(_)
             | ForwardStartError::Watch(_) => {
+                Self::Io { what: "cannot start".to_owned(), why: io::Error::other(error) }
+            }
+        }
+    }
+}
+
+impl From<ViewStartError> for Failure {
+    fn from(error: ViewStartError) -> Self {
+        match error {
+            ViewStartError::Bind { .. } => Self::CannotCreate(error.into()),
+            ViewStartError::Spool { .. } | ViewStartError::Restrict(_) | ViewStartError::System(_) => {
                 Self::Io { what: "cannot start".to_owned(), why: io::Error::other(error) }
             }
         }

@@ -4,6 +4,7 @@ pub mod exit;
 
 pub mod spool_args;
 pub mod forward_args;
+pub mod view_args;
 
 pub mod files;
 
@@ -29,6 +30,7 @@ pub mod run;
 pub mod send;
 pub mod spool;
 pub mod status;
+pub mod view;
 
 use args::{Args, CertsCommand, Command};
 use exit::{Exit, Failure};
@@ -73,7 +75,8 @@ fn changes_something(command: &Command) -> bool {
         | Command::Probe(_)
         | Command::Completions(_)
         | Command::Man(_)
-        | Command::Status(_) => false,
+        | Command::Status(_)
+        | Command::View(_) => false,
     }
 }
 
@@ -101,5 +104,6 @@ fn dispatch(args: &Args) -> Result<Exit, Failure> {
             reload::reload(&path, &listen, args_of.accept_older_lists.as_ref())
         }
         Command::Status(status) => status::status(&args::config_path(args)?, status.json),
+        Command::View(view) => view::view(&args::config_path(args)?, view),
     }
 }

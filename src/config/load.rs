@@ -15,6 +15,7 @@ use super::schema;
 use super::settings::{ForwardSettings, Settings};
 use super::tables::admin::admin;
 use super::tables::consumers::ConsumerDraft;
+use super::tables::sandbox::sandbox;
 use super::tables::spool::spool;
 use super::text::{Findings, Location, Reader, Text, parse};
 use super::validate::{Validated, validate};
@@ -259,6 +260,14 @@ pub fn consumer_endpoints(path: &Path) -> Result<Vec<(String, Vec<String>)>, Loa
 /// If the file cannot be read.
 pub fn spool_settings(path: &Path) -> Result<crate::spool::Settings, LoadError> {
     without_findings(path, |top, context| spool(&top.section(&schema::SPOOL), context).0)
+}
+
+/// Reads only the settings of the sandbox.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn sandbox_settings(path: &Path) -> Result<crate::sandbox::Settings, LoadError> {
+    without_findings(path, |top, context| sandbox(&top.section(&schema::SANDBOX), context))
 }
 
 /// Reads only the names of the endpoints, as written, for a shell's completion.

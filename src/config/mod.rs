@@ -20,7 +20,7 @@ pub use ad_hoc::ad_hoc_consumer;
 pub use files::{Digest, FileFault};
 pub use load::{
     LoadError, Loaded, LoadedForward, admin_settings, consumer_endpoints, endpoint_names, forward_listen,
-    load, load_forward, load_within, spool_settings, until_stable,
+    load, load_forward, load_within, sandbox_settings, spool_settings, until_stable,
 };
 pub use process::Process;
 pub use read_scope::ReadScope;

@@ -8,7 +8,7 @@ use rustix::fs::Mode;
 use super::assemble::StartError;
 use crate::admin::socket_folders;
 use crate::config::Settings;
-use crate::sandbox::{AccessPaths, Sandbox, restrict, unrestricted};
+use crate::sandbox::{AccessPaths, Sandbox, SpoolAccess, restrict, unrestricted};
 use crate::spool::{OpenError, make_root};
 use crate::systemd::credentials;
 
@@ -25,6 +25,7 @@ pub fn confine(settings: &Settings) -> Result<Sandbox, StartError> {
         read: credentials::directory().into_iter().collect(),
         spool: settings.spool.directory.clone(),
         sockets,
+        spool_access: SpoolAccess::Write,
     };
     Ok(restrict(&settings.sandbox, &places)?)
 }

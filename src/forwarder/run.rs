@@ -19,7 +19,7 @@ use crate::forward::{ForwardSpool, Observer, TargetSettings};
 use crate::live::{Reload, ReloadRequest};
 use crate::logging::Logging;
 use crate::metrics::ForwardMetrics;
-use crate::sandbox::{AccessPaths, Sandbox, raise_descriptor_limit, restrict, unrestricted};
+use crate::sandbox::{AccessPaths, Sandbox, SpoolAccess, raise_descriptor_limit, restrict, unrestricted};
 use crate::signals::{Received, Signals};
 use crate::spool::{Disk, Layout};
 use crate::systemd::activation::Inherited;
@@ -55,6 +55,7 @@ pub fn confine(settings: &ForwardSettings) -> Result<Sandbox, ForwardStartError>
         files: settings.files.clone(),
         read: credentials::directory().into_iter().chain(system).collect(),
         spool: settings.spool.directory.clone(),
+        spool_access: SpoolAccess::Write,
         sockets: socket_folders(&settings.listen).map(Path::to_owned).collect(),
     };
     Ok(restrict(&settings.sandbox, &places)?)

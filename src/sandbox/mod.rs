@@ -12,5 +12,5 @@ mod restrict;
 pub use descriptors::{descriptor_limit, hard_descriptor_limit, raise_descriptor_limit};
 pub use memory::keep_memory_private;
 pub use readable::Readable;
-pub use restrict::{AccessPaths, Enforcement, RestrictError, Sandbox, restrict, unrestricted};
+pub use restrict::{AccessPaths, Enforcement, RestrictError, Sandbox, SpoolAccess, restrict, unrestricted};
 pub use settings::Settings;

@@ -30,10 +30,24 @@ pub struct AccessPaths {
     pub files: Vec<PathBuf>,
     /// Additional directories to read.
     pub read: Vec<PathBuf>,
-    /// The spool directory, which is read and written.
+    /// The spool directory, which is read.
     pub spool: PathBuf,
+    /// What else may be done in the spool.
+    pub spool_access: SpoolAccess,
     /// Directories in which sockets are created and removed.
     pub sockets: Vec<PathBuf>,
+}
+
+/// What a process may do in the spool, besides reading it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SpoolAccess {
+    /// Write entries and move them.
+    #[default]
+    Write,
+    /// Move entries from one queue to another.
+    Move,
+    /// Nothing.
+    Read,
 }
 
 /// How much of the restrictions the kernel enforces.
@@ -148,7 +162,7 @@ pub fn restrict(settings: &Settings, paths: &AccessPaths) -> Result<Sandbox, Res
         .add_rules(path_beneath_rules(&read, read_rights()))?
         .add_rules(path_beneath_rules(SYSTEM_DIRECTORIES, read_rights()))?
         .add_rule(landlock::PathBeneath::new(&own, read_rights()))?
-        .add_rules(path_beneath_rules(&spool, read_rights() | spool_rights()))?
+        .add_rules(path_beneath_rules(&spool, read_rights() | spool_rights(paths.spool_access)))?
         .add_rules(path_beneath_rules(&sockets, socket_rights()))?
         .restrict_self()?;
     let force = match status.ruleset {
@@ -179,9 +193,15 @@ fn read_rights() -> BitFlags<AccessFs> {
     make_bitflags!(AccessFs::{ReadFile | ReadDir})
 }
 
-/// The rights to write to the spool. `Refer` permits moving entries between queues.
-fn spool_rights() -> BitFlags<AccessFs> {
-    make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg | MakeDir | RemoveFile | Refer})
+/// The rights to change the spool. `Refer` permits moving entries between queues.
+fn spool_rights(access: SpoolAccess) -> BitFlags<AccessFs> {
+    match access {
+        SpoolAccess::Write => {
+            make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg | MakeDir | RemoveFile | Refer})
+        }
+        SpoolAccess::Move => make_bitflags!(AccessFs::{MakeReg | RemoveFile | Refer}),
+        SpoolAccess::Read => BitFlags::EMPTY,
+    }
 }
 
 fn socket_rights() -> BitFlags<AccessFs> {

@@ -111,5 +111,6 @@ mod surroundings;
 mod takeover;
 mod unproven;
 mod unread;
+mod view;
 mod volumes;
 mod watching;

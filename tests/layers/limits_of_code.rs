@@ -119,6 +119,7 @@ pub(crate) const DOCUMENTED: &[(&str, &str, &str, &str)] = &[
 pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("forward/", "docs/forwarding.md"),
     ("forwarder/", "docs/forwarding.md"),
+    ("view/", "docs/view.md"),
     ("config/tables/consumers/", "findings about [[consumer]], which contain the limit"),
     ("cli/", "a command, which its user ends"),
     ("arrivals.rs SEEN_MAX", "entries that a command remembers, so that it shows none twice"),

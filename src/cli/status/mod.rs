@@ -1,6 +1,5 @@
 //! `hookspool status`: shows the status of the running daemon, and of `hookspool forward`.
 
-mod ask;
 mod counts;
 mod page;
 mod consumers;
@@ -12,11 +11,10 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::output::{print, print_json, terminal_columns};
 use super::runtime::block_on;
-use crate::admin::Status;
+use crate::admin::{Status, ask};
 use crate::clock::Clock;
 use crate::config::{admin_settings, consumer_endpoints, forward_listen, spool_settings};
 use crate::forwarder::ForwardStatus;
-use ask::ask;
 
 /// Requests the status of the daemon and, if there is a `[[consumer]]`, of `hookspool forward`, and prints what was
 /// received.

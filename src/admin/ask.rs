@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::admin::Address;
+use super::settings::Address;
 use crate::client::{get_tcp, get_unix};
 use crate::diagnostic::with_causes;
 
@@ -13,10 +13,7 @@ use crate::diagnostic::with_causes;
 ///
 /// # Errors
 /// In one line, if none answers with a status document.
-pub(super) async fn ask<T: DeserializeOwned>(
-    addresses: &[Address],
-    table: &str,
-) -> Result<(Value, T), String> {
+pub async fn ask<T: DeserializeOwned>(addresses: &[Address], table: &str) -> Result<(Value, T), String> {
     let (sockets, ports): (Vec<_>, Vec<_>) =
         addresses.iter().partition(|address| matches!(address, Address::Unix(_)));
     let mut faults = Vec::new();
