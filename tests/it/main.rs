@@ -112,5 +112,6 @@ mod takeover;
 mod unproven;
 mod unread;
 mod view;
+mod view_browser;
 mod volumes;
 mod watching;
