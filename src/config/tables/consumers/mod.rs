@@ -101,7 +101,7 @@ fn endpoints<'a, 'd>(
         return (Vec::new(), false);
     };
     let names: Vec<_> = known.iter().filter_map(|draft| draft.name.map(|name| name.text)).collect();
-    // An endpoint without a name, or the lack of endpoints, has been reported already.
+    // `forward` does not report that an endpoint has no name, or that there is none: those tables are the daemon's.
     let names_are_known = !known.is_empty() && names.len() == known.len();
     let (mut found, mut all_are_valid) = (Vec::new(), true);
     for Text { text, at } in texts {
@@ -127,6 +127,13 @@ fn endpoints<'a, 'd>(
                 }
             };
             at.missing(format!("there is no endpoint `{text}`"), hint);
+        } else {
+            let missing =
+                if known.is_empty() { "there is no `[[endpoint]]`" } else { "an `[[endpoint]]` has no name" };
+            at.error(
+                format!("endpoint `{text}` is not known: {missing}"),
+                "correct the `[[endpoint]]` tables",
+            );
         }
     }
     (found, all_are_valid)
