@@ -20,6 +20,8 @@ mod body;
 mod state;
 mod actions;
 mod stream;
+mod request;
+mod entry_routes;
 mod routes;
 mod listener;
 

@@ -198,6 +198,7 @@ fn link_works_once_and_enter_and_sigusr1_print_another_one() {
     let path = |link: &str| link.split_once(&format!(":{}", view.port)).unwrap().1.to_owned();
     assert_eq!(view.get(&path(&second), &[]).status, 403, "replaced by a newer one");
     // A program that looks at a link with HEAD does not use it up, unlike a browser.
+    assert_eq!(view.request("HEAD", &path(&third), &[], "").status, 403);
     let opened = view.get(&path(&third), &[("sec-fetch-site", "cross-site")]);
     let cookie = opened.header("set-cookie").unwrap();
     let prefix = view.prefix.trim_end_matches('/');

@@ -138,6 +138,7 @@ fn lines_that_would_admit_a_refused_certificate_are_copied() {
     let daemon = world.start();
     refuse(&world, &daemon, "nobody");
     let refusals = refusals(&daemon, 1);
+    // Of two senders with the same CA, so that the names of the senders are part of the text.
     let admit = refusals[0]["admit"].as_str().expect("lines");
     let view = View::start(&world, &[]);
     browse("refused.js", &world, &view, Some(&daemon), &json!({ "admit": admit }));

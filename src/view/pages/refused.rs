@@ -45,18 +45,47 @@ fn refusal(page: &Page<'_>, number: usize, it: &HandshakeRecord) -> Markup {
                 (words.issued_by_ca_of, html! { (Escaped(&it.vouched_names().unwrap_or_default())) }),
             ]))
             // The daemon suggests lines only if a CA of a sender issued the certificate, and its key was proven.
-            @if let Some(lines) = &it.admit { (copied(page, words.to_admit, &format!("admit-{number}"), lines)) }
-            @if let Some(pem) = &it.pem { (copied(page, words.to_admit_certificate, &format!("pem-{number}"), pem)) }
+            @if let Some(admit) = &it.admit {
+                @let (sender, line) = key_of_one_sender(admit);
+                (copied(page, words.to_admit, sender, &format!("admit-{number}"), line))
+            }
+            @if let Some(pem) = &it.pem {
+                (copied(page, words.to_admit_certificate, None, &format!("pem-{number}"), pem))
+            }
         }
     }
 }
 
+/// The name of the sender and the line for its table, which can be pasted; no name and the whole text if it is about
+/// several senders.
+fn key_of_one_sender(admit: &str) -> (Option<&str>, &str) {
+    let parts = admit.strip_prefix("sender `").and_then(|rest| rest.split_once("`: "));
+    match parts.filter(|(_, line)| !line.contains("; sender `")) {
+        Some((sender, line)) => (Some(sender), line),
+        None => (None, admit),
+    }
+}
+
 /// Lines to be copied. The button works only with scripts, so it is hidden without.
-fn copied(page: &Page<'_>, title: &str, id: &str, lines: &str) -> Markup {
+fn copied(page: &Page<'_>, title: &str, sender: Option<&str>, id: &str, lines: &str) -> Markup {
     let words = page.words();
     html! {
-        p { (title) }
+        p { (title) @if let Some(sender) = sender { " [[sender]] " code { "name = \"" (Escaped(sender)) "\"" } } }
         pre.copied tabindex="0" { code id=(id) { @for line in lines.lines() { (peer_text(line)) "\n" } } }
         button.copy type="button" data-copy=(id) data-done=(words.copied) hidden { (words.copy) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_one_sender_can_be_pasted() {
+        let line = "cn = ['a', 'b; sender']  # this CA also issues for others: ask the bank";
+        assert_eq!(key_of_one_sender(&format!("sender `efi`: {line}")), (Some("efi"), line));
+        let several = "sender `efi`: cn = 'a'; sender `inter`: cn = 'b'  # ask the bank";
+        assert_eq!(key_of_one_sender(several), (None, several));
+        assert_eq!(key_of_one_sender("other"), (None, "other"));
     }
 }
