@@ -76,7 +76,7 @@ impl FromStr for IdEnd {
 }
 
 /// Finds the entries in these queues of all endpoints, and in `corrupt`, whose IDs have this end. Returns the newest
-/// ones, at most [`FOUND_MAX`] of any number, with their places; none for those in `corrupt`.
+/// ones, at most `FOUND_MAX` of any number, with their places; none for those in `corrupt`.
 ///
 /// # Errors
 /// If the spool cannot be listed.

@@ -1,6 +1,6 @@
 //! `hookspool view`: a page in the browser that shows the spool and the running processes.
 //!
-//! It listens on loopback only. A one-time link opens a session ([`sessions`]); every request must come from the page
+//! It listens on loopback only. A one-time link opens a session (`sessions`); every request must come from the page
 //! itself (`origin`). The pages are rendered from the spool, and from the status documents of the daemon and of
 //! `forward`, neither of which has to run. They can be read without scripts.
 
