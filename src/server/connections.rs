@@ -1,8 +1,9 @@
 //! The open connections: which one gives way when there are too many.
 //!
 //! A connection belongs to the strangers until a sender is admitted on it, and then to that sender. Senders share
-//! `max_connections` ([`Shares`]), and all strangers together take part as one more sender would. Nobody waits: a new
-//! connection is accepted, and if there is no place for it, another one is closed.
+//! `max_connections` ([`Shares`]), and all strangers together take part as one more sender would. A new
+//! connection is accepted, and if there is no place for it, another one is closed; the next one waits only if many are
+//! being closed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -146,10 +146,10 @@ impl State {
         }
     }
 
-    /// Removes the step that gives way.
+    /// Removes the step that gives way: of known addresses if more than half of the steps are theirs.
     fn remove_one(&mut self) -> Option<(Instant, Step)> {
-        let since = |(since, _): &(Instant, Step)| *since;
-        self.others.remove_from_largest(since).or_else(|| self.known.remove_from_largest(since))
+        let most = if self.known.len() > self.others.len() { &mut self.known } else { &mut self.others };
+        most.remove_from_largest(|(since, _)| *since)
     }
 }
 
@@ -333,6 +333,24 @@ mod tests {
         let gave_way = waiting.iter_mut().map(|driven| driven.now_or_never().is_some());
         assert_eq!(gave_way.collect::<Vec<_>>(), [false, true, false, false]);
         drop(busy);
+    }
+
+    #[test]
+    fn steps_of_known_addresses_give_way_if_they_are_more_than_half() {
+        let mut state = State {
+            known: Turns::new(),
+            others: Turns::new(),
+            is_turn_of_known: true,
+            running: 0,
+            is_closed: false,
+        };
+        let (now, step) = (Instant::now(), || -> Step { Box::new(|| ()) });
+        (0..3).for_each(|_| state.known.push(peer(1).source, (now, step())));
+        (2..4).for_each(|host| state.others.push(peer(host).source, (now, step())));
+        assert!(state.remove_one().is_some());
+        assert_eq!((state.known.len(), state.others.len()), (2, 2));
+        assert!(state.remove_one().is_some());
+        assert_eq!((state.known.len(), state.others.len()), (2, 1));
     }
 
     #[test]
