@@ -85,7 +85,7 @@ The first line of the output is a link that works once. Enter, or SIGUSR1, print
 
 Examples:
   hookspool view
-  ssh -L 9466:127.0.0.1:9466 USER@HOST hookspool view    # from another computer")]
+  ssh -t -L 9466:127.0.0.1:9466 USER@HOST hookspool view    # from another computer")]
     View(ViewArgs),
     /// Print the completion script for a shell
     #[command(

@@ -9,6 +9,10 @@ use crate::envelope::EntryId;
 use crate::metrics::Queue;
 use crate::policy::Name;
 
+/// The queues in the order in which an entry passes through them. Who lists them in this order sees an entry that is
+/// moved meanwhile at least once, unless it returns to `new`.
+pub const QUEUES_IN_ORDER: [Queue; 4] = [Queue::New, Queue::Taken, Queue::Done, Queue::Failed];
+
 /// Where an entry is.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct EntryLocation {
@@ -84,7 +88,8 @@ pub fn entries<V: Volume>(
 pub fn find<V: Volume>(volume: &V, layout: &Layout, id: EntryId) -> io::Result<Vec<EntryLocation>> {
     let mut found = Vec::new();
     for endpoint in endpoints(volume, layout)? {
-        let places = Queue::ALL.iter().map(|&queue| EntryLocation { id, endpoint: endpoint.clone(), queue });
+        let places =
+            QUEUES_IN_ORDER.iter().map(|&queue| EntryLocation { id, endpoint: endpoint.clone(), queue });
         found.extend(places.filter(|place| volume.facts(&place.path(layout)).is_ok()));
     }
     Ok(found)
@@ -101,8 +106,7 @@ pub fn open_in_any_queue<V: Volume>(
     endpoint: &Name,
     id: EntryId,
 ) -> io::Result<(EntryLocation, V::Reader)> {
-    let passed = [Queue::New, Queue::Taken, Queue::Done, Queue::Failed];
-    for queue in passed.into_iter().chain(passed) {
+    for queue in QUEUES_IN_ORDER.into_iter().chain(QUEUES_IN_ORDER) {
         let place = EntryLocation { id, endpoint: endpoint.clone(), queue };
         match volume.read(&place.path(layout)) {
             Ok(file) => return Ok((place, file)),

@@ -158,7 +158,7 @@ mod tests {
             EntryId::from_bytes([first, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0xAB, last])
         };
         let put = |path: std::path::PathBuf| drop(sim.create(&path, Access::Shared).expect("created"));
-        // Without a directory of its own, an endpoint is not found.
+        // An endpoint without a directory is not found.
         for endpoint in [&pix, &cob] {
             put(layout.endpoint(endpoint));
         }

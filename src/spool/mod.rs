@@ -58,7 +58,7 @@ pub use commit_error::CommitError;
 pub use corrupt::{CorruptEntry, corrupt_entries, return_from_corrupt};
 pub use disk::Disk;
 pub use draft::Draft;
-pub use entries::{EntryLocation, endpoints, entries, find, open_in_any_queue};
+pub use entries::{EntryLocation, QUEUES_IN_ORDER, endpoints, entries, find, open_in_any_queue};
 pub use entry::{
     EntryFault, EnvelopeFacts, NotIntact, OpenEntry, PayloadClaim, ReadEntry, check_entry, check_file,
     open_entry, open_file, read_file,

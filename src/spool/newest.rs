@@ -26,8 +26,8 @@ impl IdRange {
     }
 }
 
-/// Lists at most `count` entries of these queues with an ID in the range, the newest first. An entry that is moved
-/// meanwhile may be missing.
+/// Lists at most `count` entries of these queues with an ID in the range, the newest first, and returns whether there
+/// are no others. An entry that is moved meanwhile may be missing.
 ///
 /// # Errors
 /// If a queue cannot be listed.
@@ -37,9 +37,10 @@ pub fn newest<V: Volume>(
     queues: &[(Name, Queue)],
     range: IdRange,
     count: usize,
-) -> io::Result<Vec<EntryLocation>> {
+) -> io::Result<(Vec<EntryLocation>, bool)> {
     // 24 bytes for each entry, instead of its location.
     let mut greatest = BinaryHeap::new();
+    let mut is_complete = true;
     for (number, (endpoint, queue)) in queues.iter().enumerate() {
         for place in entries(volume, layout, endpoint, *queue)? {
             let id = place?.id;
@@ -49,6 +50,7 @@ pub fn newest<V: Volume>(
             greatest.push(Reverse((id, number)));
             if greatest.len() > count {
                 greatest.pop();
+                is_complete = false;
             }
         }
     }
@@ -59,7 +61,7 @@ pub fn newest<V: Volume>(
         let (endpoint, queue) = queues.get(number)?;
         Some(EntryLocation { id, endpoint: endpoint.clone(), queue: *queue })
     };
-    Ok(found.into_iter().filter_map(place).collect())
+    Ok((found.into_iter().filter_map(place).collect(), is_complete))
 }
 
 #[cfg(test)]
@@ -90,16 +92,18 @@ mod tests {
             let mut listed = Vec::new();
             let mut range = IdRange::default();
             loop {
-                let page = newest(&sim, &layout, &queues, range, count).expect("listed");
-                prop_assert!(page.len() <= count);
-                let Some(last) = page.last() else { break };
-                range.below = Some(last.id);
+                let (page, is_complete) = newest(&sim, &layout, &queues, range, count).expect("listed");
+                prop_assert!(page.len() <= count && (is_complete || page.len() == count));
+                range.below = page.last().map(|place| place.id);
                 listed.extend(page.into_iter().map(|place| place.id));
+                if is_complete {
+                    break;
+                }
             }
             prop_assert_eq!(listed, numbers.iter().rev().map(|number| id(*number)).collect::<Vec<_>>());
             let from = newest(&sim, &layout, &queues, IdRange { from: Some(id(100)), below: Some(id(120)) }, 99);
             let expected = numbers.range(100..120).rev().map(|number| id(*number)).collect::<Vec<_>>();
-            prop_assert_eq!(from.expect("listed").into_iter().map(|it| it.id).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(from.expect("listed").0.into_iter().map(|it| it.id).collect::<Vec<_>>(), expected);
         }
     }
 }

@@ -9,8 +9,8 @@ use super::state::ViewState;
 use crate::envelope::EntryId;
 use crate::metrics::Queue;
 use crate::spool::{
-    EntryFault, EntryLocation, FailureNote, IdRange, LeaseError, MoveError, OpenEntry, Volume as _, find,
-    move_entry_durably, newest, open_entry, read_file,
+    EntryFault, EntryLocation, FailureNote, IdRange, LeaseError, MoveError, OpenEntry, QUEUES_IN_ORDER,
+    Volume as _, find, move_entry_durably, newest, open_entry, read_file,
 };
 
 /// How many of the latest entries of each endpoint are read to find the last delivery of each sender.
@@ -25,13 +25,15 @@ pub(super) enum MoveFault {
     Held,
     /// The file system returned an error.
     Io(io::Error),
+    /// It was moved, but the directories could not be synced.
+    NotSynced(io::Error),
 }
 
 impl MoveFault {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Moved | Self::Held => StatusCode::CONFLICT,
-            Self::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Io(_) | Self::NotSynced(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -41,7 +43,8 @@ impl From<MoveError> for MoveFault {
         match error {
             MoveError::NotMoved(LeaseError::Moved) => Self::Moved,
             MoveError::NotMoved(LeaseError::Held) => Self::Held,
-            MoveError::NotMoved(LeaseError::Io(error)) | MoveError::NotSynced(error) => Self::Io(error),
+            MoveError::NotMoved(LeaseError::Io(error)) => Self::Io(error),
+            MoveError::NotSynced(error) => Self::NotSynced(error),
         }
     }
 }
@@ -100,8 +103,8 @@ pub(super) fn last_deliveries(state: &ViewState) -> io::Result<LastDelivery> {
     let ViewState { disk, layout, .. } = state;
     let mut last = LastDelivery::new();
     for endpoint in crate::spool::endpoints(disk, layout)? {
-        let queues: Vec<_> = Queue::ALL.iter().map(|queue| (endpoint.clone(), *queue)).collect();
-        for place in newest(disk, layout, &queues, IdRange::default(), LATEST_READ)? {
+        let queues = QUEUES_IN_ORDER.map(|queue| (endpoint.clone(), queue));
+        for place in newest(disk, layout, &queues, IdRange::default(), LATEST_READ)?.0 {
             let Ok(entry) = open_entry(disk, &place.path(layout)) else { continue };
             let is_later = last.get(&entry.facts.sender).is_none_or(|known| known.id < place.id);
             if is_later {

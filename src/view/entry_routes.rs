@@ -93,15 +93,14 @@ pub(super) async fn post_entry(request: &ViewRequest<'_>, body: Incoming) -> Res
     {
         Ok(()) => see_other(&request.page().path(&format!("entry/{id}"))),
         Err(fault) => {
-            let (status, detail) = (
-                fault.status(),
-                match fault {
-                    MoveFault::Held => words.being_processed.to_owned(),
-                    MoveFault::Moved => words.was_moved.to_owned(),
-                    MoveFault::Io(error) => error.to_string(),
-                },
-            );
-            request.message(status, words.cannot_move, &detail)
+            let status = fault.status();
+            let (title, detail) = match fault {
+                MoveFault::Held => (words.cannot_move, words.being_processed.to_owned()),
+                MoveFault::Moved => (words.cannot_move, words.was_moved.to_owned()),
+                MoveFault::Io(error) => (words.cannot_move, error.to_string()),
+                MoveFault::NotSynced(error) => (words.error, format!("{}: {error}", words.not_synced)),
+            };
+            request.message(status, title, &detail)
         }
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -127,27 +128,36 @@ async fn connection(stream: TcpStream, state: Arc<ViewState>) {
     let _ = http.serve_connection(TokioIo::new(stream), respond).await;
 }
 
-/// Reports new entries to the open pages.
+/// Reports new entries to the open pages. Endpoints that are added are watched before the others no longer are.
 async fn watch(state: &ViewState) {
+    let (mut names, mut watched) = (Vec::new(), None);
     loop {
-        let names = endpoints(&state.disk, &state.layout).unwrap_or_default();
-        let is_empty = names.is_empty();
-        match EntryArrivals::watch(&state.layout, names) {
-            Ok(mut arrivals) if !is_empty => {
-                // Watched anew at intervals, because endpoints may be added.
-                let _ = timeout(ENDPOINTS_INTERVAL, async {
-                    while let Ok(batch) = arrivals.next().await {
-                        for arrival in batch {
-                            let EntryArrival::Entry(endpoint, id) = arrival else { continue };
-                            let place = EntryLocation { id, endpoint, queue: Queue::New };
-                            // Without an open page, nobody is told.
-                            let _ = state.arrivals.send(place);
-                        }
-                    }
-                })
-                .await;
+        let current = endpoints(&state.disk, &state.layout).unwrap_or_default();
+        if watched.is_none() || current != names {
+            let renewed = EntryArrivals::watch(&state.layout, current.clone()).ok();
+            if let Some(previous) = &mut watched {
+                let _ = report(previous, state).now_or_never();
             }
-            Ok(_) | Err(_) => sleep(ENDPOINTS_INTERVAL).await,
+            (names, watched) = (current, renewed);
+        }
+        match &mut watched {
+            Some(arrivals) if !names.is_empty() => {
+                if timeout(ENDPOINTS_INTERVAL, report(arrivals, state)).await.is_ok() {
+                    watched = None;
+                }
+            }
+            Some(_) | None => sleep(ENDPOINTS_INTERVAL).await,
+        }
+    }
+}
+
+/// Reports entries until a queue cannot be watched any more.
+async fn report(arrivals: &mut EntryArrivals, state: &ViewState) {
+    while let Ok(batch) = arrivals.next().await {
+        for arrival in batch {
+            let EntryArrival::Entry(endpoint, id) = arrival else { continue };
+            // Fails if no page is open.
+            let _ = state.arrivals.send(EntryLocation { id, endpoint, queue: Queue::New });
         }
     }
 }

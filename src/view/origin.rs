@@ -1,7 +1,7 @@
 //! Which requests come from the page itself.
 //!
 //! A hostile site can make a browser send requests to loopback, also under a host name of its own that resolves to it
-//! (DNS rebinding). Such a request has a foreign `Host`, a foreign `Origin`, or says in `Sec-Fetch-Site` where it comes
+//! (DNS rebinding). Such a request has a foreign `Host`, a foreign `Origin`, or a `Sec-Fetch-Site` that contains where it comes
 //! from (<https://www.w3.org/TR/fetch-metadata/>).
 
 use http::header::{HOST, HeaderName, ORIGIN};

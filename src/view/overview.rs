@@ -1,10 +1,11 @@
 //! What the processes and the disk report, cached so that many open pages cost no more than one.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::Instant;
 
 use super::scan::{Scan, scan};
@@ -47,6 +48,8 @@ pub(super) struct Overviews {
 struct Latest {
     overview: Option<(Instant, Arc<Overview>)>,
     scan: Option<(Instant, Result<Arc<Scan>, String>)>,
+    /// The scan that has begun. It continues if the request that began it is canceled, and the next one waits for it.
+    running: Option<JoinHandle<io::Result<Scan>>>,
 }
 
 impl Overviews {
@@ -68,7 +71,8 @@ impl Overviews {
             let addresses = self.settings.forward.as_ref()?;
             Some(ask::<ForwardStatus>(addresses, "forward").await.map(|(_, status)| Arc::new(status)))
         };
-        let scan = self.scan(&mut latest.scan);
+        let Latest { scan, running, .. } = &mut *latest;
+        let scan = self.scan(scan, running);
         let (daemon, forward, scan) = tokio::join!(daemon, forward, scan);
         let disk = rustix::fs::statvfs(self.layout.root()).ok().map(|stat| {
             (stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize))
@@ -82,6 +86,7 @@ impl Overviews {
     async fn scan(
         &self,
         latest: &mut Option<(Instant, Result<Arc<Scan>, String>)>,
+        running: &mut Option<JoinHandle<io::Result<Scan>>>,
     ) -> Result<Arc<Scan>, String> {
         if let Some((ended, scan)) = latest {
             let took = scan.as_ref().map_or(Duration::ZERO, |scan| scan.took);
@@ -90,7 +95,9 @@ impl Overviews {
             }
         }
         let (disk, layout, now) = (self.disk.clone(), self.layout.clone(), self.clock.now());
-        let scanned = spawn_blocking(move || scan(&disk, &layout, now)).await;
+        let handle = running.get_or_insert_with(|| spawn_blocking(move || scan(&disk, &layout, now)));
+        let scanned = handle.await;
+        *running = None;
         let result = match scanned {
             Ok(Ok(scan)) => Ok(Arc::new(scan)),
             Ok(Err(error)) => Err(error.to_string()),

@@ -101,7 +101,26 @@ pub(super) fn language(headers: &HeaderMap, query: &[(String, String)]) -> Langu
         .unwrap_or_else(|| Language::accepted(preferred()))
 }
 
+/// A path with its query, without the parameter that changes the language.
+pub(super) fn without_language(path: &str, query: &[(String, String)]) -> String {
+    let others = query.iter().filter(|(name, _)| name != "lang");
+    let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+    if encoded.is_empty() { path.to_owned() } else { format!("{path}?{encoded}") }
+}
+
 /// The pairs of a query or form.
 pub(super) fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(encoded).into_owned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_keeps_its_query_in_the_other_language() {
+        let here = |path, query: &str| without_language(path, &pairs(query.as_bytes()));
+        assert_eq!(here("deliveries", "q=a%26b&lang=pt&day=2026-11-23"), "deliveries?q=a%26b&day=2026-11-23");
+        assert_eq!((here("", "lang=en"), here("refused", "")), (String::new(), "refused".to_owned()));
+    }
 }

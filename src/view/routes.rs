@@ -13,7 +13,7 @@ use super::body::{Body, full, page as page_response, response, text};
 use super::entry_routes::{entry_path, get_entry, post_entry};
 use super::origin::{From, origin_of};
 use super::pages::{now, opening, refused, senders as senders_page};
-use super::request::{LANGUAGE_COOKIE, SESSION_COOKIE, ViewRequest, language, pairs};
+use super::request::{LANGUAGE_COOKIE, SESSION_COOKIE, ViewRequest, language, pairs, without_language};
 use super::search::Filter;
 use super::sessions::SESSION_TIME_MAX;
 use super::state::ViewState;
@@ -31,9 +31,10 @@ pub(super) async fn answer(state: Arc<ViewState>, request: Request<Incoming>) ->
         return text(StatusCode::NOT_FOUND, "not found");
     };
     let query: Vec<(String, String)> = pairs(head.uri.query().unwrap_or_default().as_bytes());
-    let here = head.uri.path_and_query().and_then(|it| state.sessions.below(it.as_str())).unwrap_or_default();
+    let here = without_language(path, &query);
     let language = language(&head.headers, &query);
-    let request = ViewRequest { state: &state, headers: &head.headers, path, query: &query, here, language };
+    let request =
+        ViewRequest { state: &state, headers: &head.headers, path, query: &query, here: &here, language };
     let mut response = match head.method {
         Method::GET | Method::HEAD => get(&request, from, head.method == Method::HEAD).await,
         Method::POST => post_entry(&request, body).await,
@@ -119,11 +120,19 @@ async fn deliveries(request: &ViewRequest<'_>) -> Response<Body> {
 }
 
 async fn senders(request: &ViewRequest<'_>) -> Response<Body> {
+    let words = request.language.words();
+    let Ok(permit) = Arc::clone(&request.state.searches).try_acquire_owned() else {
+        return request.message(StatusCode::SERVICE_UNAVAILABLE, words.error, words.too_many_searches);
+    };
     let overview = request.state.overviews.current().await;
-    match request.on_disk(last_deliveries).await {
+    let read = move |state: &ViewState| {
+        // Kept until the entries are read, also if the browser has disconnected.
+        let _permit = permit;
+        last_deliveries(state)
+    };
+    match request.on_disk(read).await {
         Ok(last) => page_response(StatusCode::OK, senders_page(&request.page(), &overview, &last)),
         Err(error) => {
-            let words = request.language.words();
             request.message(StatusCode::INTERNAL_SERVER_ERROR, words.cannot_list, &error.to_string())
         }
     }

@@ -7,7 +7,8 @@ use crate::envelope::EntryId;
 use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::spool::{
-    Disk, EntryFault, EntryLocation, EnvelopeFacts, IdRange, Layout, endpoints, newest, open_entry,
+    Disk, EntryFault, EntryLocation, EnvelopeFacts, IdRange, Layout, QUEUES_IN_ORDER, endpoints, newest,
+    open_entry,
 };
 
 /// The entries of the first pass over the names, if most of them match, and if not.
@@ -115,8 +116,8 @@ pub(super) struct Found {
     pub(super) facts: Result<EnvelopeFacts, EntryFault>,
 }
 
-/// Calls `found` for each entry that matches, the newest first, and `read` for each entry that was examined, until one of
-/// them returns false or there are no more. Returns whether there are no more.
+/// Calls `read` before each entry is examined, the newest first, and `found` if it matches, until one of them returns
+/// false or there are no more. Returns whether there are no more.
 ///
 /// # Errors
 /// If the queues cannot be listed.
@@ -126,22 +127,21 @@ pub(super) fn search(
     filter: &Filter,
     times: &Times,
     mut found: impl FnMut(Found) -> bool,
-    mut read: impl FnMut() -> bool,
+    mut read: impl FnMut(EntryId) -> bool,
 ) -> io::Result<bool> {
     let all = endpoints(disk, layout)?;
     let of = all.into_iter().filter(|name| filter.endpoint.as_ref().is_none_or(|wanted| wanted == name));
     let queues: Vec<_> = of
-        .flat_map(|name| Queue::ALL.iter().map(move |queue| (name.clone(), *queue)))
+        .flat_map(|name| QUEUES_IN_ORDER.into_iter().map(move |queue| (name.clone(), queue)))
         .filter(|(_, queue)| filter.queue.is_none_or(|wanted| wanted == *queue))
         .collect();
     let mut range = filter.range(times);
     let mut count = if filter.opens_entries() { SEARCH_PASS } else { LIST_PASS };
     loop {
-        let page = newest(disk, layout, &queues, range, count)?;
-        let is_last = page.len() < count;
-        range.below = page.last().map(|place| place.id);
+        let (page, is_last) = newest(disk, layout, &queues, range, count)?;
+        range.below = page.last().map(|place| place.id).or(range.below);
         for place in page {
-            if !read() {
+            if !read(place.id) {
                 return Ok(false);
             }
             if let Some(entry) = examine(disk, layout, filter, place)
@@ -160,8 +160,8 @@ pub(super) fn search(
 /// Opens an entry, and compares it with the filter. `None` if it does not match, or was moved to a queue that is not
 /// listed.
 pub(super) fn examine(disk: &Disk, layout: &Layout, filter: &Filter, place: EntryLocation) -> Option<Found> {
-    let others = Queue::ALL.iter().filter(|_| filter.queue.is_none());
-    let places = others.map(|queue| EntryLocation { queue: *queue, ..place.clone() });
+    let others = QUEUES_IN_ORDER.into_iter().chain(QUEUES_IN_ORDER).filter(|_| filter.queue.is_none());
+    let places = others.map(|queue| EntryLocation { queue, ..place.clone() });
     for place in [place.clone()].into_iter().chain(places) {
         match open_entry(disk, &place.path(layout)) {
             Ok(mut entry) => {

@@ -1,6 +1,6 @@
 //! The settings of the page.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::times::Times;
 use crate::admin::Address;
@@ -30,7 +30,7 @@ pub enum ListenError {
     NotAnAddress(String),
     /// Others than this machine could connect to it.
     #[error(
-        "`{0}` is not a loopback address, and the page is not encrypted: listen on 127.0.0.1 and forward the port, on your computer: ssh -L {port}:127.0.0.1:{port} USER@HOST",
+        "`{0}` is neither 127.0.0.1 nor [::1], and the page is not encrypted: listen on 127.0.0.1 and forward the port, on your computer: ssh -L {port}:127.0.0.1:{port} USER@HOST",
         port = .0.port()
     )]
     NotLoopback(SocketAddr),
@@ -46,7 +46,8 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, ListenError> {
         None => text.parse::<SocketAddr>(),
     };
     let address = address.map_err(|_| ListenError::NotAnAddress(text.to_owned()))?;
-    if address.ip().is_loopback() { Ok(address) } else { Err(ListenError::NotLoopback(address)) }
+    let is_own = |ip: IpAddr| ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST;
+    if is_own(address.ip()) { Ok(address) } else { Err(ListenError::NotLoopback(address)) }
 }
 
 #[cfg(test)]
@@ -55,13 +56,15 @@ mod tests {
 
     #[test]
     fn only_loopback_addresses_are_accepted() {
-        for text in ["127.0.0.1:9466", "[::1]:0", "localhost:80", "127.9.9.9:1"] {
+        for text in ["127.0.0.1:9466", "[::1]:0", "localhost:80"] {
             assert!(listen_address(text).is_ok(), "{text}");
         }
         for text in ["", "9466", "127.0.0.1", "bank.example:80", "localhost:x"] {
             assert_eq!(listen_address(text), Err(ListenError::NotAnAddress(text.to_owned())));
         }
-        for text in ["0.0.0.0:9466", "[::]:9466", "192.0.2.1:9466", "[::ffff:127.0.0.1]:9466"] {
+        for text in
+            ["0.0.0.0:9466", "[::]:9466", "192.0.2.1:9466", "[::ffff:127.0.0.1]:9466", "127.0.0.2:9466"]
+        {
             let error = listen_address(text).expect_err("refused").to_string();
             assert!(error.contains("ssh -L 9466:127.0.0.1:9466 "), "{error}");
         }

@@ -84,16 +84,18 @@ fn rows(renderer: &Renderer, filter: &Filter, pieces: &mpsc::Sender<String>) -> 
         &settings.times,
         |found| {
             shown += 1;
-            last = Some(found.place.id);
             let is_sent = pieces.blocking_send(row(&page, &found).into_string()).is_ok();
             is_sent && shown < ROWS_MAX
         },
-        || {
-            read += 1;
+        |id| {
             let now = Instant::now();
             is_late = now >= deadline;
-            if is_late || now < reported + PROGRESS_INTERVAL {
-                return !is_late;
+            if is_late {
+                return false;
+            }
+            (read, last) = (read + 1, Some(id));
+            if now < reported + PROGRESS_INTERVAL {
+                return true;
             }
             reported = now;
             pieces.blocking_send(ListPage::progress(&page, read).into_string()).is_ok()
@@ -108,7 +110,7 @@ fn rows(renderer: &Renderer, filter: &Filter, pieces: &mpsc::Sender<String>) -> 
     ListPage::end(&page, filter, &end, shown).into_string()
 }
 
-/// What a page wants to be told.
+/// The part of a page that is updated while it is open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LivePart {
     /// The content of the first page, when it changes.
@@ -117,7 +119,7 @@ pub(super) enum LivePart {
     Entries,
 }
 
-/// LivePart updates, until the browser disconnects or the session ends.
+/// Sends the updates of a part, until the browser disconnects or the session ends.
 pub(super) fn events(renderer: Renderer, live: LivePart, session: &ViewSession) -> Response<Body> {
     let (pieces, body) = mpsc::channel(PIECES_WAITING_MAX);
     let end = session.end();

@@ -29,8 +29,8 @@ words! {
     main_content: "Skip to the content", "Ir para o conteúdo";
     // Access
     no_session: "No session", "Sem sessão";
-    no_session_help: "Open a link that hookspool prints. For a new link, press Enter in its terminal, or send it SIGUSR1.",
-        "Abra um link impresso pelo hookspool. Para um novo link, pressione Enter no terminal dele ou envie SIGUSR1.";
+    no_session_help: "Open the link that hookspool view printed. For a new link, press Enter in its terminal, or send it SIGUSR1.",
+        "Abra o link que o hookspool view imprimiu. Para um novo link, pressione Enter no terminal dele ou envie SIGUSR1 a ele.";
     link_used: "This link is not valid: it was used, or a newer one was printed.",
         "Este link não é válido: já foi usado, ou um mais novo foi impresso.";
     opening: "Opening the page", "Abrindo a página";
@@ -51,7 +51,7 @@ words! {
     degraded: "Degraded", "Degradado";
     per_minute: "Deliveries per minute", "Entregas por minuto";
     last_hours: "the last 3 hours", "últimas 3 horas";
-    at_most: "at most", "no máximo";
+    at_most: "maximum", "máximo de";
     at: "at", "às";
     in_total: "in total", "no total";
     waiting: "Waiting", "Em espera";
@@ -59,19 +59,19 @@ words! {
     endpoint: "Endpoint", "Endpoint";
     consumer: "Consumer", "Consumidor";
     consumers: "Consumers", "Consumidores";
-    no_forward: "`hookspool forward` does not answer", "`hookspool forward` não responde";
+    no_forward: "hookspool forward does not answer", "hookspool forward não responde";
     target: "Target", "Destino";
     target_up: "reachable", "acessível";
-    target_down: "down", "fora do ar";
+    target_down: "unreachable", "inacessível";
     in_flight: "In flight", "Em andamento";
-    retrying: "Retrying", "Repetindo";
+    retrying: "Retrying", "À espera de nova tentativa";
     last_error: "Last error", "Último erro";
     disk: "Disk", "Disco";
     free: "free", "livres";
     corrupt: "Not intact", "Não íntegras";
     counted: "Counted", "Contado";
     expiry: "Certificates and revocation lists", "Certificados e listas de revogação";
-    expires: "Ends", "Termina";
+    expires: "Expires", "Vence";
     bars: "A full bar: 90 days or more. Red: less than 21 days.", "Barra cheia: 90 dias ou mais. Vermelho: menos de 21 dias.";
     role: "Kind", "Tipo";
     role_server: "server", "servidor";
@@ -82,9 +82,9 @@ words! {
     connections: "Connections", "Conexões";
     recent_refusals: "Latest refusals", "Últimas recusas";
     none: "none", "nenhuma";
-    none_yet: "No endpoint has received a delivery.", "Nenhum endpoint recebeu uma entrega.";
+    none_yet: "The spool has no endpoints yet. The daemon creates them.", "O spool ainda não tem endpoints. O daemon os cria.";
     just_now: "just now", "agora mesmo";
-    never: "never", "nunca";
+    never: "none found", "nenhuma encontrada";
     // Deliveries
     received: "Received", "Recebida";
     sender: "Sender", "Remetente";
@@ -93,7 +93,7 @@ words! {
     size: "Size", "Tamanho";
     entry: "Entry", "Entrega";
     day: "Day", "Dia";
-    all: "all", "todas";
+    all: "any", "qualquer";
     search: "Search in payloads", "Buscar no conteúdo";
     search_hint: "endToEndId, txid or any text", "endToEndId, txid ou qualquer texto";
     filter: "Show", "Mostrar";
@@ -103,59 +103,61 @@ words! {
     stopped_at_limit: "The search was stopped at its time limit.", "A busca foi interrompida no limite de tempo.";
     nothing_found: "Nothing found.", "Nada encontrado.";
     older: "Older", "Mais antigas";
-    newest: "Newest", "Mais novas";
+    newest: "Newest", "Mais recentes";
     end_of_list: "There are no older entries.", "Não há entregas mais antigas.";
-    unreadable: "not readable", "não legível";
+    unreadable: "not readable", "ilegível";
     too_many_searches: "Too many searches are running. Stop one, and repeat.", "Há buscas demais em andamento. Pare uma e repita.";
     bad_filter: "This filter is not valid", "Este filtro não é válido";
     cannot_list: "Cannot list the entries", "Não é possível listar as entregas";
     queue_new: "waiting", "em espera";
-    queue_taken: "taken", "em processamento";
+    queue_taken: "taken", "retirada";
     queue_done: "done", "concluída";
-    queue_failed: "failed", "falhou";
+    queue_failed: "failed", "com falha";
     // Entry
     payload: "Payload", "Conteúdo";
     envelope: "Envelope", "Envelope";
     certificate: "Certificate of the sender", "Certificado do remetente";
     issuer: "Issuer", "Emissor";
     serial: "Serial number", "Número de série";
-    valid: "Valid", "Válido";
+    valid: "Validity", "Validade";
     until: "until", "até";
     address: "Address", "Endereço";
     intact: "Intact: length and SHA-256 match.", "Íntegra: tamanho e SHA-256 conferem.";
     not_intact: "Not intact", "Não íntegra";
-    truncated: "Only the beginning is shown. Download it to see all of it.", "Só o começo é mostrado. Baixe para ver tudo.";
+    truncated: "Only the beginning is shown.", "Só o começo é mostrado.";
     download: "Download the payload", "Baixar o conteúdo";
     failed_because: "Given up", "Desistência";
+    attempt: "attempt", "tentativa";
     attempts: "attempts", "tentativas";
     repeats: "The same payload arrived before, as", "O mesmo conteúdo chegou antes, como";
     requeue: "Requeue", "Devolver à fila";
     mark_done: "Mark as done", "Marcar como concluída";
-    mark_failed: "Mark as failed", "Marcar como falhou";
+    mark_failed: "Mark as failed", "Marcar como falha";
     confirm_requeue: "Return this entry to the queue? It will be processed again.", "Devolver esta entrega à fila? Ela será processada de novo.";
     confirm_done: "Mark this entry as done? It will not be processed.", "Marcar esta entrega como concluída? Ela não será processada.";
-    confirm_failed: "Mark this entry as failed? It will not be processed.", "Marcar esta entrega como falhou? Ela não será processada.";
+    confirm_failed: "Mark this entry as failed? It will not be processed.", "Marcar esta entrega como falha? Ela não será processada.";
     cancel: "Cancel", "Cancelar";
-    being_processed: "The entry is being processed. Wait until its handler has finished.", "A entrega está em processamento. Espere o fim dele.";
+    being_processed: "The entry is being processed. Wait until its handler has finished.", "A entrega está em processamento. Espere até que ele termine.";
     was_moved: "The entry is no longer in this queue.", "A entrega não está mais nesta fila.";
+    not_synced: "The entry was moved, but a power failure may undo that", "A entrega foi movida, mas uma queda de energia pode desfazer isso";
     cannot_move: "The entry could not be moved", "A entrega não pôde ser movida";
     // Refused
     expected: "Expected", "Esperado";
     presented: "Presented", "Apresentado";
     offered: "Offered", "Oferecido";
     issued_by_ca_of: "Issued by the CA of", "Emitido pela CA de";
-    to_admit: "To admit it, change this in webhooks.toml:", "Para admitir, altere isto em webhooks.toml:";
+    to_admit: "To admit it, ask the bank, then write this line in webhooks.toml:", "Para admiti-lo, pergunte ao banco e escreva esta linha em webhooks.toml:";
     to_admit_certificate: "To admit it, ask the bank, then add this certificate to `ca` of the sender:",
-        "Para admitir, pergunte ao banco e inclua este certificado em `ca` do remetente:";
+        "Para admiti-lo, pergunte ao banco e inclua este certificado em `ca` do remetente:";
     copy: "Copy", "Copiar";
     copied: "Copied", "Copiado";
     times: "times", "vezes";
     last: "last", "última";
-    no_refusals: "No handshake was refused or failed since the daemon started.",
+    no_refusals: "No handshake has been refused or has failed since the daemon started.",
         "Nenhum handshake foi recusado ou falhou desde o início do daemon.";
     // Senders
     path: "Path", "Caminho";
-    max_body: "Largest body", "Maior corpo";
+    max_body: "Body limit", "Limite do corpo";
     last_delivery: "Last delivery", "Última entrega";
     not_configured: "no longer configured", "não está mais configurado";
     among_latest: "among the latest entries of each endpoint", "entre as últimas entregas de cada endpoint";

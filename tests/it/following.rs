@@ -64,7 +64,7 @@ impl Follow {
         assert!(sent.success());
     }
 
-    /// Stops the process while `act` runs, so that it sees only the result.
+    /// Stops the process while `act` runs, so that it reads only the result.
     fn after(&self, act: impl FnOnce()) {
         self.signal("-STOP");
         eventually("all threads are stopped", || {

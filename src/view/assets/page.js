@@ -1,6 +1,8 @@
 // Live updates, the button to copy lines, and the button to stop a search. Every page can be read without this script.
 "use strict";
 
+// The rows of the list while it is open. Older ones are on the next pages.
+const ROWS_MAX = 500;
 const prefix = document.body.dataset.prefix;
 
 // The nodes of HTML that the server rendered. Scripts in it would not run.
@@ -45,13 +47,19 @@ if (live && live.dataset.live === "now") {
   });
 }
 if (live && live.dataset.live === "entries") {
-  const only = live.dataset.endpoint;
+  const { endpoint, queue } = live.dataset;
   listen("events/entries", "entry", (event) => {
     for (const row of nodes(event.data, true)) {
-      const isShown = live.querySelector(`tr[data-id="${CSS.escape(row.dataset.id)}"]`);
-      if (!isShown && (only === "*" || row.dataset.endpoint === only)) {
+      const { id } = row.dataset;
+      const matches = (endpoint === "*" || row.dataset.endpoint === endpoint) && (!queue || row.dataset.queue === queue);
+      // IDs sort by time. An entry that returned to the queue belongs on an older page if its place is not on this one.
+      const rows = [...live.querySelectorAll("tr[data-id]")];
+      const below = rows.find((shown) => shown.dataset.id <= id);
+      const place = below ?? (rows.length === 0 ? live.firstElementChild : null);
+      if (matches && place && below?.dataset.id !== id) {
         row.classList.add("arrived");
-        live.prepend(row);
+        place.before(row);
+        rows.slice(ROWS_MAX - 1).forEach((shown) => shown.remove());
       }
     }
   });

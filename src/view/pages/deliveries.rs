@@ -54,7 +54,7 @@ pub(in crate::view) fn list(page: &Page<'_>, filter: &Filter, endpoints: &[Name]
                 th.number scope="col" { (words.size) }
                 th scope="col" { (words.entry) }
             } }
-            tbody #rows data-live=[live.map(|_| "entries")] data-endpoint=[live] { (PreEscaped(ROWS)) }
+            tbody #rows data-live=[live.map(|_| "entries")] data-endpoint=[live] data-queue=[filter.queue.map(Queue::word)] { (PreEscaped(ROWS)) }
         } }
     };
     let whole = page.framed(PageKind::Deliveries, None, content).into_string();
@@ -111,7 +111,7 @@ pub(in crate::view) fn row(page: &Page<'_>, found: &Found) -> Markup {
         },
     };
     html! {
-        tr data-id=(id) data-endpoint=(place.endpoint) {
+        tr data-id=(id) data-endpoint=(place.endpoint) data-queue=(place.queue.word()) {
             td { time datetime=(place.id.made_at()) { (page.times.full(place.id.made_at(), page.language)) } }
             td { (place.endpoint) }
             (columns)

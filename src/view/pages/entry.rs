@@ -124,7 +124,7 @@ fn given_up(page: &Page<'_>, note: &FailureNote) -> Markup {
     html! {
         p.message.bad {
             strong { (words.failed_because) } ": " (peer_text(&note.reason)) " – " (Escaped(&note.consumer)) ", "
-            (note.attempts) " " (words.attempts) ", " (page.time(&note.at))
+            (note.attempts) " " (if note.attempts == 1 { words.attempt } else { words.attempts }) ", " (page.time(&note.at))
         }
     }
 }
