@@ -1,28 +1,14 @@
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+//! The lines of the text log: what people read at 100 columns, and what hostile values cannot do.
 
 use proptest::prelude::*;
 
+use super::super::text::tests::Buffer;
 use super::*;
 
 const ID: &str = "01a209e5-0f6a-7499-9320-a41957822a68";
 const SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 /// What an attacker would like to see in the log.
 const LIE: &str = "12:00:00 stored  pix  efi  1 B  1 ms  …9320a41957822a68";
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no panic").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn noon() -> Clock {
     Clock::fixed_at("2026-11-30T12:00:00.9Z".parse().expect("a timestamp"))

@@ -230,7 +230,7 @@ impl State {
                 let records = senders.get_mut(sender)?;
                 close_oldest(records, Activity::idle_since).or_else(|| {
                     let is_for_other_sender = asking != holder && *asking != Holder::Strangers;
-                    is_for_other_sender.then(|| close_oldest(records, Activity::busy_since))?
+                    is_for_other_sender.then(|| close_oldest(records, Activity::busy_since)).flatten()
                 })
             }
         })

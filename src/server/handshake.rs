@@ -68,8 +68,9 @@ impl From<NoOrigin> for NotEstablished {
     }
 }
 
-/// Performs the TLS handshake. `is_known` is that of [`HandshakePeer`]. Except for the deadline, the snapshot is read once, after the ClientHello: the server's certificate, the verifier and
-/// the policy for requests belong to the same generation.
+/// Performs the TLS handshake. `is_known` is that of [`HandshakePeer`]. Except for the deadline, the snapshot is read
+/// once, after the ClientHello: the server's certificate, the verifier and the policy for requests belong to the same
+/// generation.
 pub(super) async fn handshake(
     stream: TcpStream,
     (origin, is_known): (Origin, bool),

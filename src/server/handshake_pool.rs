@@ -1,8 +1,8 @@
 //! The threads on which the cryptography of handshakes runs.
 //!
-//! They serve source addresses in turn, and every second turn is one of an address from which a sender is connected. The operating system
-//! divides the processors between them and the threads that serve requests. So a flood of handshakes delays neither requests nor, beyond one turn, the handshake of another
-//! address.
+//! They serve source addresses in turn, and every second turn is one of an address from which a sender is connected.
+//! The operating system divides the processors between them and the threads that serve requests. So a flood of
+//! handshakes delays neither requests nor, beyond one turn, the handshake of another address.
 
 use std::fmt;
 use std::io;

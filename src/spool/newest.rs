@@ -69,10 +69,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::spool::QUEUES_IN_ORDER;
     use crate::spool::sim::{Contents, Sim};
 
     fn id(number: u8) -> EntryId {
         EntryId::from_bytes([0, number, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    #[test]
+    fn an_entry_that_was_seen_in_two_queues_is_listed_once_in_the_later_one() {
+        let layout = Layout::new("/spool".into());
+        let queues = QUEUES_IN_ORDER.map(|queue| ("pix".parse::<Name>().expect("a name"), queue));
+        let mut contents = Contents::default();
+        for (inode, (number, queue)) in
+            [(2, Queue::New), (2, Queue::Taken), (1, Queue::Done)].into_iter().enumerate()
+        {
+            contents.names.insert(layout.entry(&queues[0].0, queue, id(number)), inode);
+        }
+        let sim = Sim::with_contents(contents, true);
+        let list = |count| {
+            let (page, is_complete) =
+                newest(&sim, &layout, &queues, IdRange::default(), count).expect("listed");
+            (page.into_iter().map(|place| (place.id, place.queue)).collect::<Vec<_>>(), is_complete)
+        };
+        assert_eq!(list(9), (vec![(id(2), Queue::Taken), (id(1), Queue::Done)], true));
+        assert_eq!(list(2), (vec![(id(2), Queue::Taken)], false), "others follow on the next page");
     }
 
     proptest! {

@@ -128,7 +128,7 @@ async fn connection(stream: TcpStream, state: Arc<ViewState>) {
     let _ = http.serve_connection(TokioIo::new(stream), respond).await;
 }
 
-/// Reports new entries to the open pages. Endpoints that are added are watched before the others no longer are.
+/// Reports new entries to the open pages. If endpoints are added, a new watch begins before the previous one ends.
 async fn watch(state: &ViewState) {
     let (mut names, mut watched) = (Vec::new(), None);
     loop {
@@ -151,7 +151,7 @@ async fn watch(state: &ViewState) {
     }
 }
 
-/// Reports entries until a queue cannot be watched any more.
+/// Reports entries until the watch of a queue fails.
 async fn report(arrivals: &mut EntryArrivals, state: &ViewState) {
     while let Ok(batch) = arrivals.next().await {
         for arrival in batch {

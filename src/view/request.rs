@@ -31,16 +31,7 @@ pub(super) struct ViewRequest<'a> {
 
 impl ViewRequest<'_> {
     pub(super) fn page(&self) -> Page<'_> {
-        let ViewState { sessions, assets, clock, settings, .. } = &**self.state;
-        Page {
-            language: self.language,
-            prefix: sessions.prefix(),
-            here: self.here,
-            assets,
-            times: &settings.times,
-            now: clock.now(),
-            read_only: settings.read_only,
-        }
+        self.state.page(self.language, self.here)
     }
 
     pub(super) fn renderer(&self) -> Renderer {

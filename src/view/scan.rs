@@ -1,5 +1,6 @@
 //! Counts the entries of all queues from their names. No file is opened.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 use crate::clock::Timestamp;
 use crate::metrics::Queue;
 use crate::policy::Name;
-use crate::spool::{Disk, EntryLocation, Layout, endpoints, entries};
+use crate::spool::{Disk, EntryLocation, Layout, QUEUES_IN_ORDER, endpoints, entries};
 
 /// The minutes of the chart.
 pub(super) const MINUTES: usize = 180;
@@ -29,8 +30,7 @@ pub(super) struct Scan {
 #[derive(Clone, Debug)]
 pub(super) struct EndpointEntries {
     pub(super) name: Name,
-    /// The number in each queue, in the order of [`Queue::ALL`].
-    pub(super) counts: Vec<u64>,
+    counts: BTreeMap<Queue, u64>,
     /// When the oldest entry in `new` arrived.
     pub(super) oldest_new: Option<Timestamp>,
     pub(super) newest: Option<EntryLocation>,
@@ -38,12 +38,7 @@ pub(super) struct EndpointEntries {
 
 impl EndpointEntries {
     pub(super) fn count(&self, queue: Queue) -> u64 {
-        Queue::ALL
-            .iter()
-            .position(|it| *it == queue)
-            .and_then(|at| self.counts.get(at))
-            .copied()
-            .unwrap_or_default()
+        self.counts.get(&queue).copied().unwrap_or_default()
     }
 }
 
@@ -62,8 +57,8 @@ pub(super) fn scan(disk: &Disk, layout: &Layout, now: Timestamp) -> io::Result<S
     let first = minute(now) - i64::try_from(MINUTES).unwrap_or(i64::MAX) + 1;
     let mut found = Vec::new();
     for name in endpoints(disk, layout)? {
-        let mut endpoint = EndpointEntries { name, counts: Vec::new(), oldest_new: None, newest: None };
-        for queue in Queue::ALL.iter().copied() {
+        let mut endpoint = EndpointEntries { name, counts: BTreeMap::new(), oldest_new: None, newest: None };
+        for queue in QUEUES_IN_ORDER {
             let mut count = 0;
             let mut oldest = None;
             for place in entries(disk, layout, &endpoint.name, queue)? {
@@ -78,7 +73,7 @@ pub(super) fn scan(disk: &Disk, layout: &Layout, now: Timestamp) -> io::Result<S
                     endpoint.newest = Some(place);
                 }
             }
-            endpoint.counts.push(count);
+            endpoint.counts.insert(queue, count);
             if queue == Queue::New {
                 endpoint.oldest_new = oldest.map(|id| id.made_at());
             }

@@ -7,8 +7,8 @@ use crate::envelope::EntryId;
 use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::spool::{
-    Disk, EntryFault, EntryLocation, EnvelopeFacts, IdRange, Layout, QUEUES_IN_ORDER, endpoints, newest,
-    open_entry,
+    Disk, EntryFault, EntryLocation, EnvelopeFacts, IdRange, Layout, QUEUES_IN_ORDER, Volume as _, endpoints,
+    newest, open_file, open_in_any_queue,
 };
 
 /// The entries of the first pass over the names, if most of them match, and if not.
@@ -160,22 +160,25 @@ pub(super) fn search(
 /// Opens an entry, and compares it with the filter. `None` if it does not match, or was moved to a queue that is not
 /// listed.
 pub(super) fn examine(disk: &Disk, layout: &Layout, filter: &Filter, place: EntryLocation) -> Option<Found> {
-    let others = QUEUES_IN_ORDER.into_iter().chain(QUEUES_IN_ORDER).filter(|_| filter.queue.is_none());
-    let places = others.map(|queue| EntryLocation { queue, ..place.clone() });
-    for place in [place.clone()].into_iter().chain(places) {
-        match open_entry(disk, &place.path(layout)) {
-            Ok(mut entry) => {
-                let matches = filter.matches(&entry.facts)
-                    && (filter.text.is_empty()
-                        || contains(&mut entry.payload, filter.text.as_bytes()).unwrap_or(false));
-                return matches.then_some(Found { place, facts: Ok(entry.facts) });
-            }
-            Err(EntryFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            // An entry that cannot be read is shown, unless something in it was asked for.
-            Err(fault) => return (!filter.opens_entries()).then_some(Found { place, facts: Err(fault) }),
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let opened = match disk.read(&place.path(layout)) {
+        Err(error) if is_gone(&error) && filter.queue.is_none() => {
+            open_in_any_queue(disk, layout, &place.endpoint, place.id)
         }
+        opened => opened.map(|file| (place.clone(), file)),
+    };
+    match opened.map(|(place, file)| (open_file(file, &place.path(layout)), place)) {
+        Ok((Ok(mut entry), place)) => {
+            let text = filter.text.as_bytes();
+            let matches = filter.matches(&entry.facts)
+                && (text.is_empty() || contains(&mut entry.payload, text).unwrap_or(false));
+            matches.then_some(Found { place, facts: Ok(entry.facts) })
+        }
+        Err(error) if is_gone(&error) => None,
+        // An entry that cannot be read is shown, unless something in it was asked for.
+        Ok((Err(fault), place)) => (!filter.opens_entries()).then_some(Found { place, facts: Err(fault) }),
+        Err(error) => (!filter.opens_entries()).then_some(Found { place, facts: Err(error.into()) }),
     }
-    None
 }
 
 /// Whether a text occurs. Reads piece by piece, so that the size of the payload does not matter.
@@ -205,6 +208,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::spool::{make_queues, test_draft};
 
     fn parse(parameters: &[(&str, &str)]) -> Result<Filter, &'static str> {
         Filter::parse(parameters.iter().copied())
@@ -247,6 +251,28 @@ mod tests {
         ] {
             assert_eq!(parse(&[parameter]).map(|filter| filter.is_live()), Ok(is_live), "{parameter:?}");
         }
+    }
+
+    #[test]
+    fn an_entry_is_found_in_the_queue_to_which_it_was_moved_unless_one_queue_is_listed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = Disk::open(folder.path(), None).expect("a spool");
+        let (layout, endpoint): (_, Name) =
+            (Layout::new(folder.path().into()), "pix".parse().expect("a name"));
+        make_queues(&disk, &layout, std::slice::from_ref(&endpoint)).expect("queues");
+        let draft = test_draft("pix", b"payload");
+        let of = |queue| EntryLocation { id: draft.id(), endpoint: endpoint.clone(), queue };
+        let examine = |parameters: &[_]| {
+            examine(&disk, &layout, &parse(parameters).expect("valid"), of(Queue::New))
+                .map(|found| found.place.queue)
+        };
+        assert_eq!(examine(&[]), None);
+        std::fs::write(of(Queue::Done).path(&layout), draft.pieces().concat()).expect("written");
+        assert_eq!((examine(&[]), examine(&[("queue", "new")])), (Some(Queue::Done), None));
+        assert_eq!((examine(&[("q", "load")]), examine(&[("q", "other")])), (Some(Queue::Done), None));
+        // What cannot be read is shown only if nothing in it was asked for.
+        std::fs::write(of(Queue::Done).path(&layout), "x").expect("written");
+        assert_eq!((examine(&[]), examine(&[("q", "x")])), (Some(Queue::Done), None));
     }
 
     proptest! {

@@ -6,7 +6,9 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_util::task::TaskTracker;
 
 use super::assets::Assets;
+use super::language::Language;
 use super::overview::Overviews;
+use super::pages::Page;
 use super::sessions::Sessions;
 use super::settings::Settings;
 use crate::clock::Clock;
@@ -49,6 +51,19 @@ impl ViewState {
             searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
             tasks: TaskTracker::new(),
             arrivals: broadcast::channel(ARRIVALS_WAITING_MAX).0,
+        }
+    }
+    /// What the pages of one request have in common. `here` is its path and query, below the prefix.
+    pub(super) fn page<'a>(&'a self, language: Language, here: &'a str) -> Page<'a> {
+        let Self { sessions, assets, clock, settings, .. } = self;
+        Page {
+            language,
+            prefix: sessions.prefix(),
+            here,
+            assets,
+            times: &settings.times,
+            now: clock.now(),
+            read_only: settings.read_only,
         }
     }
 }

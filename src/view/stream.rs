@@ -38,15 +38,7 @@ pub(super) struct Renderer {
 
 impl Renderer {
     fn page(&self) -> Page<'_> {
-        Page {
-            language: self.language,
-            prefix: self.state.sessions.prefix(),
-            here: "",
-            assets: &self.state.assets,
-            times: &self.state.settings.times,
-            now: self.state.clock.now(),
-            read_only: self.state.settings.read_only,
-        }
+        self.state.page(self.language, "")
     }
 }
 

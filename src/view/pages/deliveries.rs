@@ -8,7 +8,7 @@ use crate::escape::Escaped;
 use crate::metrics::Queue;
 use crate::policy::Name;
 use crate::quantity::ByteSize;
-use crate::spool::IdEnd;
+use crate::spool::{IdEnd, QUEUES_IN_ORDER};
 use crate::view::search::{Filter, Found};
 use crate::view::times::grouped;
 
@@ -75,7 +75,7 @@ fn form(page: &Page<'_>, filter: &Filter, endpoints: &[Name]) -> Markup {
             } }
             label { (words.queue) select name="queue" {
                 option value="" { (words.all) }
-                @for queue in [Queue::New, Queue::Taken, Queue::Done, Queue::Failed] {
+                @for queue in QUEUES_IN_ORDER {
                     option value=(queue.word()) selected[filter.queue == Some(queue)] { (page.queue(queue)) }
                 }
             } }

@@ -72,6 +72,7 @@ impl Page<'_> {
         let title = title.unwrap_or_else(|| kind.title(words));
         self.document(
             title,
+            None,
             html! {
                 a.skip href="#main" { (words.main_content) }
                 header {
@@ -93,7 +94,8 @@ impl Page<'_> {
         )
     }
 
-    fn document(&self, title: &str, body: Markup) -> Markup {
+    /// A whole document. The browser goes on to `next` at once.
+    fn document(&self, title: &str, next: Option<&str>, body: Markup) -> Markup {
         html! {
             (DOCTYPE)
             html lang=(self.language.code()) {
@@ -101,6 +103,7 @@ impl Page<'_> {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
+                    @if let Some(next) = next { meta http-equiv="refresh" content={ "0;url=" (next) }; }
                     title { (title) " – hookspool" }
                     link rel="stylesheet" href=(self.path(&self.assets.style.name));
                     script src=(self.path(&self.assets.script.name)) defer {}
@@ -189,23 +192,12 @@ pub(in crate::view) fn message(
     if has_session {
         return page.framed(PageKind::Deliveries, Some(title), content);
     }
-    page.document(title, html! { main #main { h1 { (title) } (content) } })
+    page.document(title, None, html! { main #main { h1 { (title) } (content) } })
 }
 
 /// The answer to a one-time link. The browser sends the cookie, which is strict, only with a request that this page makes.
 pub(in crate::view) fn opening(page: &Page<'_>) -> Markup {
-    let words = page.words();
-    html! {
-        (DOCTYPE)
-        html lang=(page.language.code()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="refresh" content={ "0;url=" (page.path("")) };
-                title { (words.opening) " – hookspool" }
-                link rel="stylesheet" href=(page.path(&page.assets.style.name));
-            }
-            body { main #main { h1 { (words.opening) } p { a href=(page.path("")) { (words.open) } } } }
-        }
-    }
+    let (words, first) = (page.words(), page.path(""));
+    let content = html! { main #main { h1 { (words.opening) } p { a href=(first) { (words.open) } } } };
+    page.document(words.opening, Some(&first), content)
 }

@@ -3,10 +3,10 @@
 
 mod frame;
 mod chart;
+mod refused;
 mod now;
 mod deliveries;
 mod entry;
-mod refused;
 mod senders;
 
 pub(super) use deliveries::{ListEnd, ListPage, list, row};

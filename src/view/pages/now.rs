@@ -4,12 +4,14 @@ use maud::{Markup, html};
 
 use super::chart::{per_minute, remaining};
 use super::frame::{Page, PageKind, facts, peer_text};
+use super::refused::latest_refusals;
 use crate::admin::Status;
 use crate::clock::Timestamp;
 use crate::escape::Escaped;
 use crate::forwarder::ForwardStatus;
 use crate::metrics::Queue;
 use crate::quantity::ByteSize;
+use crate::spool::QUEUES_IN_ORDER;
 use crate::tls::expiry::ShownCertificate;
 use crate::view::overview::Overview;
 use crate::view::scan::Scan;
@@ -83,12 +85,12 @@ fn waiting(page: &Page<'_>, scan: &Scan) -> Markup {
             @if scan.endpoints.is_empty() { p { (words.none_yet) } } @else { div.scroll { table.counts {
                 thead { tr {
                     th scope="col" { (words.endpoint) }
-                    @for queue in [Queue::New, Queue::Taken, Queue::Done, Queue::Failed] { th.number scope="col" { (page.queue(queue)) } }
+                    @for queue in QUEUES_IN_ORDER { th.number scope="col" { (page.queue(queue)) } }
                     th scope="col" { (words.oldest) " (" (words.queue_new) ")" }
                 } }
                 tbody { @for endpoint in &scan.endpoints { tr {
                     th scope="row" { a href=(page.path(&format!("deliveries?endpoint={}", endpoint.name))) { (endpoint.name) } }
-                    @for queue in [Queue::New, Queue::Taken, Queue::Done, Queue::Failed] {
+                    @for queue in QUEUES_IN_ORDER {
                         @let count = endpoint.count(queue);
                         td.number.bad[queue == Queue::Failed && count > 0] data-label=(page.queue(queue)) { (grouped(count, page.language)) }
                     }
@@ -186,8 +188,7 @@ pub(super) fn role(page: &Page<'_>, role: &str) -> String {
 
 fn refusals(page: &Page<'_>, status: &Status) -> Markup {
     let words = page.words();
-    let mut latest: Vec<_> = status.refusals.iter().collect();
-    latest.sort_by(|a, b| b.last_at.cmp(&a.last_at));
+    let latest = latest_refusals(status);
     html! {
         section aria-labelledby="recent-refusals" {
             h2 #recent-refusals { (words.recent_refusals) }

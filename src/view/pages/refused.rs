@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame::{Page, PageKind, facts, peer_text};
+use crate::admin::Status;
 use crate::escape::Escaped;
 use crate::refusals::HandshakeRecord;
 use crate::view::overview::Overview;
@@ -13,12 +14,17 @@ pub(in crate::view) fn refused(page: &Page<'_>, overview: &Overview) -> Markup {
         Err(why) => html! { p.message.warn { strong { (words.no_daemon) } ": " (Escaped(why)) } },
         Ok(status) if status.refusals.is_empty() => html! { p { (words.no_refusals) } },
         Ok(status) => {
-            let mut latest: Vec<_> = status.refusals.iter().collect();
-            latest.sort_by(|a, b| b.last_at.cmp(&a.last_at));
-            html! { @for (number, it) in latest.into_iter().enumerate() { (refusal(page, number, it)) } }
+            html! { @for (number, it) in latest_refusals(status).into_iter().enumerate() { (refusal(page, number, it)) } }
         }
     };
     page.framed(PageKind::Refused, None, content)
+}
+
+/// The refusals of a status, the latest first.
+pub(super) fn latest_refusals(status: &Status) -> Vec<&HandshakeRecord> {
+    let mut latest: Vec<_> = status.refusals.iter().collect();
+    latest.sort_by(|a, b| b.last_at.cmp(&a.last_at));
+    latest
 }
 
 fn refusal(page: &Page<'_>, number: usize, it: &HandshakeRecord) -> Markup {
